@@ -1,0 +1,87 @@
+# Everything a contributor does, by name. `make` alone lists the names.
+# Paths are relative on purpose: the checkout may lie in a folder whose name has spaces.
+
+PYTHON ?=
+export PYTHON
+
+BIN := .venv/bin
+CHECKS := lint types imports pytest
+
+# For a part of the tests: make test PYTEST_ARGS=tests/domain COVERAGE=
+PYTEST_ARGS ?=
+WORKERS ?= auto
+COVERAGE ?= --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
+# For example: make demo DEMO_ARGS=--keep
+DEMO_ARGS ?=
+IMAGE ?= liftlock:dev
+UV ?= $(shell command -v uv || echo $(BIN)/uv)
+COMPILE = $(UV) pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url
+
+.DEFAULT_GOAL := help
+# Two installs into one .venv at once would disturb each other.
+.NOTPARALLEL:
+.PHONY: help install install-dev demo test lint types imports pytest unit format bench image lock clean
+
+help: ## List what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+install: ## Make .venv with the pinned dependencies and the project
+	@.ci/install requirements.lock
+
+install-dev:
+	@.ci/install requirements-dev.lock
+
+demo: install ## Install into .venv, then play three releases through the sandbox
+	@$(BIN)/liftlock demo $(DEMO_ARGS)
+
+# Every check runs, whatever became of the one before; the tests come last, so that what they skipped is seen.
+test: install-dev ## Install into .venv, then run everything that CI checks
+	@.ci/prometheus
+	@failed=; \
+	for check in $(CHECKS); do \
+	  printf '\n== make %s\n' "$$check"; \
+	  $(MAKE) --no-print-directory "$$check" || failed="$$failed $$check"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "make test: failed:$$failed (see above)."; exit 1; fi; \
+	echo "make test: all passed: $(CHECKS)."
+
+lint: install-dev ## Check style and format
+	@status=0; \
+	$(BIN)/ruff check . || status=1; \
+	$(BIN)/ruff format --check . || status=1; \
+	exit $$status
+
+types: install-dev ## Check types, strictly, in bot and tests
+	@$(BIN)/mypy
+
+imports: install-dev ## Check that imports only point down the layers
+	@$(BIN)/lint-imports --no-logo
+
+pytest: install-dev ## Run all tests with coverage (PYTEST_ARGS, COVERAGE, WORKERS)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --ignore=tests/bench $(COVERAGE) $(PYTEST_ARGS)
+
+unit: install-dev ## Run the fast tests only: no lab, no scenarios, no Prometheus
+	@$(BIN)/pytest -m 'not prometheus' --ignore=tests/bench --ignore=tests/lab --ignore=tests/scenarios $(PYTEST_ARGS)
+
+format: install-dev ## Mend style and format where that is safe
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: install-dev ## Measure speed
+	@test -d tests/bench || { echo "There are no benchmarks yet: tests/bench does not exist."; exit 1; }
+	@$(BIN)/pytest tests/bench $(PYTEST_ARGS)
+
+image: ## Build the container image (IMAGE=name:tag)
+	docker build --tag $(IMAGE) .
+
+# The build backend is locked from what pyproject.toml asks for, so that a build fetches nothing that is not pinned.
+lock: install ## Pin the newest dependencies that pyproject.toml allows
+	@test -x "$(UV)" || $(BIN)/python -m pip --disable-pip-version-check install --quiet uv
+	@$(COMPILE) --upgrade --group dev pyproject.toml -o requirements-dev.lock
+	@$(COMPILE) --upgrade --constraints requirements-dev.lock pyproject.toml -o requirements.lock
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	  | $(COMPILE) --upgrade --constraints requirements-dev.lock - -o requirements-build.lock
+
+clean: ## Remove what was made here: .venv, caches, builds
+	rm -rf .venv build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find bot tests -name __pycache__ -type d -exec rm -rf {} +

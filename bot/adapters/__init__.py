@@ -1,0 +1,1 @@
+"""One system per module: each adapter implements a port of `bot.ports` and translates both ways."""

@@ -1,0 +1,69 @@
+"""Bring branches, commits and file contents into a mirror. Nothing else of this package asks the server for objects."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from bot.adapters.git.complaints import is_missing_branch, is_unknown_object
+from bot.adapters.git.mirror import Damaged, Mirror
+from bot.adapters.git.names import SYSTEM
+from bot.domain.model import Sha
+from bot.ports import Permanent
+
+# Wants that are objects, not tips: nothing of ours helps the server to leave something out.
+_NO_NEGOTIATION = (("fetch.negotiationAlgorithm", "noop"),)
+
+
+def local_ref(branch: str) -> str:
+    """Return the mirror's own ref for a branch of the server.
+
+    It is a digest, so that a branch `a` that is gone never stands in the way of a new branch `a/b`.
+    """
+    return f"refs/liftlock/branches/{hashlib.sha256(branch.encode()).hexdigest()[:24]}"
+
+
+def fetch_branch(mirror: Mirror, branch: str) -> Sha | None:
+    """Fetch a branch and return its head; None if the server has no such branch."""
+    ref = local_ref(branch)
+    outcome = mirror.fetch(f"+refs/heads/{branch}:{ref}")
+    if outcome.status != 0 and is_missing_branch(outcome.err):
+        mirror.ask("update-ref", "-d", ref)
+        return None
+    if outcome.status != 0:
+        raise mirror.explain_fetch(outcome.err)
+    head = Sha(mirror.write("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}", stdin=b""))
+    mirror.remember(head)
+    return head
+
+
+def has_or_fetches(mirror: Mirror, commit: Sha) -> bool:
+    """Say whether the mirror holds a commit, after asking the server for it once where it did not."""
+    if mirror.has_commit(commit):
+        return True
+    if commit in mirror.absent:
+        return False
+    outcome = mirror.fetch(commit)
+    if outcome.status == 0:
+        return mirror.has_commit(commit)
+    if not is_unknown_object(outcome.err):
+        raise mirror.explain_fetch(outcome.err)
+    mirror.absent.add(commit)
+    return False
+
+
+def need_commit(mirror: Mirror, commit: Sha) -> None:
+    """Make sure that the mirror holds a commit; raise `Permanent` if the server does not know it."""
+    if not has_or_fetches(mirror, commit):
+        raise Permanent(
+            SYSTEM, f"{mirror.repository} has no commit {commit[:12]}: it may have been removed by a force-push"
+        )
+
+
+def fetch_blobs(mirror: Mirror, blobs: Sequence[Sha]) -> None:
+    """Fetch contents that the partial mirror left out, all at once."""
+    outcome = mirror.fetch(*blobs, config=_NO_NEGOTIATION)
+    if outcome.status != 0 and is_unknown_object(outcome.err):
+        raise Damaged("the server does not know a file that the mirror's commits name")
+    if outcome.status != 0:
+        raise mirror.explain_fetch(outcome.err)

@@ -1,0 +1,201 @@
+"""Read commits, trees and file contents of a mirror, many with one process, without a work tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.adapters.git.fetching import fetch_blobs
+from bot.adapters.git.mirror import Damaged, Mirror
+from bot.adapters.git.names import SYSTEM, check_path
+from bot.domain.model import Sha
+from bot.ports import Permanent
+
+REGULAR = ("100644", "100755")
+_TREE = "40000"
+_REFUSED_MODES = {
+    "120000": "a symbolic link, which is never followed",
+    "160000": "a submodule, which is never entered",
+    _TREE: "a folder",
+}
+_LFS = b"version https://git-lfs.github.com/spec/"
+_PERSON = re.compile(rb"(?P<name>.*?) ?<[^<>]*> (?P<at>-?\d+) [+-]\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An object as git keeps it."""
+
+    kind: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of a tree."""
+
+    mode: str
+    name: bytes
+    sha: Sha
+
+    @property
+    def kind(self) -> str:
+        """The kind of object that the mode stands for."""
+        return {"160000": "commit", _TREE: "tree"}.get(self.mode, "blob")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """Where a path leads at a commit: the trees from the root down, and the entry at its end, if there is one."""
+
+    parts: tuple[str, ...]
+    levels: tuple[tuple[Entry, ...], ...]
+    entry: Entry | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitFacts:
+    """What a commit object says."""
+
+    parents: tuple[Sha, ...]
+    author: str
+    committed_at: datetime
+    message: str
+
+
+def read_objects(mirror: Mirror, names: Sequence[str]) -> list[Stored | None]:
+    """Return the objects that `names` mean, in that order; None for one that the mirror does not hold."""
+    if not names:
+        return []
+    out = mirror.ask("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode()).out
+    found = list(_split_batch(out))
+    if len(found) != len(names):
+        raise Damaged("git cat-file gave fewer answers than it was asked for")
+    return found
+
+
+def _split_batch(out: bytes) -> Iterator[Stored | None]:
+    place = 0
+    while place < len(out):
+        end = out.index(b"\n", place)
+        header = out[place:end].split(b" ")
+        if header[-1] == b"missing":
+            yield None
+            place = end + 1
+            continue
+        size = int(header[-1])
+        yield Stored(kind=header[-2].decode("ascii"), content=out[end + 1 : end + 1 + size])
+        place = end + 1 + size + 1
+
+
+def locate(mirror: Mirror, commit: Sha, path: str) -> Located:
+    """Follow a path from a commit's root tree; refuse one that leads through a symbolic link or a submodule."""
+    parts = check_path(path)
+    names = [f"{commit}:{'/'.join(parts[:depth])}" for depth in range(len(parts))]
+    levels: list[tuple[Entry, ...]] = []
+    for depth, (part, tree) in enumerate(zip(parts, read_objects(mirror, names), strict=True)):
+        if tree is None or tree.kind != "tree":
+            raise Damaged(f"the tree {names[depth]} is missing")
+        levels.append(parse_tree(tree.content, sha_bytes=len(commit) // 2))
+        entry = next((entry for entry in levels[-1] if entry.name == part.encode()), None)
+        if depth == len(parts) - 1:
+            return Located(parts=parts, levels=tuple(levels), entry=entry)
+        if entry is None or entry.mode in REGULAR:
+            return Located(parts=parts, levels=tuple(levels), entry=None)
+        if entry.mode != _TREE:
+            where = "/".join(parts[: depth + 1])
+            raise Permanent(SYSTEM, f"{where} in {mirror.repository} is {_describe(entry)}: give the file's real path")
+    raise AssertionError("a checked path has at least one part")
+
+
+def parse_tree(content: bytes, *, sha_bytes: int) -> tuple[Entry, ...]:
+    """Parse a tree object: `mode SP name NUL sha`, again and again."""
+    entries: list[Entry] = []
+    place = 0
+    while place < len(content):
+        space = content.index(b" ", place)
+        nul = content.index(b"\0", space)
+        end = nul + 1 + sha_bytes
+        sha = Sha(content[nul + 1 : end].hex())
+        entries.append(Entry(mode=content[place:space].decode("ascii"), name=content[space + 1 : nul], sha=sha))
+        place = end
+    return tuple(entries)
+
+
+def need_regular(mirror: Mirror, path: str, entry: Entry) -> Entry:
+    """Return the entry if it is a regular file, else raise `Permanent`."""
+    if entry.mode in REGULAR:
+        return entry
+    raise Permanent(SYSTEM, f"{path} in {mirror.repository} is {_describe(entry)}: name a regular file")
+
+
+def _describe(entry: Entry) -> str:
+    return _REFUSED_MODES.get(entry.mode, f"an entry of the unusual mode {entry.mode}")
+
+
+def read_blobs(mirror: Mirror, blobs: Sequence[Sha]) -> dict[Sha, bytes]:
+    """Return contents by object name; those that the mirror lacks are fetched first, in one request."""
+    wanted = list(dict.fromkeys(blobs))
+    found = dict(zip(wanted, read_objects(mirror, wanted), strict=True))
+    missing = [sha for sha, stored in found.items() if stored is None]
+    if missing:
+        fetch_blobs(mirror, missing)
+        found |= zip(missing, read_objects(mirror, missing), strict=True)
+    contents = {sha: stored.content for sha, stored in found.items() if stored is not None and stored.kind == "blob"}
+    if len(contents) != len(wanted):
+        raise Damaged("a file's content is missing after it was fetched")
+    return contents
+
+
+def decode_text(mirror: Mirror, path: str, content: bytes) -> str:
+    """Return the text byte for byte (mark and line ends kept); refuse what is no UTF-8, too large or kept elsewhere."""
+    if content.startswith(_LFS):
+        raise Permanent(
+            SYSTEM, f"{path} in {mirror.repository} is kept in Git LFS, so its text is not in Git: move it back"
+        )
+    if len(content) > mirror.limits.max_file_bytes:
+        size, limit = len(content), mirror.limits.max_file_bytes
+        raise Permanent(
+            SYSTEM, f"{path} in {mirror.repository} has {size} bytes, more than the {limit} that are allowed"
+        )
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        sentence = f"{path} in {mirror.repository} is not UTF-8 text (byte {error.start}): convert it"
+        raise Permanent(SYSTEM, sentence) from error
+
+
+def read_commits(mirror: Mirror, commits: Sequence[Sha]) -> dict[Sha, CommitFacts]:
+    """Return what commit objects say, by name."""
+    wanted = list(dict.fromkeys(commits))
+    facts: dict[Sha, CommitFacts] = {}
+    for sha, stored in zip(wanted, read_objects(mirror, wanted), strict=True):
+        if stored is None or stored.kind != "commit":
+            raise Damaged(f"the commit {sha} is missing")
+        facts[sha] = _parse_commit(stored.content)
+    return facts
+
+
+def _parse_commit(content: bytes) -> CommitFacts:
+    head, _, message = content.partition(b"\n\n")
+    lines = head.split(b"\n")
+    people = {
+        line.split(b" ", 1)[0]: line.split(b" ", 1)[1] for line in lines if line.startswith((b"author ", b"committer "))
+    }
+    author, committer = (_PERSON.fullmatch(people.get(role, b"")) for role in (b"author", b"committer"))
+    return CommitFacts(
+        parents=tuple(Sha(line[7:].decode("ascii")) for line in lines if line.startswith(b"parent ")),
+        author=author["name"].decode("utf-8", "replace") if author else "unknown",
+        committed_at=_instant(int(committer["at"]) if committer else 0),
+        message=message.decode("utf-8", "replace"),
+    )
+
+
+def _instant(seconds: int) -> datetime:
+    """Read a commit's time; a nonsensical one, which git allows, becomes the epoch."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        return datetime.fromtimestamp(0, UTC)

@@ -1,0 +1,335 @@
+"""Ask an HTTP API and get a whole answer or one plain sentence: a deadline, few retries, a size cap, no secrets.
+
+Enters: an `Endpoint` (whose token is read anew for every request, so that a rotated one is seen) and a `Question`.
+Leaves: an `Answer` of any status that is neither overload nor failure, else `Transient` or `Permanent`. It never
+follows a redirect to another host, never retries a call that was not declared a read, and never puts a token, a
+password of a URL or a control character into a message.
+
+The deadline covers all attempts together. Accepted gaps: name resolution is bounded by the operating system only, and
+a server that drips its header lines one by one is bounded by the deadline between two lines, not in all.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import tenacity
+
+from bot.adapters.scrub import as_sentence
+from bot.ports import OutsideError, Permanent, Transient
+
+TokenSource = Callable[[], str]
+
+_LONGEST_RETRY_AFTER = timedelta(hours=1)
+_REDIRECTS = 3
+
+
+class SlowAnswer(Transient):
+    """The question was sent, but no answer came in time: whatever it asked for may well be happening."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where an API lives. A path in `url` is kept; `insecure` switches the check of its certificate off."""
+
+    system: str
+    url: str
+    token: TokenSource | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    insecure: bool = False
+
+    @property
+    def base(self) -> str:
+        """The address without a slash at its end."""
+        return self.url.rstrip("/")
+
+    @property
+    def shown(self) -> str:
+        """The address as messages may show it: without user, password, query and fragment."""
+        return show_url(self.base)
+
+    def transient(self, found: str, *, retry_after: timedelta | None = None) -> Transient:
+        """Say that this system cannot be used now."""
+        return Transient(self.system, self._say(found), retry_after=retry_after)
+
+    def permanent(self, found: str) -> Permanent:
+        """Say that this system cannot be used until a person changes something."""
+        return Permanent(self.system, self._say(found))
+
+    def _say(self, found: str) -> str:
+        """A server may send our own token back in its error text."""
+        sentence = f"{self.system} at {self.shown} {found}"
+        try:
+            token = read_token(self) or ""
+        except Permanent:
+            return sentence
+        return sentence.replace(token, "***") if len(token) > 3 else sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a call may take in all, how often it is tried, how much it may answer. `pause` is the first wait."""
+
+    deadline: timedelta = timedelta(seconds=15)
+    attempts: int = 3
+    pause: timedelta = timedelta(milliseconds=250)
+    max_bytes: int = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One request. `path` starts with a slash and is put behind the endpoint's address."""
+
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def show_url(url: str) -> str:
+    """Return a URL without user, password, query and fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that is no URL"
+    return quote(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")))
+
+
+def quote(text: str, *, longest: int = 200) -> str:
+    """Make a piece of outside text fit to stand in a sentence: scrubbed, one line, printable, cut."""
+    return as_sentence(text[: 8 * longest], longest=longest)
+
+
+def parse_json(endpoint: Endpoint, answer: Answer, *, expected: str) -> Mapping[str, object]:
+    """Parse a JSON object; `expected` says in words what should have come."""
+    try:
+        value: object = json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise endpoint.transient(f"answered something that is no {expected} ({_opening(answer)})") from error
+    if not isinstance(value, dict):
+        raise endpoint.transient(f"answered something that is no {expected} (JSON, but no object)")
+    return value
+
+
+def _opening(answer: Answer) -> str:
+    if not answer.body:
+        return "nothing at all"
+    kind = quote(answer.headers.get("content-type", "no content type"), longest=60)
+    return f"{kind}, {len(answer.body)} bytes"
+
+
+def read_token(endpoint: Endpoint) -> str | None:
+    """Read the token anew; None where none is configured."""
+    if endpoint.token is None:
+        return None
+    try:
+        token = endpoint.token().strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        raise Permanent(endpoint.system, f"the token for {endpoint.shown} could not be read: {reason}") from error
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        # Checked here because the HTTP libraries quote an illegal header value, and so the token, in their error.
+        raise Permanent(endpoint.system, f"the token for {endpoint.shown} is empty or holds characters no token has")
+    return token
+
+
+def tls_context(endpoint: Endpoint) -> ssl.SSLContext | bool:
+    """Return how to check the endpoint's certificate: httpx's default, a private authority only, or not at all."""
+    if endpoint.insecure:
+        return False
+    if endpoint.ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=endpoint.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        reason = f"the CA file {endpoint.ca_file} for {endpoint.shown} could not be used: {quote(str(error))}"
+        raise Permanent(endpoint.system, reason) from error
+
+
+def with_retries(limits: Limits, attempt: Callable[[float], Answer]) -> Answer:
+    """Call `attempt` with the seconds that are left, again after a `Transient` while attempts and time last."""
+    ends = time.monotonic() + limits.deadline.total_seconds()
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(limits.attempts) | tenacity.stop_before_delay(limits.deadline.total_seconds()),
+        wait=_wait(limits.pause.total_seconds()),
+        retry=tenacity.retry_if_exception_type(Transient),
+        reraise=True,
+    )
+    return retrying(lambda: attempt(max(0.05, ends - time.monotonic())))
+
+
+def _wait(pause: float) -> Callable[[tenacity.RetryCallState], float]:
+    jittered = tenacity.wait_random_exponential(multiplier=pause, max=5)
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, Transient) else None
+        return jittered(state) + (asked.total_seconds() if asked else 0)
+
+    return wait
+
+
+def raise_for_overload(endpoint: Endpoint, answer: Answer) -> None:
+    """Raise `Transient` for 429 and 5xx, with the time that the system asked to be left alone."""
+    if answer.status == 429 or answer.status >= 500:
+        what = "asks to slow down" if answer.status == 429 else "failed"
+        raise endpoint.transient(f"{what} (HTTP {answer.status})", retry_after=retry_after(answer.headers))
+
+
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Read `Retry-After`: seconds, or an instant, which counts from the answer's own `Date`."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit() and len(value) < 10:
+        return min(timedelta(seconds=int(value)), _LONGEST_RETRY_AFTER)
+    until, sent = _http_date(value), _http_date(headers.get("date", ""))
+    if until is None or sent is None:
+        return None
+    return min(max(until - sent, timedelta()), _LONGEST_RETRY_AFTER)
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        parsed = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def collect(endpoint: Endpoint, chunks: Iterable[bytes], *, limits: Limits, ends: float) -> bytes:
+    """Join the pieces of a body; refuse one that is too long or does not end in time (`ends`, monotonic seconds)."""
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > limits.max_bytes:
+            raise endpoint.permanent(f"answered more than the {limits.max_bytes} bytes that are accepted")
+        if time.monotonic() > ends:
+            raise endpoint.transient(f"did not finish its answer within {limits.deadline.total_seconds():g} s")
+    return bytes(body)
+
+
+class HttpClient:
+    """A connection pool to one endpoint. Safe to share between threads."""
+
+    def __init__(self, endpoint: Endpoint, limits: Limits | None = None) -> None:
+        self.endpoint = endpoint
+        self._limits = limits or Limits()
+        self._client = httpx.Client(
+            verify=tls_context(endpoint), follow_redirects=False, headers={"user-agent": "liftlock"}
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def read(self, question: Question) -> Answer:
+        """GET something that may be asked again; try again after a failure that may pass."""
+        return with_retries(self._limits, lambda seconds: self._get(question, seconds))
+
+    def read_once(self, question: Question, *, seconds: float) -> Answer:
+        """GET something a single time, within `seconds`."""
+        return self._get(question, seconds)
+
+    def _get(self, question: Question, seconds: float) -> Answer:
+        ends = time.monotonic() + seconds
+        url = self._url(question)
+        for _ in range(_REDIRECTS):
+            answer = self._exchange(url, question, ends)
+            target = self._same_host(url, answer)
+            if target is None:
+                raise_for_overload(self.endpoint, answer)
+                return answer
+            url = target
+        raise self.endpoint.permanent("redirects in circles")
+
+    def _url(self, question: Question) -> httpx.URL:
+        try:
+            return httpx.URL(self.endpoint.base + question.path, params=dict(question.params) or None)
+        except httpx.InvalidURL as error:
+            raise unreachable(self.endpoint, error) from error
+
+    def _same_host(self, url: httpx.URL, answer: Answer) -> httpx.URL | None:
+        """Return where a redirect within the host leads; a redirect elsewhere is the caller's to judge."""
+        location = answer.headers.get("location")
+        if answer.status not in (301, 302, 303, 307, 308) or not location:
+            return None
+        try:
+            target = url.join(location)
+        except httpx.InvalidURL:
+            return None
+        same = (target.scheme, target.host, target.port) == (url.scheme, url.host, url.port)
+        return target if same else None
+
+    def _exchange(self, url: httpx.URL, question: Question, ends: float) -> Answer:
+        token = read_token(self.endpoint)
+        headers = {**question.headers, **({"authorization": f"Bearer {token}"} if token else {})}
+        seconds = max(0.05, ends - time.monotonic())
+        try:
+            with self._client.stream("GET", url, headers=headers, timeout=seconds) as response:
+                body = collect(self.endpoint, response.iter_bytes(), limits=self._limits, ends=ends)
+                return Answer(status=response.status_code, headers=dict(response.headers), body=body)
+        except httpx.TimeoutException as error:
+            raise self._late(error, f"did not answer within {seconds:.3g} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise unreachable(self.endpoint, error) from error
+
+    def _late(self, error: httpx.TimeoutException, found: str) -> Transient:
+        said = self.endpoint.transient(found)
+        return SlowAnswer(said.system, said.sentence) if isinstance(error, httpx.ReadTimeout) else said
+
+
+def unreachable(endpoint: Endpoint, error: Exception) -> OutsideError:
+    """Say why there was no answer at all: what a person must change, or what may pass."""
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return endpoint.permanent("cannot be asked: that is not a usable http or https address")
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return endpoint.permanent(f"has a certificate that is not trusted: {quote(cause.verify_message)}")
+    return endpoint.transient(f"could not be reached: {quote(str(error)) or type(error).__name__}")
+
+
+def _causes(error: BaseException | None) -> Iterable[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def refusal(endpoint: Endpoint, answer: Answer, *, tried: str) -> OutsideError | None:
+    """Name what an answer that is not 2xx means for `tried` (a verb phrase); None for 2xx."""
+    if 200 <= answer.status < 300:
+        return None
+    if answer.status == 401:
+        return endpoint.permanent(f"refused the token when asked to {tried} (401): give it a valid one")
+    if answer.status == 403:
+        return endpoint.permanent(f"does not allow the token to {tried} (403): give it the right to")
+    if answer.status == 404:
+        return endpoint.permanent(f"knows nothing of that when asked to {tried} (404): check the address and its path")
+    if 300 <= answer.status < 400:
+        where = show_url(answer.headers.get("location", ""))
+        return endpoint.permanent(f"redirects to {where or 'nowhere'}, which is not followed: set that address instead")
+    return endpoint.permanent(
+        f"refused to {tried} (HTTP {answer.status}): {quote(answer.body[:800].decode('utf-8', 'replace'))}"
+    )

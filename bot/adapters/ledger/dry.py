@@ -1,0 +1,71 @@
+"""A ledger and a board for dry runs: they read what is there and keep what is new in memory only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from bot.domain.model import HealthSpell, Tile
+from bot.ports import Board, Event, EventKind, Ledger, Posting, SeriesKey
+
+
+class DryLedger:
+    """Reads from `real`, writes to `scratch`, and answers with both, the newer first where one must be chosen."""
+
+    def __init__(self, *, real: Ledger, scratch: Ledger) -> None:
+        self._real = real
+        self._scratch = scratch
+
+    def record(self, event: Event) -> None:
+        """Keep the entry in memory."""
+        self._scratch.record(event)
+
+    def events(self, *, service: str | None = None, kind: EventKind | None = None, limit: int = 100) -> Sequence[Event]:
+        """Return the newest entries of both, newest first."""
+        new = self._scratch.events(service=service, kind=kind, limit=limit)
+        old = self._real.events(service=service, kind=kind, limit=limit)
+        return [*new, *old][:limit]
+
+    def latest(self, kind: EventKind) -> Mapping[str, Event]:
+        """Return each service's newest entry of a kind."""
+        return {**self._real.latest(kind), **self._scratch.latest(kind)}
+
+    def tiles(self, key: SeriesKey) -> Sequence[Tile]:
+        """Return the tiles of both, oldest first."""
+        found = {tile.start: tile for tile in (*self._scratch.tiles(key), *self._real.tiles(key))}
+        return [found[start] for start in sorted(found)]
+
+    def keep_tiles(self, key: SeriesKey, tiles: Sequence[Tile]) -> None:
+        """Keep tiles in memory."""
+        self._scratch.keep_tiles(key, tiles)
+
+    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
+        """Note a look in memory."""
+        self._scratch.saw_health(service, stage, seen, at, gap=gap)
+
+    def spells(self, service: str, stage: str, since: datetime) -> Sequence[HealthSpell]:
+        """Return the spells of both, oldest first."""
+        found = [*self._real.spells(service, stage, since), *self._scratch.spells(service, stage, since)]
+        return sorted(found, key=lambda spell: (spell.first_seen, spell.application))
+
+    def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
+        """Return the digest; a new one is kept in memory."""
+        new = self._scratch.comment_digest(repository, number, replace_with=replace_with)
+        return new if new is not None else self._real.comment_digest(repository, number)
+
+
+class DryBoard:
+    """Shows what is on the real board and takes no postings."""
+
+    def __init__(self, real: Board) -> None:
+        self._real = real
+
+    def post(self, posting: Posting) -> None:
+        """Drop the posting."""
+
+    def remove(self, subject: str) -> None:
+        """Leave the subject where it is."""
+
+    def postings(self) -> Sequence[Posting]:
+        """Return all postings of the real board."""
+        return self._real.postings()

@@ -1,0 +1,201 @@
+"""The port `Ledger` on SQL tables. Safe to share between threads; each call is one transaction.
+
+Races named: two bots on one database may both start a health spell for the same look; the two say the same and do no
+harm. A tile is kept as whoever came first saw it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine, Row
+
+from bot.adapters.ledger.board import SqlBoard
+from bot.adapters.ledger.failures import speaking_plainly
+from bot.adapters.ledger.tables import comment_digests, events, health_spells
+from bot.adapters.ledger.tables import tiles as _tiles
+from bot.domain.model import HealthSpell, Tile
+from bot.ports import Event, EventKind, SeriesKey
+
+_MICROSECOND = timedelta(microseconds=1)
+_NEWEST_FIRST = events.c.id.desc()
+
+
+class SqlLedger:
+    """An open ledger. `close` gives its connections back; it is a context manager that does so."""
+
+    def __init__(self, engine: Engine, place: str) -> None:
+        self._engine = engine
+        self._writer = engine.execution_options(writes=True)
+        self.place = place
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @property
+    def board(self) -> SqlBoard:
+        """The board that lives in the same database."""
+        return SqlBoard(self._engine, self.place)
+
+    def record(self, event: Event) -> None:
+        """Append one entry, durably, before this returns."""
+        row = {
+            "at": event.at,
+            "service": event.service,
+            "stage": event.stage,
+            "kind": event.kind,
+            "body": _to_json(event.body),
+        }
+        with self._writing() as connection:
+            connection.execute(sa.insert(events), row)
+
+    def events(self, *, service: str | None = None, kind: EventKind | None = None, limit: int = 100) -> Sequence[Event]:
+        """Return the newest entries, newest first."""
+        query = sa.select(events).order_by(_NEWEST_FIRST).limit(limit)
+        if service is not None:
+            query = query.where(events.c.service == service)
+        if kind is not None:
+            query = query.where(events.c.kind == kind)
+        with self._reading() as connection:
+            return tuple(_event(row) for row in connection.execute(query))
+
+    def latest(self, kind: EventKind) -> Mapping[str, Event]:
+        """Return each service's newest entry of a kind."""
+        newest = sa.select(sa.func.max(events.c.id)).where(events.c.kind == kind).group_by(events.c.service)
+        query = sa.select(events).where(events.c.id.in_(newest)).order_by(events.c.service)
+        with self._reading() as connection:
+            return {row.service: _event(row) for row in connection.execute(query)}
+
+    def tiles(self, key: SeriesKey) -> Sequence[Tile]:
+        """Return the tiles kept under a key, oldest first."""
+        query = sa.select(_tiles).where(*_under(key)).order_by(_tiles.c.start)
+        with self._reading() as connection:
+            return tuple(_tile(row) for row in connection.execute(query))
+
+    def keep_tiles(self, key: SeriesKey, tiles: Sequence[Tile]) -> None:
+        """Keep tiles; one that is kept already is left as it was first seen."""
+        if not tiles:
+            return
+        with self._writing() as connection:
+            rows = [_tile_row(key, tile) for tile in tiles]
+            connection.execute(_insert(connection, _tiles).on_conflict_do_nothing(), rows)
+
+    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
+        """Note each application's health at a look; a look more than `gap` after the last one starts a new spell."""
+        if not seen:
+            return
+        with self._writing() as connection:
+            last = _last_spells(connection, service, stage)
+            for application, health in sorted(seen.items()):
+                spell = last.get(application)
+                if spell is None or spell.health != health or at - spell.last_seen > gap:
+                    row = {"service": service, "stage": stage, "application": application, "health": health}
+                    connection.execute(sa.insert(health_spells), row | {"first_seen": at, "last_seen": at})
+                elif at > spell.last_seen:
+                    extend = sa.update(health_spells).where(health_spells.c.id == spell.id)
+                    connection.execute(extend, {"last_seen": at})
+
+    def spells(self, service: str, stage: str, since: datetime) -> Sequence[HealthSpell]:
+        """Return the spells of a stage's applications that reach past `since`, oldest first."""
+        table = health_spells.c
+        query = (
+            sa.select(health_spells)
+            .where(table.service == service, table.stage == stage, table.last_seen >= since)
+            .order_by(table.first_seen, table.id)
+        )
+        with self._reading() as connection:
+            return tuple(_spell(row) for row in connection.execute(query))
+
+    def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
+        """Return the digest of the comment text last written to a pull request; store `replace_with` if given."""
+        where = (comment_digests.c.repository == repository, comment_digests.c.number == number)
+        query = sa.select(comment_digests.c.digest).where(*where)
+        if replace_with is None:
+            with self._reading() as connection:
+                return connection.execute(query).scalar_one_or_none()
+        with self._writing() as connection:
+            before = connection.execute(query).scalar_one_or_none()
+            row = {"repository": repository, "number": number, "digest": replace_with}
+            store = _insert(connection, comment_digests).values(row)
+            connection.execute(
+                store.on_conflict_do_update(index_elements=["repository", "number"], set_={"digest": replace_with})
+            )
+            return before
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with speaking_plainly(self.place), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with speaking_plainly(self.place), self._writer.begin() as connection:
+            yield connection
+
+
+def _to_json(body: Mapping[str, object]) -> str:
+    """Write one JSON text for one value, so that a later hash over it means something."""
+    return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _event(row: Row[Any]) -> Event:
+    return Event(at=row.at, service=row.service, stage=row.stage, kind=row.kind, body=json.loads(row.body))
+
+
+def _under(key: SeriesKey) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        _tiles.c.service == key.service,
+        _tiles.c.stage == key.stage,
+        _tiles.c.introduced_by == key.commit,
+        _tiles.c.fingerprint == key.fingerprint,
+    )
+
+
+def _tile_row(key: SeriesKey, tile: Tile) -> dict[str, object]:
+    return {
+        "service": key.service,
+        "stage": key.stage,
+        "introduced_by": key.commit,
+        "fingerprint": key.fingerprint,
+        "start": tile.start,
+        "width_microseconds": tile.width // _MICROSECOND,
+        "total": tile.total,
+        "bad": tile.bad,
+    }
+
+
+def _tile(row: Row[Any]) -> Tile:
+    width = timedelta(microseconds=row.width_microseconds)
+    return Tile(start=row.start, width=width, total=row.total, bad=row.bad)
+
+
+def _insert(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """Both databases spell `ON CONFLICT` the same way, but SQLAlchemy has it in each dialect only."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def _last_spells(connection: Connection, service: str, stage: str) -> Mapping[str, Row[Any]]:
+    table = health_spells.c
+    of_stage = (table.service == service, table.stage == stage)
+    newest = sa.select(sa.func.max(table.id)).where(*of_stage).group_by(table.application)
+    rows = connection.execute(sa.select(health_spells).where(table.id.in_(newest)))
+    return {row.application: row for row in rows}
+
+
+def _spell(row: Row[Any]) -> HealthSpell:
+    return HealthSpell(
+        application=row.application, health=row.health, first_seen=row.first_seen, last_seen=row.last_seen
+    )

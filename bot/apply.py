@@ -1,0 +1,306 @@
+"""Carry out a decision's actions: each is one conditional write that may be tried again at any time (I9, I10).
+
+What is written is made anew from the mirror at this moment, never replayed: the edit is recomputed on the file as it
+is, the push names the head it expects, the merge names the head that was checked. A refusal is an outcome in words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from bot.domain.decision import (
+    Action,
+    AskRefresh,
+    ClosePromotion,
+    Decision,
+    Halt,
+    Judgement,
+    MergePromotion,
+    OpenPromotion,
+    RollBack,
+    UpdatePromotion,
+    Wait,
+)
+from bot.domain.edit import EditRefused, read_tag, write_tag
+from bot.domain.model import Observation, Proposal, Release, Sha, StageObservation, TagHistory, Trouble
+from bot.domain.policy import Policy, Road, Stage
+from bot.observe import World
+from bot.ports import Conflict, FileCommit, MergeText, OutsideError, Permanent, PullText
+from bot.render.commits import promotion_commit, revert_commit
+from bot.render.markdown import (
+    closing_comment,
+    evidence_comment,
+    promotion_body,
+    promotion_title,
+    revert_body,
+    revert_title,
+)
+from bot.render.views import CommentView, MoveView, RevertView
+
+_ROLLBACK_TRIES = 3
+_SHORT = 7
+_MARKER = "liftlock:evidence"
+_REFRESH_PAUSE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """What of the settings the texts depend on: the forge's base URL for links, and how often a comment may change."""
+
+    forge_url: str
+    comment_every: timedelta
+
+
+@dataclass(slots=True, kw_only=True)
+class Applier:
+    """Carries out actions through the ports. What it remembers only saves calls and may be lost at any time."""
+
+    world: World
+    texts: Texts
+    _refreshed: dict[str, datetime] = field(default_factory=dict)
+    _commented: dict[tuple[str, int], tuple[datetime, str]] = field(default_factory=dict)
+
+    def apply(self, policy: Policy, observation: Observation, decision: Decision, action: Action) -> str:
+        """Carry out one action; return one sentence on what came of it. Raise `OutsideError` if it could not be."""
+        step = _Step(applier=self, policy=policy, observation=observation, decision=decision)
+        match action:
+            case Wait() | Halt():
+                return action.reason
+            case OpenPromotion():
+                return step.open(action)
+            case UpdatePromotion():
+                return step.comment(action)
+            case MergePromotion():
+                return step.merge(action)
+            case ClosePromotion():
+                return step.close(action)
+            case RollBack():
+                return step.roll_back(action)
+            case AskRefresh():
+                return self._refresh(action)
+            case _:  # pragma: no cover
+                assert_never(action)
+
+    def _refresh(self, action: AskRefresh) -> str:
+        now = self.world.clock.now()
+        last = self._refreshed.get(action.application)
+        if last is not None and now - last < _REFRESH_PAUSE:
+            return "asked for a refresh a moment ago"
+        self._refreshed[action.application] = now
+        self.world.deployments.ask_refresh(action.application)
+        return "asked Argo CD for a refresh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """One action's surroundings: the policy, and the observation and decision that it follows from."""
+
+    applier: Applier
+    policy: Policy
+    observation: Observation
+    decision: Decision
+
+    @property
+    def world(self) -> World:
+        return self.applier.world
+
+    @property
+    def repository(self) -> str:
+        return self.policy.gitops.repository
+
+    @property
+    def texts(self) -> Texts:
+        return self.applier.texts
+
+    # --- proposing and merging ---
+
+    def open(self, action: OpenPromotion) -> str:
+        stage, proposal = self.policy.stage(action.stage), self._seen(action.stage).promotion
+        if isinstance(proposal, Proposal) and proposal.branch_head is not None:
+            # The branch is exactly the planned edit: an opening was interrupted between push and pull request.
+            pushed = proposal.branch_head
+        else:
+            message = promotion_commit(self._move(action))
+            pushed = self._commit(stage, self._head(action.stage), action.release.tag, message)
+            self.world.repositories.push(self.repository, action.branch, pushed, expected=None)
+        view = self._move(action)
+        text = PullText(
+            branch=action.branch,
+            base=self.policy.gitops.branch,
+            title=promotion_title(view),
+            body=promotion_body(view),
+        )
+        pull = self.world.forge.open_promotion(self.repository, text)
+        return f"opened #{pull.number} at {pushed[:_SHORT]}"
+
+    def merge(self, action: MergePromotion) -> str:
+        message = revert_commit(self._revert(action)) if action.reverts else promotion_commit(self._move(action))
+        subject, _, rest = message.partition("\n")
+        text = MergeText(title=f"{subject} (#{action.number})", message=rest.strip("\n"))
+        merged = self.world.forge.merge_promotion(self.repository, action.number, head=action.head, text=text)
+        self.world.forge.delete_branch(self.repository, action.branch)
+        return f"merged #{action.number} as {merged[:_SHORT]}"
+
+    def close(self, action: ClosePromotion) -> str:
+        self._write_comment(action.number, closing_comment(action.reason), key="closed")
+        self.world.forge.close_promotion(self.repository, action.number)
+        self.world.forge.delete_branch(self.repository, action.branch)
+        return f"closed #{action.number}"
+
+    # --- rolling back ---
+
+    def roll_back(self, action: RollBack) -> str:
+        if action.road is Road.PULL_REQUEST:
+            return self._propose_revert(action)
+        for _ in range(_ROLLBACK_TRIES):
+            head = self.world.repositories.refresh(self.repository, self.policy.gitops.branch)
+            revert = self._revert_commit(action, head)
+            try:
+                self.world.repositories.push(self.repository, self.policy.gitops.branch, revert, expected=head)
+            except Conflict:
+                # Somebody pushed between the fetch and the push; the edit is recomputed on the new head.
+                continue
+            return f"reverted by {revert[:_SHORT]}"
+        raise Conflict("Git", f"{self.policy.gitops.branch} moved {_ROLLBACK_TRIES} times while reverting")
+
+    def _revert_commit(self, action: RollBack, head: Sha) -> Sha:
+        stage = self.policy.stage(action.stage)
+        present = read_tag(stage.edit, self.policy.image, self._text(head, stage))
+        if present != action.release.tag:
+            raise Conflict("Git", f"someone set {action.stage} to {present} since; nothing is reverted over that")
+        return self._commit(stage, head, action.back_to.tag, revert_commit(self._revert(action)))
+
+    def _propose_revert(self, action: RollBack) -> str:
+        seen = self._seen(action.stage).revert
+        if not (isinstance(seen, Proposal) and seen.branch_head is not None and seen.deviation is None):
+            expected = seen.branch_head if isinstance(seen, Proposal) else None
+            revert = self._revert_commit(action, self._head(action.stage))
+            self.world.repositories.push(self.repository, action.branch, revert, expected=expected)
+        view = self._revert(action)
+        text = PullText(
+            branch=action.branch,
+            base=self.policy.gitops.branch,
+            title=revert_title(view),
+            body=revert_body(view),
+        )
+        pull = self.world.forge.open_promotion(self.repository, text)
+        return f"opened the rollback #{pull.number}"
+
+    # --- edits and commits ---
+
+    def _seen(self, stage: str) -> StageObservation:
+        return self.observation.stage(stage)
+
+    def _tags(self, stage: str) -> TagHistory:
+        tags = self._seen(stage).tags
+        if isinstance(tags, Trouble):  # pragma: no cover - no action follows from a stage that could not be read
+            raise Permanent(tags.system, tags.sentence)
+        return tags
+
+    def _head(self, stage: str) -> Sha:
+        return self._tags(stage).head
+
+    def _text(self, commit: Sha, stage: Stage) -> str:
+        text = self.world.repositories.read_file(self.repository, commit, stage.edit.file)
+        if text is None:
+            raise Permanent("Git", f"{stage.edit.file} is gone from {self.repository} at {commit[:_SHORT]}")
+        return text
+
+    def _commit(self, stage: Stage, parent: Sha, tag: str, message: str) -> Sha:
+        """Commit exactly the planned edit on top of `parent`, in the mirror only."""
+        try:
+            changed = write_tag(stage.edit, self.policy.image, self._text(parent, stage), tag)
+        except EditRefused as error:
+            raise Permanent("Git", str(error)) from error
+        plan = FileCommit(
+            repository=self.repository, parent=parent, path=stage.edit.file, text=changed, message=message
+        )
+        return self.world.repositories.commit_file(plan)
+
+    # --- what the texts show ---
+
+    def _judgement(self, stage: str, role: str) -> Judgement | None:
+        found = (item for item in self.decision.judgements if (item.stage, item.role) == (stage, role))
+        return next(found, None)
+
+    def _running(self, stage: str) -> Judgement:
+        judgement = self._judgement(stage, "running")
+        assert judgement is not None  # noqa: S101 - decide judges every stage's running release
+        return judgement
+
+    def _move(self, action: OpenPromotion | MergePromotion) -> MoveView:
+        stage = self.policy.stage(action.stage)
+        source = self.policy.stage(stage.source or stage.name)
+        return MoveView(
+            policy=self.policy,
+            source=source,
+            stage=stage,
+            release=action.release,
+            replaces=self._known(action.replaces),
+            forge_url=self.texts.forge_url,
+            judgement=self._running(source.name),
+        )
+
+    def _known(self, release: Release) -> Release:
+        """Add digest and source commit for show, where the registry tells them; a registry that does not is no fault."""
+        try:
+            artifact = self.world.registry.find_artifact(release.image, release.tag)
+        except OutsideError:
+            return release
+        if artifact is None:
+            return release
+        return Release(image=release.image, tag=release.tag, digest=artifact.digest, revision=artifact.revision)
+
+    def _revert(self, action: RollBack | MergePromotion) -> RevertView:
+        promotion = action.promotion if isinstance(action, RollBack) else action.reverts
+        assert promotion is not None  # noqa: S101 - only a merge that reverts comes here
+        return RevertView(
+            policy=self.policy,
+            stage=self.policy.stage(action.stage),
+            release=action.release,
+            back_to=action.back_to if isinstance(action, RollBack) else action.replaces,
+            promotion=promotion,
+            judgement=self._running(action.stage),
+        )
+
+    # --- the evidence comment ---
+
+    def comment(self, action: UpdatePromotion) -> str:
+        view = self._comment_view(action)
+        key = f"{view.candidate.state if view.candidate else ''}/{view.running.state if view.running else ''}"
+        return self._write_comment(action.number, evidence_comment(view), key=f"{key}/{view.reverted_by}")
+
+    def _comment_view(self, action: UpdatePromotion) -> CommentView:
+        stage, tags = self.policy.stage(action.stage), self._tags(action.stage)
+        newest = tags.introduced
+        trailers = newest.trailers
+        reverted = trailers is not None and trailers.reverts is not None and newest.old == action.release.tag
+        arrived = tags.tag == action.release.tag
+        return CommentView(
+            policy=self.policy,
+            stage=stage,
+            release=action.release,
+            forge_url=self.texts.forge_url,
+            source=self._running(stage.source) if stage.source and not arrived and not reverted else None,
+            candidate=None if arrived else self._judgement(stage.name, "candidate"),
+            running=self._running(stage.name) if arrived else None,
+            reverted_by=newest.commit if reverted else None,
+            reverted_at=newest.at if reverted else None,
+        )
+
+    def _write_comment(self, number: int, body: str, *, key: str) -> str:
+        """Write the comment if its text changed; a change of the numbers alone waits for its turn."""
+        now, where = self.world.clock.now(), (self.repository, number)
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        if self.world.ledger.comment_digest(*where) == digest:
+            return "the evidence is up to date"
+        last = self.applier._commented.get(where)  # noqa: SLF001 - a step is a part of its applier
+        if last is not None and last[1] == key and now - last[0] < self.texts.comment_every:
+            return "the evidence was written a moment ago"
+        self.world.forge.write_comment(self.repository, number, marker=_MARKER, body=body)
+        self.applier._commented[where] = (now, key)  # noqa: SLF001 - likewise
+        self.world.ledger.comment_digest(*where, replace_with=digest)
+        return f"wrote the evidence on #{number}"

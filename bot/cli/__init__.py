@@ -1,0 +1,1 @@
+"""The command `liftlock`, a file per subcommand."""

@@ -1,0 +1,28 @@
+"""How the command line ends when something is wrong: one sentence on stderr and an exit code, never a traceback.
+
+Exit codes: 0 done, 1 the answer is bad news (a service that could not be judged, a stale health check, a demo story
+that ended wrong), 2 the command, its settings or the world around it are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from bot.ports import OutsideError
+from bot.settings import SettingsError
+
+BAD_NEWS = 1
+WRONG_USE = 2
+
+
+@contextmanager
+def told_in_one_sentence() -> Iterator[None]:
+    """Turn the errors that users can cause into a sentence on stderr and exit code 2."""
+    try:
+        yield
+    except (SettingsError, OutsideError) as error:
+        typer.echo(f"liftlock: {error}", err=True)
+        raise typer.Exit(WRONG_USE) from None

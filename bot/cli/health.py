@@ -1,0 +1,39 @@
+"""`liftlock health`: whether the last sweep is fresh; what the image's health check asks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.adapters.clock import SystemClock
+from bot.cli.faults import BAD_NEWS, told_in_one_sentence
+from bot.cli.run import ConfigOption
+from bot.compose import read_board
+from bot.engine.sweep import SWEEP
+from bot.settings import load_settings
+
+_MISSED_SWEEPS = 10
+
+
+def health(
+    config: ConfigOption = Path("liftlock.toml"),
+    older_than: Annotated[
+        float | None, typer.Option(help="Seconds after which the last sweep is too old; default: ten intervals.")
+    ] = None,
+) -> None:
+    """Exit 0 if the bot has swept recently, 1 if not."""
+    with told_in_one_sentence():
+        settings = load_settings(config)
+        board = {posting.subject: posting for posting in read_board(settings)}
+    sweep = board.get(SWEEP)
+    if sweep is None:
+        typer.echo("no sweep has ended yet")
+        raise typer.Exit(BAD_NEWS)
+    limit = timedelta(seconds=older_than) if older_than is not None else settings.bot.interval * _MISSED_SWEEPS
+    age = SystemClock().now() - sweep.at
+    typer.echo(f"the last sweep ended {age.total_seconds():.0f} s ago (limit {limit.total_seconds():.0f} s)")
+    if age > limit:
+        raise typer.Exit(BAD_NEWS)

@@ -1,0 +1,80 @@
+"""`liftlock lab`: the sandbox without a script, for playing: push a tag, watch the bot."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bot.adapters.clock import SystemClock
+from bot.cli.faults import told_in_one_sentence
+from bot.lab.prometheus_process import find_prometheus
+from bot.lab.world import DEVELOPER, GITOPS, Lab, running_lab
+
+
+def lab(
+    directory: Annotated[
+        Path | None, typer.Option("--directory", help="Where to keep it; default: a folder that is removed at the end.")
+    ] = None,
+    built_in: Annotated[
+        bool, typer.Option("--built-in-metrics", help="Use the built-in answerer even if a Prometheus is installed.")
+    ] = False,
+) -> None:
+    """Start a GitHub, an Argo CD, a Prometheus and a registry on this machine, and print how to use them."""
+    with told_in_one_sentence(), tempfile.TemporaryDirectory(prefix="liftlock-lab-") as scratch:
+        home = directory or Path(scratch)
+        home.mkdir(parents=True, exist_ok=True)
+        prometheus = None if built_in else find_prometheus()
+        with running_lab(home, SystemClock(), prometheus=prometheus) as world:
+            world.add_service("checkout", "1.8.2")
+            world.argocd.start()
+            settings = world.write_settings(home / "liftlock.toml")
+            describe(Console(), world, settings)
+            wait_for_signal()
+
+
+def describe(console: Console, world: Lab, settings: Path, *, bot_runs: bool = False) -> None:
+    """Print the lab's addresses and what to type next."""
+    clone = world.github.clone_url(GITOPS, DEVELOPER)
+    console.print("[bold]The lab runs.[/] Stop it with Ctrl-C.\n")
+    rows = (
+        ("GitHub", f"{world.github.url}/{GITOPS}/pulls"),
+        ("Argo CD", f"{world.argocd_url}/api/v1/applications"),
+        ("Prometheus", world.prometheus_url + ("" if world.prometheus_is_real else "  (built-in answerer)")),
+        ("registry", f"{world.registry_url}/v2/"),
+        ("settings", str(settings)),
+    )
+    for name, place in rows:
+        console.print(f"  {name:<11} {place}", markup=False, highlight=False, soft_wrap=True)
+    start = () if bot_runs else ("\nIn another terminal, start the bot:", f"  liftlock run --config {settings}")
+    lines = (
+        *start,
+        "\nRelease something (any tag behaves well):",
+        f"  git clone {clone} deploy && cd deploy",
+        f"  sed -i 's/1.8.2/1.9.0/' {world.file('checkout', 'staging')}",
+        "  git commit -am 'Release checkout 1.9.0' && git push",
+        f"  liftlock status --config {settings}",
+    )
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def wait_for_signal() -> None:
+    """Wait for Ctrl-C or SIGTERM, and return."""
+    asked = threading.Event()
+
+    def ask(_: int, __: FrameType | None) -> None:
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        asked.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

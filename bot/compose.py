@@ -1,0 +1,253 @@
+"""Settings to a running engine: the only place that picks real parts and ties them together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bot.adapters.argocd import ArgoDeployments
+from bot.adapters.clock import SystemClock
+from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings
+from bot.adapters.github import AppCredentials, Clients, Credentials, GitHubForge, GitHubSettings, TokenCredentials
+from bot.adapters.http import Endpoint, Limits, TokenSource
+from bot.adapters.ledger import DryBoard, DryLedger, open_ledger
+from bot.adapters.prometheus import PrometheusMetrics
+from bot.adapters.registry import OciRegistry
+from bot.apply import Applier, Texts
+from bot.domain.policy import Policy
+from bot.engine.schedule import Schedule
+from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
+from bot.observe import World
+from bot.policy import GateTemplates, PolicyError, load_policies, shipped_gate_templates
+from bot.ports import Board, Clock, Ledger, Permanent, Posting
+from bot.settings import GitHubSection, Settings, SettingsError, read_secret_file
+
+Listener = Callable[[ServiceReport], None]
+
+_SPELL_GAP_SWEEPS = 6
+"""How many sweeps may be missed before a spell of health counts as not looked at."""
+_LEAST_SPELL_GAP = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """A composed bot: sweep once with `sweeper`, or on a schedule."""
+
+    sweeper: Sweeper
+    settings: Settings
+
+    def schedule(self) -> Schedule:
+        """Return the schedule that sweeps at the settings' interval."""
+        return Schedule(
+            sweep=self.sweeper.sweep,
+            interval=self.settings.bot.interval,
+            stop_within=self.settings.bot.stop_within,
+            stopping=self.sweeper.stopping,
+        )
+
+
+@contextmanager
+def compose(
+    settings: Settings,
+    *,
+    dry_run: bool = False,
+    clock: Clock | None = None,
+    listeners: tuple[Listener, ...] = (),
+) -> Iterator[Bot]:
+    """Build the bot that the settings describe; leaving the context closes its connections.
+
+    Raise SettingsError or OutsideError for what is wrong before the first sweep: a state directory that cannot be
+    made, a ledger that cannot be opened, a secret file that is missing.
+    """
+    time = clock or SystemClock()
+    with ExitStack() as stack:
+        ledger, board = _records(stack, settings, dry_run=dry_run)
+        world, begin = _world(stack, settings, time, ledger)
+        texts = Texts(forge_url=settings.github.url.rstrip("/"), comment_every=settings.bot.comment_every)
+        sweeper = Sweeper(
+            world=world,
+            board=board,
+            load_policies=_policies(settings.bot.policies, shipped_gate_templates()),
+            apply=Applier(world=world, texts=texts).apply,
+            begin=begin,
+            workers=settings.bot.workers,
+            dry_run=dry_run,
+            listeners=listeners,
+            stopping=threading.Event(),
+        )
+        yield Bot(sweeper=sweeper, settings=settings)
+
+
+def _world(stack: ExitStack, settings: Settings, clock: Clock, ledger: Ledger) -> tuple[World, Callable[[], None]]:
+    credentials = _credentials(settings.github, clock)
+    deployments = stack.enter_context(_deployments(settings))
+    world = World(
+        clock=clock,
+        repositories=_repositories(settings, credentials, clock),
+        deployments=deployments,
+        metrics=stack.enter_context(_metrics(settings)),
+        forge=_forge(stack, settings.github, credentials, clock),
+        registry=stack.enter_context(_registry(settings)),
+        ledger=ledger,
+        lag=settings.bot.ingestion_lag,
+        spell_gap=max(_LEAST_SPELL_GAP, settings.bot.interval * _SPELL_GAP_SWEEPS),
+        history_limit=settings.bot.history_limit,
+    )
+    return world, deployments.begin_sweep
+
+
+# --- records ---------------------------------------------------------------------------------------------------------
+
+
+def _records(stack: ExitStack, settings: Settings, *, dry_run: bool) -> tuple[Ledger, Board]:
+    """Open the ledger and the board. A dry run reads the real ones, if there are any, and writes to memory."""
+    if dry_run:
+        scratch = stack.enter_context(open_ledger("sqlite://"))
+        if not _has_ledger(settings):
+            return scratch, scratch.board
+        real = stack.enter_context(open_ledger(settings.ledger_url))
+        return DryLedger(real=real, scratch=scratch), DryBoard(real.board)
+    make_state_directory(settings.bot.state)
+    ledger = stack.enter_context(open_ledger(settings.ledger_url))
+    return ledger, ledger.board
+
+
+def _has_ledger(settings: Settings) -> bool:
+    return settings.ledger.url is not None or (settings.bot.state / "ledger.db").is_file()
+
+
+def make_state_directory(path: Path) -> None:
+    """Make the state directory, for this user only. Raise SettingsError if that cannot be."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"bot.state: the directory {path} cannot be made: {error.strerror}") from error
+
+
+def read_board(settings: Settings) -> Sequence[Posting]:
+    """Return what the last sweep posted; nothing where no bot has run with these settings yet."""
+    if not _has_ledger(settings):
+        return ()
+    with open_ledger(settings.ledger_url) as ledger:
+        return ledger.board.postings()
+
+
+# --- policies --------------------------------------------------------------------------------------------------------
+
+
+def _policies(
+    directory: Path, templates: GateTemplates
+) -> Callable[[], tuple[Sequence[Policy], Sequence[BrokenPolicy]]]:
+    def load() -> tuple[Sequence[Policy], Sequence[BrokenPolicy]]:
+        try:
+            found = load_policies(directory, templates)
+        except PolicyError as error:
+            return (), (_broken(str(directory), error),)
+        policies = [item for item in found.values() if isinstance(item, Policy)]
+        broken = [_broken(file, item) for file, item in found.items() if isinstance(item, PolicyError)]
+        return policies, broken
+
+    return load
+
+
+def _broken(file: str, error: PolicyError) -> BrokenPolicy:
+    return BrokenPolicy(subject=file, file=file, faults=tuple(str(fault) for fault in error.faults))
+
+
+# --- adapters --------------------------------------------------------------------------------------------------------
+
+
+def _source(read: Callable[[], str | None], *, is_set: bool) -> TokenSource | None:
+    """Return what reads a token anew at each use; a file that has gone is a fault of the world, not a crash."""
+    if not is_set:
+        return None
+
+    def token() -> str:
+        try:
+            return read() or ""
+        except SettingsError as error:
+            raise Permanent("settings", str(error)) from error
+
+    return token
+
+
+def _credentials(section: GitHubSection, clock: Clock) -> Credentials:
+    key_file = section.private_key_file
+    if section.app_id is not None and key_file is not None:
+
+        def key() -> str:
+            try:
+                return read_secret_file(key_file)
+            except SettingsError as error:
+                raise Permanent("settings", str(error)) from error
+
+        return AppCredentials(section.api, app_id=section.app_id, private_key=key, clock=clock)
+    source = _source(section.read_token, is_set=section.token is not None or section.token_file is not None)
+    if source is None:
+        raise SettingsError("github: no credentials: name token_file, or app_id with private_key_file")
+    return TokenCredentials(source)
+
+
+def _repositories(settings: Settings, credentials: Credentials, clock: Clock) -> GitRepositories:
+    mirrors = settings.bot.state / "mirrors"
+    make_state_directory(mirrors)
+    git = GitSettings(
+        mirrors=mirrors,
+        url=f"{settings.github.url.rstrip('/')}/{{repository}}.git",
+        author=Author(name=settings.git.author_name, email=settings.git.author_email),
+        limits=GitLimits(network=settings.git.deadline),
+    )
+    return GitRepositories(git, token=credentials.token_for, clock=clock)
+
+
+def _forge(stack: ExitStack, section: GitHubSection, credentials: Credentials, clock: Clock) -> GitHubForge:
+    github = GitHubSettings(
+        api_url=section.api.rstrip("/"),
+        ca_file=str(section.ca_file) if section.ca_file else None,
+        timeout=section.timeout,
+        write_pause=section.write_pause,
+    )
+    clients = stack.enter_context(Clients(github, credentials=credentials, clock=clock))
+    return GitHubForge(clients, credentials)
+
+
+def _deployments(settings: Settings) -> ArgoDeployments:
+    section = settings.argocd
+    endpoint = Endpoint(
+        system="Argo CD",
+        url=section.url,
+        token=_source(section.read_token, is_set=section.token is not None or section.token_file is not None),
+        ca_file=section.ca_file,
+        insecure=section.insecure,
+    )
+    forge_host = urlsplit(settings.github.url).hostname
+    return ArgoDeployments(endpoint, forge_host=forge_host, limits=Limits(deadline=section.timeout))
+
+
+def _metrics(settings: Settings) -> PrometheusMetrics:
+    section = settings.prometheus
+    endpoint = Endpoint(
+        system="Prometheus",
+        url=section.url,
+        token=_source(section.read_token, is_set=section.token is not None or section.token_file is not None),
+        ca_file=section.ca_file,
+    )
+    return PrometheusMetrics(endpoint, limits=Limits(deadline=section.timeout))
+
+
+def _registry(settings: Settings) -> OciRegistry:
+    hosts: Mapping[str, Endpoint] = {
+        host: Endpoint(
+            system="registry",
+            url=section.url or f"https://{host}",
+            token=_source(section.read_token, is_set=section.token is not None or section.token_file is not None),
+            ca_file=section.ca_file,
+        )
+        for host, section in settings.registries.items()
+    }
+    return OciRegistry(hosts)

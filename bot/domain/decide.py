@@ -1,0 +1,163 @@
+"""The one place that decides: `decide(policy, observation, now) -> Decision`. Pure and total.
+
+Every stage is judged twice: the release that runs in it, and the release that waits before it. Nothing is remembered
+between two calls; all there is to know is in the observation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from bot.domain.candidate import Candidate, judge_candidate
+from bot.domain.decision import (
+    Action,
+    AskRefresh,
+    ClosePromotion,
+    Decision,
+    Halt,
+    Judgement,
+    MergePromotion,
+    OpenPromotion,
+    RollBack,
+    UpdatePromotion,
+    Wait,
+)
+from bot.domain.model import CountEvidence, Observation, Proposal, PullState, Release, StageObservation, Trouble
+from bot.domain.naming import release_branch
+from bot.domain.policy import Policy, Stage
+from bot.domain.running import Running, judge_running
+
+_LOOK_AGAIN = timedelta(minutes=1)
+_URGENCY = (
+    RollBack,
+    ClosePromotion,
+    MergePromotion,
+    OpenPromotion,
+    AskRefresh,
+    Halt,
+    UpdatePromotion,
+    Wait,
+)
+
+
+def decide(policy: Policy, observation: Observation, now: datetime) -> Decision:
+    """Decide what to do for one service. Same inputs, same decision; waiting is an action with a reason."""
+    running = {stage.name: judge_running(policy, stage, observation, now) for stage in policy.stages}
+    judgements: list[Judgement] = []
+    actions: list[Action] = []
+    for stage in policy.stages:
+        seen = observation.stage(stage.name)
+        here = running[stage.name]
+        judgements.append(here.judgement)
+        actions.extend(_road(action, seen) for action in here.actions)
+        candidate = _candidate(policy, stage, seen, running)
+        if candidate is not None:
+            judgements.append(candidate.judgement)
+            actions.extend(candidate.actions)
+        actions.extend(_superseded(policy, stage, seen, running))
+        actions.extend(_arrival(seen, here))
+    return Decision(
+        service=policy.service,
+        at=now,
+        policy_version=policy.version,
+        judgements=tuple(judgements),
+        actions=tuple(sorted(_once(actions), key=lambda action: _URGENCY.index(type(action)))),
+        look_again=_look_again(judgements, now),
+    )
+
+
+def _candidate(policy: Policy, stage: Stage, seen: StageObservation, running: dict[str, Running]) -> Candidate | None:
+    if stage.source is None:
+        return None
+    return judge_candidate(policy, stage, seen, running[stage.source], running[stage.name])
+
+
+def _once(actions: Iterable[Action]) -> list[Action]:
+    """Drop an action that is already there: a comment may be asked for by the candidate and by the arrival."""
+    return list(dict.fromkeys(actions))
+
+
+# --- how a rollback gets to the branch -------------------------------------------------------------------------------
+
+
+def _road(action: RollBack | Halt | AskRefresh, seen: StageObservation) -> Action:
+    """Turn a rollback by pull request into the step that is next: open it, wait, merge it, or leave it to a person."""
+    if not isinstance(action, RollBack) or seen.revert is None:
+        return action
+    if isinstance(seen.revert, Trouble):
+        return Wait(stage=action.stage, reason=f"{seen.revert.system}: {seen.revert.sentence}")
+    pull = seen.revert.pull
+    if pull is None:
+        return action
+    if pull.state is PullState.CLOSED and not pull.closed_by_bot:
+        who = pull.closed_by or "someone"
+        return Halt(stage=action.stage, reason=f"{who} closed the rollback #{pull.number}; {action.reason}")
+    if pull.state is not PullState.OPEN:
+        return Wait(stage=action.stage, reason=f"the rollback #{pull.number} is {pull.state}; the mirror lags behind")
+    return _merge_revert(action, seen.revert, pull.number)
+
+
+def _merge_revert(action: RollBack, proposal: Proposal, number: int) -> Action:
+    pull = proposal.pull
+    assert pull is not None  # noqa: S101 - the caller looked
+    if proposal.deviation is not None or proposal.branch_head != pull.head:
+        why = proposal.deviation or "GitHub has yet to see its head"
+        return Halt(stage=action.stage, reason=f"the rollback #{number} is not exactly the planned edit: {why}")
+    if pull.checks.failed or pull.checks.pending:
+        names = ", ".join(pull.checks.failed or pull.checks.pending)
+        return Wait(stage=action.stage, reason=f"the rollback #{number} waits for checks: {names}")
+    if not pull.mergeable:
+        return Wait(stage=action.stage, reason=f"GitHub does not say yet that the rollback #{number} can be merged")
+    return MergePromotion(
+        stage=action.stage,
+        number=number,
+        branch=pull.branch,
+        head=pull.head,
+        release=action.release,
+        replaces=action.back_to,
+        reason=action.reason,
+        reverts=action.promotion,
+    )
+
+
+# --- pull requests of other releases ---------------------------------------------------------------------------------
+
+
+def _superseded(
+    policy: Policy, stage: Stage, seen: StageObservation, running: dict[str, Running]
+) -> Iterable[ClosePromotion]:
+    """Close open proposals for releases that are not the one before the stage any more: one PR, one release (I16)."""
+    if stage.source is None or isinstance(seen.tags, Trouble):
+        return
+    release = running[stage.source].judgement.release
+    if release is None:
+        return
+    current = release_branch(policy.service, stage.name, release)
+    for pull in seen.superseded:
+        if pull.branch != current:
+            reason = f"{stage.source} now runs {release.tag}; this pull request was for another release"
+            yield ClosePromotion(stage=stage.name, number=pull.number, branch=pull.branch, reason=reason)
+
+
+def _arrival(seen: StageObservation, here: Running) -> Iterable[UpdatePromotion]:
+    """Keep the evidence comment of the pull request that brought the running release up to date while it is watched."""
+    release = here.judgement.release
+    arrival = seen.arrival
+    if release is None or not isinstance(arrival, Proposal) or arrival.pull is None:
+        return
+    yield UpdatePromotion(stage=seen.stage, number=arrival.pull.number, release=_of_arrival(arrival, release))
+
+
+def _of_arrival(arrival: Proposal, running: Release) -> Release:
+    return (Release.parse(arrival.release) if arrival.release else None) or running
+
+
+def _look_again(judgements: Iterable[Judgement], now: datetime) -> datetime:
+    ends = [
+        verdict.evidence.window_end
+        for judgement in judgements
+        for verdict in judgement.verdicts
+        if isinstance(verdict.evidence, CountEvidence) and verdict.evidence.window_end > now
+    ]
+    return min([now + _LOOK_AGAIN, *ends])

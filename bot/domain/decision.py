@@ -1,0 +1,172 @@
+"""What the pure core returns: for each stage a state with its reason, the actions, and when to look again.
+
+Actions are a closed union. Waiting is an action with a reason, never `None`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from bot.domain.model import Release, Sha, Verdict
+from bot.domain.policy import Road
+
+
+class State(StrEnum):
+    """Where a release stands on its way through a stage, in the words a maintainer would say."""
+
+    # A release in the stage it already runs in
+    WAITING_FOR_ROLLOUT = "waiting for rollout"
+    OBSERVING = "observing"
+    PROVEN = "proven"
+    UNHEALTHY = "unhealthy"
+    CANNOT_TELL = "cannot tell"
+    DEADLINE_PASSED = "deadline passed"
+    WATCHING = "watching after promotion"
+    SETTLED = "settled"
+    ROLLING_BACK = "rolling back"
+    ROLLED_BACK = "rolled back"
+    # A release on its way into the stage
+    READY_TO_PROPOSE = "ready to propose"
+    READY_TO_MERGE = "ready to merge"
+    WAITING_FOR_HUMAN = "waiting for a person"
+    WAITING_FOR_CHECKS = "waiting for checks"
+    REJECTED_BY_HUMAN = "rejected by a person"
+    QUARANTINED = "quarantined"
+    HALTED = "halted"
+
+
+class WaitsOn(StrEnum):
+    """The three things a release can wait on, and the two ends of waiting."""
+
+    BUILD = "build confidence"
+    PROMOTION = "promotion between environments"
+    RUNTIME = "runtime verification"
+    HUMAN = "a person"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Do nothing, for a reason, until something changes or `until` has come."""
+
+    stage: str
+    reason: str
+    until: datetime | None = None
+    kind: Literal["wait"] = "wait"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPromotion:
+    """Commit the new tag on `branch` and open a pull request. `replaces` is the tag that stands in the stage now."""
+
+    stage: str
+    source_stage: str
+    branch: str
+    release: Release
+    replaces: Release
+    reason: str
+    kind: Literal["open promotion"] = "open promotion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdatePromotion:
+    """Bring the evidence comment of a pull request up to date."""
+
+    stage: str
+    number: int
+    release: Release
+    kind: Literal["update promotion"] = "update promotion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergePromotion:
+    """Merge a promotion (or a revert) at exactly `head`."""
+
+    stage: str
+    number: int
+    branch: str
+    head: Sha
+    release: Release
+    replaces: Release
+    reason: str
+    reverts: Sha | None = None
+    kind: Literal["merge promotion"] = "merge promotion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosePromotion:
+    """Withdraw a pull request of the bot's that must not be merged any more."""
+
+    stage: str
+    number: int
+    branch: str
+    reason: str
+    kind: Literal["close promotion"] = "close promotion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollBack:
+    """Undo the tag change of `promotion`: set the tag back to `back_to`, on the branch or by a pull request."""
+
+    stage: str
+    road: Road
+    branch: str
+    promotion: Sha
+    release: Release
+    back_to: Release
+    reason: str
+    kind: Literal["roll back"] = "roll back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskRefresh:
+    """Ask Argo CD to look at an application again, because what it says is older than its last operation."""
+
+    stage: str
+    application: str
+    reason: str
+    kind: Literal["ask refresh"] = "ask refresh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """Stop here and tell a person: going on needs a judgement that the bot must not make."""
+
+    stage: str
+    reason: str
+    kind: Literal["halt"] = "halt"
+
+
+Action = Wait | OpenPromotion | UpdatePromotion | MergePromotion | ClosePromotion | RollBack | AskRefresh | Halt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A release in a stage: state, what it waits on, one sentence why, and the verdicts of that stage's gates.
+
+    `role` tells a release that runs in the stage from a candidate on its way in.
+    """
+
+    stage: str
+    role: Literal["running", "candidate"]
+    release: Release | None
+    state: State
+    waits_on: WaitsOn
+    reason: str
+    verdicts: tuple[Verdict, ...] = ()
+    pull: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer for one service at one instant."""
+
+    service: str
+    at: datetime
+    policy_version: str
+    judgements: tuple[Judgement, ...]
+    actions: tuple[Action, ...]
+    look_again: datetime

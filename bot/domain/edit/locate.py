@@ -1,0 +1,204 @@
+"""Find one value in a YAML text, or say exactly what is in the way."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
+
+from bot.domain.edit.path import EntryWhere, Step, render_path
+from bot.domain.edit.refusal import EditRefused, quoted
+from bot.domain.edit.stream import Reading, Stream, read_stream
+
+_PROPERTIES = re.compile(r"(?:[&!][^ \t\r\n]*[ \t\r\n]*|#[^\r\n]*[ \t\r\n]*)*")
+_STRING_TAGS = (None, "!", "tag:yaml.org,2002:str")
+_MERGE = "<<"
+
+
+class Style(StrEnum):
+    """How a scalar is written: its first character, nothing for a plain one."""
+
+    PLAIN = ""
+    SINGLE_QUOTED = "'"
+    DOUBLE_QUOTED = '"'
+    LITERAL = "|"
+    FOLDED = ">"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scalar:
+    """A value in a text. `span` holds its characters and quotes, without anchor and tag; `line` counts from 1.
+
+    The span of a value that is not written at all (`tag:`) is empty and stands where it would begin.
+    """
+
+    span: tuple[int, int]
+    value: str
+    style: Style
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Missing:
+    """A path that a document does not have: how many steps it has, the line of the last one, what is not there."""
+
+    depth: int
+    line: int
+    reason: str
+
+
+def locate(text: str, *path: Step, file: str = "", reading: Reading | None = None) -> Scalar:
+    """Return the scalar at `path` in the one document that has it; raise EditRefused if it is not there for certain.
+
+    Refused are: a text that is no YAML or beyond the bounds, a path that is missing or in more than one document,
+    aliases and duplicate keys on the way, entries that cannot be told apart, and values that are not text.
+    """
+    stream = read_stream(text, file=file, reading=reading)
+    return scalar_at(stream, find(stream, path), path)
+
+
+def find(stream: Stream, path: tuple[Step, ...]) -> int:
+    """Return the node at `path` in the one document that has it; raise EditRefused if there are none or several."""
+    walked = [_walk(stream, root, path) for root in stream.roots()]
+    hits = [found for found in walked if isinstance(found, int)]
+    if len(hits) > 1:
+        lines = " and ".join(str(stream.line(hit)) for hit in hits[:2])
+        stream.refuse(hits[0], path, f"several documents of the file have this value (lines {lines})")
+    if hits:
+        return hits[0]
+    missing = [found for found in walked if isinstance(found, _Missing)]
+    if not missing:
+        raise EditRefused(file=stream.file, line=1, path=render_path(path), reason="the file is empty")
+    deepest = max(missing, key=lambda found: found.depth)
+    raise EditRefused(file=stream.file, line=deepest.line, path=render_path(path), reason=deepest.reason)
+
+
+def scalar_at(stream: Stream, node: int, path: tuple[Step, ...]) -> Scalar:
+    """Describe the scalar at a node that `find` gave; raise EditRefused if it is no scalar, or not a text."""
+    event = stream.events[node]
+    if isinstance(event, AliasEvent):
+        stream.refuse(node, path, _alias_reason(event))
+    if not isinstance(event, ScalarEvent):
+        stream.refuse(node, path, _collection_reason(stream, node))
+    if event.tag not in _STRING_TAGS:
+        stream.refuse(node, path, f"the value has the YAML tag {quoted(str(event.tag))}, so it is not a plain text")
+    return Scalar(
+        span=_content_span(stream, node, event),
+        value=event.value,
+        style=Style(event.style or ""),
+        line=stream.line(node),
+    )
+
+
+def value_of(stream: Stream, mapping: int, key: str, path: tuple[Step, ...]) -> int | None:
+    """Return the value of a key in a mapping, None if it has no such key; raise EditRefused if that is not certain."""
+    found = [value for name, value in stream.pairs(mapping) if _key_text(stream, name, path) == key]
+    if len(found) > 1:
+        stream.refuse(found[1], path, f"the key {quoted(key)} stands twice in one mapping")
+    return found[0] if found else None
+
+
+def _walk(stream: Stream, root: int, path: tuple[Step, ...]) -> int | _Missing:
+    node = root
+    for depth, step in enumerate(path):
+        here = path[: depth + 1]
+        event = stream.events[node]
+        if isinstance(event, AliasEvent):
+            stream.refuse(node, here, _alias_reason(event))
+        found = _step_into(stream, node, step, here)
+        if isinstance(found, str):
+            return _Missing(depth=depth, line=stream.line(node), reason=found)
+        node = found
+    return node
+
+
+def _step_into(stream: Stream, node: int, step: Step, path: tuple[Step, ...]) -> int | str:
+    """Return the node one step further, or a sentence on what is not there."""
+    event = stream.events[node]
+    where = render_path(path[:-1]) or "the file"
+    if isinstance(step, str):
+        if not isinstance(event, MappingStartEvent):
+            return f"{where} is not a mapping, so it has no {quoted(step)}"
+        found = value_of(stream, node, step, path)
+        return found if found is not None else _no_key(stream, node, step, where, path)
+    if not isinstance(event, SequenceStartEvent):
+        return f"{where} is not a list"
+    if isinstance(step, int):
+        entries = stream.children(node)
+        return entries[step] if step < len(entries) else f"{where} has no entry {step}, it has {len(entries)}"
+    return _entry_where(stream, node, step, path)
+
+
+def _entry_where(stream: Stream, node: int, step: EntryWhere, path: tuple[Step, ...]) -> int | str:
+    entries = [entry for entry in stream.children(node) if _matches(stream, entry, step, path)]
+    names = " or ".join(step.fields)
+    if len(entries) > 1:
+        stream.refuse(entries[1], path, f"two entries of the list have the {names} {quoted(step.value)}")
+    return entries[0] if entries else f"no entry of {render_path(path[:-1])} has the {names} {quoted(step.value)}"
+
+
+def _matches(stream: Stream, entry: int, step: EntryWhere, path: tuple[Step, ...]) -> bool:
+    event = stream.events[entry]
+    if isinstance(event, AliasEvent):
+        stream.refuse(
+            entry, path, f"an entry of the list is an alias (*{_anchor(event)}), so its names are not certain"
+        )
+    if not isinstance(event, MappingStartEvent):
+        return False
+    return any(_field_is(stream, entry, name, step.value, path) for name in step.fields)
+
+
+def _field_is(stream: Stream, entry: int, name: str, wanted: str, path: tuple[Step, ...]) -> bool:
+    found = value_of(stream, entry, name, path)
+    if found is None:
+        if value_of(stream, entry, _MERGE, path) is not None:
+            stream.refuse(
+                entry, path, f"an entry of the list takes keys from elsewhere (<<), so its {name} is not certain"
+            )
+        return False
+    event = stream.events[found]
+    if isinstance(event, AliasEvent):
+        stream.refuse(found, path, f"the {name} of an entry is an alias (*{_anchor(event)}); write it out")
+    return isinstance(event, ScalarEvent) and event.value == wanted
+
+
+def _key_text(stream: Stream, key: int, path: tuple[Step, ...]) -> str | None:
+    event = stream.events[key]
+    if isinstance(event, AliasEvent):
+        stream.refuse(key, path, f"a key beside this one is an alias (*{_anchor(event)}), so keys may stand twice")
+    return event.value if isinstance(event, ScalarEvent) else None
+
+
+def _no_key(stream: Stream, mapping: int, key: str, where: str, path: tuple[Step, ...]) -> str:
+    if value_of(stream, mapping, _MERGE, path) is not None:
+        return f"{where} has no {quoted(key)} of its own; if it comes from a merge (<<), write it out here"
+    return f"{where} has no {quoted(key)}"
+
+
+def _anchor(event: AliasEvent) -> str:
+    return str(event.anchor)[:60]
+
+
+def _alias_reason(event: AliasEvent) -> str:
+    return (
+        f"this is an alias (*{_anchor(event)}) of a value that stands elsewhere, and changing that would change every"
+        f" other use; write the value out here, or name the path of &{_anchor(event)}"
+    )
+
+
+def _collection_reason(stream: Stream, node: int) -> str:
+    start = stream.span(node)[0]
+    if stream.text.startswith("{{", start):
+        return "the value is a template ({{ … }}), not a text; only plain YAML files can be edited"
+    return "the value is a mapping or a list, not a single text"
+
+
+def _content_span(stream: Stream, node: int, event: ScalarEvent) -> tuple[int, int]:
+    start, end = stream.span(node)
+    if start == end or (event.anchor is None and event.tag is None):
+        return start, end
+    # Behind the anchor and the tag there may be spaces, comments and line breaks before the value.
+    properties = _PROPERTIES.match(stream.text, start, end)
+    return properties.end() if properties else start, end

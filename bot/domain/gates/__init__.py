@@ -1,0 +1,1 @@
+"""One module per gate kind; each judges observations against a policy value and returns a verdict."""

@@ -1,0 +1,388 @@
+"""The nouns of the design as frozen values: releases, what Git, Argo CD, GitHub and Prometheus said, verdicts.
+
+Everything here is plain data. Instants are aware UTC datetimes. A fact that could not be read is a `Trouble` in the
+place of the value, never `None`: absence of data must stay visible up to the decision (invariant I5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal, NewType
+
+Sha = NewType("Sha", str)
+"""A full git object name, lower-case hexadecimal (40 or 64 characters)."""
+Digest = NewType("Digest", str)
+"""An OCI digest, `sha256:` and 64 hexadecimal characters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A fact that could not be read: which system, and one sentence for people. Never carries a secret."""
+
+    system: str
+    sentence: str
+    kind: Literal["trouble"] = "trouble"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What moves: an image at a tag, with its digest and source commit where the registry told them."""
+
+    image: str
+    tag: str
+    digest: Digest | None = None
+    revision: Sha | None = None
+
+    @property
+    def name(self) -> str:
+        """The release as people and trailers write it: `image:tag`, with `@digest` where it is known."""
+        return f"{self.image}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
+
+    @classmethod
+    def parse(cls, name: str) -> Release | None:
+        """Read back a `name`; None for a text that is none."""
+        image_and_tag, _, digest = name.partition("@")
+        image, _, tag = image_and_tag.rpartition(":")
+        if not image or not tag:
+            return None
+        return cls(image=image, tag=tag, digest=Digest(digest) if digest else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """What the registry says of a tag: the digest it points at now, and the source commit from the image's labels."""
+
+    digest: Digest
+    revision: Sha | None = None
+    kind: Literal["artifact"] = "artifact"
+
+
+# --- Git -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trailers:
+    """The commit trailers that Liftlock writes (DESIGN.md, section 4), for one service and stage.
+
+    `promotes` is the move, `staging -> production`; `reverts` is the SHA of the promotion commit that was taken back;
+    `release` is the release concerned: in a revert, the one that is quarantined.
+    """
+
+    service: str
+    stage: str
+    release: str
+    promotes: str | None = None
+    reverts: Sha | None = None
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagChange:
+    """One commit of the tracked branch that changed a stage's tag. `old` is None where the value did not exist."""
+
+    commit: Sha
+    at: datetime
+    author: str
+    old: str | None
+    new: str
+    trailers: Trailers | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagHistory:
+    """What Git says of a stage: the tag at the branch's head and the commits that set it, newest first.
+
+    `changes[0]` introduced the present tag. `complete` says whether the walk reached the first one; a long history is
+    read only as far as a bound.
+    """
+
+    head: Sha
+    tag: str
+    changes: tuple[TagChange, ...]
+    complete: bool
+    kind: Literal["tags"] = "tags"
+
+    @property
+    def introduced(self) -> TagChange:
+        """The change that set the tag which stands at the head."""
+        return self.changes[0]
+
+
+class Carries(StrEnum):
+    """Whether a revision that Argo CD reports contains the commit that introduced the tag, and still has the tag."""
+
+    YES = "yes"
+    BEHIND = "behind"
+    OTHER_TAG = "other tag"
+    UNKNOWN = "unknown"
+
+
+# --- Argo CD ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """The last or running sync operation. `phase` is Argo CD's word: Running, Terminating, Succeeded, Failed, Error."""
+
+    phase: str
+    revisions: tuple[Sha, ...]
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """An entry of `status.conditions`: `ComparisonError`, `InvalidSpecError`, `SyncError` …"""
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """What Argo CD reports of one application; field names follow its API, in our types.
+
+    `operation_pending` is true when `operation` is set and has not been taken up yet. `revisions` has one entry for
+    each source that comes from the stage's GitOps repository.
+    """
+
+    name: str
+    sync: str
+    health: str
+    revisions: tuple[Sha, ...]
+    operation: Operation | None = None
+    operation_pending: bool = False
+    reconciled_at: datetime | None = None
+    health_since: datetime | None = None
+    health_message: str = ""
+    conditions: tuple[Condition, ...] = ()
+    images: tuple[str, ...] = ()
+    kind: Literal["application"] = "application"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoApplication:
+    """Argo CD answered that it has no application of this name (or that we may not see it)."""
+
+    name: str
+    kind: Literal["no application"] = "no application"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSpell:
+    """A run of looks during which an application of a stage had one health, kept in the ledger.
+
+    `first_seen` and `last_seen` are instants of the bot's own looks; a gap between spells is time not looked at.
+    """
+
+    application: str
+    health: str
+    first_seen: datetime
+    last_seen: datetime
+
+
+# --- Prometheus ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """Counts over the half-open time `(start, start + width]`. `total` is None where there was no series at all."""
+
+    start: datetime
+    width: timedelta
+    total: float | None
+    bad: float | None
+
+    @property
+    def end(self) -> datetime:
+        """The tile's last instant."""
+        return self.start + self.width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """The tiles of one gate for one release, oldest first, with the exact queries that gave them.
+
+    `start` and `end` bound what was asked for; tiles that are missing inside these bounds are absent data.
+    """
+
+    start: datetime
+    end: datetime
+    tiles: tuple[Tile, ...]
+    queries: tuple[str, ...]
+    backend: str
+    kind: Literal["samples"] = "samples"
+
+
+# --- GitHub ----------------------------------------------------------------------------------------------------------
+
+
+class PullState(StrEnum):
+    """What became of a pull request."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    MERGED = "merged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """Commit statuses and check runs on a head, by name. Green is: nothing failed, nothing pending."""
+
+    failed: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviews:
+    """The newest review of each person that counts. Logins only."""
+
+    approved_by: tuple[str, ...] = ()
+    changes_requested_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pull:
+    """A pull request as the decision needs it. `mergeable` is None while GitHub still computes it.
+
+    `closed_by_bot` tells a withdrawal by the bot from a rejection by a person.
+    """
+
+    number: int
+    url: str
+    branch: str
+    base: str
+    head: Sha
+    state: PullState
+    draft: bool = False
+    mergeable: bool | None = None
+    merge_commit: Sha | None = None
+    closed_by: str | None = None
+    closed_by_bot: bool = False
+    checks: Checks = Checks()
+    reviews: Reviews = Reviews()
+    kind: Literal["pull"] = "pull"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """The state of one promotion or revert branch: its newest pull request, and whether its diff is the planned edit.
+
+    `deviation` is None when `branch_head` differs from the base by exactly the planned edit, else a sentence (I2, I17).
+    `release` is the release that the trailers of the branch's head commit name: approval, evidence and merge are bound
+    to it (I16).
+    """
+
+    branch: str
+    pull: Pull | None
+    branch_head: Sha | None = None
+    deviation: str | None = None
+    release: str | None = None
+    kind: Literal["proposal"] = "proposal"
+
+
+# --- what was seen of one service at one instant ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageObservation:
+    """All that was seen of one stage. `samples` is keyed by gate or trigger name (`gate:…`, `trigger:…`).
+
+    `carries` answers for each revision that the applications report. `artifact` is that of the candidate on its way
+    into this stage, None when no registry is configured for the image. `promotion` is the candidate's proposal,
+    `arrival` the one that brought the running release, `revert` the one that takes it back; each None if not looked
+    for. `superseded` are open proposals for other releases.
+    """
+
+    stage: str
+    tags: TagHistory | Trouble
+    applications: tuple[Application | NoApplication | Trouble, ...] = ()
+    carries: Mapping[str, Carries]
+    spells: tuple[HealthSpell, ...] = ()
+    artifact: Artifact | Trouble | None = None
+    samples: Mapping[str, Samples | Trouble]
+    promotion: Proposal | Trouble | None = None
+    arrival: Proposal | Trouble | None = None
+    revert: Proposal | Trouble | None = None
+    superseded: tuple[Pull, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """All that was seen of one service at one instant: beside policy and time, the only input of a decision.
+
+    `policy_since` is when the policy in force replaced an earlier one, None if no earlier one was seen: no window may
+    reach back before it (I6).
+    """
+
+    service: str
+    at: datetime
+    policy_since: datetime | None = None
+    stages: tuple[StageObservation, ...]
+
+    def stage(self, name: str) -> StageObservation:
+        """Return what was seen of the stage `name`; KeyError if it was not looked at."""
+        for stage in self.stages:
+            if stage.stage == name:
+                return stage
+        raise KeyError(name)
+
+
+# --- verdicts --------------------------------------------------------------------------------------------------------
+
+
+class VerdictKind(StrEnum):
+    """A gate's answer. Only `healthy` promotes, only `unhealthy` reverts; the other three wait."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    NOT_YET = "not yet"
+    NO_DATA = "no data"
+    CANNOT_TELL = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountEvidence:
+    """The numbers behind a verdict on counts. Ratios are shares of 1; `e_value` is dimensionless, alarms at 20 / 100.
+
+    `upper_bound` is the one-sided 95 % upper confidence bound of the bad share, None with no events.
+    """
+
+    bad: float
+    total: float
+    limit: float
+    floor: float
+    upper_bound: float | None
+    e_value: float
+    dispersion: float
+    window_start: datetime
+    window_end: datetime
+    seen_until: datetime
+    tiles_present: int
+    tiles_expected: int
+    queries: tuple[str, ...]
+    backend: str
+    kind: Literal["counts"] = "counts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationEvidence:
+    """What Argo CD said, one sentence an application."""
+
+    sentences: tuple[str, ...]
+    kind: Literal["applications"] = "applications"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A gate's (or trigger's) answer with one sentence of reason, what would change it, and the evidence."""
+
+    gate: str
+    kind: VerdictKind
+    reason: str
+    would_change: str = ""
+    evidence: CountEvidence | ApplicationEvidence | None = None

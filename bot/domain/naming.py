@@ -1,0 +1,37 @@
+"""Names of the branches on which the bot proposes: the same release has the same name in every sweep and every process.
+
+A tag is outside text that Git may refuse as a name (`v1..2`, `a.lock`), and two tags may have one slug; so a name is a
+readable slug and a hash of image and tag. The digest takes no part: it is unknown at times, and a name must not change
+when it becomes known. Service and stage come from a policy, whose parser admits only lower-case letters, digits and
+inner hyphens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from bot.domain.model import Release
+
+_SLUG_LENGTH = 40
+
+
+def release_branch(service: str, stage: str, release: Release) -> str:
+    """Name the branch that moves `release` into a stage: `liftlock/SERVICE/STAGE/SLUG-HASH8`."""
+    return f"{promotion_prefix(service, stage)}{_slug_and_hash(release)}"
+
+
+def revert_branch(service: str, stage: str, release: Release) -> str:
+    """Name the branch that takes `release` back out of a stage: `liftlock/SERVICE/STAGE/revert-SLUG-HASH8`."""
+    return f"{promotion_prefix(service, stage)}revert-{_slug_and_hash(release)}"
+
+
+def promotion_prefix(service: str, stage: str) -> str:
+    """Return how the name of every branch of the bot's for this stage begins, reverts included."""
+    return f"liftlock/{service}/{stage}/"
+
+
+def _slug_and_hash(release: Release) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", release.tag.lower())[:_SLUG_LENGTH]
+    digest = hashlib.sha256(f"{release.image}:{release.tag}".encode())
+    return f"{slug}-{digest.hexdigest()[:8]}"

@@ -1,0 +1,248 @@
+"""Judge the release that runs in a stage: is it live, does it prove itself, must it be taken back?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, State, WaitsOn
+from bot.domain.gates.argocd_degraded import judge_degraded
+from bot.domain.gates.argocd_healthy import judge_argocd_healthy
+from bot.domain.gates.counts import REVERT, STOP, judge_counts
+from bot.domain.liveness import Liveness, Stance, judge_liveness
+from bot.domain.model import Observation, Release, StageObservation, TagHistory, Trouble, Verdict, VerdictKind
+from bot.domain.naming import revert_branch
+from bot.domain.observed import (
+    gate_measurements,
+    is_under_observation,
+    is_watched,
+    reverted_tags,
+    trigger_measurements,
+    watch_end,
+)
+from bot.domain.policy import CountGate, DegradedTrigger, HealthWindow, Policy, Rollback, Stage
+from bot.domain.text import format_duration, format_instant
+from bot.domain.verdicts import combine, worst
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What the running release of a stage came to: the judgement, and what follows for this stage."""
+
+    judgement: Judgement
+    actions: tuple[RollBack | Halt | AskRefresh, ...] = ()
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether every gate of the stage answered healthy for this release."""
+        return self.judgement.state is State.PROVEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """Everything the rungs below look at."""
+
+    policy: Policy
+    stage: Stage
+    observation: Observation
+    seen: StageObservation
+    tags: TagHistory
+    release: Release
+    liveness: Liveness
+    now: datetime
+
+    def judge(self, state: State, waits_on: WaitsOn, reason: str, verdicts: tuple[Verdict, ...] = ()) -> Judgement:
+        return Judgement(
+            stage=self.stage.name,
+            role="running",
+            release=self.release,
+            state=state,
+            waits_on=waits_on,
+            reason=reason,
+            verdicts=verdicts,
+        )
+
+
+def judge_running(policy: Policy, stage: Stage, observation: Observation, now: datetime) -> Running:
+    """Judge the release that Git says should run in `stage`."""
+    seen = observation.stage(stage.name)
+    if isinstance(seen.tags, Trouble):
+        return Running(judgement=_unreadable(stage, seen.tags))
+    liveness = judge_liveness(seen, seen.tags, policy.image, now)
+    case = _Case(
+        policy=policy,
+        stage=stage,
+        observation=observation,
+        seen=seen,
+        tags=seen.tags,
+        release=_release(policy, seen.tags),
+        liveness=liveness,
+        now=now,
+    )
+    refreshes = _refreshes(case)
+    if stage.rollback is not None and is_watched(stage.rollback, seen.tags, liveness, now):
+        watched = _judge_watched(case, stage.rollback)
+        if not is_under_observation(policy, stage, observation) or watched.judgement.state is State.ROLLING_BACK:
+            return Running(judgement=watched.judgement, actions=(*watched.actions, *refreshes))
+    if stage.window is not None and is_under_observation(policy, stage, observation):
+        judgement = _judge_observed(case, stage.window)
+        halts = (Halt(stage=stage.name, reason=judgement.reason),) if _asks_human(judgement) else ()
+        return Running(judgement=judgement, actions=(*halts, *refreshes))
+    return Running(judgement=_judge_settled(case), actions=refreshes)
+
+
+def _release(policy: Policy, tags: TagHistory) -> Release:
+    """Return the running release, with its digest where the commit that brought it names one."""
+    plain = Release(image=policy.image, tag=tags.tag)
+    trailers = tags.introduced.trailers
+    named = Release.parse(trailers.release) if trailers is not None else None
+    return named if named is not None and (named.image, named.tag) == (plain.image, plain.tag) else plain
+
+
+def _unreadable(stage: Stage, trouble: Trouble) -> Judgement:
+    return Judgement(
+        stage=stage.name,
+        role="running",
+        release=None,
+        state=State.CANNOT_TELL,
+        waits_on=WaitsOn.HUMAN,
+        reason=f"{trouble.system}: {trouble.sentence}",
+    )
+
+
+def _refreshes(case: _Case) -> tuple[AskRefresh, ...]:
+    return tuple(
+        AskRefresh(stage=case.stage.name, application=item.name, reason=item.reason)
+        for item in case.liveness.applications
+        if item.stale
+    )
+
+
+def _asks_human(judgement: Judgement) -> bool:
+    return judgement.state is State.DEADLINE_PASSED
+
+
+# --- proving itself before it may move on ----------------------------------------------------------------------------
+
+
+def _judge_observed(case: _Case, window: HealthWindow) -> Judgement:
+    verdicts = _gate_verdicts(case, window)
+    kind = combine(verdicts)
+    if kind is VerdictKind.UNHEALTHY:
+        return case.judge(State.UNHEALTHY, WaitsOn.HUMAN, _because(worst(verdicts)), verdicts)
+    if kind is VerdictKind.HEALTHY:
+        count = len(verdicts)
+        reason = f"all {count} gates are healthy" if count > 1 else "its gate is healthy"
+        return case.judge(State.PROVEN, WaitsOn.PROMOTION, reason, verdicts)
+    late = _lateness(case, window)
+    if late is not None:
+        reason = f"{late}: {_because(worst(verdicts))}"
+        return case.judge(State.DEADLINE_PASSED, WaitsOn.HUMAN, reason, verdicts)
+    if case.liveness.first_live is None:
+        state = State.CANNOT_TELL if case.liveness.stance is Stance.CANNOT_TELL else State.WAITING_FOR_ROLLOUT
+        return case.judge(state, WaitsOn.RUNTIME, case.liveness.reason, verdicts)
+    state = State.CANNOT_TELL if kind is VerdictKind.CANNOT_TELL else State.OBSERVING
+    return case.judge(state, WaitsOn.RUNTIME, _because(worst(verdicts)), verdicts)
+
+
+def _gate_verdicts(case: _Case, window: HealthWindow) -> tuple[Verdict, ...]:
+    measured = {item.gate.name: item for item in gate_measurements(case.stage, case.liveness, case.observation)}
+    verdicts = []
+    for gate in case.stage.gates:
+        if not isinstance(gate, CountGate):
+            verdicts.append(judge_argocd_healthy(gate, case.liveness, window, case.now))
+        elif gate.name in measured:
+            item = measured[gate.name]
+            verdicts.append(judge_counts(gate, case.seen.samples.get(item.key), item.window, STOP))
+        else:
+            reason = "the release is not live yet, so nothing is counted"
+            verdicts.append(Verdict(gate=gate.name, kind=VerdictKind.NOT_YET, reason=reason))
+    return tuple(verdicts)
+
+
+def _lateness(case: _Case, window: HealthWindow) -> str | None:
+    began = case.liveness.first_live or case.tags.introduced.at
+    if case.now < began + window.deadline:
+        return None
+    since = "live" if case.liveness.first_live else "in Git"
+    return f"no verdict {format_duration(window.deadline)} after it was {since}"
+
+
+def _because(verdict: Verdict) -> str:
+    return f"{verdict.gate}: {verdict.reason}"
+
+
+# --- watched after a promotion ---------------------------------------------------------------------------------------
+
+
+def _judge_watched(case: _Case, rollback: Rollback) -> Running:
+    verdicts = _trigger_verdicts(case, rollback)
+    fired = [verdict for verdict in verdicts if verdict.kind is VerdictKind.UNHEALTHY]
+    if fired:
+        return _take_back(case, rollback, fired[0], verdicts)
+    ends = format_instant(watch_end(rollback, case.tags, case.liveness))
+    if case.liveness.stance is not Stance.LIVE:
+        reason = f"{case.liveness.reason}; watched until {ends}"
+        return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
+    kind = combine(verdicts)
+    trouble = f"{_because(worst(verdicts))}; " if kind in {VerdictKind.CANNOT_TELL, VerdictKind.NO_DATA} else ""
+    reason = f"{trouble}no trigger has fired; watched until {ends}"
+    return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
+
+
+def _trigger_verdicts(case: _Case, rollback: Rollback) -> tuple[Verdict, ...]:
+    measured = {item.gate.name: item for item in trigger_measurements(case.stage, case.liveness)}
+    verdicts = []
+    for trigger in rollback.triggers:
+        if isinstance(trigger, DegradedTrigger):
+            verdicts.append(judge_degraded(trigger, case.seen, case.tags.introduced.at, case.now))
+        elif trigger.name in measured:
+            item = measured[trigger.name]
+            verdicts.append(judge_counts(trigger, case.seen.samples.get(item.key), item.window, REVERT))
+        else:
+            reason = "the release is not deployed yet, so nothing is counted"
+            verdicts.append(Verdict(gate=trigger.name, kind=VerdictKind.NOT_YET, reason=reason))
+    return tuple(verdicts)
+
+
+def _take_back(case: _Case, rollback: Rollback, fired: Verdict, verdicts: tuple[Verdict, ...]) -> Running:
+    """Revert the promotion, or halt where the way back is unknown or itself quarantined (I4)."""
+    back_to = case.tags.introduced.old
+    why = _because(fired)
+    if back_to is None:
+        reason = f"{why}; but Git does not say which release was in {case.stage.name} before"
+        return _halt(case, reason, verdicts)
+    if back_to in reverted_tags(case.tags):
+        reason = f"{why}; but the release before, {back_to}, is quarantined itself"
+        return _halt(case, reason, verdicts)
+    reason = f"{why}; taken back to {back_to}"
+    action = RollBack(
+        stage=case.stage.name,
+        road=rollback.by,
+        branch=revert_branch(case.policy.service, case.stage.name, case.release),
+        promotion=case.tags.introduced.commit,
+        release=case.release,
+        back_to=Release(image=case.policy.image, tag=back_to),
+        reason=why,
+    )
+    judgement = case.judge(State.ROLLING_BACK, WaitsOn.NOTHING, reason, verdicts)
+    return Running(judgement=judgement, actions=(action,))
+
+
+def _halt(case: _Case, reason: str, verdicts: tuple[Verdict, ...]) -> Running:
+    judgement = case.judge(State.HALTED, WaitsOn.HUMAN, reason, verdicts)
+    return Running(judgement=judgement, actions=(Halt(stage=case.stage.name, reason=reason),))
+
+
+# --- nothing to decide -----------------------------------------------------------------------------------------------
+
+
+def _judge_settled(case: _Case) -> Judgement:
+    trailers = case.tags.introduced.trailers
+    if trailers is not None and trailers.reverts is not None:
+        taken = case.tags.introduced.old or "the release before"
+        reason = f"restored by a rollback of {taken}; {case.liveness.reason}"
+        return case.judge(State.ROLLED_BACK, WaitsOn.NOTHING, reason)
+    if case.liveness.stance is Stance.LIVE:
+        return case.judge(State.SETTLED, WaitsOn.NOTHING, "live, and nothing is left to decide")
+    return case.judge(State.WAITING_FOR_ROLLOUT, WaitsOn.RUNTIME, case.liveness.reason)

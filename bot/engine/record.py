@@ -1,0 +1,96 @@
+"""What the engine writes into the ledger, and how to read it back: decisions that can be replayed (invariant I8).
+
+An observation, a policy and a decision are plain frozen values; they go into the ledger as JSON and come back equal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from bot.domain.decide import decide
+from bot.domain.decision import (
+    Action,
+    AskRefresh,
+    Decision,
+    UpdatePromotion,
+    Wait,
+)
+from bot.domain.model import Observation
+from bot.domain.policy import Policy
+from bot.ports import Event, Ledger
+
+_DECISION = TypeAdapter(Decision)
+_OBSERVATION = TypeAdapter(Observation)
+_POLICY = TypeAdapter(Policy)
+_ACTION: TypeAdapter[Action] = TypeAdapter(Action)
+
+_QUIET = (Wait, UpdatePromotion, AskRefresh)
+"""Actions that change nothing that matters: no entry of their own, and no new entry when only they differ."""
+
+
+def as_json(decision: Decision) -> dict[str, object]:
+    """Return a decision as plain JSON values."""
+    plain: dict[str, object] = _DECISION.dump_python(decision, mode="json")
+    return plain
+
+
+def parse_decision(body: object) -> Decision:
+    """Read back what `as_json` wrote."""
+    return _DECISION.validate_python(body, strict=False)
+
+
+def action_json(action: Action) -> dict[str, object]:
+    """Return an action as plain JSON values."""
+    plain: dict[str, object] = _ACTION.dump_python(action, mode="json")
+    return plain
+
+
+def is_quiet(action: Action) -> bool:
+    """Say whether an action leaves no entry in the ledger."""
+    return isinstance(action, _QUIET)
+
+
+def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: datetime) -> datetime | None:
+    """Note a policy version that was not in force before; return since when it is, None for a service's first (I6)."""
+    if known is not None and known.body.get("version") == policy.version:
+        return None if known.body.get("first") else known.at
+    first = known is None
+    body = {"version": policy.version, "first": first, "policy": _POLICY.dump_python(policy, mode="json")}
+    ledger.record(Event(at=now, service=policy.service, kind="policy", body=body))
+    return None if first else now
+
+
+def note_decision(ledger: Ledger, decision: Decision, observation: Observation, known: Event | None) -> None:
+    """Record a decision with its observation if it says something that the newest entry does not say."""
+    meaning = _meaning(decision)
+    if known is not None and known.body.get("meaning") == meaning:
+        return
+    body = {
+        "meaning": meaning,
+        "decision": as_json(decision),
+        "observation": _OBSERVATION.dump_python(observation, mode="json"),
+    }
+    ledger.record(Event(at=decision.at, service=decision.service, kind="decision", body=body))
+
+
+def _meaning(decision: Decision) -> str:
+    """Return what makes two decisions different to people: who stands where, and what is done about it."""
+    judgements = [
+        [item.stage, item.role, item.release.name if item.release else None, item.state, item.pull]
+        for item in decision.judgements
+    ]
+    actions = [action_json(action) for action in decision.actions if not is_quiet(action)]
+    for action in actions:
+        action.pop("reason", None)
+    return json.dumps([decision.policy_version, judgements, actions], sort_keys=True)
+
+
+def replay(body: Mapping[str, object], policy: Mapping[str, object]) -> tuple[Decision, Decision]:
+    """Decide again from a recorded entry: return what was recorded and what comes out now, to be compared."""
+    recorded = parse_decision(body["decision"])
+    observation = _OBSERVATION.validate_python(body["observation"], strict=False)
+    return recorded, decide(_POLICY.validate_python(policy, strict=False), observation, recorded.at)

@@ -1,0 +1,210 @@
+"""One sweep: every service is observed, decided, recorded and acted upon, each contained from the others (I13).
+
+What all services share is read once, before them: policies, branch heads, Argo CD's list. A service whose world is
+unreachable waits with the reason shown; a bug in one is logged with its traceback and the next one goes on.
+
+Races, named and accepted: a person may change Git, a pull request or the policy between observation and action. Every
+write is conditional (expected branch head, expected pull request head), so such an action is refused by the server and
+the next sweep decides anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import structlog
+
+from bot.domain.decide import decide
+from bot.domain.decision import Action, Decision
+from bot.domain.model import Observation, Sha, Trouble
+from bot.domain.policy import GitOps, Policy
+from bot.engine.record import action_json, as_json, is_quiet, note_decision, note_policy
+from bot.observe import World, observe
+from bot.ports import Board, Event, OutsideError, Posting
+
+SWEEP = "(sweep)"
+"""The board's subject for the sweep itself: what the health check looks at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenPolicy:
+    """A policy file that halts its service: one sentence per fault."""
+
+    subject: str
+    file: str
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceReport:
+    """What a sweep came to for one service: a decision and each action's outcome, or the sentence why not."""
+
+    subject: str
+    decision: Decision | None = None
+    observation: Observation | None = None
+    policy: Policy | None = None
+    outcomes: tuple[tuple[Action, str], ...] = ()
+    error: str | None = None
+
+
+Apply = Callable[[Policy, Observation, Decision, Action], str]
+"""Carry out one action and return one sentence on what came of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweeper:
+    """Runs sweeps over all services. `begin` drops what adapters cache for one sweep. `listeners` hear every report."""
+
+    world: World
+    board: Board
+    load_policies: Callable[[], tuple[Sequence[Policy], Sequence[BrokenPolicy]]]
+    apply: Apply
+    begin: Callable[[], None]
+    workers: int
+    dry_run: bool = False
+    listeners: tuple[Callable[[ServiceReport], None], ...] = ()
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def sweep(self) -> tuple[ServiceReport, ...]:
+        """Sweep once over all services; return a report for each, in the order of their names."""
+        policies, broken = self.load_policies()
+        self.begin()
+        reports = [self._halted(item) for item in broken]
+        known = _Known.read(self.world)
+        with ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="sweep") as pool:
+            heads = dict(pool.map(self._head, sorted({policy.gitops for policy in policies}, key=str)))
+            reports += pool.map(lambda policy: self._contained(policy, heads[policy.gitops], known), policies)
+        self._post_sweep(policies, broken)
+        return tuple(sorted(reports, key=lambda report: report.subject))
+
+    def _head(self, gitops: GitOps) -> tuple[GitOps, Sha | Trouble]:
+        try:
+            return gitops, self.world.repositories.refresh(gitops.repository, gitops.branch)
+        except OutsideError as error:
+            return gitops, error.as_trouble()
+        except Exception as error:
+            structlog.get_logger().exception("bug", repository=gitops.repository, error=type(error).__name__)
+            return gitops, Trouble(system="Liftlock", sentence="reading Git failed by a bug; the log has the traceback")
+
+    # --- one service ---
+
+    def _contained(self, policy: Policy, head: Sha | Trouble, known: _Known) -> ServiceReport:
+        """Run one service's step; whatever goes wrong ends here."""
+        log = structlog.get_logger().bind(service=policy.service)
+        if self.stopping.is_set():
+            return ServiceReport(subject=policy.service, error="not looked at: the bot is stopping")
+        try:
+            report = self._step(policy, head, known)
+        except OutsideError as error:
+            log.warning("unreachable", system=error.system, reason=error.sentence)
+            report = self._failed(policy, f"{error.system}: {error.sentence}")
+        except Exception as error:
+            log.exception("bug", error=type(error).__name__)
+            report = self._failed(policy, "this step failed by a bug of Liftlock; the log has the traceback")
+        for listener in self.listeners:
+            listener(report)
+        return report
+
+    def _step(self, policy: Policy, head: Sha | Trouble, known: _Known) -> ServiceReport:
+        ledger, now = self.world.ledger, self.world.clock.now()
+        since = note_policy(ledger, policy, known.policies.get(policy.service), now)
+        observation = observe(self.world, policy, head, since)
+        decision = decide(policy, observation, observation.at)
+        note_decision(ledger, decision, observation, known.decisions.get(policy.service))
+        self.board.post(Posting(subject=policy.service, at=decision.at, body={"decision": as_json(decision)}))
+        _log(decision, dry_run=self.dry_run)
+        outcomes = () if self.dry_run else self._act(policy, observation, decision)
+        return ServiceReport(
+            subject=policy.service, decision=decision, observation=observation, policy=policy, outcomes=outcomes
+        )
+
+    def _act(self, policy: Policy, observation: Observation, decision: Decision) -> tuple[tuple[Action, str], ...]:
+        """Carry out the actions in turn; one that fails does not stop the others, the next sweep sees what is left."""
+        outcomes = []
+        for action in decision.actions:
+            if self.stopping.is_set():
+                break
+            outcomes.append((action, self._act_once(policy, observation, decision, action)))
+        return tuple(outcomes)
+
+    def _act_once(self, policy: Policy, observation: Observation, decision: Decision, action: Action) -> str:
+        if not is_quiet(action):
+            self._record(decision, action, "action", {})
+        try:
+            outcome = self.apply(policy, observation, decision, action)
+        except OutsideError as error:
+            outcome = f"not done: {error.system}: {error.sentence}"
+            structlog.get_logger().warning(
+                "not done", service=policy.service, stage=action.stage, action=action.kind, reason=outcome
+            )
+        if not is_quiet(action):
+            self._record(decision, action, "outcome", {"outcome": outcome})
+        return outcome
+
+    def _record(self, decision: Decision, action: Action, kind: str, more: Mapping[str, object]) -> None:
+        body = {"action": action_json(action), **more}
+        event = Event(
+            at=self.world.clock.now(),
+            service=decision.service,
+            stage=action.stage,
+            kind="action" if kind == "action" else "outcome",
+            body=body,
+        )
+        self.world.ledger.record(event)
+
+    def _failed(self, policy: Policy, sentence: str) -> ServiceReport:
+        now = self.world.clock.now()
+        try:
+            self.board.post(Posting(subject=policy.service, at=now, body={"error": sentence}))
+        except OutsideError as error:
+            structlog.get_logger().warning("board unreachable", service=policy.service, reason=error.sentence)
+        return ServiceReport(subject=policy.service, error=sentence, policy=policy)
+
+    # --- what is not one service's ---
+
+    def _halted(self, broken: BrokenPolicy) -> ServiceReport:
+        now = self.world.clock.now()
+        body = {"file": broken.file, "faults": list(broken.faults)}
+        self.board.post(Posting(subject=broken.subject, at=now, body=body))
+        structlog.get_logger().warning("policy is broken", file=broken.file, faults=list(broken.faults))
+        return ServiceReport(subject=broken.subject, error="; ".join(broken.faults))
+
+    def _post_sweep(self, policies: Sequence[Policy], broken: Sequence[BrokenPolicy]) -> None:
+        current = {SWEEP, *(policy.service for policy in policies), *(item.subject for item in broken)}
+        for posting in self.board.postings():
+            if posting.subject not in current:
+                self.board.remove(posting.subject)
+        body = {"services": len(policies), "broken": len(broken)}
+        self.board.post(Posting(subject=SWEEP, at=self.world.clock.now(), body=body))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """Each service's newest entries, read once a sweep."""
+
+    policies: Mapping[str, Event]
+    decisions: Mapping[str, Event]
+
+    @classmethod
+    def read(cls, world: World) -> _Known:
+        return cls(policies=world.ledger.latest("policy"), decisions=world.ledger.latest("decision"))
+
+
+def _log(decision: Decision, *, dry_run: bool) -> None:
+    log = structlog.get_logger().bind(service=decision.service, dry_run=dry_run)
+    for judgement in decision.judgements:
+        release = judgement.release.tag if judgement.release else None
+        log.info(
+            "judged",
+            stage=judgement.stage,
+            role=judgement.role,
+            release=release,
+            state=str(judgement.state),
+            reason=judgement.reason,
+        )
+    for action in decision.actions:
+        if not is_quiet(action):
+            log.info("decided", stage=action.stage, action=action.kind, reason=getattr(action, "reason", ""))

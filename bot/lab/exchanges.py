@@ -1,0 +1,82 @@
+"""Record what is asked of and answered by a lab server, so that contract tests can check every exchange."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import MutableSequence
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One HTTP request and its whole answer. Header names are lower-case; bodies are the raw bytes."""
+
+    method: str
+    path: str
+    query: str
+    request_headers: tuple[tuple[str, str], ...]
+    request_body: bytes
+    status: int
+    response_headers: tuple[tuple[str, str], ...]
+    response_body: bytes
+
+
+class ExchangeRecorder:
+    """ASGI middleware that keeps every finished exchange in `exchanges`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._kept: MutableSequence[Exchange] = []
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """All exchanges so far, in the order in which they ended."""
+        with self._lock:
+            return tuple(self._kept)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and note what goes by."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        asked = bytearray()
+        answered = bytearray()
+        status = 0
+        headers: list[tuple[bytes, bytes]] = []
+
+        async def listen() -> Message:
+            message = await receive()
+            if message["type"] == "http.request":
+                asked.extend(message.get("body", b""))
+            return message
+
+        async def answer(message: Message) -> None:
+            nonlocal status, headers
+            if message["type"] == "http.response.start":
+                status, headers = message["status"], list(message.get("headers", []))
+            elif message["type"] == "http.response.body":
+                answered.extend(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, listen, answer)
+        finally:
+            exchange = Exchange(
+                method=scope["method"],
+                path=scope["path"],
+                query=scope["query_string"].decode("latin-1"),
+                request_headers=_text(scope["headers"]),
+                request_body=bytes(asked),
+                status=status,
+                response_headers=_text(headers),
+                response_body=bytes(answered),
+            )
+            with self._lock:
+                self._kept.append(exchange)
+
+
+def _text(headers: list[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)

@@ -1,0 +1,209 @@
+"""Pull requests as issues: comments, labels, assignees, reactions."""
+
+from __future__ import annotations
+
+from bot.lab.github.api.pulls import LONGEST_BODY, edit_pull, refuse_strangers
+from bot.lab.github.call import Call, Endpoint, Json, Reply, invalid, not_found
+from bot.lab.github.nouns import Comment, Label, Reaction
+from bot.lab.github.shapes import pulls as show
+from bot.lab.github.world import Happening
+
+_REPO = "/repos/{owner}/{repo}"
+_ISSUE = _REPO + "/issues/{number}"
+_COMMENT = _REPO + "/issues/comments/{number}"
+_REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes")
+
+
+def _get(call: Call) -> Reply:
+    return Reply(body=show.issue(call.world, call.repository, call.pull()))
+
+
+def _edit(call: Call) -> Reply:
+    pull = call.pull()
+    edit_pull(call, pull)
+    if "labels" in call.body:
+        pull.labels = [_label(call, name) for name in dict.fromkeys(call.texts("labels"))]
+    return Reply(body=show.issue(call.world, call.repository, pull))
+
+
+# --- comments --------------------------------------------------------------------------------------------------------
+
+
+def _comments(call: Call) -> Reply:
+    page, headers = call.page(call.pull().comments)
+    return Reply(body=[show.comment(call.world, call.repository, one) for one in page], headers=headers)
+
+
+def _text(call: Call) -> str:
+    body = call.required("body", "IssueComment")
+    if len(body) > LONGEST_BODY:
+        said = f"body is too long (maximum is {LONGEST_BODY} characters)"
+        raise invalid({"resource": "IssueComment", "code": "unprocessable", "field": "data", "message": said})
+    return body
+
+
+def _create_comment(call: Call) -> Reply:
+    pull = call.pull()
+    now = call.world.now()
+    comment = Comment(
+        id=call.world.new_id(),
+        number=pull.number,
+        author=call.actor,
+        body=_text(call),
+        created_at=now,
+        updated_at=now,
+        app=call.credential.app if call.credential else None,
+    )
+    pull.comments.append(comment)
+    pull.updated_at = now
+    _tell(call, comment, "created")
+    shown = show.comment(call.world, call.repository, comment)
+    return Reply(body=shown, status=201, headers={"Location": str(shown["url"])})
+
+
+def _find(call: Call) -> Comment:
+    found = call.repository.comment(call.number("number"))
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _comment(call: Call) -> Reply:
+    return Reply(body=show.comment(call.world, call.repository, _find(call)))
+
+
+def _edit_comment(call: Call) -> Reply:
+    comment = _find(call)
+    refuse_strangers(call, comment.author)
+    comment.body, comment.updated_at = _text(call), call.world.now()
+    _tell(call, comment, "edited")
+    return Reply(body=show.comment(call.world, call.repository, comment))
+
+
+def _delete_comment(call: Call) -> Reply:
+    comment = _find(call)
+    refuse_strangers(call, comment.author)
+    call.repository.pulls[comment.number].comments.remove(comment)
+    _tell(call, comment, "deleted")
+    return Reply(status=204)
+
+
+def _tell(call: Call, comment: Comment, action: str) -> None:
+    facts = {"issue": call.repository.pulls[comment.number], "comment": comment}
+    happening = Happening(
+        repository=call.repository, event="issue_comment", action=action, sender=call.actor, facts=facts
+    )
+    call.world.tell(happening)
+
+
+def _react(call: Call) -> Reply:
+    comment, content = _find(call), call.required("content", "Reaction")
+    if content not in _REACTIONS:
+        raise invalid({"resource": "Reaction", "field": "content", "code": "invalid"})
+    for reaction in comment.reactions:
+        if reaction.author is call.actor and reaction.content == content:
+            return Reply(body=show.reaction(call.world, reaction))
+    made = Reaction(id=call.world.new_id(), author=call.actor, content=content, created_at=call.world.now())
+    comment.reactions.append(made)
+    return Reply(body=show.reaction(call.world, made), status=201)
+
+
+# --- labels and assignees --------------------------------------------------------------------------------------------
+
+
+def _label(call: Call, name: str) -> Label:
+    """Return a label of the repository; GitHub makes one that is new."""
+    labels = call.repository.labels
+    return labels.setdefault(name.lower(), Label(id=call.world.new_id(), name=name))
+
+
+def _shown_labels(call: Call, labels: list[Label]) -> list[Json]:
+    return [show.label(call.world, call.repository, one) for one in labels]
+
+
+def _labels(call: Call) -> Reply:
+    page, headers = call.page(call.pull().labels)
+    return Reply(body=_shown_labels(call, page), headers=headers)
+
+
+def _add_labels(call: Call) -> Reply:
+    pull = call.pull()
+    for name in call.texts("labels"):
+        label = _label(call, name)
+        if label not in pull.labels:
+            pull.labels.append(label)
+    return Reply(body=_shown_labels(call, pull.labels))
+
+
+def _set_labels(call: Call) -> Reply:
+    pull = call.pull()
+    pull.labels = [_label(call, name) for name in dict.fromkeys(call.texts("labels"))]
+    return Reply(body=_shown_labels(call, pull.labels))
+
+
+def _remove_label(call: Call) -> Reply:
+    pull, name = call.pull(), call.parameters["name"].lower()
+    left = [label for label in pull.labels if label.name.lower() != name]
+    if len(left) == len(pull.labels):
+        raise not_found()
+    pull.labels = left
+    return Reply(body=_shown_labels(call, left))
+
+
+def _clear_labels(call: Call) -> Reply:
+    call.pull().labels = []
+    return Reply(status=204)
+
+
+def _repository_labels(call: Call) -> Reply:
+    page, headers = call.page(list(call.repository.labels.values()))
+    return Reply(body=_shown_labels(call, page), headers=headers)
+
+
+def _create_label(call: Call) -> Reply:
+    name = call.required("name", "Label")
+    if name.lower() in call.repository.labels:
+        raise invalid({"resource": "Label", "code": "already_exists", "field": "name"})
+    label = _label(call, name)
+    label.color = call.text("color") or label.color
+    label.description = call.text("description")
+    shown = show.label(call.world, call.repository, label)
+    return Reply(body=shown, status=201, headers={"Location": str(shown["url"])})
+
+
+def _one_label(call: Call) -> Reply:
+    label = call.repository.labels.get(call.parameters["name"].lower())
+    if label is None:
+        raise not_found()
+    return Reply(body=show.label(call.world, call.repository, label))
+
+
+def _assign(call: Call) -> Reply:
+    pull = call.pull()
+    for login in call.texts("assignees"):
+        who = call.world.accounts.get(login.lower())
+        # GitHub silently leaves out those who cannot be assigned.
+        if who is not None and call.world.role(who, call.repository) is not None and who not in pull.assignees:
+            pull.assignees.append(who)
+    return Reply(body=show.issue(call.world, call.repository, pull), status=201)
+
+
+ENDPOINTS = (
+    Endpoint(method="GET", path=_COMMENT, handle=_comment, needs="issues:read"),
+    Endpoint(method="PATCH", path=_COMMENT, handle=_edit_comment, needs="issues:write"),
+    Endpoint(method="DELETE", path=_COMMENT, handle=_delete_comment, needs="issues:write"),
+    Endpoint(method="POST", path=_COMMENT + "/reactions", handle=_react, needs="issues:write"),
+    Endpoint(method="GET", path=_ISSUE, handle=_get, needs="issues:read"),
+    Endpoint(method="PATCH", path=_ISSUE, handle=_edit, needs="issues:write"),
+    Endpoint(method="GET", path=_ISSUE + "/comments", handle=_comments, needs="issues:read"),
+    Endpoint(method="POST", path=_ISSUE + "/comments", handle=_create_comment, needs="issues:write"),
+    Endpoint(method="GET", path=_ISSUE + "/labels", handle=_labels, needs="issues:read"),
+    Endpoint(method="POST", path=_ISSUE + "/labels", handle=_add_labels, needs="issues:write"),
+    Endpoint(method="PUT", path=_ISSUE + "/labels", handle=_set_labels, needs="issues:write"),
+    Endpoint(method="DELETE", path=_ISSUE + "/labels", handle=_clear_labels, needs="issues:write"),
+    Endpoint(method="DELETE", path=_ISSUE + "/labels/{name}", handle=_remove_label, needs="issues:write"),
+    Endpoint(method="POST", path=_ISSUE + "/assignees", handle=_assign, needs="issues:write"),
+    Endpoint(method="GET", path=_REPO + "/labels", handle=_repository_labels, needs="issues:read"),
+    Endpoint(method="POST", path=_REPO + "/labels", handle=_create_label, needs="issues:write"),
+    Endpoint(method="GET", path=_REPO + "/labels/{name:path}", handle=_one_label, needs="issues:read"),
+)

@@ -1,0 +1,244 @@
+"""Pull requests, their merges and their reviews."""
+
+from __future__ import annotations
+
+from bot.lab.github.access import may
+from bot.lab.github.call import Call, Endpoint, Json, Refusal, Reply, invalid
+from bot.lab.github.merging import MergeRequest, commits_of, fork_of
+from bot.lab.github.nouns import Account, MergeMethod, Pull, Review, ReviewState
+from bot.lab.github.pulls import close, merge, next_number, open_pull, reopen, tell_pull, try_merge
+from bot.lab.github.shapes import commits as show_commits
+from bot.lab.github.shapes import pulls as show
+from bot.lab.github.shapes.repos import account
+from bot.lab.github.world import Happening
+
+_REPO = "/repos/{owner}/{repo}"
+_PULL = _REPO + "/pulls/{number}"
+_METHODS: dict[str, MergeMethod] = {"merge": "merge", "squash": "squash", "rebase": "rebase"}
+_REVIEWS: dict[str, ReviewState] = {
+    "APPROVE": "APPROVED",
+    "REQUEST_CHANGES": "CHANGES_REQUESTED",
+    "COMMENT": "COMMENTED",
+}
+LONGEST_TITLE = 256
+LONGEST_BODY = 65_536
+
+
+def _list(call: Call) -> Reply:
+    state = call.query.get("state", "open")
+    if state not in {"open", "closed", "all"}:
+        raise invalid({"resource": "PullRequest", "field": "state", "code": "invalid"})
+    found = [pull for pull in call.repository.pulls.values() if state in ("all", pull.state)]
+    if "base" in call.query:
+        found = [pull for pull in found if pull.base == call.query["base"]]
+    found = [pull for pull in found if _is_from(call, pull)]
+    updated = call.query.get("sort") == "updated"
+    # As GitHub: newest first for the default order by creation, oldest first for any other.
+    newest_first = call.query.get("direction", "asc" if updated else "desc") == "desc"
+    found.sort(key=lambda pull: (pull.updated_at if updated else pull.created_at, pull.number), reverse=newest_first)
+    page, headers = call.page(found)
+    return Reply(body=[show.pull(call.world, call.repository, pull) for pull in page], headers=headers)
+
+
+def _is_from(call: Call, pull: Pull) -> bool:
+    """Apply the `head` filter. GitHub ignores one without an owner, and so answers with all."""
+    owner, colon, branch = call.query.get("head", "").partition(":")
+    if not colon:
+        return True
+    return owner.lower() == call.repository.owner.login.lower() and branch == pull.head
+
+
+def _create(call: Call) -> Reply:
+    repository, bare = call.repository, call.repository.bare
+    head = call.required("head", "PullRequest").removeprefix(f"{repository.owner.login}:")
+    base = call.required("base", "PullRequest")
+    pull = Pull(
+        id=call.world.new_id(),
+        number=next_number(repository),
+        author=call.actor,
+        app=call.credential.app if call.credential else None,
+        title=_title(call) or "",
+        body=_body(call),
+        base=base,
+        base_sha=bare.branch(base) or "",
+        head=head,
+        head_sha=bare.branch(head) or "",
+        draft=call.body.get("draft") is True,
+        created_at=call.world.now(),
+        updated_at=call.world.now(),
+    )
+    if not pull.title:
+        raise invalid({"resource": "Issue", "code": "missing_field", "field": "title"})
+    open_pull(call.world, repository, pull)
+    shown = show.whole_pull(call.world, repository, pull, known=False)
+    return Reply(body=shown, status=201, headers={"Location": str(shown["url"])})
+
+
+def _title(call: Call) -> str | None:
+    title = call.text("title")
+    if title is not None and len(title) > LONGEST_TITLE:
+        said = f"title is too long (maximum is {LONGEST_TITLE} characters)"
+        raise invalid({"resource": "Issue", "code": "custom", "field": "title", "message": said})
+    return title
+
+
+def _body(call: Call) -> str | None:
+    body = call.text("body")
+    if body is not None and len(body) > LONGEST_BODY:
+        said = f"body is too long (maximum is {LONGEST_BODY} characters)"
+        raise invalid({"resource": "Issue", "code": "custom", "field": "body", "message": said})
+    return body
+
+
+def _get(call: Call) -> Reply:
+    pull = call.pull()
+    known = try_merge(call.world, call.repository, pull)
+    return Reply(body=show.whole_pull(call.world, call.repository, pull, known=known))
+
+
+def refuse_strangers(call: Call, author: Account) -> None:
+    """Refuse to edit what another wrote, to those without write access."""
+    if call.actor is author or (
+        call.credential is not None and may(call.world, call.credential, call.repository, "contents:write")
+    ):
+        return
+    raise Refusal(403, f"Must have write access to {call.repository.full_name}.")
+
+
+def edit_pull(call: Call, pull: Pull) -> None:
+    """Change title, body, base or state, as PATCH on pull requests and on issues do."""
+    refuse_strangers(call, pull.author)
+    title, body, base, state = _title(call), _body(call), call.text("base"), call.text("state")
+    if base is not None and base not in call.repository.bare.branches():
+        said = f"Proposed base branch '{base}' was not found"
+        raise invalid({"resource": "PullRequest", "field": "base", "code": "invalid", "message": said})
+    if state not in (None, "open", "closed"):
+        raise invalid({"resource": "PullRequest", "field": "state", "code": "invalid"})
+    if (title, body, base) != (None, None, None):
+        pull.title = title or pull.title
+        pull.body = body if "body" in call.body else pull.body
+        pull.base = base or pull.base
+        pull.updated_at = call.world.now()
+        tell_pull(call.world, call.repository, pull, "edited", call.actor)
+    if state == "closed":
+        close(call.world, call.repository, pull, call.actor)
+    elif state == "open":
+        reopen(call.world, call.repository, pull, call.actor)
+
+
+def _edit(call: Call) -> Reply:
+    pull = call.pull()
+    edit_pull(call, pull)
+    known = try_merge(call.world, call.repository, pull)
+    return Reply(body=show.whole_pull(call.world, call.repository, pull, known=known))
+
+
+def _files(call: Call) -> Reply:
+    pull = call.pull()
+    page, headers = call.page(call.repository.bare.changes(fork_of(call.repository, pull), pull.head_sha))
+    shown = [show_commits.file_change(call.world, call.repository, change, pull.head_sha) for change in page]
+    return Reply(body=shown, headers=headers)
+
+
+def _commits(call: Call) -> Reply:
+    page, headers = call.page(commits_of(call.repository, call.pull()))
+    return Reply(body=[show_commits.commit(call.world, call.repository, one) for one in page], headers=headers)
+
+
+def _is_merged(call: Call) -> Reply:
+    if call.pull().merged_at is None:
+        raise Refusal(404, "Not Found")
+    return Reply(status=204)
+
+
+def _merge(call: Call) -> Reply:
+    word = call.text("merge_method") or "merge"
+    method = _METHODS.get(word)
+    if method is None:
+        raise invalid({"resource": "PullRequest", "field": "merge_method", "code": "invalid"})
+    request = MergeRequest(method=method, title=call.text("commit_title"), message=call.text("commit_message"))
+    sha = merge(call.world, call.repository, call.pull(), call.actor, request, call.text("sha"))
+    return Reply(body={"sha": sha, "merged": True, "message": "Pull Request successfully merged"})
+
+
+# --- reviews ---------------------------------------------------------------------------------------------------------
+
+
+def _reviews(call: Call) -> Reply:
+    pull = call.pull()
+    page, headers = call.page(pull.reviews)
+    return Reply(body=[show.review(call.world, call.repository, pull, one) for one in page], headers=headers)
+
+
+def _create_review(call: Call) -> Reply:
+    pull, event, body = call.pull(), call.text("event") or "COMMENT", call.text("body") or ""
+    state = _REVIEWS.get(event)
+    if state is None:
+        raise invalid(f"Variable $event of type PullRequestReviewEvent was provided invalid value {event}")
+    if call.actor is pull.author and state != "COMMENTED":
+        word = "approve" if state == "APPROVED" else "request changes on"
+        raise invalid(f"Can not {word} your own pull request", message="Unprocessable Entity")
+    if state != "APPROVED" and not body:
+        raise invalid(message="Unprocessable Entity")
+    review = Review(
+        id=call.world.new_id(),
+        author=call.actor,
+        state=state,
+        body=body,
+        commit=call.text("commit_id") or pull.head_sha,
+        submitted_at=call.world.now(),
+    )
+    add_review(call, pull, review)
+    return Reply(body=show.review(call.world, call.repository, pull, review))
+
+
+def add_review(call: Call, pull: Pull, review: Review) -> None:
+    """Keep a review and tell webhooks."""
+    pull.reviews.append(review)
+    pull.reviewers = [who for who in pull.reviewers if who is not review.author]
+    pull.updated_at = call.world.now()
+    facts = {"pull_request": pull, "review": review}
+    call.world.tell(
+        Happening(
+            repository=call.repository,
+            event="pull_request_review",
+            action="submitted",
+            sender=review.author,
+            facts=facts,
+        )
+    )
+
+
+def _reviewers(call: Call) -> Reply:
+    body: Json = {"users": [account(call.world, who) for who in call.pull().reviewers], "teams": []}
+    return Reply(body=body)
+
+
+def _request_reviewers(call: Call) -> Reply:
+    pull = call.pull()
+    for login in call.texts("reviewers"):
+        who = call.world.accounts.get(login.lower())
+        if who is None or call.world.role(who, call.repository) is None:
+            said = "Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a collaborator of the"
+            raise invalid(message=f"{said} {call.repository.full_name} repository.")
+        if who is pull.author:
+            raise invalid(message="Review cannot be requested from pull request author.")
+        if who not in pull.reviewers:
+            pull.reviewers.append(who)
+    return Reply(body=show.pull(call.world, call.repository, pull), status=201)
+
+
+ENDPOINTS = (
+    Endpoint(method="GET", path=_REPO + "/pulls", handle=_list, needs="pull_requests:read"),
+    Endpoint(method="POST", path=_REPO + "/pulls", handle=_create, needs="pull_requests:write"),
+    Endpoint(method="GET", path=_PULL, handle=_get, needs="pull_requests:read"),
+    Endpoint(method="PATCH", path=_PULL, handle=_edit, needs="pull_requests:write"),
+    Endpoint(method="GET", path=_PULL + "/files", handle=_files, needs="pull_requests:read"),
+    Endpoint(method="GET", path=_PULL + "/commits", handle=_commits, needs="pull_requests:read"),
+    Endpoint(method="GET", path=_PULL + "/merge", handle=_is_merged, needs="contents:read"),
+    Endpoint(method="PUT", path=_PULL + "/merge", handle=_merge, needs="contents:write"),
+    Endpoint(method="GET", path=_PULL + "/reviews", handle=_reviews, needs="pull_requests:read"),
+    Endpoint(method="POST", path=_PULL + "/reviews", handle=_create_review, needs="pull_requests:write"),
+    Endpoint(method="GET", path=_PULL + "/requested_reviewers", handle=_reviewers, needs="pull_requests:read"),
+    Endpoint(method="POST", path=_PULL + "/requested_reviewers", handle=_request_reviewers, needs="pull_requests:write"),
+)

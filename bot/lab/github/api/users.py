@@ -1,0 +1,141 @@
+"""The logged-in user, rate limits, repositories, collaborators, and GitHub Apps."""
+
+from __future__ import annotations
+
+import time
+
+import jwt
+
+from bot.lab.github.access import sees
+from bot.lab.github.call import Call, Endpoint, Json, Refusal, Reply, invalid, not_found
+from bot.lab.github.nouns import App
+from bot.lab.github.shapes import repos as show
+
+_OLDEST_JWT_SECONDS = 600
+_SKEW_SECONDS = 60
+
+
+def _user(call: Call) -> Reply:
+    if call.credential is not None and call.credential.app is not None:
+        raise Refusal(403, "Resource not accessible by integration")
+    return Reply(body=show.whole_account(call.world, call.actor))
+
+
+def _repository(call: Call) -> Reply:
+    credential = call.credential
+    role = None if credential is None else call.world.role(credential.account, call.repository)
+    return Reply(body=show.whole_repository(call.world, call.repository, role))
+
+
+def _permission(call: Call) -> Reply:
+    who = call.world.accounts.get(call.parameters["username"].lower())
+    if who is None:
+        raise Refusal(404, f"{call.parameters['username']} is not a user")
+    role = call.world.role(who, call.repository)
+    old_word = {"triage": "read", "maintain": "write", None: "none"}.get(role, role)
+    user: Json = {**show.account(call.world, who), "permissions": show.rights(role), "role_name": role or "none"}
+    return Reply(body={"permission": old_word, "role_name": role or "none", "user": user})
+
+
+# --- apps ------------------------------------------------------------------------------------------------------------
+
+
+def _app_of(call: Call) -> App:
+    """Return the app whose JWT came with the call. JWTs are dated by the caller's machine, so not by the lab's clock."""
+    try:
+        issuer = str(jwt.decode(call.bearer, options={"verify_signature": False}).get("iss"))
+        app = call.world.apps[int(issuer)]
+        claims = jwt.decode(
+            call.bearer, app.public_key, algorithms=["RS256"], options={"verify_iat": False, "require": ["iat", "exp"]}
+        )
+    except jwt.ExpiredSignatureError as error:
+        raise Refusal(401, "'Expiration time' claim ('exp') must be a numeric value representing a future time") from error
+    except (jwt.InvalidTokenError, KeyError, ValueError) as error:
+        raise Refusal(401, "A JSON web token could not be decoded") from error
+    if claims["iat"] > time.time() + _SKEW_SECONDS:
+        raise Refusal(401, "'Issued at' claim ('iat') must be an Integer representing a time in the past")
+    if claims["exp"] > time.time() + _OLDEST_JWT_SECONDS + _SKEW_SECONDS:
+        raise Refusal(401, "'Expiration time' claim ('exp') is too far in the future")
+    return app
+
+
+def _app(call: Call) -> Reply:
+    app = _app_of(call)
+    return Reply(body={**show.app(call.world, app), "installations_count": 1})
+
+
+def _installations(call: Call) -> Reply:
+    page, headers = call.page([show.installation(call.world, _app_of(call))])
+    return Reply(body=page, headers=headers)
+
+
+def _installation(call: Call) -> Reply:
+    app = _app_of(call)
+    if call.number("number") != app.installation_id:
+        raise not_found()
+    return Reply(body=show.installation(call.world, app))
+
+
+def _repository_installation(call: Call) -> Reply:
+    app = _app_of(call)
+    name = f"{call.parameters['owner']}/{call.parameters['repo']}".lower()
+    repository = call.world.repositories.get(name)
+    if repository is None or repository.owner is not app.owner:
+        raise not_found()
+    if app.repositories is not None and repository.full_name not in app.repositories:
+        raise not_found()
+    return Reply(body=show.installation(call.world, app))
+
+
+def _access_token(call: Call) -> Reply:
+    app = _app_of(call)
+    if call.number("number") != app.installation_id:
+        raise not_found()
+    permissions = _narrowed(call, app)
+    names = tuple(f"{app.owner.login}/{name}" for name in call.texts("repositories")) or None
+    token, credential = call.world.issue_installation_token(app, permissions, names or app.repositories)
+    for name in names or ():
+        repository = call.world.repositories.get(name.lower())
+        if repository is None or not sees(call.world, credential, repository):
+            del call.world.credentials[token]
+            raise invalid(message="There is at least one repository that does not exist or is not accessible to the parent installation.")
+    answer: Json = {
+        "token": token,
+        "expires_at": show.optional_instant(credential.expires_at),
+        "permissions": permissions,
+        "repository_selection": "all" if credential.repositories is None else "selected",
+    }
+    if names:
+        answer["repositories"] = [show.repository(call.world, call.world.repository(name)) for name in names]
+    return Reply(body=answer, status=201)
+
+
+def _narrowed(call: Call, app: App) -> dict[str, str]:
+    asked = call.body.get("permissions")
+    if not isinstance(asked, dict):
+        return dict(app.permissions)
+    levels = ("none", "read", "write", "admin")
+    for area, level in asked.items():
+        if levels.index(level) > levels.index(app.permissions.get(area, "none")):
+            raise invalid(message="The permissions requested are not granted to this installation.")
+    return {str(area): str(level) for area, level in asked.items()}
+
+
+ENDPOINTS = (
+    Endpoint(method="GET", path="/user", handle=_user, needs=""),
+    Endpoint(method="GET", path="/app", handle=_app, needs="", login=False),
+    Endpoint(method="GET", path="/app/installations", handle=_installations, needs="", login=False),
+    Endpoint(method="GET", path="/app/installations/{number}", handle=_installation, needs="", login=False),
+    Endpoint(
+        method="POST", path="/app/installations/{number}/access_tokens", handle=_access_token, needs="", login=False
+    ),
+    Endpoint(
+        method="GET",
+        path="/repos/{owner}/{repo}/installation",
+        handle=_repository_installation,
+        needs="",
+        login=False,
+    ),
+    Endpoint(method="GET", path="/repos/{owner}/{repo}", handle=_repository),
+    Endpoint(method="GET", path="/repos/{owner}/{repo}/collaborators/{username}/permission", handle=_permission),
+)

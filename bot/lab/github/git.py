@@ -1,0 +1,317 @@
+"""A bare repository on disk, driven by git's plumbing: no work tree, no user configuration, the lab's own time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_DEADLINE_SECONDS = 60
+_COMMIT_FORMAT = "%x00".join(("%H", "%T", "%P", "%an", "%ae", "%aI", "%cn", "%ce", "%cI", "%B"))
+_FIELDS = 10
+
+# Refuses what the server named in LAB_REFUSED (lines of ref, tab, reason), and for the refs in LAB_PROTECTED what
+# GitHub refuses on every protected branch: deletion and anything but a fast-forward.
+_UPDATE_HOOK = """#!/bin/sh
+refuse() {
+  echo "error: GH006: Protected branch update failed for $1." >&2
+  echo "error: $2" >&2
+  exit 1
+}
+while IFS='\t' read -r ref reason; do
+  [ "$ref" = "$1" ] && refuse "$1" "$reason"
+done <<END
+$LAB_REFUSED
+END
+for ref in $LAB_PROTECTED; do
+  [ "$ref" = "$1" ] || continue
+  case "$3" in *[!0]*) ;; *) refuse "$1" "Cannot delete this branch" ;; esac
+  case "$2" in *[!0]*) git merge-base --is-ancestor "$2" "$3" || refuse "$1" "Cannot force-push to this branch" ;; esac
+done
+exit 0
+"""
+
+
+class GitFailed(RuntimeError):
+    """A git command that must work did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Name and address as they stand in a commit."""
+
+    name: str
+    email: str
+
+
+GITHUB = Person(name="GitHub", email="noreply@github.com")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """Who wrote a commit, who committed it, and when."""
+
+    author: Person
+    committer: Person
+    at: datetime
+    authored_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit as `git log` tells it."""
+
+    sha: str
+    tree: str
+    parents: tuple[str, ...]
+    author: Person
+    authored_at: datetime
+    committer: Person
+    committed_at: datetime
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """One file of a diff, in GitHub's words. `patch` starts at the first hunk; None for binary files."""
+
+    path: str
+    previous: str | None
+    status: str
+    blob: str | None
+    additions: int
+    deletions: int
+    patch: str | None
+
+
+def hermetic_environment() -> dict[str, str]:
+    """Return an environment in which no configuration of this machine's user reaches git."""
+    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG") if name in os.environ}
+    return kept | {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+
+
+class Bare:
+    """One bare repository. Methods return git's own answers; a missing object is None, any other failure raises."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @classmethod
+    def create(cls, directory: Path, branch: str) -> Bare:
+        """Make an empty repository that answers partial clones and carries the protection hook."""
+        directory.mkdir(parents=True)
+        bare = cls(directory)
+        bare.run("init", "--quiet", "--bare", f"--initial-branch={branch}")
+        for key, value in (
+            ("http.receivepack", "true"),
+            ("uploadpack.allowFilter", "true"),
+            ("uploadpack.allowAnySHA1InWant", "true"),
+            ("receive.denyDeleteCurrent", "ignore"),
+            ("receive.autogc", "false"),
+            ("gc.auto", "0"),
+        ):
+            bare.run("config", key, value)
+        hook = directory / "hooks" / "update"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(_UPDATE_HOOK, encoding="utf-8")
+        hook.chmod(0o755)
+        return bare
+
+    def _call(
+        self, arguments: Sequence[str], stdin: bytes = b"", env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            ["git", f"--git-dir={self.directory}", *arguments],
+            input=stdin,
+            capture_output=True,
+            env=hermetic_environment() | dict(env or {}),
+            timeout=_DEADLINE_SECONDS,
+            check=False,
+        )
+
+    def run(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
+        """Run a git command that must succeed and return what it printed."""
+        done = self._call(arguments, stdin, env)
+        if done.returncode != 0:
+            raise GitFailed(f"git {arguments[0]}: {done.stderr.decode(errors='replace').strip()}")
+        return done.stdout
+
+    def ask(self, *arguments: str) -> str | None:
+        """Run a git command whose failure means "no"; return its output, stripped."""
+        done = self._call(arguments)
+        return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
+
+    # --- refs ---
+
+    def refs(self, *prefixes: str) -> dict[str, str]:
+        """Return refs and their objects, by full name, sorted."""
+        lines = self.run("for-each-ref", "--format=%(refname) %(objectname)", *prefixes).decode().splitlines()
+        return {name: sha for name, sha in (line.split(" ") for line in lines)}
+
+    def branches(self) -> dict[str, str]:
+        """Return branch heads by branch name."""
+        return {name.removeprefix("refs/heads/"): sha for name, sha in self.refs("refs/heads").items()}
+
+    def branch(self, name: str) -> str | None:
+        """Return a branch's head."""
+        return self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"refs/heads/{name}^{{commit}}")
+
+    def resolve(self, name: str) -> str | None:
+        """Return the commit that a branch, tag, full ref or (full or long enough) object name means."""
+        for candidate in (f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}", name):
+            found = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{candidate}^{{commit}}")
+            if found:
+                return found
+        return None
+
+    def is_valid_ref(self, ref: str) -> bool:
+        """Say whether git allows this full ref name."""
+        return self.ask("check-ref-format", ref) is not None
+
+    def set_ref(self, ref: str, sha: str) -> None:
+        """Set a ref, whatever it was."""
+        self.run("update-ref", ref, sha)
+
+    def delete_ref(self, ref: str) -> None:
+        """Delete a ref."""
+        self.run("update-ref", "-d", ref)
+
+    # --- objects ---
+
+    def blob(self, commit: str, path: str) -> bytes | None:
+        """Return a file's bytes at a commit; None where there is no such file."""
+        if self.ask("cat-file", "-t", f"{commit}:{path}") != "blob":
+            return None
+        return self.run("cat-file", "blob", f"{commit}:{path}")
+
+    def entries(self, commit: str, path: str) -> list[tuple[str, str, str, int, str]] | None:
+        """List a tree: mode, kind, object, size, name. None if `path` is no directory at the commit."""
+        if self.ask("cat-file", "-t", f"{commit}:{path}") != "tree":
+            return None
+        listed = self.run("ls-tree", "-z", "-l", f"{commit}:{path}").decode(errors="replace")
+        found = []
+        for line in filter(None, listed.split("\0")):
+            facts, name = line.split("\t", 1)
+            mode, kind, sha, size = facts.split()
+            found.append((mode, kind, sha, int(size) if size.isdigit() else 0, name))
+        return found
+
+    def commits(self, *arguments: str, paths: Sequence[str] = ()) -> list[Commit]:
+        """Return the commits that `git log` lists for these arguments."""
+        listed = self.run("log", "-z", f"--format={_COMMIT_FORMAT}", *arguments, "--", *paths).decode(errors="replace")
+        fields = listed.removesuffix("\0").split("\0") if listed else []
+        return [_commit(fields[start : start + _FIELDS]) for start in range(0, len(fields), _FIELDS)]
+
+    def commit(self, sha: str) -> Commit:
+        """Return one commit."""
+        return self.commits("--max-count=1", sha)[0]
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Say whether `newer` is `older` or descends from it."""
+        return self.ask("merge-base", "--is-ancestor", older, newer) is not None
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Return the best common ancestor."""
+        return self.ask("merge-base", one, other)
+
+    def changes(self, old: str, new: str) -> list[FileChange]:
+        """Return the files that differ between two trees."""
+        numbers = self._counts(old, new)
+        raw = self.run("diff", "--raw", "--abbrev=40", "-z", "-M", old, new).decode(errors="replace")
+        fields = iter(filter(None, raw.split("\0")))
+        return [self._change((old, new), facts, fields, numbers) for facts in fields]
+
+    def _counts(self, old: str, new: str) -> dict[str, tuple[str, str]]:
+        listed = self.run("diff", "--numstat", "-z", "--no-renames", old, new).decode(errors="replace")
+        rows = (line.split("\t", 2) for line in filter(None, listed.split("\0")))
+        return {path: (added, deleted) for added, deleted, path in rows}
+
+    def _change(
+        self, ends: tuple[str, str], facts: str, rest: Iterator[str], numbers: Mapping[str, tuple[str, str]]
+    ) -> FileChange:
+        _, _, _, blob, letter = facts.split(" ")
+        previous = next(rest) if letter[0] in "RC" else None
+        path = next(rest)
+        patch = self.run("diff", "-M", *ends, "--", *filter(None, (previous, path))).decode(errors="replace")
+        hunks = patch[patch.index("\n@@ ") + 1 :].rstrip("\n") if "\n@@ " in patch else None
+        added, deleted = _counted(hunks) if previous else numbers.get(path, ("0", "0"))
+        return FileChange(
+            path=path,
+            previous=previous,
+            status={"A": "added", "D": "removed", "R": "renamed", "C": "copied", "T": "changed"}.get(
+                letter[0], "modified"
+            ),
+            blob=None if set(blob) == {"0"} else blob,
+            additions=int(added) if added.isdigit() else 0,
+            deletions=int(deleted) if deleted.isdigit() else 0,
+            patch=hunks,
+        )
+
+    # --- writing ---
+
+    def write_tree(self, parent: str | None, files: Mapping[str, str | bytes | None]) -> str:
+        """Return the tree of `parent` with these files put in its place; None deletes one. File modes are kept."""
+        with tempfile.TemporaryDirectory(prefix="lab-index-") as folder:
+            env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            self.run("read-tree", *([parent] if parent else ["--empty"]), env=env)
+            modes = self._modes(parent)
+            lines = []
+            for path, content in files.items():
+                if content is None:
+                    lines.append(f"0 {'0' * 40}\t{path}")
+                    continue
+                bytes_ = content if isinstance(content, bytes) else content.encode()
+                sha = self.run("hash-object", "-w", "--stdin", stdin=bytes_).decode().strip()
+                lines.append(f"{modes.get(path, '100644')} {sha}\t{path}")
+            self.run("update-index", "-z", "--index-info", stdin="".join(f"{line}\0" for line in lines).encode(), env=env)
+            return self.run("write-tree", env=env).decode().strip()
+
+    def _modes(self, parent: str | None) -> dict[str, str]:
+        if parent is None:
+            return {}
+        listed = self.run("ls-tree", "-r", "-z", parent).decode(errors="replace")
+        rows = (line.split("\t", 1) for line in filter(None, listed.split("\0")))
+        return {path: facts.split(" ")[0] for facts, path in rows}
+
+    def write_commit(self, tree: str, parents: Sequence[str], message: str, signature: Signature) -> str:
+        """Make a commit object and return its name; no ref moves."""
+        flags = [flag for parent in parents for flag in ("-p", parent)]
+        authored = signature.authored_at or signature.at
+        env = {
+            "GIT_AUTHOR_NAME": signature.author.name,
+            "GIT_AUTHOR_EMAIL": signature.author.email,
+            "GIT_AUTHOR_DATE": f"{int(authored.timestamp())} +0000",
+            "GIT_COMMITTER_NAME": signature.committer.name,
+            "GIT_COMMITTER_EMAIL": signature.committer.email,
+            "GIT_COMMITTER_DATE": f"{int(signature.at.timestamp())} +0000",
+        }
+        return self.run("commit-tree", tree, *flags, stdin=message.encode(), env=env).decode().strip()
+
+    def merge_tree(self, ours: str, theirs: str) -> str | None:
+        """Return the tree of a merge of two commits; None if it conflicts."""
+        answer = self.ask("merge-tree", "--write-tree", ours, theirs)
+        return answer.splitlines()[0] if answer else None
+
+
+def _counted(patch: str | None) -> tuple[str, str]:
+    lines = (patch or "").splitlines()
+    return str(sum(line[:1] == "+" for line in lines)), str(sum(line[:1] == "-" for line in lines))
+
+
+def _commit(fields: Sequence[str]) -> Commit:
+    sha, tree, parents, author, author_email, authored, committer, committer_email, committed, message = fields
+    return Commit(
+        sha=sha,
+        tree=tree,
+        parents=tuple(parents.split()),
+        author=Person(name=author, email=author_email),
+        authored_at=datetime.fromisoformat(authored),
+        committer=Person(name=committer, email=committer_email),
+        committed_at=datetime.fromisoformat(committed),
+        message=message.rstrip("\n"),
+    )

@@ -1,0 +1,179 @@
+"""The lab's world: a GitHub, an Argo CD over a simulated cluster, a Prometheus, a registry, and services to release.
+
+Real where it can be: Git repositories served by git itself, and a real Prometheus where one is on the PATH. Leaving
+the context stops every server and process; the directory belongs to the caller.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from bot.domain.model import Sha
+from bot.lab.answerer import PrometheusAnswerer
+from bot.lab.argocd import ApplicationSpec, ArgoLab, ArgoOptions
+from bot.lab.cluster import Behaviour, Cluster
+from bot.lab.exchanges import ExchangeRecorder
+from bot.lab.exporter import exporter
+from bot.lab.files import kustomization, policy_text, settings_text, values
+from bot.lab.github import GitHubLab, Pull
+from bot.lab.pace import COMPRESSED, Pace
+from bot.lab.prometheus_process import PrometheusProcess
+from bot.lab.registry import RegistryLab
+from bot.lab.serving import Served
+from bot.ports import Clock
+
+GITOPS = "acme/deploy"
+BRANCH = "main"
+STAGES = ("staging", "production")
+DEVELOPER = "dana"
+"""The person of the lab: pushes releases, reviews, closes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lab:
+    """A running world. Paths and names follow one pattern, so that a service is all one needs to name."""
+
+    clock: Clock
+    directory: Path
+    cluster: Cluster
+    github: GitHubLab
+    argocd: ArgoLab
+    argocd_url: str
+    argocd_wire: ExchangeRecorder
+    registry: RegistryLab
+    registry_url: str
+    prometheus_url: str
+    prometheus_is_real: bool
+    pace: Pace
+
+    # --- services and releases ---
+
+    def add_service(self, service: str, tag: str, *, merge: str = "auto", rollback: str = "commit") -> None:
+        """Set up a service in both stages at `tag`, with its policy file, and let it run well."""
+        files = {
+            self.file(service, "staging"): kustomization(image_of(service), tag),
+            self.file(service, "production"): values(image_of(service), tag),
+        }
+        self.registry.push_image(f"acme/{service}", tag, revision=revision_of(service, tag))
+        self.github.commit_as(DEVELOPER, GITOPS, BRANCH, files, f"Add {service} {tag}")
+        for stage in STAGES:
+            self.argocd.add(
+                ApplicationSpec(
+                    name=f"{service}-{stage}",
+                    repo_url=f"{self.github.url}/{GITOPS}.git",
+                    path=str(Path(self.file(service, stage)).parent),
+                    namespace=f"{service}-{stage}",
+                    image=image_of(service),
+                )
+            )
+        text = policy_text(service, image_of(service), GITOPS, self.pace, merge=merge, rollback=rollback)
+        (self.directory / "policies" / f"{service}.yaml").write_text(text, encoding="utf-8")
+
+    def release(
+        self, service: str, tag: str, *, in_staging: Behaviour | None = None, in_production: Behaviour | None = None
+    ) -> Sha:
+        """Build a release and set its tag in staging, as a developer's pipeline does; return the commit."""
+        self.registry.push_image(f"acme/{service}", tag, revision=revision_of(service, tag))
+        for stage, behaviour in (("staging", in_staging), ("production", in_production)):
+            if behaviour is not None:
+                self.cluster.behave(image_of(service), tag, behaviour, namespace=f"{service}-{stage}")
+        text = kustomization(image_of(service), tag)
+        changed = {self.file(service, "staging"): text}
+        return self.github.commit_as(DEVELOPER, GITOPS, BRANCH, changed, f"Release {service} {tag} to staging")
+
+    # --- what stands in the world ---
+
+    def file(self, service: str, stage: str) -> str:
+        """Name the file in which a stage's tag stands."""
+        name = "kustomization.yaml" if stage == "staging" else "values.yaml"
+        return f"apps/{service}/{stage}/{name}"
+
+    def text(self, service: str, stage: str) -> str:
+        """Return a stage's file at the head of the tracked branch."""
+        return self.github.read(GITOPS, BRANCH, self.file(service, stage)) or ""
+
+    def has_tag(self, service: str, stage: str, tag: str) -> bool:
+        """Say whether a stage's file holds `tag` at the head of the tracked branch."""
+        return f'"{tag}"' in self.text(service, stage)
+
+    def pulls(self, service: str) -> Sequence[Pull]:
+        """Return the pull requests for a service, oldest first."""
+        return [pull for pull in self.github.pulls(GITOPS) if pull.head.startswith(f"liftlock/{service}/")]
+
+    def messages(self) -> Sequence[str]:
+        """Return the messages of the tracked branch's commits, newest first."""
+        return [commit.message for commit in self.github.log(GITOPS, BRANCH)]
+
+    def subjects(self) -> Sequence[str]:
+        """Return the tracked branch's commits as `git log --oneline` shows them."""
+        return [f"{commit.sha[:7]} {commit.message.partition(chr(10))[0]}" for commit in self.github.log(GITOPS, BRANCH)]
+
+    # --- the bot's configuration ---
+
+    def write_settings(self, path: Path) -> Path:
+        """Write a ready `liftlock.toml` and the token files that it names."""
+        secrets = self.directory / "secrets"
+        secrets.mkdir(exist_ok=True)
+        for name, token in (("github", self.github.token), ("argocd", self.argocd.token)):
+            (secrets / name).write_text(token, encoding="utf-8")
+            (secrets / name).chmod(0o600)
+        path.write_text(settings_text(self), encoding="utf-8")
+        return path
+
+
+def image_of(service: str) -> str:
+    """Name a service's image; the lab's registry answers for this host."""
+    return f"ghcr.io/acme/{service}"
+
+
+def revision_of(service: str, tag: str) -> str:
+    """Make up the source commit of a release: the same every time."""
+    return hashlib.sha1(f"{service} {tag}".encode(), usedforsecurity=False).hexdigest()
+
+
+@contextmanager
+def running_lab(
+    directory: Path, clock: Clock, *, prometheus: Path | None = None, pace: Pace = COMPRESSED
+) -> Iterator[Lab]:
+    """Start a world in `directory`, with a real Prometheus if its path is given. The caller's thread stays free.
+
+    With a clock under control Argo CD's reconcilers advance by `lab.argocd.tick()` only.
+    """
+    (directory / "policies").mkdir()
+    with ExitStack() as stack:
+        cluster = Cluster(clock)
+        github = stack.enter_context(GitHubLab(directory / "github", clock))
+        github.add_user(DEVELOPER, {GITOPS: "write"})
+        github.create_repository(GITOPS, files={"README.md": "What should run where.\n"}, branch=BRANCH)
+        options = ArgoOptions(refresh_every=pace.refresh, sync_takes=pace.sync_takes)
+        argocd = ArgoLab(clock, cluster, github.git_directory, options)
+        wire = ExchangeRecorder(argocd.app)
+        registry = RegistryLab(clock)
+        lab = Lab(
+            clock=clock,
+            directory=directory,
+            cluster=cluster,
+            github=github,
+            argocd=argocd,
+            argocd_url=stack.enter_context(Served(wire)).url,
+            argocd_wire=wire,
+            registry=registry,
+            registry_url=stack.enter_context(Served(registry.app)).url,
+            prometheus_url=_prometheus(stack, cluster, prometheus, pace.scrape),
+            prometheus_is_real=prometheus is not None,
+            pace=pace,
+        )
+        stack.callback(argocd.stop)
+        yield lab
+
+
+def _prometheus(stack: ExitStack, cluster: Cluster, binary: Path | None, scrape: timedelta) -> str:
+    if binary is None:
+        return stack.enter_context(Served(PrometheusAnswerer(cluster).app)).url
+    target = stack.enter_context(Served(exporter(cluster)))
+    return stack.enter_context(PrometheusProcess(binary, targets=[target.url], scrape_interval=scrape)).url

@@ -1,0 +1,394 @@
+"""Read the world for one service: ports in, one `Observation` out.
+
+Nothing is judged here but what decides what to ask for next: which revisions need their ancestry, which gates need
+tiles, which pull requests matter. A port that fails becomes a `Trouble` in the place of its fact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from bot.domain.edit import EditRefused, read_tag, write_tag
+from bot.domain.liveness import judge_liveness
+from bot.domain.model import (
+    Application,
+    Artifact,
+    Carries,
+    HealthSpell,
+    NoApplication,
+    Observation,
+    Proposal,
+    Pull,
+    Release,
+    Samples,
+    Sha,
+    StageObservation,
+    TagChange,
+    TagHistory,
+    Trouble,
+)
+from bot.domain.naming import promotion_prefix, release_branch, revert_branch
+from bot.domain.observed import Measurement, is_candidate_pending, is_watched, measurements
+from bot.domain.policy import Counts, Policy, Road, Stage
+from bot.domain.trailers import parse_trailers
+from bot.ports import (
+    Clock,
+    Deployments,
+    FileVersion,
+    Forge,
+    Ledger,
+    Metrics,
+    OutsideError,
+    Registry,
+    Repositories,
+    SampleRequest,
+    SeriesKey,
+)
+
+T = TypeVar("T")
+
+_AFTERGLOW = timedelta(hours=1)
+"""How long after a promotion or rollback its pull request is still looked up, to bring its comment up to date."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The ports of one engine, and what of the settings an observation depends on.
+
+    `lag` is how old a tile must be before it is read; `spell_gap` is the longest pause between two looks that still
+    counts as one spell of health; `history_limit` bounds how many commits of a file are read.
+    """
+
+    clock: Clock
+    repositories: Repositories
+    deployments: Deployments
+    metrics: Metrics
+    forge: Forge
+    registry: Registry
+    ledger: Ledger
+    lag: timedelta
+    spell_gap: timedelta
+    history_limit: int = 50
+
+
+def observe(world: World, policy: Policy, head: Sha | Trouble, policy_since: datetime | None) -> Observation:
+    """Observe one service. `head` is the branch head that this sweep fetched, or why it could not be fetched."""
+    now = world.clock.now()
+    applications = _attempt(lambda: _applications(world, policy))
+    stages = tuple(_observe_stage(world, policy, stage, head, applications) for stage in policy.stages)
+    seen = Observation(service=policy.service, at=now, policy_since=policy_since, stages=stages)
+    seen = _with_each(seen, lambda stage: _with_proposals(world, policy, stage, seen))
+    return _with_each(seen, lambda stage: _with_samples(world, policy, stage, seen))
+
+
+def _attempt(read: Callable[[], T]) -> T | Trouble:
+    try:
+        return read()
+    except OutsideError as error:
+        return error.as_trouble()
+
+
+def _with_each(seen: Observation, change: Callable[[StageObservation], StageObservation]) -> Observation:
+    return replace(seen, stages=tuple(change(stage) for stage in seen.stages))
+
+
+# --- Git and Argo CD -------------------------------------------------------------------------------------------------
+
+_Applications = Mapping[str, Application | NoApplication | Trouble]
+
+
+def _applications(world: World, policy: Policy) -> _Applications:
+    names = [name for stage in policy.stages for name in stage.applications]
+    return world.deployments.list_applications(names, repository=policy.gitops.repository)
+
+
+def _observe_stage(
+    world: World, policy: Policy, stage: Stage, head: Sha | Trouble, applications: _Applications | Trouble
+) -> StageObservation:
+    tags = head if isinstance(head, Trouble) else _attempt(lambda: read_tags(world, policy, stage, head))
+    found = tuple(
+        applications if isinstance(applications, Trouble) else applications[name] for name in stage.applications
+    )
+    if isinstance(applications, Trouble):
+        found = found[:1]
+    carries = {} if isinstance(tags, Trouble) else _carries(world, policy, stage, tags, found)
+    spells = _spells(world, policy, stage, found, tags)
+    return StageObservation(stage=stage.name, tags=tags, applications=found, carries=carries, spells=spells, samples={})
+
+
+def read_tags(world: World, policy: Policy, stage: Stage, head: Sha) -> TagHistory | Trouble:
+    """Read the stage's tag at `head` and the commits that set it, newest first, as far as the limit goes."""
+    versions = world.repositories.file_history(
+        policy.gitops.repository, head, stage.edit.file, limit=world.history_limit
+    )
+    if not versions or versions[0].text is None:
+        where = f"{policy.gitops.repository} at {head[:7]}"
+        return Trouble(system="Git", sentence=f"{stage.edit.file} does not exist in {where}; check the policy's edit")
+    tags = [_tag_of(version, policy, stage) for version in versions]
+    if isinstance(tags[0], EditRefused):
+        return Trouble(system="Git", sentence=str(tags[0]))
+    changes = _changes(policy, stage, versions, tags)
+    complete = len(versions) < world.history_limit
+    return TagHistory(head=head, tag=tags[0] or "", changes=changes, complete=complete)
+
+
+def _tag_of(version: FileVersion, policy: Policy, stage: Stage) -> str | EditRefused | None:
+    if version.text is None:
+        return None
+    try:
+        return read_tag(stage.edit, policy.image, version.text)
+    except EditRefused as error:
+        return error
+
+
+def _changes(
+    policy: Policy, stage: Stage, versions: Sequence[FileVersion], tags: Sequence[str | EditRefused | None]
+) -> tuple[TagChange, ...]:
+    """Keep the commits at which the tag differs from the one before; what cannot be read counts as no tag."""
+    read = [tag if isinstance(tag, str) else None for tag in tags]
+    found = []
+    for index, version in enumerate(versions):
+        new, old = read[index], read[index + 1] if index + 1 < len(read) else None
+        if new is None or new == old:
+            continue
+        trailers = parse_trailers(version.message)
+        mine = trailers is not None and (trailers.service, trailers.stage) == (policy.service, stage.name)
+        found.append(
+            TagChange(
+                commit=version.commit,
+                at=version.at,
+                author=version.author,
+                old=old,
+                new=new,
+                trailers=trailers if mine else None,
+            )
+        )
+    return tuple(found)
+
+
+def _carries(
+    world: World,
+    policy: Policy,
+    stage: Stage,
+    tags: TagHistory,
+    applications: Sequence[Application | NoApplication | Trouble],
+) -> dict[str, Carries]:
+    revisions = {
+        revision
+        for app in applications
+        if isinstance(app, Application)
+        for revision in (*app.revisions, *(app.operation.revisions if app.operation else ()))
+    }
+    return {revision: _carries_one(world, policy, stage, tags, revision) for revision in sorted(revisions)}
+
+
+def _carries_one(world: World, policy: Policy, stage: Stage, tags: TagHistory, revision: Sha) -> Carries:
+    repository, commit = policy.gitops.repository, tags.introduced.commit
+    if revision in (commit, tags.head):
+        return Carries.YES
+    try:
+        contained = world.repositories.contains(repository, revision, commit)
+        if contained is None:
+            return Carries.UNKNOWN
+        if not contained:
+            return Carries.BEHIND
+        text = world.repositories.read_file(repository, revision, stage.edit.file)
+        same = text is not None and read_tag(stage.edit, policy.image, text) == tags.tag
+    except (OutsideError, EditRefused):
+        return Carries.UNKNOWN
+    return Carries.YES if same else Carries.OTHER_TAG
+
+
+def _spells(
+    world: World,
+    policy: Policy,
+    stage: Stage,
+    applications: Sequence[Application | NoApplication | Trouble],
+    tags: TagHistory | Trouble,
+) -> tuple[HealthSpell, ...]:
+    """Note the health of each application that Argo CD has looked at since its last operation; return the spells."""
+    seen = {app.name: app.health for app in applications if isinstance(app, Application) and _is_fresh(app)}
+    world.ledger.saw_health(policy.service, stage.name, seen, world.clock.now(), gap=world.spell_gap)
+    if isinstance(tags, Trouble):
+        return ()
+    return tuple(world.ledger.spells(policy.service, stage.name, tags.introduced.at))
+
+
+def _is_fresh(app: Application) -> bool:
+    """Say whether the health is newer than the last operation: a stale Healthy is of the version before."""
+    if app.operation_pending or app.operation is None or app.operation.finished_at is None:
+        return False
+    return app.reconciled_at is not None and app.reconciled_at > app.operation.finished_at
+
+
+# --- pull requests ---------------------------------------------------------------------------------------------------
+
+
+def _with_proposals(world: World, policy: Policy, seen: StageObservation, all_seen: Observation) -> StageObservation:
+    stage = policy.stage(seen.stage)
+    if stage.source is None or isinstance(seen.tags, Trouble):
+        return seen
+    source = all_seen.stage(stage.source).tags
+    if isinstance(source, Trouble):
+        return seen
+    look = _Look(world=world, policy=policy, stage=stage, tags=seen.tags)
+    candidate = Release(image=policy.image, tag=source.tag)
+    pending = is_candidate_pending(policy.stage(stage.source), stage, all_seen)
+    return replace(
+        seen,
+        artifact=look.artifact(candidate) if pending else None,
+        promotion=look.promotion(candidate) if pending else None,
+        arrival=look.arrival(),
+        revert=look.revert(seen, all_seen.at),
+        superseded=look.superseded(candidate),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """The look at the pull requests of one stage."""
+
+    world: World
+    policy: Policy
+    stage: Stage
+    tags: TagHistory
+
+    @property
+    def repository(self) -> str:
+        return self.policy.gitops.repository
+
+    def artifact(self, release: Release) -> Artifact | Trouble | None:
+        return _attempt(lambda: self.world.registry.find_artifact(release.image, release.tag))
+
+    def promotion(self, release: Release) -> Proposal | Trouble:
+        branch = release_branch(self.policy.service, self.stage.name, release)
+        return _attempt(lambda: self.proposal(branch, release.tag))
+
+    def arrival(self) -> Proposal | Trouble | None:
+        """Look up the pull request that brought the running release, or the one that was just rolled back."""
+        change = self.tags.introduced
+        rollback = self.stage.rollback
+        if change.trailers is None or rollback is None or not self.is_recent(change):
+            return None
+        tag = change.old if change.trailers.reverts is not None else change.new
+        if tag is None:
+            return None
+        release = Release(image=self.policy.image, tag=tag)
+        branch = release_branch(self.policy.service, self.stage.name, release)
+
+        def read() -> Proposal:
+            pull = self.world.forge.find_promotion(self.repository, branch)
+            return Proposal(branch=branch, pull=pull, release=release.name)
+
+        return _attempt(read)
+
+    def is_recent(self, change: TagChange) -> bool:
+        watch = self.stage.rollback.watch if self.stage.rollback else timedelta(0)
+        return self.world.clock.now() < change.at + watch + _AFTERGLOW
+
+    def revert(self, seen: StageObservation, now: datetime) -> Proposal | Trouble | None:
+        """Look up a rollback by pull request while the running release is watched and the policy goes that road."""
+        rollback = self.stage.rollback
+        if rollback is None or rollback.by is not Road.PULL_REQUEST:
+            return None
+        liveness = judge_liveness(seen, self.tags, self.policy.image, now)
+        back_to = self.tags.introduced.old
+        if back_to is None or not is_watched(rollback, self.tags, liveness, now):
+            return None
+        release = Release(image=self.policy.image, tag=self.tags.tag)
+        branch = revert_branch(self.policy.service, self.stage.name, release)
+        return _attempt(lambda: self.proposal(branch, back_to))
+
+    def superseded(self, release: Release) -> tuple[Pull, ...]:
+        prefix = promotion_prefix(self.policy.service, self.stage.name)
+        mine = {
+            release_branch(self.policy.service, self.stage.name, release),
+            revert_branch(self.policy.service, self.stage.name, Release(image=self.policy.image, tag=self.tags.tag)),
+        }
+        pulls = _attempt(lambda: self.world.forge.find_open_promotions(self.repository, prefix))
+        if isinstance(pulls, Trouble):
+            return ()
+        return tuple(pull for pull in pulls if pull.branch not in mine)
+
+    def proposal(self, branch: str, tag: str) -> Proposal:
+        pull = self.world.forge.find_promotion(self.repository, branch)
+        change = self.world.repositories.branch_change(self.repository, self.tags.head, branch)
+        if change is None:
+            return Proposal(branch=branch, pull=pull)
+        trailers = parse_trailers(change.message)
+        return Proposal(
+            branch=branch,
+            pull=pull,
+            branch_head=change.head,
+            deviation=self.deviation(change.fork, change.head, change.paths, tag),
+            release=trailers.release if trailers else None,
+        )
+
+    def deviation(self, fork: Sha, head: Sha, paths: Sequence[str], tag: str) -> str | None:
+        """Compare a branch with the planned edit, byte for byte (I2, I17); None if they are the same."""
+        file = self.stage.edit.file
+        others = [path for path in paths if path != file]
+        if others:
+            return f"it also changes {', '.join(others[:3])}"
+        if file not in paths:
+            return f"it does not change {file}"
+        before = self.world.repositories.read_file(self.repository, fork, file)
+        after = self.world.repositories.read_file(self.repository, head, file)
+        try:
+            planned = write_tag(self.stage.edit, self.policy.image, before or "", tag)
+        except EditRefused as error:
+            return str(error)
+        return None if after == planned else f"{file} differs from the edit that only sets the tag to {tag}"
+
+
+# --- Prometheus ------------------------------------------------------------------------------------------------------
+
+
+def _with_samples(world: World, policy: Policy, seen: StageObservation, all_seen: Observation) -> StageObservation:
+    if isinstance(seen.tags, Trouble):
+        return seen
+    stage, tags = policy.stage(seen.stage), seen.tags
+    liveness = judge_liveness(seen, tags, policy.image, all_seen.at)
+    wanted = measurements(policy, stage, liveness, all_seen)
+    samples = {item.key: _attempt(lambda item=item: _sample(world, policy, stage, tags, item)) for item in wanted}
+    return replace(seen, samples=samples)
+
+
+def _sample(world: World, policy: Policy, stage: Stage, tags: TagHistory, wanted: Measurement) -> Samples:
+    """Return all tiles of a window so far: those kept in the ledger, and those read now and kept from now on."""
+    gate, window = wanted.gate, wanted.window
+    end = window.seen_until(world.clock.now(), world.lag)
+    key = SeriesKey(
+        service=policy.service, stage=stage.name, commit=tags.introduced.commit, fingerprint=_fingerprint(wanted)
+    )
+    kept = [tile for tile in world.ledger.tiles(key) if window.start <= tile.start and tile.end <= end]
+    after = max((tile.end for tile in kept), default=window.start)
+    if after < end:
+        request = SampleRequest(
+            query=gate.query,
+            total=gate.total,
+            counts_good=gate.counts is Counts.GOOD,
+            start=after,
+            end=end,
+            width=gate.tile,
+        )
+        fresh = world.metrics.fetch_samples(request)
+        world.ledger.keep_tiles(key, fresh.tiles)
+        kept.extend(fresh.tiles)
+    return Samples(
+        start=window.start,
+        end=end,
+        tiles=tuple(kept),
+        queries=(gate.query, gate.total),
+        backend=world.metrics.describe(),
+    )
+
+
+def _fingerprint(wanted: Measurement) -> str:
+    gate = wanted.gate
+    text = "\n".join((gate.query, gate.total, gate.counts, str(gate.tile.total_seconds())))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,159 @@
+"""Take typed values out of a tree; every fault is noted with its place, and reading goes on."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from bot.domain.text import one_line, parse_duration, parse_share
+from bot.policy.faults import PolicyFault
+from bot.policy.tree import Value
+
+T = TypeVar("T")
+KINDS = {"text": "text", "mapping": "a mapping", "list": "a list", "nothing": "nothing"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Faults:
+    """The faults of one file while it is read."""
+
+    file: str
+    found: list[PolicyFault] = field(default_factory=list)
+
+    def note(self, value: Value, path: str, found: str, expected: str) -> None:
+        """Note a fault at a value."""
+        self.note_at((value.line, value.column), path, found, expected)
+
+    def note_at(self, place: tuple[int, int], path: str, found: str, expected: str) -> None:
+        """Note a fault at a line and column."""
+        self.found.append(
+            PolicyFault(file=self.file, line=place[0], column=place[1], path=path, found=found, expected=expected)
+        )
+
+
+def shown(value: Value) -> str:
+    """Return what was found, for a message: a short text in quotes, or the kind."""
+    return f'"{one_line(value.text, limit=60)}"' if value.kind == "text" else KINDS[value.kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A mapping that is being read. Keys that nobody asks for are faults, noted by `finish`."""
+
+    value: Value
+    path: str
+    faults: Faults
+    asked: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, value: Value, path: str, faults: Faults) -> Section | None:
+        """Open a mapping; note a fault and return None if it is none."""
+        if value.kind != "mapping":
+            faults.note(value, path, shown(value), "a mapping")
+            return None
+        return cls(value=value, path=path, faults=faults)
+
+    @property
+    def entries(self) -> Mapping[str, Value]:
+        """All values by their keys."""
+        return self.value.entries or {}
+
+    def at(self, key: str) -> str:
+        """Return the dotted path of a key."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def get(self, key: str) -> Value | None:
+        """Return a value if it is there and not empty."""
+        self.asked.add(key)
+        found = self.entries.get(key)
+        return None if found is None or found.kind == "nothing" else found
+
+    def need(self, key: str, expected: str) -> Value | None:
+        """Return a value; note a fault if it is missing."""
+        found = self.get(key)
+        if found is None:
+            self.faults.note(self.value, self.at(key), "nothing", expected)
+        return found
+
+    def section(self, key: str, *, required: bool = False) -> Section | None:
+        """Open the mapping under a key."""
+        found = self.need(key, "a mapping") if required else self.get(key)
+        return None if found is None else Section.of(found, self.at(key), self.faults)
+
+    def items(self, key: str, *, required: bool = False) -> Iterator[tuple[str, Value]]:
+        """Iterate over the list under a key with each item's path."""
+        found = self.need(key, "a list") if required else self.get(key)
+        if found is None:
+            return
+        if found.kind != "list":
+            self.faults.note(found, self.at(key), shown(found), "a list")
+            return
+        for index, item in enumerate(found.items):
+            yield f"{self.at(key)}[{index}]", item
+
+    def read(self, key: str, parse: Callable[[str], T], expected: str, *, default: T | None = None) -> T | None:
+        """Parse the text under a key; without a default it must be there. None after a fault."""
+        found = self.get(key) if default is not None else self.need(key, expected)
+        if found is None:
+            return default
+        return parsed(found, self.at(key), self.faults, parse, expected)
+
+    def finish(self) -> None:
+        """Note every key that nobody asked for, with the nearest one that exists."""
+        for key, place in (self.value.keys or {}).items():
+            if key in self.asked:
+                continue
+            near = difflib.get_close_matches(key, sorted(self.asked), n=1)
+            known = ", ".join(sorted(self.asked))
+            expected = f'one of {known}; did you mean "{near[0]}"?' if near else f"one of {known}"
+            self.faults.note_at(place, self.at(one_line(key, limit=60)), "an unknown key", expected)
+
+
+def parsed(value: Value, path: str, faults: Faults, parse: Callable[[str], T], expected: str) -> T | None:
+    """Parse one text; note a fault and return None if it is no text or does not parse."""
+    if value.kind == "text":
+        with suppress(ValueError):
+            return parse(value.text)
+    faults.note(value, path, shown(value), expected)
+    return None
+
+
+def matching(pattern: str) -> Callable[[str], str]:
+    """Return a parser that takes a text which matches as a whole."""
+    compiled = re.compile(pattern)
+
+    def parse(text: str) -> str:
+        if compiled.fullmatch(text) is None:
+            raise ValueError(text)
+        return text
+
+    return parse
+
+
+def one_of(words: Sequence[str]) -> Callable[[str], str]:
+    """Return a parser that takes one of some words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return parse
+
+
+def positive_duration(text: str) -> timedelta:
+    """Parse a duration longer than nothing."""
+    duration = parse_duration(text)
+    if duration <= timedelta(0):
+        raise ValueError(text)
+    return duration
+
+
+def share(text: str) -> float:
+    """Parse `1%` or `0.01`, strictly between 0 and 1."""
+    return parse_share(text)

@@ -1,0 +1,304 @@
+"""What the bot needs of the outside world, in domain words. Adapters implement these; tests have stateful fakes.
+
+Every method may raise `Transient` (the world is unreachable: this service waits) or `Permanent` (asking again will not
+help until a person changes something). Every call has a deadline of its adapter's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from bot.domain.model import Application, Artifact, HealthSpell, NoApplication, Pull, Samples, Sha, Tile, Trouble
+
+
+class OutsideError(Exception):
+    """Something outside the bot did not answer, refused, or answered nonsense. `sentence` is fit for users."""
+
+    def __init__(self, system: str, sentence: str) -> None:
+        super().__init__(f"{system}: {sentence}")
+        self.system = system
+        self.sentence = sentence
+
+    def as_trouble(self) -> Trouble:
+        """Fold the error into a value that a decision can explain."""
+        return Trouble(system=self.system, sentence=self.sentence)
+
+
+class Transient(OutsideError):
+    """Trying again later may help; not before `retry_after` where the system named one."""
+
+    def __init__(self, system: str, sentence: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(system, sentence)
+        self.retry_after = retry_after
+
+
+class Permanent(OutsideError):
+    """Trying again will not help until a person changes something: a wrong token, a missing repository."""
+
+
+class Conflict(Permanent):
+    """A conditional write was refused because the world had moved: the next sweep looks and decides anew."""
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> datetime:
+        """Return the present instant in UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileVersion:
+    """A commit of the branch's first-parent line that touched a file, with the file's text then (None: no file).
+
+    `message` is the commit's; where the commit is a merge whose own message has no Liftlock trailers, the message of
+    its second parent follows after a blank line, since that is where a person's merge of the bot's branch keeps them.
+    """
+
+    commit: Sha
+    at: datetime
+    author: str
+    message: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchChange:
+    """What a branch changes: its head, the commit where it left the base, the paths that differ, the head's message."""
+
+    head: Sha
+    fork: Sha
+    paths: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileCommit:
+    """A commit to be made: `path` gets `text` on top of `parent`. Nothing else changes."""
+
+    repository: str
+    parent: Sha
+    path: str
+    text: str
+    message: str
+
+
+class Repositories(Protocol):
+    """The Git repositories whose files say what should run where, named `owner/name`."""
+
+    def refresh(self, repository: str, branch: str) -> Sha:
+        """Bring the mirror up to date and return the branch's head. Called once a sweep and repository."""
+        ...
+
+    def read_file(self, repository: str, commit: Sha, path: str) -> str | None:
+        """Return a regular file's text at a commit, None where there is none; refuse symlinks and submodules."""
+        ...
+
+    def file_history(self, repository: str, head: Sha, path: str, *, limit: int) -> Sequence[FileVersion]:
+        """Return the newest `limit` first-parent commits up to `head` that touched `path`, newest first."""
+        ...
+
+    def contains(self, repository: str, commit: Sha, ancestor: Sha) -> bool | None:
+        """Say whether `commit` is `ancestor` or descends from it; None if `commit` is unknown even after a fetch."""
+        ...
+
+    def branch_change(self, repository: str, base: Sha, branch: str) -> BranchChange | None:
+        """Ask the server for `branch` and compare it with `base`; None if there is no such branch."""
+        ...
+
+    def commit_file(self, plan: FileCommit) -> Sha:
+        """Make a commit in the mirror only, without a work tree. The file's mode is kept."""
+        ...
+
+    def push(self, repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
+        """Set the server's `branch` to `commit` if it is at `expected` (None: absent). Raise Conflict if it is not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullText:
+    """What a new pull request says."""
+
+    branch: str
+    base: str
+    title: str
+    body: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeText:
+    """The message of a merge commit."""
+
+    title: str
+    message: str
+
+
+class Forge(Protocol):
+    """Where promotions are proposed and decided: pull requests and their comments."""
+
+    def find_promotion(self, repository: str, branch: str) -> Pull | None:
+        """Return the newest pull request from `branch` in any state, with checks and reviews if it is open."""
+        ...
+
+    def find_open_promotions(self, repository: str, prefix: str) -> Sequence[Pull]:
+        """Return the open pull requests whose branch starts with `prefix`. Checks and reviews are left empty."""
+        ...
+
+    def open_promotion(self, repository: str, text: PullText) -> Pull:
+        """Open a pull request, or return the open one of the same branch if there is one already."""
+        ...
+
+    def merge_promotion(self, repository: str, number: int, *, head: Sha, text: MergeText) -> Sha:
+        """Merge if the pull request's head is still `head`; return the merge commit. Raise Conflict if it moved."""
+        ...
+
+    def close_promotion(self, repository: str, number: int) -> None:
+        """Close without merging. Closing a closed one changes nothing."""
+        ...
+
+    def delete_branch(self, repository: str, branch: str) -> None:
+        """Delete a branch; an absent one is no error."""
+        ...
+
+    def write_comment(self, repository: str, number: int, *, marker: str, body: str) -> None:
+        """Create or edit in place the bot's own comment that holds the hidden `marker`; write only a changed text."""
+        ...
+
+
+class Deployments(Protocol):
+    """What is running, as Argo CD knows it."""
+
+    def list_applications(
+        self, names: Sequence[str], *, repository: str
+    ) -> Mapping[str, Application | NoApplication | Trouble]:
+        """Return each named application; `repository` says which of its sources count. One list call serves a sweep."""
+        ...
+
+    def ask_refresh(self, name: str) -> None:
+        """Ask for a normal refresh of one application."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRequest:
+    """Tiles to be read: `query` and `total` are evaluated at `start + width`, `start + 2·width` … `end`.
+
+    `counts_good` says that `query` counts good events, so that bad is `total - query`.
+    """
+
+    query: str
+    total: str
+    counts_good: bool
+    start: datetime
+    end: datetime
+    width: timedelta
+
+
+class Metrics(Protocol):
+    """How releases behave, as Prometheus measured it."""
+
+    def fetch_samples(self, request: SampleRequest) -> Samples:
+        """Read the tiles by range queries. Errors, warnings and unexpected shapes raise, they never become zeros."""
+        ...
+
+    def describe(self) -> str:
+        """Return the backend's name, version and address for the evidence; never raise, never ask twice."""
+        ...
+
+
+class Registry(Protocol):
+    """What was built, as the image registry tells."""
+
+    def find_artifact(self, image: str, tag: str) -> Artifact | None:
+        """Resolve a tag; None when no registry is configured for the image."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesKey:
+    """Which tiles belong together: one gate's queries, for one arrival of a release in a stage."""
+
+    service: str
+    stage: str
+    commit: Sha
+    fingerprint: str
+
+
+EventKind = Literal["policy", "observation", "decision", "action", "outcome", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One entry of the ledger. `body` is a JSON object; `stage` is empty where the entry is of the whole service."""
+
+    at: datetime
+    service: str
+    kind: EventKind
+    body: Mapping[str, object]
+    stage: str = ""
+
+
+class Ledger(Protocol):
+    """The append-only record of what was seen, decided and done. Safety never depends on it."""
+
+    def record(self, event: Event) -> None:
+        """Append one entry, durably, before this returns."""
+        ...
+
+    def events(self, *, service: str | None = None, kind: EventKind | None = None, limit: int = 100) -> Sequence[Event]:
+        """Return the newest entries, newest first."""
+        ...
+
+    def latest(self, kind: EventKind) -> Mapping[str, Event]:
+        """Return each service's newest entry of a kind."""
+        ...
+
+    def tiles(self, key: SeriesKey) -> Sequence[Tile]:
+        """Return the tiles kept under a key, oldest first."""
+        ...
+
+    def keep_tiles(self, key: SeriesKey, tiles: Sequence[Tile]) -> None:
+        """Keep tiles; one that is kept already is left as it was first seen."""
+        ...
+
+    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
+        """Note each application's health at a look; a look more than `gap` after the last one starts a new spell."""
+        ...
+
+    def spells(self, service: str, stage: str, since: datetime) -> Sequence[HealthSpell]:
+        """Return the spells of a stage's applications that reach past `since`, oldest first."""
+        ...
+
+    def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
+        """Return the digest of the comment text last written to a pull request; store `replace_with` if given."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """The present state of one subject: a service, a policy file that cannot be read, or the sweep itself."""
+
+    subject: str
+    at: datetime
+    body: Mapping[str, object]
+
+
+class Board(Protocol):
+    """The present state of everything, for people and health checks; overwritten by every sweep."""
+
+    def post(self, posting: Posting) -> None:
+        """Replace what the board says of a subject."""
+        ...
+
+    def remove(self, subject: str) -> None:
+        """Take a subject off the board: its policy is gone."""
+        ...
+
+    def postings(self) -> Sequence[Posting]:
+        """Return all postings in the order of their subjects."""
+        ...

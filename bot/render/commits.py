@@ -1,0 +1,44 @@
+"""Commit messages of promotions and rollbacks: git's own convention, one reason, and the trailers that safety reads."""
+
+from __future__ import annotations
+
+from textwrap import fill
+
+from bot.domain.evidence import evidence_hash
+from bot.domain.model import Trailers
+from bot.domain.trailers import render_trailers
+from bot.render.escape import for_commit
+from bot.render.views import MoveView, RevertView
+
+
+def promotion_subject(view: MoveView | RevertView) -> str:
+    """Return `Promote checkout to production: 1.8.2 -> 1.9.0`, of a rollback the one of the promotion."""
+    before = view.replaces if isinstance(view, MoveView) else view.back_to
+    return f"Promote {view.policy.service} to {view.stage.name}: {before.tag} -> {view.release.tag}"
+
+
+def promotion_commit(view: MoveView) -> str:
+    """Return the message of a promotion's commit."""
+    trailers = Trailers(
+        service=view.policy.service,
+        stage=view.stage.name,
+        release=view.release.name,
+        promotes=f"{view.source.name} -> {view.stage.name}",
+        evidence=evidence_hash(view.judgement.verdicts),
+    )
+    why = f"{view.release.tag} has passed {view.source.name}: {for_commit(view.judgement.reason)}."
+    return f"{promotion_subject(view)}\n\n{fill(why, 72)}\n\n{render_trailers(trailers)}\n"
+
+
+def revert_commit(view: RevertView) -> str:
+    """Return the message of the commit that takes a promotion back."""
+    trailers = Trailers(
+        service=view.policy.service,
+        stage=view.stage.name,
+        release=view.release.name,
+        reverts=view.promotion,
+        evidence=evidence_hash(view.judgement.verdicts),
+    )
+    why = f"{for_commit(view.judgement.reason)}. {view.release.tag} is quarantined: it does not move again by itself."
+    body = f"This reverts commit {view.promotion}.\n\n{fill(why, 72)}"
+    return f'Revert "{promotion_subject(view)}"\n\n{body}\n\n{render_trailers(trailers)}\n'

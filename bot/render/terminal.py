@@ -1,0 +1,115 @@
+"""Decisions for the terminal and for programs: sentences, a table, plain JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from rich.table import Table
+from rich.text import Text
+
+from bot.domain.decision import (
+    Action,
+    AskRefresh,
+    ClosePromotion,
+    Decision,
+    Halt,
+    Judgement,
+    MergePromotion,
+    OpenPromotion,
+    RollBack,
+    State,
+    UpdatePromotion,
+    Wait,
+)
+from bot.domain.text import one_line
+
+_COLOURS = {
+    State.UNHEALTHY: "red",
+    State.ROLLING_BACK: "red",
+    State.QUARANTINED: "red",
+    State.HALTED: "red",
+    State.DEADLINE_PASSED: "red",
+    State.CANNOT_TELL: "yellow",
+    State.REJECTED_BY_HUMAN: "yellow",
+    State.WAITING_FOR_HUMAN: "yellow",
+    State.PROVEN: "green",
+    State.SETTLED: "green",
+    State.READY_TO_MERGE: "green",
+    State.READY_TO_PROPOSE: "green",
+}
+
+
+def colour_of(state: State) -> str:
+    """Return the colour in which a state is shown."""
+    return _COLOURS.get(state, "cyan")
+
+
+def status_table(decisions: Sequence[Decision]) -> Table:
+    """Return a row for each release: where it stands, what it waits on, and why."""
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    for heading in ("service", "stage", "release", "state", "waits on", "why"):
+        table.add_column(heading, overflow="fold")
+    for decision in decisions:
+        for judgement in decision.judgements:
+            table.add_row(*_cells(decision.service, judgement))
+    return table
+
+
+def _cells(service: str, judgement: Judgement) -> list[Text]:
+    arrow = "→ " if judgement.role == "candidate" else ""
+    release = judgement.release.tag if judgement.release else "?"
+    return [
+        Text(service),
+        Text(f"{arrow}{judgement.stage}"),
+        Text(one_line(release)),
+        Text(str(judgement.state), style=colour_of(judgement.state)),
+        Text(str(judgement.waits_on)),
+        Text(one_line(judgement.reason, limit=400)),
+    ]
+
+
+def decision_lines(decision: Decision, *, dry_run: bool) -> list[str]:
+    """Return a sentence for each release and for each action that is more than waiting."""
+    lines = [_judged(decision.service, judgement) for judgement in decision.judgements]
+    lines += [
+        f"{decision.service}/{action.stage}: {describe_action(action, dry_run=dry_run)}"
+        for action in decision.actions
+        if not isinstance(action, Wait)
+    ]
+    return lines
+
+
+def _judged(service: str, judgement: Judgement) -> str:
+    release = judgement.release.tag if judgement.release else "unknown release"
+    what = "is to come" if judgement.role == "candidate" else "runs"
+    reason = one_line(judgement.reason, limit=400)
+    return f"{service}/{judgement.stage}: {one_line(release)} {what}: {judgement.state}: {reason}"
+
+
+def describe_action(action: Action, *, dry_run: bool) -> str:
+    """Say in one sentence what is done, or would be done in a dry run."""
+    said = _said(action)
+    return f"would {said}" if dry_run else said
+
+
+def _said(action: Action) -> str:
+    match action:
+        case Wait() | Halt():
+            return f"{'stop and ask a person' if isinstance(action, Halt) else 'wait'}: {one_line(action.reason, limit=400)}"
+        case OpenPromotion():
+            return (
+                f"open a pull request for {action.release.tag} (now {action.replaces.tag}): {one_line(action.reason)}"
+            )
+        case UpdatePromotion():
+            return f"bring the evidence on #{action.number} up to date"
+        case MergePromotion():
+            return f"merge #{action.number} at {action.head[:7]}: {one_line(action.reason)}"
+        case ClosePromotion():
+            return f"close #{action.number}: {one_line(action.reason)}"
+        case RollBack():
+            return f"take {action.release.tag} back to {action.back_to.tag} by {action.road}: {one_line(action.reason)}"
+        case AskRefresh():
+            return f"ask Argo CD to refresh {action.application}"
+        case _:  # pragma: no cover
+            assert_never(action)

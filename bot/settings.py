@@ -1,0 +1,307 @@
+"""The operator's settings: a TOML file, overridden by `LIFTLOCK_*` environment variables (`LIFTLOCK_GITHUB__URL`).
+
+Secrets never stand in the file: they come by environment (`LIFTLOCK_GITHUB__TOKEN`) or by the path of a file, which is
+read anew at each use, so that a rotated token takes effect. Hosts live here, never in policies.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.domain.text import one_line, parse_duration
+
+_SECRETS = ("token",)
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used: one sentence a fault, each with file, key, found and expected."""
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("a duration longer than nothing")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+Lag = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Server(_Section):
+    """A server that is asked. Plain http is for this machine only, unless `allow_http` says otherwise."""
+
+    url: str
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    allow_http: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> _Server:
+        _check_url(self.url, allow_http=self.allow_http)
+        return self
+
+    def read_token(self) -> str | None:
+        """Return the token, read anew where it is a file's; None without one."""
+        return _read_secret(self.token, self.token_file)
+
+
+class BotSettings(_Section):
+    """What the bot itself does, and how often. Paths are relative to the settings file."""
+
+    policies: Path
+    state: Path
+    interval: Duration = timedelta(seconds=30)
+    workers: Annotated[int, Field(ge=1, le=64)] = 8
+    comment_every: Duration = timedelta(minutes=1)
+    ingestion_lag: Lag = timedelta(seconds=15)
+    stop_within: Duration = timedelta(seconds=25)
+    history_limit: Annotated[int, Field(ge=2, le=10_000)] = 50
+
+
+class GitHubSection(_Section):
+    """GitHub or GitHub Enterprise Server: `url` serves pages and Git, `api` the REST API."""
+
+    url: str = "https://github.com"
+    api: str = "https://api.github.com"
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    app_id: Annotated[int, Field(ge=1)] | None = None
+    private_key_file: Path | None = None
+    ca_file: Path | None = None
+    allow_http: bool = False
+    timeout: Duration = timedelta(seconds=15)
+    write_pause: Lag = timedelta(seconds=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> GitHubSection:
+        for url in (self.url, self.api):
+            _check_url(url, allow_http=self.allow_http)
+        if (self.app_id is None) != (self.private_key_file is None):
+            raise ValueError("app_id and private_key_file together, or neither")
+        return self
+
+    def read_token(self) -> str | None:
+        """Return the token, read anew where it is a file's; None without one."""
+        return _read_secret(self.token, self.token_file)
+
+
+class GitSection(_Section):
+    """Who the bot's commits are by, and how long one git process may use the network."""
+
+    author_name: str = "liftlock"
+    author_email: str = "liftlock@users.noreply.github.com"
+    deadline: Duration = timedelta(seconds=60)
+
+
+class ArgoSection(_Server):
+    """The Argo CD server. `insecure` accepts any certificate, and has to be said."""
+
+    insecure: bool = False
+    timeout: Duration = timedelta(seconds=20)
+
+
+class PrometheusSection(_Server):
+    """The Prometheus server, or one that speaks its API."""
+
+    timeout: Duration = timedelta(seconds=20)
+
+
+class RegistrySection(_Section):
+    """An image registry, by the host in image names; `url` only where it is served elsewhere."""
+
+    url: str | None = None
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    allow_http: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> RegistrySection:
+        if self.url is not None:
+            _check_url(self.url, allow_http=self.allow_http)
+        return self
+
+    def read_token(self) -> str | None:
+        """Return the token, read anew where it is a file's; None without one."""
+        return _read_secret(self.token, self.token_file)
+
+
+class LedgerSection(_Section):
+    """Where the ledger is; without a URL a SQLite file in the state directory."""
+
+    url: SecretStr | None = None
+
+
+class LogSection(_Section):
+    """How the bot logs, on stderr."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(BaseSettings):
+    """All settings of one bot. Made by `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LIFTLOCK_", env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    bot: BotSettings
+    github: GitHubSection = Field(default_factory=GitHubSection)
+    git: GitSection = Field(default_factory=GitSection)
+    argocd: ArgoSection
+    prometheus: PrometheusSection
+    registries: Mapping[str, RegistrySection] = Field(default_factory=dict)
+    ledger: LedgerSection = Field(default_factory=LedgerSection)
+    log: LogSection = Field(default_factory=LogSection)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's database URL, with its password if it has one: never to be shown."""
+        if self.ledger.url is not None:
+            return self.ledger.url.get_secret_value()
+        return f"sqlite:///{self.bot.state / 'ledger.db'}"
+
+
+def load_settings(path: Path) -> Settings:
+    """Read the settings file and the environment. Raise SettingsError with every fault."""
+    try:
+        content = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: there is no such settings file; name one with --config") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: is no UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: is no valid TOML: {one_line(str(error))}") from error
+    _refuse_secrets(path, content)
+    try:
+        settings = Settings(**content)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentence(path, item) for item in error.errors())) from None
+    return _with_absolute_paths(settings, path.resolve().parent)
+
+
+def _refuse_secrets(path: Path, content: Mapping[str, Any]) -> None:
+    """A secret in the file ends up in a repository sooner or later; refuse it without repeating it."""
+    registries = content.get("registries", {})
+    sections = {**content, **(registries if isinstance(registries, dict) else {})}
+    for name, section in sections.items():
+        for key in _SECRETS if isinstance(section, dict) else ():
+            if key in section:
+                wanted = f"set LIFTLOCK_{name.upper()}__TOKEN, or name a file with token_file"
+                raise SettingsError(f"{path}: {name}.{key}: secrets do not belong into the settings file; {wanted}")
+
+
+def _sentence(path: Path, error: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "settings"
+    secret = any(part in ("token", "ledger") for part in error["loc"])
+    found = "" if secret or isinstance(error["input"], dict) else f' found "{one_line(str(error["input"]), limit=80)}",'
+    match error["type"]:
+        case "missing":
+            return f"{path}: {key}: is missing"
+        case "extra_forbidden":
+            return f"{path}: {key}: is no setting"
+        case "value_error":
+            return f"{path}: {key}:{found} expected {_expected(error)}"
+        case _:
+            return f"{path}: {key}:{found} expected otherwise: {one_line(error['msg'])}"
+
+
+def _expected(error: ErrorDetails) -> str:
+    said = one_line(error["msg"].removeprefix("Value error, "))
+    return "a duration such as 30s or 5m" if said.startswith(("no duration", "not a duration")) else said
+
+
+def _check_url(url: str, *, allow_http: bool) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("a URL that begins with https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL without user and password in it")
+    if parts.scheme == "http" and not allow_http and not _is_this_machine(parts.hostname):
+        raise ValueError("https:// (plain http only with allow_http = true)")
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read_secret(value: SecretStr | None, file: Path | None) -> str | None:
+    if value is not None:
+        return value.get_secret_value()
+    return read_secret_file(file) if file is not None else None
+
+
+def read_secret_file(path: Path) -> str:
+    """Return a secret file's text without the white space around it. Raise SettingsError that names the path only."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingsError(f"the secret file {path} cannot be read: {why}") from None
+
+
+def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
+    """Resolve every path of the settings against the folder of their file."""
+    changes: dict[str, object] = {}
+    for name in type(settings).model_fields:
+        section = getattr(settings, name)
+        if isinstance(section, BaseModel):
+            changes[name] = _absolute(section, base)
+    changes["registries"] = {host: _absolute(item, base) for host, item in settings.registries.items()}
+    return settings.model_copy(update=changes)
+
+
+def _absolute(section: BaseModel, base: Path) -> BaseModel:
+    paths = {
+        name: base / value for name in type(section).model_fields if isinstance(value := getattr(section, name), Path)
+    }
+    return section.model_copy(update=paths)

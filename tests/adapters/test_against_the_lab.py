@@ -1,0 +1,119 @@
+"""The adapters against the lab's servers over real sockets: what the scenarios and the demo rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.argocd import ArgoDeployments
+from bot.adapters.http import Endpoint, Limits
+from bot.adapters.prometheus import PrometheusMetrics
+from bot.adapters.registry import OciRegistry
+from bot.domain.model import Application, Artifact, NoApplication, Sha
+from bot.lab.answerer import PrometheusAnswerer
+from bot.lab.clock import ManualClock
+from bot.lab.cluster import Cluster, failing
+from bot.lab.registry import Credentials, RegistryLab
+from bot.lab.serving import Served
+from bot.ports import Permanent, SampleRequest, Transient
+from tests.lab.argo_world import APP, IMAGE, T0, ArgoWorld
+
+FAST = Limits(deadline=timedelta(seconds=10), pause=timedelta(milliseconds=1))
+COMMIT = Sha("c0ffee" + "0" * 34)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> ArgoWorld:
+    return ArgoWorld(tmp_path)
+
+
+@pytest.fixture
+def deployments(world: ArgoWorld) -> Iterator[ArgoDeployments]:
+    with Served(world.argocd.app) as served:
+        endpoint = Endpoint(system="Argo CD", url=served.url, token=lambda: world.argocd.token)
+        with ArgoDeployments(endpoint, forge_host="127.0.0.1", limits=FAST) as opened:
+            yield opened
+
+
+def look(deployments: ArgoDeployments) -> Application:
+    deployments.begin_sweep()
+    seen = deployments.list_applications([APP], repository="acme/deploy")[APP]
+    assert isinstance(seen, Application)
+    return seen
+
+
+def test_a_rollout_is_seen_from_argo_cd(world: ArgoWorld, deployments: ArgoDeployments) -> None:
+    head = world.release("1.0")
+    assert deployments.list_applications([APP], repository="acme/deploy") == {APP: NoApplication(name=APP)}
+    world.add()
+    world.run(10)
+    seen = look(deployments)
+    assert (seen.sync, seen.health, seen.revisions, seen.images) == ("Synced", "Healthy", (head,), (f"{IMAGE}:1.0",))
+    assert seen.operation is not None
+    assert (seen.operation.phase, seen.operation.revisions) == ("Succeeded", (head,))
+    assert seen.operation.finished_at is not None
+    assert seen.reconciled_at is not None
+    assert seen.operation.finished_at < seen.reconciled_at
+
+
+def test_a_refresh_makes_argo_cd_look_at_git_now(world: ArgoWorld, deployments: ArgoDeployments) -> None:
+    world.release("1.0")
+    world.add(automated=False)
+    world.run(10)
+    head = world.release("1.1")
+    assert look(deployments).revisions != (head,)
+    deployments.ask_refresh(APP)
+    world.run(0.5)
+    assert look(deployments).revisions == (head,)
+
+
+def test_a_revoked_token_is_one_sentence(world: ArgoWorld, deployments: ArgoDeployments) -> None:
+    world.argocd.revoke(world.argocd.token)
+    with pytest.raises(Permanent, match="refused the token") as caught:
+        look(deployments)
+    assert world.argocd.token not in str(caught.value)
+
+
+def test_counts_come_from_the_built_in_answerer() -> None:
+    clock = ManualClock(T0)
+    cluster = Cluster(clock)
+    cluster.behave(IMAGE, "1", failing(0.1))
+    cluster.deploy("staging", IMAGE, "1", T0 - timedelta(seconds=1))
+    clock.advance(timedelta(seconds=60))
+    answerer = PrometheusAnswerer(cluster)
+    request = SampleRequest(
+        query='sum(increase(http_requests_total{namespace="staging",code=~"5.."}[10s]))',
+        total='sum(increase(http_requests_total{namespace="staging"}[10s]))',
+        counts_good=False,
+        start=T0,
+        end=T0 + timedelta(seconds=30),
+        width=timedelta(seconds=10),
+    )
+    with (
+        Served(answerer.app) as served,
+        PrometheusMetrics(Endpoint(system="Prometheus", url=served.url), limits=FAST) as metrics,
+    ):
+        tiles = metrics.fetch_samples(request).tiles
+        assert len(tiles) == 3
+        assert all(tile.total and tile.bad and tile.bad == pytest.approx(tile.total / 10) for tile in tiles)
+        answerer.warn_next("half is missing")
+        with pytest.raises(Transient, match="half is missing"):
+            metrics.fetch_samples(request)
+
+
+@pytest.mark.parametrize("guarded", [False, True], ids=["open", "token flow"])
+def test_an_artifact_comes_from_the_lab_s_registry(guarded: bool) -> None:
+    credentials = Credentials(username="robot", password="s3cret") if guarded else None
+    lab = RegistryLab(ManualClock(T0), credentials=credentials)
+    digest = lab.push_image("acme/checkout", "1.0.1", revision=COMMIT)
+    index = lab.push_index("acme/checkout", "multi", [("arm64", digest), ("amd64", digest)])
+    with Served(lab.app) as served:
+        endpoint = Endpoint(system="registry", url=served.url, token=(lambda: "robot:s3cret") if guarded else None)
+        with OciRegistry({"ghcr.io": endpoint}, limits=FAST) as registry:
+            assert registry.find_artifact(IMAGE, "1.0.1") == Artifact(digest=digest, revision=COMMIT)
+            assert registry.find_artifact(IMAGE, "multi") == Artifact(digest=index, revision=COMMIT)
+            with pytest.raises(Permanent, match="has no tag"):
+                registry.find_artifact(IMAGE, "9.9.9")

@@ -1,0 +1,1 @@
+"""Contract tests: what goes over the wire conforms to the published APIs."""

@@ -1,0 +1,237 @@
+"""The gate kinds: counts, Argo CD healthy, Argo CD degraded; and the table that combines them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from bot.domain.gates.argocd_degraded import judge_degraded
+from bot.domain.gates.argocd_healthy import judge_argocd_healthy
+from bot.domain.gates.counts import REVERT, STOP, Bar, judge_counts
+from bot.domain.liveness import Liveness, Stance
+from bot.domain.model import (
+    Application,
+    Carries,
+    CountEvidence,
+    HealthSpell,
+    NoApplication,
+    Samples,
+    Trouble,
+    Verdict,
+    VerdictKind,
+)
+from bot.domain.policy import ArgoHealthyGate, DegradedTrigger
+from bot.domain.tiles import MeasuringWindow
+from bot.domain.verdicts import combine, worst
+from tests.builders import (
+    HEAD,
+    MINUTE,
+    NEW,
+    NOON,
+    OLD,
+    a_change,
+    a_count_gate,
+    a_stage,
+    a_window,
+    an_application,
+    samples,
+    tags,
+)
+
+START = NOON + 3 * MINUTE
+WINDOW = MeasuringWindow(start=START, required_until=START + 10 * MINUTE, width=MINUTE)
+
+
+def judged(seen: Samples | Trouble | None, *, limit: float = 0.01, bar: Bar = STOP) -> Verdict:
+    return judge_counts(a_count_gate(limit=limit), seen, WINDOW, bar)
+
+
+def test_a_window_of_enough_good_requests_is_healthy() -> None:
+    verdict = judged(samples(*[(0.0, 100.0)] * 10))
+    assert verdict.kind is VerdictKind.HEALTHY
+    assert isinstance(verdict.evidence, CountEvidence)
+    assert (verdict.evidence.bad, verdict.evidence.total, verdict.evidence.tiles_present) == (0, 1000, 10)
+    assert verdict.reason.startswith("0 of 1,000 bad")
+
+
+def test_before_the_window_opens_it_is_not_yet() -> None:
+    assert judged(None).kind is VerdictKind.NOT_YET
+    assert "12:03:00 UTC" in judged(samples()).reason
+
+
+def test_an_unfinished_window_is_not_yet_however_good() -> None:
+    verdict = judged(samples(*[(0.0, 10_000.0)] * 9))
+    assert verdict.kind is VerdictKind.NOT_YET
+    assert verdict.would_change == "window ends 12:13:00 UTC"
+
+
+def test_a_backend_that_fails_cannot_tell() -> None:
+    verdict = judged(Trouble(system="Prometheus", sentence="connection refused"))
+    assert verdict.kind is VerdictKind.CANNOT_TELL
+    assert "connection refused" in verdict.reason
+
+
+def test_no_series_at_all_is_no_data() -> None:
+    assert judged(samples(*[None] * 10)).kind is VerdictKind.NO_DATA
+
+
+def test_no_traffic_is_no_data() -> None:
+    verdict = judged(samples(*[(0.0, 0.0)] * 10))
+    assert verdict.kind is VerdictKind.NO_DATA
+    assert "no traffic" in verdict.reason
+
+
+def test_a_window_with_too_many_gaps_is_no_data() -> None:
+    gaps = [(0.0, 1000.0)] * 7 + [None] * 3
+    assert judged(samples(*gaps)).kind is VerdictKind.NO_DATA
+    assert judged(samples(*gaps[:9], (0.0, 1000.0))).kind is VerdictKind.HEALTHY
+
+
+def test_too_little_traffic_is_not_yet_and_says_how_much_is_missing() -> None:
+    verdict = judged(samples(*[(0.0, 10.0)] * 10))
+    assert verdict.kind is VerdictKind.NOT_YET
+    assert verdict.would_change == "needs 200 more events"
+
+
+def test_an_upper_bound_over_the_limit_is_not_yet() -> None:
+    verdict = judged(samples(*[(0.4, 40.0)] * 10))
+    assert verdict.kind is VerdictKind.NOT_YET
+    assert "could be as high as" in verdict.reason
+
+
+def test_an_alarm_is_unhealthy_before_the_window_ends() -> None:
+    assert judged(samples((20.0, 100.0))).kind is VerdictKind.UNHEALTHY
+
+
+def test_an_alarm_is_not_forgotten_when_better_counts_follow() -> None:
+    verdict = judged(samples((20.0, 100.0), *[(0.0, 100_000.0)] * 9))
+    assert verdict.kind is VerdictKind.UNHEALTHY
+
+
+def test_a_lone_error_never_alarms() -> None:
+    assert judged(samples((1.0, 1.0)), limit=0.001).kind is VerdictKind.NOT_YET
+
+
+def test_the_revert_bar_needs_two_tiles_in_a_row() -> None:
+    assert judged(samples((50.0, 100.0)), bar=REVERT).kind is VerdictKind.NOT_YET
+    assert judged(samples((50.0, 100.0), (50.0, 100.0)), bar=REVERT).kind is VerdictKind.UNHEALTHY
+
+
+def test_the_revert_bar_is_higher_than_the_stop_bar() -> None:
+    counts = samples((7.0, 50.0), (0.0, 1.0))
+    assert judged(counts, bar=STOP).kind is VerdictKind.UNHEALTHY
+    assert judged(counts, bar=REVERT).kind is VerdictKind.NOT_YET
+
+
+# --- argocd-healthy --------------------------------------------------------------------------------------------------
+
+GATE = ArgoHealthyGate(name="argocd-healthy")
+
+
+@pytest.mark.parametrize(
+    ("stance", "kind"),
+    [
+        (Stance.UNHEALTHY, VerdictKind.UNHEALTHY),
+        (Stance.CANNOT_TELL, VerdictKind.CANNOT_TELL),
+        (Stance.WAITING, VerdictKind.NOT_YET),
+    ],
+)
+def test_a_stage_that_is_not_live_is_never_argocd_healthy(stance: Stance, kind: VerdictKind) -> None:
+    liveness = Liveness(stance=stance, reason="why", applications=(), proof_since=NOON)
+    verdict = judge_argocd_healthy(GATE, liveness, a_window(), NOON + 600 * MINUTE)
+    assert (verdict.kind, verdict.reason) == (kind, "why")
+
+
+def test_argocd_healthy_needs_the_whole_window() -> None:
+    liveness = Liveness(stance=Stance.LIVE, reason="live", applications=(), proof_since=NOON)
+    window = a_window(length=30 * MINUTE, warmup=2 * MINUTE)
+    assert judge_argocd_healthy(GATE, liveness, window, NOON + 31 * MINUTE).kind is VerdictKind.NOT_YET
+    assert judge_argocd_healthy(GATE, liveness, window, NOON + 32 * MINUTE).kind is VerdictKind.HEALTHY
+
+
+# --- argocd-degraded -------------------------------------------------------------------------------------------------
+
+TRIGGER = DegradedTrigger(name="argocd-degraded", lasting=3 * MINUTE)
+ILL = replace(an_application(), health="Degraded", health_since=NOON, health_message="CrashLoopBackOff")
+
+
+def degraded(
+    *applications: Application | NoApplication | Trouble,
+    minutes: float,
+    spells: tuple[HealthSpell, ...] = (),
+    carries: Carries = Carries.YES,
+) -> Verdict:
+    seen = a_stage(
+        "staging",
+        tags(a_change(NEW, old=OLD)),
+        applications=applications,
+        spells=spells,
+        carries={HEAD: carries},
+    )
+    return judge_degraded(TRIGGER, seen, NOON, NOON + minutes * MINUTE)
+
+
+def test_degraded_for_the_whole_time_fires() -> None:
+    verdict = degraded(ILL, minutes=3)
+    assert verdict.kind is VerdictKind.UNHEALTHY
+    assert "CrashLoopBackOff" in verdict.reason
+
+
+def test_degraded_for_less_than_the_time_does_not_fire_yet() -> None:
+    assert degraded(ILL, minutes=2.9).kind is VerdictKind.NOT_YET
+
+
+def test_healthy_does_not_fire() -> None:
+    assert degraded(an_application(), NoApplication(name="x"), minutes=60).kind is VerdictKind.HEALTHY
+
+
+def test_an_argocd_that_does_not_answer_never_fires() -> None:
+    trouble = Trouble(system="Argo CD", sentence="no answer")
+    assert degraded(trouble, minutes=60).kind is VerdictKind.CANNOT_TELL
+    assert degraded(trouble, ILL, minutes=1).kind is VerdictKind.CANNOT_TELL
+
+
+def test_an_application_that_does_not_run_the_release_says_nothing_about_it() -> None:
+    assert degraded(ILL, minutes=60, carries=Carries.BEHIND).kind is VerdictKind.HEALTHY
+    assert degraded(replace(ILL, revisions=()), minutes=60).kind is VerdictKind.HEALTHY
+
+
+def test_illness_from_before_the_promotion_counts_only_from_the_promotion_on() -> None:
+    earlier = replace(ILL, health_since=NOON - 60 * MINUTE)
+    assert degraded(earlier, minutes=2).kind is VerdictKind.NOT_YET
+
+
+def test_without_argocds_timestamp_the_bots_own_looks_count() -> None:
+    ill = replace(ILL, health_since=None, health_message="")
+    spell = HealthSpell(application=ill.name, health="Degraded", first_seen=NOON + MINUTE, last_seen=NOON + 3 * MINUTE)
+    assert degraded(ill, minutes=4, spells=(spell,)).kind is VerdictKind.UNHEALTHY
+    assert degraded(ill, minutes=3, spells=(spell,)).kind is VerdictKind.NOT_YET
+    assert degraded(ill, minutes=60, spells=(replace(spell, health="Healthy"),)).kind is VerdictKind.NOT_YET
+    assert degraded(ill, minutes=60).kind is VerdictKind.NOT_YET
+
+
+# --- combining -------------------------------------------------------------------------------------------------------
+
+
+def a_verdict(kind: VerdictKind) -> Verdict:
+    return Verdict(gate=str(kind), kind=kind, reason="r")
+
+
+@pytest.mark.parametrize("kinds", list(product(VerdictKind, repeat=3)), ids="/".join)
+def test_the_combined_verdict_follows_the_table(kinds: tuple[VerdictKind, ...]) -> None:
+    for expected in ("unhealthy", "cannot tell", "no data", "not yet"):
+        if expected in kinds:
+            break
+    else:
+        expected = "healthy"
+    verdicts = [a_verdict(kind) for kind in kinds]
+    assert combine(verdicts) == expected
+    assert worst(verdicts).kind == expected
+
+
+def test_no_gates_prove_nothing() -> None:
+    assert combine([]) is VerdictKind.NO_DATA
+    with pytest.raises(ValueError, match="no verdicts"):
+        worst([])

@@ -1,0 +1,231 @@
+"""Liveness: the rungs of DESIGN.md, section 5, and since when a release is live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.liveness import Liveness, Stance, judge_liveness
+from bot.domain.model import (
+    Application,
+    Carries,
+    Condition,
+    HealthSpell,
+    NoApplication,
+    Operation,
+    Trouble,
+)
+from tests.builders import HEAD, IMAGE, MINUTE, NEW, NOON, OLD, a_change, a_stage, an_application, sha, tags
+
+NOW = NOON + 10 * MINUTE
+APP = an_application()
+OPERATION = APP.operation or Operation(phase="", revisions=())
+
+
+def judged(
+    *applications: Application | NoApplication | Trouble,
+    spells: tuple[HealthSpell, ...] = (),
+    carries: Mapping[str, Carries] | None = None,
+) -> Liveness:
+    history = tags(a_change(NEW, old=OLD))
+    seen = a_stage("staging", history, applications=applications, spells=spells, carries=carries)
+    return judge_liveness(seen, history, IMAGE, NOW)
+
+
+def a_spell(health: str, first: float, last: float, app: str = "checkout-staging") -> HealthSpell:
+    return HealthSpell(application=app, health=health, first_seen=NOON + first * MINUTE, last_seen=NOON + last * MINUTE)
+
+
+# The ladder: the first rung that holds is the answer.
+#   what Argo CD says                              | stance      | the reason names
+RUNGS = [
+    pytest.param(APP, Stance.LIVE, "synced and Healthy", id="all of section 5"),
+    pytest.param(replace(APP, sync="OutOfSync"), Stance.LIVE, "OutOfSync after its sync", id="out of sync is told"),
+    pytest.param(NoApplication(name="x"), Stance.WAITING, "no such application", id="not made yet"),
+    pytest.param(Trouble(system="Argo CD", sentence="no answer"), Stance.CANNOT_TELL, "no answer", id="no answer"),
+    pytest.param(
+        replace(APP, conditions=(Condition(type="ComparisonError", message="bad"),)),
+        Stance.CANNOT_TELL,
+        "ComparisonError: bad",
+        id="comparison error",
+    ),
+    pytest.param(
+        replace(APP, conditions=(Condition(type="OrphanedResourceWarning", message="x"),)),
+        Stance.LIVE,
+        "synced",
+        id="a harmless condition",
+    ),
+    pytest.param(replace(APP, revisions=()), Stance.CANNOT_TELL, "none of its sources", id="other repository"),
+    pytest.param(replace(APP, revisions=(sha("old"),)), Stance.WAITING, "does not have the release's commit", id="old"),
+    pytest.param(replace(APP, revisions=(sha("oth"),)), Stance.WAITING, "the tag is another one", id="other tag"),
+    pytest.param(replace(APP, revisions=(sha("unk"),)), Stance.CANNOT_TELL, "does not know", id="unknown commit"),
+    pytest.param(replace(APP, revisions=(sha("nev"),)), Stance.CANNOT_TELL, "does not know", id="never asked for"),
+    pytest.param(replace(APP, operation_pending=True), Stance.WAITING, "about to start", id="pending operation"),
+    pytest.param(replace(APP, operation=None), Stance.WAITING, "never been synced", id="never synced"),
+    pytest.param(
+        replace(APP, operation=replace(OPERATION, phase="Running", started_at=NOON)),
+        Stance.WAITING,
+        "a sync is running since 12:00:00 UTC",
+        id="sync running",
+    ),
+    pytest.param(
+        replace(APP, operation=replace(OPERATION, phase="Terminating", started_at=None)),
+        Stance.WAITING,
+        "a sync is running",
+        id="sync terminating",
+    ),
+    pytest.param(
+        replace(APP, operation=replace(OPERATION, revisions=(sha("old"),))),
+        Stance.WAITING,
+        "last sync was of revision",
+        id="synced another revision",
+    ),
+    pytest.param(
+        replace(APP, operation=replace(OPERATION, revisions=())),
+        Stance.CANNOT_TELL,
+        "does not say which revision",
+        id="sync without a revision",
+    ),
+    pytest.param(
+        replace(APP, operation=replace(OPERATION, phase="Failed", message="hook failed")),
+        Stance.UNHEALTHY,
+        "ended as Failed: hook failed",
+        id="sync failed",
+    ),
+    pytest.param(
+        replace(APP, operation=replace(OPERATION, phase="Error")), Stance.UNHEALTHY, "ended as Error", id="sync error"
+    ),
+    pytest.param(replace(APP, reconciled_at=NOON), Stance.WAITING, "has not looked", id="stale: reconciled before"),
+    pytest.param(replace(APP, reconciled_at=None), Stance.WAITING, "has not looked", id="stale: never reconciled"),
+    pytest.param(replace(APP, health="Progressing"), Stance.WAITING, "Progressing", id="progressing"),
+    pytest.param(replace(APP, health="Suspended"), Stance.WAITING, "Suspended", id="suspended"),
+    pytest.param(
+        replace(APP, health="Degraded", health_message="pods crash"),
+        Stance.UNHEALTHY,
+        "Degraded (pods crash)",
+        id="degraded",
+    ),
+    pytest.param(replace(APP, health="Missing"), Stance.UNHEALTHY, "Missing", id="missing"),
+    pytest.param(replace(APP, health="Unknown"), Stance.CANNOT_TELL, "Unknown", id="unknown health"),
+    pytest.param(replace(APP, health=""), Stance.CANNOT_TELL, "nothing", id="no health"),
+    pytest.param(replace(APP, images=(f"{IMAGE}:{OLD}",)), Stance.WAITING, "do not include", id="old image"),
+    pytest.param(replace(APP, images=(f"{IMAGE}:{NEW}0",)), Stance.WAITING, "do not include", id="a longer tag"),
+    pytest.param(replace(APP, images=(f"{IMAGE}:{NEW}@sha256:1",)), Stance.LIVE, "synced", id="pinned image"),
+    pytest.param(replace(APP, images=()), Stance.LIVE, "synced", id="no images listed"),
+]
+CARRIES: Mapping[str, Carries] = {
+    HEAD: Carries.YES,
+    sha("old"): Carries.BEHIND,
+    sha("oth"): Carries.OTHER_TAG,
+    sha("unk"): Carries.UNKNOWN,
+}
+
+
+@pytest.mark.parametrize(("application", "stance", "reason"), RUNGS)
+def test_each_rung_has_its_stance_and_reason(
+    application: Application | NoApplication | Trouble, stance: Stance, reason: str
+) -> None:
+    liveness = judged(application, carries=CARRIES)
+    assert liveness.stance is stance
+    assert reason in liveness.reason
+
+
+@pytest.mark.parametrize(("application", "stance", "reason"), RUNGS)
+def test_another_application_never_makes_a_stage_better(
+    application: Application | NoApplication | Trouble, stance: Stance, reason: str
+) -> None:
+    other = replace(APP, name="checkout-staging-eu")
+    order = [Stance.UNHEALTHY, Stance.CANNOT_TELL, Stance.WAITING, Stance.LIVE]
+    for pair in ((application, other), (other, application)):
+        assert order.index(judged(*pair, carries=CARRIES).stance) <= order.index(stance)
+
+
+def test_a_stage_without_a_look_cannot_be_told() -> None:
+    assert judged().stance is Stance.CANNOT_TELL
+
+
+def test_a_stale_application_asks_for_a_refresh() -> None:
+    assert judged(replace(APP, reconciled_at=NOON)).applications[0].stale
+    assert not judged(APP).applications[0].stale
+
+
+def test_live_since_argocds_own_timestamp_of_health() -> None:
+    liveness = judged(replace(APP, health_since=NOON + MINUTE))
+    assert liveness.deployed_at == NOON
+    assert liveness.first_live == liveness.proof_since == NOON + MINUTE
+
+
+def test_live_since_the_end_of_the_sync_when_health_is_older() -> None:
+    assert judged(replace(APP, health_since=NOON - 60 * MINUTE)).first_live == NOON
+
+
+def test_live_since_the_ledgers_first_look_where_argocd_has_no_timestamp() -> None:
+    app = replace(APP, health_since=None)
+    assert judged(app, spells=(a_spell("Healthy", 2, 9),)).first_live == NOON + 2 * MINUTE
+
+
+def test_live_since_now_where_neither_argocd_nor_the_ledger_knows() -> None:
+    assert judged(replace(APP, health_since=None)).first_live == NOW
+
+
+def test_live_since_the_last_of_several_applications() -> None:
+    other = replace(APP, name="checkout-staging-eu", health_since=NOON + 4 * MINUTE)
+    assert judged(APP, other).first_live == NOON + 4 * MINUTE
+
+
+def test_not_live_while_one_application_has_not_been_deployed() -> None:
+    liveness = judged(APP, replace(APP, name="b", operation=None))
+    assert (liveness.deployed_at, liveness.first_live) == (None, None)
+
+
+def test_not_live_before_the_first_healthy() -> None:
+    liveness = judged(replace(APP, health="Progressing"))
+    assert liveness.deployed_at == NOON
+    assert liveness.first_live is None
+
+
+def test_a_healthy_look_before_the_sync_ended_does_not_count() -> None:
+    liveness = judged(replace(APP, health="Progressing"), spells=(a_spell("Healthy", -60, -1),))
+    assert liveness.first_live is None
+
+
+def test_progressing_by_autoscaling_does_not_restart_the_proof() -> None:
+    app = replace(APP, health_since=NOON + 8 * MINUTE)
+    spells = (a_spell("Healthy", 1, 5), a_spell("Progressing", 6, 7), a_spell("Healthy", 8, 10))
+    liveness = judged(app, spells=spells)
+    assert liveness.first_live == liveness.proof_since == NOON + MINUTE
+
+
+def test_an_illness_restarts_the_proof_but_not_the_counting() -> None:
+    app = replace(APP, health_since=NOON + 8 * MINUTE)
+    spells = (a_spell("Healthy", 1, 5), a_spell("Degraded", 6, 7), a_spell("Healthy", 8, 10))
+    liveness = judged(app, spells=spells)
+    assert liveness.first_live == NOON + MINUTE
+    assert liveness.proof_since == NOON + 8 * MINUTE
+
+
+def test_while_ill_there_is_no_proof() -> None:
+    app = replace(APP, health="Degraded", health_since=NOON + 6 * MINUTE)
+    spells = (a_spell("Healthy", 1, 5), a_spell("Degraded", 6, 10))
+    liveness = judged(app, spells=spells)
+    assert liveness.first_live == NOON + MINUTE
+    assert liveness.proof_since is None
+
+
+def test_an_unrelated_newer_commit_changes_nothing() -> None:
+    newer = sha("newer")
+    carries: Mapping[str, Carries] = {newer: Carries.YES, HEAD: Carries.YES}
+    assert judged(replace(APP, revisions=(newer,)), carries=carries).first_live == judged(APP).first_live
+
+
+def test_the_verdict_does_not_depend_on_the_order_of_applications() -> None:
+    ill = replace(APP, name="b", health="Degraded")
+    one, two = judged(APP, ill), judged(ill, APP)
+    assert (one.stance, one.reason, one.deployed_at) == (two.stance, two.reason, two.deployed_at)
+
+
+def test_every_source_of_an_application_must_carry_the_release() -> None:
+    app = replace(APP, revisions=(HEAD, sha("old")))
+    assert judged(app, carries=CARRIES).stance is Stance.WAITING

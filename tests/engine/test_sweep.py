@@ -1,0 +1,97 @@
+"""The sweep: each service contained from the others, broken policies shown, the board kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.engine.sweep import SWEEP, BrokenPolicy
+from bot.ports import Permanent
+from tests.builders import a_policy
+from tests.fake_world import FakeWorld
+
+
+def test_a_broken_policy_halts_its_service_and_no_other() -> None:
+    world = FakeWorld(broken=(BrokenPolicy(subject="payments", file="payments.yaml", faults=("line 3: bad",)),))
+    reports = {report.subject: report for report in world.sweeper.sweep()}
+    assert reports["payments"].error == "line 3: bad"
+    assert reports["checkout"].decision is not None
+    assert world.ledger.posted["payments"].body["faults"] == ["line 3: bad"]
+
+
+def test_a_bug_in_one_service_does_not_stop_the_others() -> None:
+    world = FakeWorld()
+    strange = replace(a_policy(), service="strange", stages=())
+    world.more_policies = (strange, replace(a_policy(), service="third"))
+    world.policy = replace(world.policy, stages=(*world.policy.stages, None))  # type: ignore[arg-type]  # the bug
+    reports = {report.subject: report for report in world.sweeper.sweep()}
+    assert "bug of Liftlock" in (reports["checkout"].error or "")
+    assert reports["third"].decision is not None
+
+
+def test_an_unreachable_repository_is_a_reason_and_not_a_crash() -> None:
+    world = FakeWorld()
+    world.repositories.fail["refresh"] = Permanent("Git", "acme/deploy: no such repository")
+    decision = world.sweep()
+    assert {item.reason for item in decision.judgements} == {"Git: acme/deploy: no such repository"}
+
+
+def test_a_repository_is_fetched_once_however_many_services_it_serves() -> None:
+    world = FakeWorld()
+    world.more_policies = tuple(replace(a_policy(), service=f"s{number}") for number in range(5))
+    world.sweeper.sweep()
+    assert world.repositories.calls.count("refresh") == 1
+
+
+def test_a_stopping_bot_begins_no_new_step() -> None:
+    world = FakeWorld()
+    world.sweeper.stopping.set()
+    assert "stopping" in (world.report().error or "")
+
+
+def test_a_bot_that_is_told_to_stop_between_two_actions_leaves_the_rest_to_the_next_start() -> None:
+    world = FakeWorld()
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    world.sweeper = replace(world.sweeper, listeners=(lambda _: None,))
+    opened = world.forge.open_promotion
+
+    def open_and_stop(*arguments: object) -> object:
+        world.sweeper.stopping.set()
+        return opened(*arguments)  # type: ignore[arg-type]  # passed through
+
+    world.forge.open_promotion = open_and_stop  # type: ignore[method-assign,assignment]  # SIGTERM in the middle
+    world.sweep()
+    world.forge.open_promotion = opened  # type: ignore[method-assign]  # back to normal
+    world.restart()
+    world.sweep_until_settled()
+    assert world.forge.merges == [1]
+
+
+def test_a_service_whose_policy_is_gone_leaves_the_board() -> None:
+    world = FakeWorld()
+    world.more_policies = (replace(a_policy(), service="gone"),)
+    world.sweeper.sweep()
+    world.more_policies = ()
+    world.sweeper.sweep()
+    assert sorted(world.ledger.posted) == [SWEEP, "checkout"]
+
+
+def test_the_ledger_gets_no_new_entry_while_nothing_changes() -> None:
+    world = FakeWorld()
+    world.sweep()
+    before = len(world.ledger.recorded)
+    for _ in range(5):
+        world.pass_time(1)
+        world.sweep()
+    assert len(world.ledger.recorded) == before
+
+
+def test_a_changed_policy_is_noted_with_its_instant() -> None:
+    world = FakeWorld()
+    world.sweep()
+    world.pass_time(1)
+    world.policy = replace(world.policy, version="e" * 64)
+    world.sweep()
+    noted = [(event.body["version"], event.at) for event in world.ledger.recorded if event.kind == "policy"]
+    assert noted == [("f" * 64, noted[0][1]), ("e" * 64, world.clock.now())]

@@ -1,0 +1,134 @@
+"""A whole world of fakes around one service, for tests of the loop: Git, Argo CD, Prometheus, GitHub, ledger, time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.apply import Applier, Texts
+from bot.domain.decision import Decision
+from bot.domain.model import Sha
+from bot.domain.policy import Policy
+from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
+from bot.observe import World
+from tests.builders import IMAGE, NEW, NOON, OLD, a_policy
+from tests.fakes import (
+    FakeClock,
+    FakeDeployments,
+    FakeForge,
+    FakeLedger,
+    FakeMetrics,
+    FakeRegistry,
+    FakeRepositories,
+)
+
+STAGING_FILE = "apps/checkout/staging/kustomization.yaml"
+PRODUCTION_FILE = "apps/checkout/production/values.yaml"
+LAG = timedelta(seconds=15)
+
+
+def kustomization(tag: str) -> str:
+    return f'images:\n  - name: {IMAGE}  # moved by Liftlock\n    newTag: "{tag}"\n'
+
+
+def values(tag: str) -> str:
+    return f'image:\n  repository: {IMAGE}\n  tag: "{tag}"\n'
+
+
+@dataclass
+class FakeWorld:
+    """Production and staging run 1.8.2 at noon, everything is healthy, and nothing has been proposed."""
+
+    policy: Policy = field(default_factory=a_policy)
+    dry_run: bool = False
+    clock: FakeClock = field(default_factory=lambda: FakeClock(NOON))
+    broken: tuple[BrokenPolicy, ...] = ()
+    more_policies: tuple[Policy, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.repositories = FakeRepositories(clock=self.clock)
+        self.deployments = FakeDeployments(clock=self.clock)
+        self.metrics = FakeMetrics()
+        self.forge = FakeForge(repositories=self.repositories)
+        self.registry = FakeRegistry()
+        self.ledger = FakeLedger()
+        files = {STAGING_FILE: kustomization(OLD), PRODUCTION_FILE: values(OLD)}
+        self.repositories.commit("main", files, "Start")
+        self.sync()
+        self.restart()
+
+    @property
+    def world(self) -> World:
+        return World(
+            clock=self.clock,
+            repositories=self.repositories,
+            deployments=self.deployments,
+            metrics=self.metrics,
+            forge=self.forge,
+            registry=self.registry,
+            ledger=self.ledger,
+            lag=LAG,
+            spell_gap=timedelta(minutes=5),
+        )
+
+    def restart(self) -> None:
+        """Start the bot anew: whatever it held in memory is gone."""
+        applier = Applier(
+            world=self.world,
+            texts=Texts(forge_url="https://github.example", comment_every=timedelta(0)),
+        )
+        self.sweeper = Sweeper(
+            world=self.world,
+            board=self.ledger,
+            load_policies=lambda: ((self.policy, *self.more_policies), self.broken),
+            apply=applier.apply,
+            begin=lambda: None,
+            workers=1,
+            dry_run=self.dry_run,
+        )
+
+    # --- what people and Argo CD do ---
+
+    def tag_in(self, path: str) -> str:
+        """The file's text at the head of main."""
+        return self.repositories.commits[self.head].files[path]
+
+    @property
+    def head(self) -> Sha:
+        return self.repositories.branches["main"]
+
+    def release(self, tag: str = NEW) -> Sha:
+        """A developer sets the tag in staging, and Argo CD syncs it."""
+        commit = self.repositories.commit("main", {STAGING_FILE: kustomization(tag)}, f"Release {tag}")
+        self.sync()
+        return commit
+
+    def sync(self, *, staging: str = "Healthy", production: str = "Healthy") -> None:
+        """Let Argo CD bring both applications to the head of main."""
+        for name, path, health in (
+            ("checkout-staging", STAGING_FILE, staging),
+            ("checkout-production", PRODUCTION_FILE, production),
+        ):
+            tag = self.tag_in(path).rpartition('"')[0].rpartition('"')[2]
+            self.deployments.sync(name, self.head, f"{IMAGE}:{tag}", health=health)
+
+    def pass_time(self, minutes: float) -> None:
+        self.clock.advance(timedelta(minutes=minutes))
+
+    def sweep(self) -> Decision:
+        """Sweep once and return the decision for checkout."""
+        report = self.report()
+        assert report.decision is not None, report.error
+        return report.decision
+
+    def report(self) -> ServiceReport:
+        return next(report for report in self.sweeper.sweep() if report.subject == "checkout")
+
+    def sweep_until_settled(self, *, limit: int = 6) -> None:
+        """Sweep until a sweep writes nothing to Git or GitHub."""
+        for _ in range(limit):
+            before = (len(self.repositories.pushes), len(self.forge.merges), len(self.forge.pulls))
+            self.sweep()
+            if (len(self.repositories.pushes), len(self.forge.merges), len(self.forge.pulls)) == before:
+                return
+        raise AssertionError("the world never settled")

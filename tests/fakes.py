@@ -1,0 +1,385 @@
+"""Stateful fakes, one per port, that implement it whole and fail on demand. Tests assert on their end state."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from bot.domain.model import (
+    Application,
+    Artifact,
+    HealthSpell,
+    NoApplication,
+    Operation,
+    Pull,
+    PullState,
+    Samples,
+    Sha,
+    Tile,
+    Trouble,
+)
+from bot.ports import (
+    BranchChange,
+    Conflict,
+    Event,
+    EventKind,
+    FileCommit,
+    FileVersion,
+    MergeText,
+    OutsideError,
+    Posting,
+    PullText,
+    SampleRequest,
+    SeriesKey,
+)
+
+
+@dataclass
+class FakeClock:
+    """Time that stands still until it is moved."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, by: timedelta) -> None:
+        self.at += by
+
+
+@dataclass
+class Failing:
+    """Fail on demand: `fail["method"] = error` raises at each call of that method; `calls` counts them."""
+
+    fail: dict[str, BaseException] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    def called(self, method: str) -> None:
+        self.calls.append(method)
+        if method in self.fail:
+            raise self.fail[method]
+
+
+@dataclass(frozen=True)
+class FakeCommit:
+    sha: Sha
+    parent: Sha | None
+    files: Mapping[str, str]
+    message: str
+    at: datetime
+    author: str
+
+
+@dataclass
+class FakeRepositories(Failing):
+    """One repository of linear history, held in dictionaries; branches are names of commits."""
+
+    clock: FakeClock = field(default_factory=lambda: FakeClock(datetime(2026, 3, 2, 12, tzinfo=UTC)))
+    commits: dict[Sha, FakeCommit] = field(default_factory=dict)
+    branches: dict[str, Sha] = field(default_factory=dict)
+    pushes: list[tuple[str, Sha]] = field(default_factory=list)
+
+    def commit(
+        self, branch: str, files: Mapping[str, str], message: str, *, author: str = "alice", parent: Sha | None = None
+    ) -> Sha:
+        """Commit as a person does, straight to a branch."""
+        sha = self._make(parent or self.branches.get(branch), files, message, author)
+        self.branches[branch] = sha
+        return sha
+
+    def _make(self, parent: Sha | None, files: Mapping[str, str], message: str, author: str) -> Sha:
+        before = self.commits[parent].files if parent else {}
+        seed = f"{parent}{sorted(files.items())}{message}{self.clock.now()}{len(self.commits)}"
+        sha = Sha(hashlib.sha256(seed.encode()).hexdigest()[:40])
+        self.commits[sha] = FakeCommit(
+            sha=sha, parent=parent, files={**before, **files}, message=message, at=self.clock.now(), author=author
+        )
+        return sha
+
+    def line(self, head: Sha) -> list[FakeCommit]:
+        """The commits from `head` back to the first."""
+        found: list[FakeCommit] = []
+        at: Sha | None = head
+        while at is not None:
+            found.append(self.commits[at])
+            at = self.commits[at].parent
+        return found
+
+    def refresh(self, repository: str, branch: str) -> Sha:
+        self.called("refresh")
+        return self.branches[branch]
+
+    def read_file(self, repository: str, commit: Sha, path: str) -> str | None:
+        self.called("read_file")
+        return self.commits[commit].files.get(path)
+
+    def file_history(self, repository: str, head: Sha, path: str, *, limit: int) -> Sequence[FileVersion]:
+        self.called("file_history")
+        found = []
+        for commit in self.line(head):
+            text = commit.files.get(path)
+            before = self.commits[commit.parent].files.get(path) if commit.parent else None
+            if text != before:
+                found.append(
+                    FileVersion(
+                        commit=commit.sha, at=commit.at, author=commit.author, message=commit.message, text=text
+                    )
+                )
+        return found[:limit]
+
+    def contains(self, repository: str, commit: Sha, ancestor: Sha) -> bool | None:
+        self.called("contains")
+        if commit not in self.commits:
+            return None
+        return any(item.sha == ancestor for item in self.line(commit))
+
+    def branch_change(self, repository: str, base: Sha, branch: str) -> BranchChange | None:
+        self.called("branch_change")
+        if branch not in self.branches:
+            return None
+        head = self.branches[branch]
+        on_base = {item.sha for item in self.line(base)}
+        fork = next(item for item in self.line(head) if item.sha in on_base)
+        files = {path for path in self.commits[head].files if self.commits[head].files[path] != fork.files.get(path)}
+        return BranchChange(head=head, fork=fork.sha, paths=tuple(sorted(files)), message=self.commits[head].message)
+
+    def commit_file(self, plan: FileCommit) -> Sha:
+        self.called("commit_file")
+        return self._make(plan.parent, {plan.path: plan.text}, plan.message, "liftlock")
+
+    def push(self, repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
+        self.called("push")
+        if self.branches.get(branch) != expected:
+            raise Conflict("Git", f"{branch} has moved")
+        self.branches[branch] = commit
+        self.pushes.append((branch, commit))
+
+
+@dataclass
+class FakeForge(Failing):
+    """Pull requests over `FakeRepositories`; a merge really changes the base branch."""
+
+    repositories: FakeRepositories = field(default_factory=FakeRepositories)
+    pulls: dict[int, Pull] = field(default_factory=dict)
+    bodies: dict[int, str] = field(default_factory=dict)
+    comments: dict[int, str] = field(default_factory=dict)
+    merges: list[int] = field(default_factory=list)
+
+    def edit(self, number: int, **changes: object) -> None:
+        """Change a pull request as a person does."""
+        self.pulls[number] = replace(self.pulls[number], **changes)  # type: ignore[arg-type]  # a test's own fields
+
+    def _current(self, pull: Pull) -> Pull:
+        return replace(pull, head=self.repositories.branches.get(pull.branch, pull.head))
+
+    def find_promotion(self, repository: str, branch: str) -> Pull | None:
+        self.called("find_promotion")
+        mine = [pull for pull in self.pulls.values() if pull.branch == branch]
+        return self._current(mine[-1]) if mine else None
+
+    def find_open_promotions(self, repository: str, prefix: str) -> Sequence[Pull]:
+        self.called("find_open_promotions")
+        return [
+            self._current(pull)
+            for pull in self.pulls.values()
+            if pull.state is PullState.OPEN and pull.branch.startswith(prefix)
+        ]
+
+    def open_promotion(self, repository: str, text: PullText) -> Pull:
+        self.called("open_promotion")
+        for pull in self.pulls.values():
+            if pull.branch == text.branch and pull.state is PullState.OPEN:
+                return pull
+        number = len(self.pulls) + 1
+        head = self.repositories.branches[text.branch]
+        self.pulls[number] = Pull(
+            number=number,
+            url=f"https://github.example/{repository}/pull/{number}",
+            branch=text.branch,
+            base=text.base,
+            head=head,
+            state=PullState.OPEN,
+            mergeable=True,
+        )
+        self.bodies[number] = f"{text.title}\n\n{text.body}"
+        return self.pulls[number]
+
+    def merge_promotion(self, repository: str, number: int, *, head: Sha, text: MergeText) -> Sha:
+        self.called("merge_promotion")
+        pull = self._current(self.pulls[number])
+        if pull.head != head:
+            raise Conflict("GitHub", "the head has moved")
+        files = self.repositories.commits[head].files
+        base = self.repositories.branches[pull.base]
+        fork = {item.sha for item in self.repositories.line(base)}
+        at = next(item for item in self.repositories.line(head) if item.sha in fork)
+        changed = {path: text for path, text in files.items() if at.files.get(path) != text}
+        merged = self.repositories.commit(pull.base, changed, f"{text.title}\n\n{text.message}", author="liftlock")
+        self.pulls[number] = replace(pull, state=PullState.MERGED, merge_commit=merged)
+        self.merges.append(number)
+        return merged
+
+    def close_promotion(self, repository: str, number: int) -> None:
+        self.called("close_promotion")
+        self.edit(number, state=PullState.CLOSED, closed_by="liftlock", closed_by_bot=True)
+
+    def delete_branch(self, repository: str, branch: str) -> None:
+        self.called("delete_branch")
+        self.repositories.branches.pop(branch, None)
+
+    def write_comment(self, repository: str, number: int, *, marker: str, body: str) -> None:
+        self.called("write_comment")
+        self.comments[number] = body
+
+
+@dataclass
+class FakeDeployments(Failing):
+    """Applications as a test sets them; `sync` makes one live at a commit."""
+
+    clock: FakeClock = field(default_factory=lambda: FakeClock(datetime(2026, 3, 2, 12, tzinfo=UTC)))
+    applications: dict[str, Application | NoApplication | Trouble] = field(default_factory=dict)
+    refreshed: list[str] = field(default_factory=list)
+
+    def sync(self, name: str, revision: Sha, image: str, *, health: str = "Healthy") -> None:
+        """Let Argo CD sync an application, see the result and judge it, all at this instant."""
+        now = self.clock.now()
+        operation = Operation(phase="Succeeded", revisions=(revision,), started_at=now, finished_at=now)
+        self.applications[name] = Application(
+            name=name,
+            sync="Synced",
+            health=health,
+            revisions=(revision,),
+            operation=operation,
+            reconciled_at=now + timedelta(seconds=1),
+            health_since=now,
+            images=(image,),
+        )
+
+    def list_applications(
+        self, names: Sequence[str], *, repository: str
+    ) -> Mapping[str, Application | NoApplication | Trouble]:
+        self.called("list_applications")
+        return {name: self.applications.get(name, NoApplication(name=name)) for name in names}
+
+    def ask_refresh(self, name: str) -> None:
+        self.called("ask_refresh")
+        self.refreshed.append(name)
+
+
+@dataclass
+class FakeMetrics(Failing):
+    """Requests at `per_minute`, of which a share is bad, by namespace-free query text; `silent` gives no series."""
+
+    per_minute: float = 100.0
+    bad_share: dict[str, float] = field(default_factory=dict)
+    silent: bool = False
+    asked: list[SampleRequest] = field(default_factory=list)
+
+    def fetch_samples(self, request: SampleRequest) -> Samples:
+        self.called("fetch_samples")
+        self.asked.append(request)
+        share = next((share for part, share in self.bad_share.items() if part in request.query), 0.0)
+        total = self.per_minute * (request.width / timedelta(minutes=1))
+        tiles = []
+        at = request.start
+        while at < request.end:
+            counts = (None, None) if self.silent else (total, total * share)
+            tiles.append(Tile(start=at, width=request.width, total=counts[0], bad=counts[1]))
+            at += request.width
+        return Samples(
+            start=request.start,
+            end=request.end,
+            tiles=tuple(tiles),
+            queries=(request.query, request.total),
+            backend=self.describe(),
+        )
+
+    def describe(self) -> str:
+        return "Prometheus (fake)"
+
+
+@dataclass
+class FakeRegistry(Failing):
+    """Digests by `image:tag`; None for all others, as without a configured registry."""
+
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+
+    def find_artifact(self, image: str, tag: str) -> Artifact | None:
+        self.called("find_artifact")
+        return self.artifacts.get(f"{image}:{tag}")
+
+
+@dataclass
+class FakeLedger(Failing):
+    """Ledger and board in lists and dictionaries."""
+
+    recorded: list[Event] = field(default_factory=list)
+    kept: dict[SeriesKey, dict[datetime, Tile]] = field(default_factory=dict)
+    health: dict[tuple[str, str], list[HealthSpell]] = field(default_factory=dict)
+    digests: dict[tuple[str, int], str] = field(default_factory=dict)
+    posted: dict[str, Posting] = field(default_factory=dict)
+
+    def record(self, event: Event) -> None:
+        self.called("record")
+        self.recorded.append(event)
+
+    def events(self, *, service: str | None = None, kind: EventKind | None = None, limit: int = 100) -> Sequence[Event]:
+        self.called("events")
+        mine = [
+            event
+            for event in reversed(self.recorded)
+            if service in (None, event.service) and kind in (None, event.kind)
+        ]
+        return mine[:limit]
+
+    def latest(self, kind: EventKind) -> Mapping[str, Event]:
+        self.called("latest")
+        return {event.service: event for event in self.recorded if event.kind == kind}
+
+    def tiles(self, key: SeriesKey) -> Sequence[Tile]:
+        self.called("tiles")
+        return [tile for _, tile in sorted(self.kept.get(key, {}).items())]
+
+    def keep_tiles(self, key: SeriesKey, tiles: Sequence[Tile]) -> None:
+        self.called("keep_tiles")
+        for tile in tiles:
+            self.kept.setdefault(key, {}).setdefault(tile.start, tile)
+
+    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
+        self.called("saw_health")
+        spells = self.health.setdefault((service, stage), [])
+        for application, health in seen.items():
+            newest = next((spell for spell in reversed(spells) if spell.application == application), None)
+            if newest and newest.health == health and at - newest.last_seen <= gap:
+                spells[spells.index(newest)] = replace(newest, last_seen=at)
+            else:
+                spells.append(HealthSpell(application=application, health=health, first_seen=at, last_seen=at))
+
+    def spells(self, service: str, stage: str, since: datetime) -> Sequence[HealthSpell]:
+        self.called("spells")
+        return [spell for spell in self.health.get((service, stage), []) if spell.last_seen >= since]
+
+    def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
+        self.called("comment_digest")
+        before = self.digests.get((repository, number))
+        if replace_with is not None:
+            self.digests[repository, number] = replace_with
+        return before
+
+    def post(self, posting: Posting) -> None:
+        self.called("post")
+        self.posted[posting.subject] = posting
+
+    def remove(self, subject: str) -> None:
+        self.called("remove")
+        self.posted.pop(subject, None)
+
+    def postings(self) -> Sequence[Posting]:
+        self.called("postings")
+        return [self.posted[subject] for subject in sorted(self.posted)]
+
+
+def an_error(sentence: str = "no answer", system: str = "Outside") -> OutsideError:
+    return OutsideError(system, sentence)

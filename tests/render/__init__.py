@@ -1,0 +1,1 @@
+"""Tests of what the bot writes for people and for Git."""

@@ -1,0 +1,403 @@
+"""The whole loop with time under control: observe, decide, record, apply, again and again, against stateful fakes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.decision import State
+from bot.domain.model import Artifact, Digest, PullState
+from bot.domain.policy import Merge, Road
+from bot.domain.trailers import parse_trailers
+from bot.engine.record import replay
+from bot.ports import Conflict, Transient
+from tests.builders import IMAGE, NEW, OLD, a_policy, a_rollback
+from tests.fake_world import PRODUCTION_FILE, STAGING_FILE, FakeWorld, values
+
+
+def promoted_world(**policy: object) -> FakeWorld:
+    """1.9.0 has passed staging and was promoted by the bot; Argo CD has not synced production yet."""
+    world = FakeWorld(policy=a_policy(**policy))  # type: ignore[arg-type]  # a test names only what it changes
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    world.sweep_until_settled()
+    assert world.tag_in(PRODUCTION_FILE) == values(NEW)
+    return world
+
+
+def state_of(world: FakeWorld, stage: str, role: str) -> State:
+    return next(item.state for item in world.sweep().judgements if (item.stage, item.role) == (stage, role))
+
+
+# --- a good release --------------------------------------------------------------------------------------------------
+
+
+def test_a_good_release_passes_its_window_is_proposed_and_merged() -> None:
+    world = promoted_world()
+    assert world.forge.merges == [1]
+    assert world.forge.pulls[1].branch not in world.repositories.branches
+    trailers = parse_trailers(world.repositories.commits[world.head].message)
+    assert trailers is not None
+    assert (trailers.service, trailers.stage, trailers.release) == ("checkout", "production", f"{IMAGE}:{NEW}")
+    assert trailers.promotes == "staging -> production"
+    assert (trailers.evidence or "").startswith("sha256:")
+
+
+def test_nothing_is_proposed_before_the_window_has_passed() -> None:
+    world = FakeWorld()
+    world.release()
+    for _ in range(32):
+        world.sweep()
+        assert world.forge.pulls == {}
+        world.pass_time(1)
+    world.pass_time(2)
+    world.sweep()
+    assert list(world.forge.pulls) == [1]
+
+
+def test_a_window_that_is_watched_all_the_time_and_one_that_is_caught_up_give_the_same_evidence() -> None:
+    watched, caught_up = FakeWorld(), FakeWorld()
+    for world in (watched, caught_up):
+        world.release()
+        world.sweep()
+    for _ in range(68):
+        watched.pass_time(0.5)
+        watched.sweep()
+    caught_up.pass_time(34)
+    caught_up.restart()
+    caught_up.sweep()
+    hashes = {
+        (parse_trailers(commit.message) or pytest.fail("no trailers")).evidence
+        for world in (watched, caught_up)
+        for commit in world.repositories.commits.values()
+        if "Liftlock-Promotes" in commit.message and commit.author == "liftlock" and commit.at == caught_up.clock.now()
+    }
+    assert len(hashes) <= 1
+
+
+def test_the_same_release_is_proposed_once_however_often_the_bot_looks() -> None:
+    world = FakeWorld(policy=a_policy(merge=Merge.HUMAN))
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    for _ in range(5):
+        world.sweep()
+        world.restart()
+    assert list(world.forge.pulls) == [1]
+    assert world.forge.merges == []
+
+
+def test_the_merge_is_left_to_a_person_where_the_policy_says_so() -> None:
+    world = FakeWorld(policy=a_policy(merge=Merge.HUMAN))
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    world.sweep()
+    assert state_of(world, "production", "candidate") is State.WAITING_FOR_HUMAN
+
+
+def test_a_pull_request_that_a_person_closes_is_not_opened_again() -> None:
+    world = FakeWorld(policy=a_policy(merge=Merge.HUMAN))
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    world.sweep()
+    world.forge.edit(1, state=PullState.CLOSED, closed_by="alice")
+    world.sweep_until_settled()
+    assert list(world.forge.pulls) == [1]
+    assert state_of(world, "production", "candidate") is State.REJECTED_BY_HUMAN
+
+
+def test_a_newer_release_closes_the_pull_request_of_the_older_one() -> None:
+    world = FakeWorld(policy=a_policy(merge=Merge.HUMAN))
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    world.sweep()
+    world.release("1.9.1")
+    world.sweep()
+    assert world.forge.pulls[1].state is PullState.CLOSED
+
+
+def test_a_persons_push_to_the_branch_is_never_merged_or_overwritten() -> None:
+    world = FakeWorld(policy=a_policy())
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    world.sweep()
+    branch = world.forge.pulls[1].branch
+    pushed = world.repositories.commit(branch, {"CODEOWNERS": "* @mallory"}, "One more thing")
+    world.sweep_until_settled()
+    assert world.forge.merges == []
+    assert world.repositories.branches[branch] == pushed
+
+
+def test_the_comment_shows_the_evidence_and_follows_the_release_into_production() -> None:
+    world = promoted_world()
+    world.sync()
+    world.pass_time(5)
+    world.sweep()
+    assert "http-errors" in world.forge.comments[1]
+    assert "argocd-degraded" in world.forge.comments[1]
+
+
+# --- a bad release ---------------------------------------------------------------------------------------------------
+
+
+def test_a_release_that_fails_in_staging_is_never_proposed() -> None:
+    world = FakeWorld()
+    world.metrics.bad_share = {"http-errors": 0.2}
+    world.release()
+    for _ in range(45):
+        world.sweep()
+        world.pass_time(1)
+    assert world.forge.pulls == {}
+    assert state_of(world, "staging", "running") is State.UNHEALTHY
+
+
+def test_a_release_that_fails_in_production_is_reverted_once_and_quarantined() -> None:
+    world = promoted_world()
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    for _ in range(8):
+        world.pass_time(1)
+        world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+    reverts = [commit for commit in world.repositories.line(world.head) if "Liftlock-Reverts" in commit.message]
+    assert len(reverts) == 1
+    assert reverts[0].message.startswith('Revert "')
+    assert state_of(world, "production", "candidate") is State.QUARANTINED
+    assert "rolled back" in world.forge.comments[1].lower()
+
+
+def test_a_rollback_leaves_what_others_changed_in_the_file_since() -> None:
+    world = promoted_world()
+    world.repositories.commit("main", {PRODUCTION_FILE: values(NEW) + "replicas: 3\n"}, "More replicas")
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD) + "replicas: 3\n"
+
+
+def test_a_quarantined_release_stays_out_when_the_ledger_is_lost() -> None:
+    world = promoted_world()
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    world.sweep()
+    world.metrics.bad_share = {}
+    world.ledger.recorded.clear()
+    world.ledger.kept.clear()
+    world.ledger.health.clear()
+    world.restart()
+    for _ in range(5):
+        world.pass_time(20)
+        world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+    assert len(world.forge.pulls) == 1
+
+
+def test_an_application_that_crashes_in_production_is_reverted() -> None:
+    world = promoted_world()
+    world.sync(production="Degraded")
+    world.pass_time(2)
+    world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values(NEW)
+    world.pass_time(2)
+    world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+def test_a_rollback_by_pull_request_is_opened_and_merged() -> None:
+    world = promoted_world(rollback=a_rollback(by=Road.PULL_REQUEST))
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    world.sweep_until_settled()
+    assert world.forge.merges == [1, 2]
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["fetch_samples"])
+def test_a_prometheus_that_is_down_neither_promotes_nor_reverts(method: str) -> None:
+    world = promoted_world()
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.metrics.fail[method] = Transient("Prometheus", "connection refused")
+    world.pass_time(10)
+    world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values(NEW)
+    assert state_of(world, "production", "running") is State.WATCHING
+
+
+def test_a_silent_service_is_never_promoted() -> None:
+    world = FakeWorld()
+    world.metrics.silent = True
+    world.release()
+    for _ in range(10):
+        world.sweep()
+        world.pass_time(10)
+    assert world.forge.pulls == {}
+
+
+@pytest.mark.parametrize(
+    ("port", "method"),
+    [
+        ("repositories", "push"),
+        ("repositories", "commit_file"),
+        ("forge", "open_promotion"),
+        ("forge", "merge_promotion"),
+        ("forge", "write_comment"),
+        ("forge", "delete_branch"),
+        ("forge", "find_promotion"),
+        ("forge", "find_open_promotions"),
+        ("repositories", "refresh"),
+        ("repositories", "file_history"),
+        ("repositories", "branch_change"),
+        ("deployments", "list_applications"),
+        ("registry", "find_artifact"),
+        ("metrics", "fetch_samples"),
+        ("ledger", "record"),
+        ("ledger", "tiles"),
+        ("ledger", "post"),
+    ],
+)
+def test_a_fault_at_any_port_only_delays_the_promotion(port: str, method: str) -> None:
+    world = FakeWorld()
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    failing = getattr(world, port)
+    failing.fail[method] = Transient(port, "out of order")
+    for _ in range(4):
+        try:
+            world.sweeper.sweep()
+        except Transient:
+            assert port == "ledger"
+    del failing.fail[method]
+    world.pass_time(1)
+    world.sweep_until_settled()
+    assert world.tag_in(PRODUCTION_FILE) == values(NEW)
+    assert world.forge.merges == [1]
+
+
+def test_no_decision_that_cannot_be_recorded_is_acted_upon() -> None:
+    world = FakeWorld()
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    world.ledger.fail["record"] = Transient("ledger", "disk full")
+    report = world.report()
+    assert report.error == "ledger: disk full"
+    assert world.forge.pulls == {}
+    assert world.repositories.pushes == []
+
+
+def test_a_lost_race_for_the_branch_is_run_again_at_once_in_a_rollback() -> None:
+    world = promoted_world()
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    pushed = world.repositories.push
+    tries = []
+
+    def race(repository: str, branch: str, commit: object, *, expected: object) -> None:
+        tries.append(branch)
+        if len(tries) == 1:
+            world.repositories.commit("main", {"other": "x"}, "Somebody else")
+            raise Conflict("Git", "fetch first")
+        pushed(repository, branch, commit, expected=expected)  # type: ignore[arg-type]  # passed through
+
+    world.repositories.push = race  # type: ignore[method-assign,assignment]  # the race is the fake's
+    world.sweep()
+    assert tries == ["main", "main"]
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+    assert world.tag_in("other") == "x"
+
+
+def test_a_tag_that_a_person_changed_since_is_not_rolled_back() -> None:
+    world = promoted_world()
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    refreshed = world.repositories.refresh
+    looks = []
+
+    def meddle(repository: str, branch: str) -> object:
+        looks.append(branch)
+        if len(looks) == 2:
+            world.repositories.commit("main", {PRODUCTION_FILE: values("1.9.1")}, "Hotfix")
+        return refreshed(repository, branch)
+
+    world.repositories.refresh = meddle  # type: ignore[method-assign,assignment]  # a person between look and write
+    world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values("1.9.1")
+
+
+# --- bytes, replay, dry run ------------------------------------------------------------------------------------------
+
+
+def test_a_tag_that_moves_to_other_bytes_after_it_was_proposed_is_not_merged() -> None:
+    world = FakeWorld(policy=a_policy(merge=Merge.HUMAN))
+    name = f"{IMAGE}:{NEW}"
+    world.registry.artifacts[name] = Artifact(digest=Digest(f"sha256:{'a' * 64}"))
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    world.sweep()
+    world.policy = replace(a_policy(), version=world.policy.version)
+    world.registry.artifacts[name] = Artifact(digest=Digest(f"sha256:{'b' * 64}"))
+    world.sweep_until_settled()
+    assert world.forge.merges == []
+    assert state_of(world, "production", "candidate") is State.HALTED
+
+
+def test_every_recorded_decision_is_replayed_to_the_same_decision() -> None:
+    world = promoted_world()
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    for _ in range(6):
+        world.pass_time(1)
+        world.sweep()
+    policy = next(event.body["policy"] for event in world.ledger.recorded if event.kind == "policy")
+    decisions = [event for event in world.ledger.recorded if event.kind == "decision"]
+    assert len(decisions) >= 5
+    for event in decisions:
+        recorded, again = replay(event.body, policy)  # type: ignore[arg-type]  # a mapping by construction
+        assert recorded == again
+
+
+def test_each_write_stands_in_the_ledger_before_and_after() -> None:
+    world = promoted_world()
+    kinds = [(event.kind, event.body["action"]["kind"]) for event in world.ledger.recorded if "action" in event.body]  # type: ignore[index]  # JSON
+    assert kinds == [
+        ("action", "open promotion"),
+        ("outcome", "open promotion"),
+        ("action", "merge promotion"),
+        ("outcome", "merge promotion"),
+    ]
+
+
+def test_a_dry_run_changes_nothing() -> None:
+    world = FakeWorld(dry_run=True)
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    before = dict(world.repositories.branches)
+    decision = world.sweep()
+    assert "open promotion" in [action.kind for action in decision.actions]
+    assert world.repositories.branches == before
+    assert (world.forge.pulls, world.forge.comments) == ({}, {})
+
+
+def test_staging_is_never_touched() -> None:
+    world = promoted_world()
+    changed = [branch for branch, _ in world.repositories.pushes]
+    assert STAGING_FILE in world.repositories.commits[world.head].files
+    assert all(branch.startswith("liftlock/") for branch in changed)

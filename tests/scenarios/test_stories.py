@@ -1,0 +1,26 @@
+"""The demo's three stories, played with time under control: each must end as told."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.lab.stories import STORIES, Story
+from tests.scenarios.conftest import Stage
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: f"{story.letter}-{story.service}")
+def test_each_story_ends_as_told(stage: Stage, story: Story) -> None:
+    if story.service != "checkout":
+        stage.lab.add_service(story.service, story.before)
+        stage.pass_time(20)
+    stage.play(1)
+    stage.lab.release(
+        story.service, story.release, in_staging=story.in_staging, in_production=story.in_production
+    )
+    stage.play_until(story.service, lambda decision: story.ended(stage.lab, story, decision) is not None)
+
+
+def test_a_story_does_not_end_by_itself(stage: Stage) -> None:
+    story = STORIES[0]
+    decision = stage.play_until("checkout", lambda _: True)
+    assert story.ended(stage.lab, story, decision) is None
