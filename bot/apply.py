@@ -66,23 +66,25 @@ class Applier:
     def apply(self, policy: Policy, observation: Observation, decision: Decision, action: Action) -> str:
         """Carry out one action; return one sentence on what came of it. Raise `OutsideError` if it could not be."""
         step = _Step(applier=self, policy=policy, observation=observation, decision=decision)
+        outcome: str
         match action:
             case Wait() | Halt():
-                return action.reason
+                outcome = action.reason
             case OpenPromotion():
-                return step.open(action)
+                outcome = step.open(action)
             case UpdatePromotion():
-                return step.comment(action)
+                outcome = step.comment(action)
             case MergePromotion():
-                return step.merge(action)
+                outcome = step.merge(action)
             case ClosePromotion():
-                return step.close(action)
+                outcome = step.close(action)
             case RollBack():
-                return step.roll_back(action)
+                outcome = step.roll_back(action)
             case AskRefresh():
-                return self._refresh(action)
+                outcome = self._refresh(action)
             case _:  # pragma: no cover
                 assert_never(action)
+        return outcome
 
     def _refresh(self, action: AskRefresh) -> str:
         now = self.world.clock.now()
@@ -168,7 +170,11 @@ class _Step:
 
     def _revert_commit(self, action: RollBack, head: Sha) -> Sha:
         stage = self.policy.stage(action.stage)
-        present = read_tag(stage.edit, self.policy.image, self._text(head, stage))
+        text = self._text(head, stage)
+        try:
+            present = read_tag(stage.edit, self.policy.image, text)
+        except EditRefused as error:
+            raise Permanent("Git", str(error)) from error
         if present != action.release.tag:
             raise Conflict("Git", f"someone set {action.stage} to {present} since; nothing is reverted over that")
         return self._commit(stage, head, action.back_to.tag, revert_commit(self._revert(action)))
@@ -245,7 +251,7 @@ class _Step:
         )
 
     def _known(self, release: Release) -> Release:
-        """Add digest and source commit for show, where the registry tells them; a registry that does not is no fault."""
+        """Add digest and source commit for show, where the registry tells them; it is no fault if it does not."""
         try:
             artifact = self.world.registry.find_artifact(release.image, release.tag)
         except OutsideError:

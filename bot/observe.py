@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from bot.domain.edit import EditRefused, read_tag, write_tag
@@ -354,7 +355,7 @@ def _with_samples(world: World, policy: Policy, seen: StageObservation, all_seen
     stage, tags = policy.stage(seen.stage), seen.tags
     liveness = judge_liveness(seen, tags, policy.image, all_seen.at)
     wanted = measurements(policy, stage, liveness, all_seen)
-    samples = {item.key: _attempt(lambda item=item: _sample(world, policy, stage, tags, item)) for item in wanted}
+    samples = {item.key: _attempt(partial(_sample, world, policy, stage, tags, item)) for item in wanted}
     return replace(seen, samples=samples)
 
 

@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as SourceError
 
 from bot.domain.text import one_line, parse_duration
 
@@ -219,6 +220,12 @@ def load_settings(path: Path) -> Settings:
     _refuse_secrets(path, content)
     try:
         settings = Settings(**content)
+    except SourceError as error:
+        # Its cause quotes the variable's text, which may be a secret.
+        what = one_line(str(error)).partition(" from source")[0]
+        raise SettingsError(
+            f"{path}: the LIFTLOCK_* environment: {what}; expected JSON, or one variable a key"
+        ) from None
     except ValidationError as error:
         raise SettingsError("\n".join(_sentence(path, item) for item in error.errors())) from None
     return _with_absolute_paths(settings, path.resolve().parent)
@@ -237,7 +244,8 @@ def _refuse_secrets(path: Path, content: Mapping[str, Any]) -> None:
 
 def _sentence(path: Path, error: ErrorDetails) -> str:
     key = ".".join(str(part) for part in error["loc"]) or "settings"
-    secret = any(part in ("token", "ledger") for part in error["loc"])
+    # Where a whole section was expected, what stands there instead may be a secret.
+    secret = len(error["loc"]) < 2 or any(part in ("token", "ledger") for part in error["loc"])
     found = "" if secret or isinstance(error["input"], dict) else f' found "{one_line(str(error["input"]), limit=80)}",'
     match error["type"]:
         case "missing":
@@ -252,7 +260,7 @@ def _sentence(path: Path, error: ErrorDetails) -> str:
 
 def _expected(error: ErrorDetails) -> str:
     said = one_line(error["msg"].removeprefix("Value error, "))
-    return "a duration such as 30s or 5m" if said.startswith(("no duration", "not a duration")) else said
+    return said.removeprefix("expected ")
 
 
 def _check_url(url: str, *, allow_http: bool) -> None:

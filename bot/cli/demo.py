@@ -119,9 +119,11 @@ def _play(console: Console, lab: Lab, *, keep: bool) -> bool:
 def _introduce(console: Console, lab: Lab) -> None:
     metrics = "a real Prometheus" if lab.prometheus_is_real else "a built-in stand-in for Prometheus"
     console.print("[bold]Liftlock demo[/]: three services, one new release each, minutes played as seconds.")
-    console.print(f"The world: real Git repositories, {metrics}, and a GitHub and an Argo CD of the lab's own.\n", soft_wrap=True)
+    world = f"The world: real Git repositories, {metrics}, and a GitHub and an Argo CD of the lab's own.\n"
+    console.print(world, soft_wrap=True)
     for story in STORIES:
-        console.print(f"  ({story.letter}) {story.service} {story.release}: {story.title}", highlight=False, soft_wrap=True)
+        line = f"  ({story.letter}) {story.service} {story.release}: {story.title}"
+        console.print(line, highlight=False, soft_wrap=True)
     console.print()
 
 
@@ -136,9 +138,7 @@ def _wait_until_all_run(lab: Lab) -> None:
 
 
 def _release(lab: Lab, narrator: Narrator, story: Story) -> None:
-    commit = lab.release(
-        story.service, story.release, in_staging=story.in_staging, in_production=story.in_production
-    )
+    commit = lab.release(story.service, story.release, in_staging=story.in_staging, in_production=story.in_production)
     sentence = f"{story.release} is released to staging by its developer ({commit[:7]})"
     narrator.say(story.service, "staging", sentence, "bold")
 
@@ -147,8 +147,8 @@ def _conclude(console: Console, lab: Lab, ends: _Ends) -> None:
     console.print()
     for story in STORIES:
         sentence = ends.sentences.get(story.letter)
-        verdict = f"[green]✔[/] ({story.letter}) {sentence}" if sentence else f"[red]✘[/] ({story.letter}) did not end as told"
-        console.print(verdict, highlight=False, soft_wrap=True)
+        mark = "[green]✔[/]" if sentence else "[red]✘[/]"
+        console.print(f"{mark} ({story.letter}) {sentence or 'did not end as told'}", highlight=False, soft_wrap=True)
     console.print(f"\n[bold]The GitOps repository[/] ({GITOPS}), newest first:")
     for line in lab.subjects():
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)

@@ -10,10 +10,11 @@ from typing import Annotated
 import structlog
 import typer
 
+from bot.adapters.log import configure_logging
 from bot.cli.faults import BAD_NEWS, told_in_one_sentence
 from bot.compose import Bot, compose
+from bot.domain.decision import State
 from bot.engine.sweep import ServiceReport
-from bot.adapters.log import configure_logging
 from bot.render.terminal import decision_lines
 from bot.settings import load_settings
 
@@ -44,8 +45,15 @@ def _once(bot: Bot, *, dry_run: bool) -> None:
     reports = bot.sweeper.sweep()
     for line in report_lines(reports, dry_run=dry_run):
         typer.echo(line)
-    if any(report.error is not None for report in reports):
+    if any(_is_bad_news(report) for report in reports):
         raise typer.Exit(BAD_NEWS)
+
+
+def _is_bad_news(report: ServiceReport) -> bool:
+    """Say whether a service could not be judged, or not in full."""
+    if report.decision is None:
+        return True
+    return any(item.state is State.CANNOT_TELL for item in report.decision.judgements)
 
 
 def report_lines(reports: Sequence[ServiceReport], *, dry_run: bool) -> list[str]:

@@ -64,17 +64,18 @@ def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: dateti
     return None if first else now
 
 
-def note_decision(ledger: Ledger, decision: Decision, observation: Observation, known: Event | None) -> None:
-    """Record a decision with its observation if it says something that the newest entry does not say."""
+def note_decision(ledger: Ledger, decision: Decision, observation: Observation, known: Event | None) -> bool:
+    """Record a decision with its observation if it says what the newest entry does not; return whether it does."""
     meaning = _meaning(decision)
     if known is not None and known.body.get("meaning") == meaning:
-        return
+        return False
     body = {
         "meaning": meaning,
         "decision": as_json(decision),
         "observation": _OBSERVATION.dump_python(observation, mode="json"),
     }
     ledger.record(Event(at=decision.at, service=decision.service, kind="decision", body=body))
+    return True
 
 
 def _meaning(decision: Decision) -> str:

@@ -51,6 +51,8 @@ class Schedule:
         self.stopping.set()
         ended = self._idle.wait(self.stop_within.total_seconds())
         if self._scheduler is not None:
+            # A job that is due at this moment would be handed to an executor that is gone already.
+            self._scheduler.remove_all_jobs()
             self._scheduler.shutdown(wait=ended)
         return ended
 

@@ -113,9 +113,9 @@ class Sweeper:
         since = note_policy(ledger, policy, known.policies.get(policy.service), now)
         observation = observe(self.world, policy, head, since)
         decision = decide(policy, observation, observation.at)
-        note_decision(ledger, decision, observation, known.decisions.get(policy.service))
+        is_new = note_decision(ledger, decision, observation, known.decisions.get(policy.service))
         self.board.post(Posting(subject=policy.service, at=decision.at, body={"decision": as_json(decision)}))
-        _log(decision, dry_run=self.dry_run)
+        _log(decision, level="info" if is_new else "debug", dry_run=self.dry_run)
         outcomes = () if self.dry_run else self._act(policy, observation, decision)
         return ServiceReport(
             subject=policy.service, decision=decision, observation=observation, policy=policy, outcomes=outcomes
@@ -193,11 +193,12 @@ class _Known:
         return cls(policies=world.ledger.latest("policy"), decisions=world.ledger.latest("decision"))
 
 
-def _log(decision: Decision, *, dry_run: bool) -> None:
+def _log(decision: Decision, *, level: str, dry_run: bool) -> None:
+    """Say where each release stands, once for each change of it, and what is done about it."""
     log = structlog.get_logger().bind(service=decision.service, dry_run=dry_run)
     for judgement in decision.judgements:
         release = judgement.release.tag if judgement.release else None
-        log.info(
+        getattr(log, level)(
             "judged",
             stage=judgement.stage,
             role=judgement.role,
@@ -207,4 +208,4 @@ def _log(decision: Decision, *, dry_run: bool) -> None:
         )
     for action in decision.actions:
         if not is_quiet(action):
-            log.info("decided", stage=action.stage, action=action.kind, reason=getattr(action, "reason", ""))
+            getattr(log, level)("decided", stage=action.stage, action=action.kind, reason=getattr(action, "reason", ""))

@@ -10,7 +10,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from bot.domain.decision import Action, AskRefresh, Judgement, State, UpdatePromotion, Wait
+from bot.domain.decision import Action, AskRefresh, Judgement, State, UpdatePromotion, Wait, WaitsOn
 from bot.engine.sweep import ServiceReport
 from bot.render.terminal import colour_of
 
@@ -59,10 +59,10 @@ class Narrator:
 
     def _judged(self, service: str, judgement: Judgement) -> None:
         release = judgement.release.tag if judgement.release else "?"
-        key = (release, judgement.state)
+        key: tuple[str, str] = (release, str(judgement.state))
         if judgement.role == "candidate" and judgement.reason.partition(": ")[2]:
             # While the release is observed, what holds it back is said at the stage that observes it.
-            key = (release, judgement.state if judgement.pull or judgement.waits_on == "a person" else "coming")
+            key = (release, str(judgement.state) if judgement.pull or judgement.waits_on is WaitsOn.HUMAN else "coming")
             if key[1] == "coming":
                 return
         dull = judgement.state in _DULL and (service, judgement.stage, judgement.role) not in self._said
@@ -77,9 +77,7 @@ class Narrator:
             return
         self._once(service, action.stage, action.kind, (outcome,), f"→ {action.kind}: {outcome}", "bold")
 
-    def _once(
-        self, service: str, stage: str, topic: str, key: tuple[object, ...], sentence: str, style: str
-    ) -> None:
+    def _once(self, service: str, stage: str, topic: str, key: tuple[object, ...], sentence: str, style: str) -> None:
         if self._said.get((service, stage, topic)) == key:
             return
         self._said[service, stage, topic] = key

@@ -111,7 +111,8 @@ class Lab:
 
     def subjects(self) -> Sequence[str]:
         """Return the tracked branch's commits as `git log --oneline` shows them."""
-        return [f"{commit.sha[:7]} {commit.message.partition(chr(10))[0]}" for commit in self.github.log(GITOPS, BRANCH)]
+        log = self.github.log(GITOPS, BRANCH)
+        return [f"{commit.sha[:7]} {commit.message.partition(chr(10))[0]}" for commit in log]
 
     # --- the bot's configuration ---
 

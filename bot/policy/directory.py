@@ -9,6 +9,7 @@ from bot.domain.policy import Policy
 from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.parsing import parse_policy
 from bot.policy.templates import GateTemplates
+from bot.policy.tree import MAX_BYTES
 
 
 def load_policies(directory: Path, templates: GateTemplates) -> Mapping[str, Policy | PolicyError]:
@@ -43,8 +44,15 @@ def _is_policy(entry: Path) -> bool:
 
 def _read(path: Path, templates: GateTemplates) -> Policy | PolicyError:
     try:
+        if not path.is_file() and path.exists():
+            # A named pipe would keep its reader, and with it every other service, waiting for ever.
+            return PolicyError([_fault(path.name, "something that is no file", "a file that can be read")])
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            return PolicyError([_fault(path.name, "more than 1 MiB", "a policy of at most 1 MiB")])
         # Line endings stay as they are: the version is the hash of the bytes.
-        text = path.read_bytes().decode("utf-8")
+        text = content.decode("utf-8")
     except OSError as error:
         return PolicyError([_fault(path.name, _why(error), "a file that can be read")])
     except UnicodeDecodeError:

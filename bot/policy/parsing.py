@@ -25,7 +25,7 @@ from bot.domain.policy import (
     Stage,
     Trigger,
 )
-from bot.domain.text import format_limit, parse_duration
+from bot.domain.text import format_limit, one_line, parse_duration
 from bot.policy.faults import PolicyError
 from bot.policy.reading import Faults, Section, matching, one_of, parsed, positive_duration, share, shown
 from bot.policy.templates import (
@@ -54,7 +54,7 @@ _DEADLINE = timedelta(hours=6)
 def parse_policy(text: str, *, file: str, templates: GateTemplates) -> Policy:
     """Read one policy. Raise PolicyError with every fault of the file."""
     faults = Faults(file=file)
-    section = Section.of(read_tree(text, file=file), "", faults)
+    section = Section.of(read_tree(text, file=file, faults=faults.found), "", faults)
     policy = _Reader(faults=faults, templates=templates).policy(section, text) if section is not None else None
     if policy is None or faults.found:
         raise PolicyError(faults.found)
@@ -198,9 +198,13 @@ class _Reader:
         labels = {}
         for name in section.entries:
             text = section.read(name, str, "a label's value")
-            if re.fullmatch(LABEL, name) is None:
-                place = (section.value.keys or {})[name]
-                self.faults.note_at(place, section.path, f'the label "{name}"', "a Prometheus label name")
+            place = (section.value.keys or {})[name]
+            if re.fullmatch(LABEL, name) is None or name.startswith("__"):
+                found = f'the label "{one_line(name, limit=60)}"'
+                self.faults.note_at(place, section.path, found, "a Prometheus label name that does not begin with __")
+            elif text == "":
+                # In PromQL an empty value selects the series without the label, which are not this stage's.
+                self.faults.note_at(place, section.at(name), "an empty value", "the value that selects the stage")
             elif text is not None:
                 labels[name] = text
         if not section.entries:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from bot.policy.faults import PolicyFault
 from bot.policy.tree import Value
 
 T = TypeVar("T")
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 KINDS = {"text": "text", "mapping": "a mapping", "list": "a list", "nothing": "nothing"}
 
 
@@ -104,23 +106,38 @@ class Section:
         return parsed(found, self.at(key), self.faults, parse, expected)
 
     def finish(self) -> None:
-        """Note every key that nobody asked for, with the nearest one that exists."""
+        """Note every key that nobody asked for, with the nearest one that exists, and every key left empty."""
         for key, place in (self.value.keys or {}).items():
             if key in self.asked:
+                self._refuse_empty(key)
                 continue
             near = difflib.get_close_matches(key, sorted(self.asked), n=1)
             known = ", ".join(sorted(self.asked))
             expected = f'one of {known}; did you mean "{near[0]}"?' if near else f"one of {known}"
             self.faults.note_at(place, self.at(one_line(key, limit=60)), "an unknown key", expected)
 
+    def _refuse_empty(self, key: str) -> None:
+        """Note an optional key without a value: an empty `rollback:` must not pass for a stage that wants none."""
+        path = self.at(key)
+        if self.entries[key].kind == "nothing" and all(fault.path != path for fault in self.faults.found):
+            self.faults.note(self.entries[key], path, "nothing", "a value, or not this key at all")
+
 
 def parsed(value: Value, path: str, faults: Faults, parse: Callable[[str], T], expected: str) -> T | None:
-    """Parse one text; note a fault and return None if it is no text or does not parse."""
+    """Parse one text; note a fault and return None if it is no text, does not parse, or hides characters."""
+    if value.kind == "text" and _hides(value.text):
+        faults.note(value, path, f"{shown(value)} with control or invisible characters", expected)
+        return None
     if value.kind == "text":
         with suppress(ValueError):
             return parse(value.text)
     faults.note(value, path, shown(value), expected)
     return None
+
+
+def _hides(text: str) -> bool:
+    """Say whether a text has characters that nobody sees. Line breaks are left to each field's own grammar."""
+    return any(character != "\n" and unicodedata.category(character) in _UNSEEN for character in text)
 
 
 def matching(pattern: str) -> Callable[[str], str]:

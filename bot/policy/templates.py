@@ -86,7 +86,8 @@ def bucket_matcher(threshold: timedelta) -> str:
     if milliseconds % 1000 == 0:
         whole = milliseconds // 1000
         return f'le=~"{whole}|{whole}\\\\.0"'
-    return f'le="{milliseconds / 1000:g}"'
+    seconds = f"{milliseconds / 1000:.3f}".rstrip("0")
+    return f'le="{seconds}"'
 
 
 def parameter_words(parameter: Parameter, text: str) -> dict[str, str]:
@@ -108,7 +109,11 @@ def parameter_words(parameter: Parameter, text: str) -> dict[str, str]:
 def shipped_gate_templates() -> GateTemplates:
     """Return the templates that come with Liftlock, from a checkout or from an installed wheel."""
     checkout = Path(__file__).resolve().parents[2] / "policies" / "gates"
-    place: Traversable = checkout if checkout.is_dir() else files("bot").joinpath("shipped", "gates")
+    return read_templates(checkout if checkout.is_dir() else files("bot").joinpath("shipped", "gates"))
+
+
+def read_templates(place: Traversable) -> GateTemplates:
+    """Return the templates of a directory. Raise PolicyError for one that is broken."""
     found = {}
     for entry in sorted(place.iterdir(), key=lambda item: item.name):
         if entry.name.endswith(".yaml"):
@@ -120,7 +125,7 @@ def shipped_gate_templates() -> GateTemplates:
 def parse_template(text: str, *, file: str) -> GateTemplate:
     """Read one template. Raise PolicyError with all that is wrong in it."""
     faults = Faults(file=file)
-    section = Section.of(read_tree(text, file=file), "", faults)
+    section = Section.of(read_tree(text, file=file, faults=faults.found), "", faults)
     template = _template(section, faults) if section is not None else None
     if template is None or faults.found:
         raise PolicyError(faults.found)

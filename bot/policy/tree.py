@@ -14,6 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionStartEvent, DocumentStartEvent, Event, NodeEvent, ScalarEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from bot.domain.text import one_line
 from bot.policy.faults import PolicyError, PolicyFault
 
 MAX_BYTES = 1_048_576
@@ -34,8 +35,12 @@ class Value:
     items: Sequence[Value] = ()
 
 
-def read_tree(text: str, *, file: str) -> Value:
-    """Return the tree of the only document in `text`. Raise PolicyError for anything that is not allowed."""
+def read_tree(text: str, *, file: str, faults: list[PolicyFault]) -> Value:
+    """Return the tree of the only document in `text`.
+
+    Keys that come twice or are no text are added to `faults` and left out, so that the rest is judged too. Raise
+    PolicyError for anything that leaves no tree to judge.
+    """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise _fault(file, None, f"more than {MAX_BYTES:,} bytes", f"a policy of at most {MAX_BYTES:,} bytes")
     try:
@@ -43,17 +48,13 @@ def read_tree(text: str, *, file: str) -> Value:
         node = YAML(pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problem = str(error.problem or error.context or "something YAML does not allow")
+        problem = one_line(str(error.problem or error.context or "something YAML does not allow"))
         raise _fault(file, mark, f"invalid YAML ({problem})", "valid YAML") from error
     except (YAMLError, ValueError) as error:
         raise _fault(file, None, "a character that YAML does not allow", "valid YAML") from error
     if node is None:
         raise _fault(file, None, "an empty file", "a policy")
-    faults: list[PolicyFault] = []
-    value = _value(node, file, faults)
-    if faults:
-        raise PolicyError(faults)
-    return value
+    return _value(node, file, faults)
 
 
 def _fault(file: str, mark: StreamMark | None, found: str, expected: str) -> PolicyError:
@@ -100,7 +101,8 @@ def _value(node: Node, file: str, faults: list[PolicyFault]) -> Value:
     for key, item in node.value:
         place = (key.start_mark.line + 1, key.start_mark.column + 1)
         if not isinstance(key, ScalarNode) or key.value in entries:
-            found = "a key that is no text" if not isinstance(key, ScalarNode) else f'the key "{key.value}" twice'
+            is_text = isinstance(key, ScalarNode)
+            found = f'the key "{one_line(key.value, limit=60)}" twice' if is_text else "a key that is no text"
             faults.append(
                 PolicyFault(
                     file=file, line=place[0], column=place[1], path="", found=found, expected="each key once, as text"

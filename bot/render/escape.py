@@ -8,8 +8,10 @@ from bot.domain.text import one_line
 
 _LONGEST = 200
 _RUN = re.compile(r"`+")
-_COMMANDS = re.compile(r"\[(?:skip[ -]ci|ci[ -]skip|no[ -]ci|skip[ -]actions|actions[ -]skip)\]|skip-checks\s*:", re.I)
-_CLOSES = re.compile(r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(\s*:?\s+)(?=\S*#)", re.I)
+_COMMANDS = re.compile(
+    r"\[(?:skip[ -]ci|ci[ -]skip|no[ -]ci|skip[ -]actions|actions[ -]skip)\]|skip-checks\s*:", re.IGNORECASE
+)
+_CLOSES = re.compile(r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(\s*:?\s+)(?=\S*#)", re.IGNORECASE)
 
 
 def code(text: str) -> str:

@@ -110,11 +110,14 @@ def revert_title(view: RevertView) -> str:
 
 def revert_body(view: RevertView) -> str:
     """Return the body of a rollback's pull request."""
-    parts = [
-        f"<!-- liftlock:rollback {view.policy.service}/{view.stage.name} -->",
+    answer = (
         f"**Rollback.** {plain(view.judgement.reason)}. "
         f"This takes {code(view.release.tag)} back to {code(view.back_to.tag)}. "
-        "Liftlock merges it by itself as soon as the checks are green; to stop it, close it.",
+        "Liftlock merges it by itself as soon as the checks are green; to stop it, close it."
+    )
+    parts = [
+        f"<!-- liftlock:rollback {view.policy.service}/{view.stage.name} -->",
+        answer,
         f"It reverts commit {view.promotion}.",
         evidence_table(view.judgement.verdicts),
         data_quality(view.judgement.verdicts),

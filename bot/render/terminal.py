@@ -94,22 +94,26 @@ def describe_action(action: Action, *, dry_run: bool) -> str:
 
 
 def _said(action: Action) -> str:
+    said: str
     match action:
-        case Wait() | Halt():
-            return f"{'stop and ask a person' if isinstance(action, Halt) else 'wait'}: {one_line(action.reason, limit=400)}"
+        case Halt():
+            said = f"stop and ask a person: {one_line(action.reason, limit=400)}"
+        case Wait():
+            said = f"wait: {one_line(action.reason, limit=400)}"
         case OpenPromotion():
-            return (
-                f"open a pull request for {action.release.tag} (now {action.replaces.tag}): {one_line(action.reason)}"
-            )
+            move = f"{action.release.tag} (now {action.replaces.tag})"
+            said = f"open a pull request for {move}: {one_line(action.reason)}"
         case UpdatePromotion():
-            return f"bring the evidence on #{action.number} up to date"
+            said = f"bring the evidence on #{action.number} up to date"
         case MergePromotion():
-            return f"merge #{action.number} at {action.head[:7]}: {one_line(action.reason)}"
+            said = f"merge #{action.number} at {action.head[:7]}: {one_line(action.reason)}"
         case ClosePromotion():
-            return f"close #{action.number}: {one_line(action.reason)}"
+            said = f"close #{action.number}: {one_line(action.reason)}"
         case RollBack():
-            return f"take {action.release.tag} back to {action.back_to.tag} by {action.road}: {one_line(action.reason)}"
+            move = f"{action.release.tag} back to {action.back_to.tag} by {action.road}"
+            said = f"take {move}: {one_line(action.reason)}"
         case AskRefresh():
-            return f"ask Argo CD to refresh {action.application}"
+            said = f"ask Argo CD to refresh {action.application}"
         case _:  # pragma: no cover
             assert_never(action)
+    return said

@@ -314,7 +314,7 @@ def test_a_lost_race_for_the_branch_is_run_again_at_once_in_a_rollback() -> None
             raise Conflict("Git", "fetch first")
         pushed(repository, branch, commit, expected=expected)  # type: ignore[arg-type]  # passed through
 
-    world.repositories.push = race  # type: ignore[method-assign,assignment]  # the race is the fake's
+    world.repositories.push = race  # type: ignore[method-assign]  # the race is the fake's
     world.sweep()
     assert tries == ["main", "main"]
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)

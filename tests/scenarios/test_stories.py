@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.lab.stories import STORIES, Story
-from tests.scenarios.conftest import Stage
+from tests.stage import Stage
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: f"{story.letter}-{story.service}")
@@ -14,9 +14,7 @@ def test_each_story_ends_as_told(stage: Stage, story: Story) -> None:
         stage.lab.add_service(story.service, story.before)
         stage.pass_time(20)
     stage.play(1)
-    stage.lab.release(
-        story.service, story.release, in_staging=story.in_staging, in_production=story.in_production
-    )
+    stage.lab.release(story.service, story.release, in_staging=story.in_staging, in_production=story.in_production)
     stage.play_until(story.service, lambda decision: story.ended(stage.lab, story, decision) is not None)
 
 

@@ -131,12 +131,14 @@ class ArgoApi:
 
     async def _stream(self, request: Request) -> Response:
         account = self._account(request)
-        return StreamingResponse(self._watch(request, account), media_type="application/json")
+        # Taken before the answer begins: a client may act as soon as it has the headers.
+        seen, ended = self._controller.last_event(), self._streams_end
+        return StreamingResponse(self._watch(request, account, seen, ended), media_type="application/json")
 
-    async def _watch(self, request: Request, account: Account) -> AsyncIterator[bytes]:
-        ended = self._streams_end
+    async def _watch(
+        self, request: Request, account: Account, seen: int, ended: threading.Event
+    ) -> AsyncIterator[bytes]:
         fields = request.query_params.get("fields", "")
-        seen = self._controller.last_event()
         if not request.query_params.get("resourceVersion"):
             for spec in self._matching(request, account):
                 yield _line("ADDED", self._controller.render(spec.name), fields)

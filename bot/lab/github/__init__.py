@@ -1,10 +1,11 @@
-"""The lab's GitHub: REST, Git over smart HTTP, pages for people, webhooks; stateful, and wrong on demand.
+"""A stateful, truthful imitation of GitHub: REST API, Git over HTTP, webhooks and pages, on 127.0.0.1.
 
-What it answers conforms to GitHub's published description; what it merges are real git merges.
+Git is real: bare repositories served by git's own `http-backend`, merges by git's plumbing. What is ours imitates
+GitHub's shapes, status codes and words closely enough that PyGithub works unmodified.
 """
 
-from bot.lab.github.conduct import Merging
 from bot.lab.github.lab import GitHubLab
-from bot.lab.github.nouns import Protection, Pull
+from bot.lab.github.nouns import Pull
+from bot.lab.github.webhooks import Delivery
 
-__all__ = ["GitHubLab", "Merging", "Protection", "Pull"]
+__all__ = ["Delivery", "GitHubLab", "Pull"]

@@ -53,13 +53,14 @@ def may(world: World, credential: Credential, repository: Repository, needs: str
     """Say whether the caller may do what needs the permission `area:level`."""
     area, _, level = needs.partition(":")
     if credential.app is not None:
-        granted = (credential.permissions or {}).get(area, "read" if area == "metadata" else "none")
+        held = {"metadata": "read", **(credential.permissions or {})}
+        # A pull request's conversation is open to either permission.
+        areas = (area, "pull_requests") if area == "issues" else (area,)
+        granted = max((held.get(one, "none") for one in areas), key=_LEVELS.index)
         return _LEVELS.index(granted) >= _LEVELS.index(level)
     role = world.role(credential.account, repository)
     least = _ROLE_FOR.get(needs, _ROLE_FOR.get(level, "admin"))
     return role is not None and ROLES.index(role) >= ROLES.index(least)
-
-
 
 
 def demand(world: World, credential: Credential | None, repository: Repository, needs: str) -> None:

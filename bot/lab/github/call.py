@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 _DOCS = "https://docs.github.com/rest"
 
 
-class Refusal(Exception):  # noqa: N818  (it is an answer, not a failure of the lab)
+class Refusal(Exception):
     """GitHub's answer to a call that it does not fulfil."""
 
     def __init__(self, status: int, message: str, **more: object) -> None:

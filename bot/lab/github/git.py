@@ -12,7 +12,7 @@ from pathlib import Path
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _DEADLINE_SECONDS = 60
-_COMMIT_FORMAT = "%x00".join(("%H", "%T", "%P", "%an", "%ae", "%aI", "%cn", "%ce", "%cI", "%B"))
+_COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
 _FIELDS = 10
 
 # Refuses what the server named in LAB_REFUSED (lines of ref, tab, reason), and for the refs in LAB_PROTECTED what
@@ -151,7 +151,7 @@ class Bare:
     def refs(self, *prefixes: str) -> dict[str, str]:
         """Return refs and their objects, by full name, sorted."""
         lines = self.run("for-each-ref", "--format=%(refname) %(objectname)", *prefixes).decode().splitlines()
-        return {name: sha for name, sha in (line.split(" ") for line in lines)}
+        return {line.split(" ")[0]: line.split(" ")[1] for line in lines}
 
     def branches(self) -> dict[str, str]:
         """Return branch heads by branch name."""
@@ -268,7 +268,9 @@ class Bare:
                 bytes_ = content if isinstance(content, bytes) else content.encode()
                 sha = self.run("hash-object", "-w", "--stdin", stdin=bytes_).decode().strip()
                 lines.append(f"{modes.get(path, '100644')} {sha}\t{path}")
-            self.run("update-index", "-z", "--index-info", stdin="".join(f"{line}\0" for line in lines).encode(), env=env)
+            self.run(
+                "update-index", "-z", "--index-info", stdin="".join(f"{line}\0" for line in lines).encode(), env=env
+            )
             return self.run("write-tree", env=env).decode().strip()
 
     def _modes(self, parent: str | None) -> dict[str, str]:

@@ -1,298 +1,400 @@
-"""The lab's GitHub as tests and the demo use it: a running server, and what people do there."""
+"""The lab's GitHub as tests and the demo hold it: a running server, and what people do on it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
 
 from bot.domain.model import Sha
 from bot.lab.exchanges import Exchange, ExchangeRecorder
 from bot.lab.faults import Faults
-from bot.lab.github.conduct import (
-    Merging,
-    close_pull,
-    commit_files,
-    merge_pull,
-    reopen_pull,
-    synchronise,
-)
-from bot.lab.github.git import Commit
-from bot.lab.github.nouns import (
-    Account,
-    App,
-    CheckRun,
-    Comment,
-    Protection,
-    Pull,
-    Review,
-    ReviewState,
-    Role,
-    Status,
-    Webhook,
-)
-from bot.lab.github.server import Server
-from bot.lab.github.webhooks import Deliverer, Delivery
+from bot.lab.github.conversation import add_comment, add_review
+from bot.lab.github.flight import InFlight
+from bot.lab.github.git import Commit, Signature
+from bot.lab.github.merging import MergeRequest, person
+from bot.lab.github.mishaps import Mishap, Mishaps
+from bot.lab.github.nouns import Account, App, CheckRun, Protection, Pull, Review, Role, Status, Webhook
+from bot.lab.github.pages import Pages
+from bot.lab.github.pulls import Opening, close, merge, open_pull, refs_moved, reopen
+from bot.lab.github.rest import RestApi
+from bot.lab.github.smart_http import SmartHttp
+from bot.lab.github.webhooks import Delivery, Webhooks
 from bot.lab.github.world import Repository, World
 from bot.lab.serving import Served
 from bot.ports import Clock
 
-BOT = "liftlock"
+_LAST_ANSWER_SECONDS = 2.0
+_ALL_RIGHTS = {
+    "checks": "write",
+    "contents": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+    "statuses": "write",
+}
+
+
+class MishapOptions(TypedDict, total=False):
+    """How an answer fails; see `GitHubLab.fail_next`."""
+
+    times: int
+    after_write: bool
+    body: object
+    headers: Mapping[str, str]
+
+
+class Demands(TypedDict, total=False):
+    """What a protected branch demands; see `GitHubLab.protect`."""
+
+    required_contexts: Sequence[str]
+    required_approvals: int
+    restrict_pushes: bool
+    may_push: Sequence[str]
+    strict: bool
+    dismiss_stale_reviews: bool
+    ruleset: bool
 
 
 class GitHubLab:
-    """A GitHub on this machine; a context manager. Repositories live in `directory` and stay there."""
+    """A GitHub on a free port of 127.0.0.1: a context manager. All methods may be called from any thread.
 
-    def __init__(self, directory: Path, clock: Clock) -> None:
+    Repositories are named `owner/name` and are private; an owner that is new is made an organisation, other accounts
+    are made when they are first named. `faults` cuts, hangs and garbles answers; `fail_next` makes single ones fail.
+    """
+
+    def __init__(self, directory: Path, clock: Clock, *, bot_login: str = "liftlock", port: int = 0) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._directory = directory
-        self._world = World(directory, clock)
-        self._server = Server(self._world)
+        self.world = World(directory, clock)
+        self.bot_login = bot_login
         self.faults = Faults()
-        self._recorder = ExchangeRecorder(self.faults.wrap(self._server.application()))
-        self._served: Served | None = None
-        self._deliverer: Deliverer | None = None
-        self.bot_login = BOT
-        self.token = self._world.issue_token(self._world.account(BOT))
+        self._tokens: dict[str, str] = {}
+        self._rest = RestApi(self.world)
+        self._webhooks = Webhooks(self.world)
+        routes = [
+            *self._rest.routes(),
+            *SmartHttp(self.world, directory).routes(),
+            *Pages(self.world).routes(),
+        ]
+        self._mishaps = Mishaps(Starlette(routes=routes))
+        self._recorder = ExchangeRecorder(self.faults.wrap(self._mishaps))
+        self._in_flight = InFlight(self._recorder)
+        self._served = Served(self._in_flight, port=port)
+        self.world.url = self._served.url
+        self.token = self.token_of(bot_login)
 
     def __enter__(self) -> Self:
-        self._served = Served(self._recorder).__enter__()
-        self._world.url = self._served.url
-        self._deliverer = Deliverer(self._world)
+        self._webhooks.start()
+        self._served.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._deliverer is not None:
-            self._deliverer.stop()
-        if self._served is not None:
-            self._served.__exit__(kind, error, trace)
+        self.faults.release()
+        self._served.__exit__(kind, error, trace)
+        self._webhooks.stop()
+
+    # --- where it is and what was said ---
 
     @property
     def url(self) -> str:
-        """The root of pages and of Git."""
-        return self._world.url
+        """The root of the pages and of Git."""
+        return self.world.url
 
     @property
     def api_url(self) -> str:
         """The root of the REST API."""
-        return self._world.api
+        return self.world.api
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
-        """Every request so far, and its answer."""
+        """All HTTP exchanges so far, Git's and the pages' included."""
+        self._in_flight.wait(_LAST_ANSWER_SECONDS)
         return self._recorder.exchanges
 
-    @property
-    def deliveries(self) -> Sequence[Delivery]:
-        """Every webhook delivery so far."""
-        return () if self._deliverer is None else tuple(self._deliverer.deliveries)
+    def token_of(self, login: str) -> str:
+        """Return a token that acts as this account; the same each time."""
+        with self.world.lock:
+            if login not in self._tokens:
+                self._tokens[login] = self.world.issue_token(self.world.account(login))
+            return self._tokens[login]
 
-    # --- accounts and repositories ---
+    def clone_url(self, repository: str, login: str) -> str:
+        """Return a URL with which git clones and pushes as this account."""
+        return f"http://{login}:{self.token_of(login)}@{urlsplit(self.url).netloc}/{repository}.git"
+
+    # --- repositories and accounts ---
+
+    def create_repository(
+        self,
+        name: str,
+        *,
+        files: Mapping[str, str],
+        branch: str = "main",
+        private: bool = True,
+        delete_branch_on_merge: bool = False,
+    ) -> None:
+        """Make a repository with one commit by its owner; the bot may write to it."""
+        with self.world.lock:
+            repository = self.world.create_repository(name, branch, private=private)
+            repository.delete_branch_on_merge = delete_branch_on_merge
+            self.world.account(self.bot_login).roles.setdefault(repository.full_name, "write")
+            self._commit(repository, repository.owner, branch, files, "Initial commit")
 
     def add_user(self, login: str, roles: Mapping[str, Role]) -> str:
-        """Give a person roles by repository; return a token that acts as the person."""
-        with self._world.lock:
-            account = self._world.account(login)
-            account.roles.update(roles)
-            return self._world.issue_token(account)
+        """Make an account, or change what it may do: roles by repository. Return a token that acts as it."""
+        with self.world.lock:
+            self.world.account(login).roles.update(roles)
+            return self.token_of(login)
 
-    def add_app(self, app_id: int, public_key_pem: str, *, owner: str = "acme", slug: str = "liftlock") -> App:
-        """Register a GitHub App and install it on an account."""
-        with self._world.lock:
-            permissions = {"contents": "write", "pull_requests": "write", "issues": "write", "checks": "write"}
+    def revoke(self, token: str) -> None:
+        """Let a token no longer be valid."""
+        with self.world.lock:
+            self.world.credentials.pop(token, None)
+
+    def add_app(
+        self,
+        app_id: int,
+        public_key_pem: str,
+        *,
+        owner: str = "acme",
+        permissions: Mapping[str, str] | None = None,
+        repositories: Sequence[str] | None = None,
+    ) -> int:
+        """Make a GitHub App, installed on `owner`; return the installation's id."""
+        with self.world.lock:
+            slug = f"app-{app_id}"
             app = App(
                 id=app_id,
                 slug=slug,
-                owner=self._world.account(owner, "Organization"),
-                bot=self._world.account(f"{slug}[bot]", "Bot"),
+                owner=self.world.account(owner, "Organization"),
+                bot=self.world.account(f"{slug}[bot]", "Bot"),
                 public_key=public_key_pem,
-                installation_id=self._world.new_id(),
-                permissions={**permissions, "statuses": "write", "metadata": "read"},
-                created_at=self._world.now(),
+                installation_id=self.world.new_id(),
+                permissions=dict(_ALL_RIGHTS if permissions is None else permissions),
+                repositories=None if repositories is None else tuple(repositories),
+                created_at=self.world.now(),
             )
-            self._world.apps[app_id] = app
-            return app
+            self.world.apps[app_id] = app
+            return app.installation_id
 
-    def create_repository(self, name: str, *, files: Mapping[str, str], branch: str = "main") -> None:
-        """Make a repository with a first commit; the bot may write to it."""
-        with self._world.lock:
-            repo = self._world.create_repository(name, branch)
-            self._world.account(BOT).roles[repo.full_name] = "write"
-            founder = self._world.account("founder")
-            commit_files(self._world, repo, founder, branch, (dict(files), "Start"))
+    def protect(self, repository: str, branch: str, **demands: Unpack[Demands]) -> None:
+        """Protect a branch; direct pushes are refused unless `restrict_pushes=False` and nothing else is required."""
+        with self.world.lock:
+            self._repository(repository).protections[branch] = Protection(**demands)
 
-    def repository(self, name: str) -> Repository:
-        """Return what the lab keeps of a repository, to look at or to change its settings."""
-        return self._world.repository(name)
+    def unprotect(self, repository: str, branch: str) -> None:
+        """Take a branch's protection away."""
+        with self.world.lock:
+            self._repository(repository).protections.pop(branch, None)
 
-    def git_directory(self, name: str) -> Path:
-        """Return the bare repository's directory."""
-        return self.repository(name).bare.directory
+    def add_webhook(self, repository: str, url: str, secret: str, *, events: Sequence[str] = ("*",)) -> None:
+        """Tell `url` of what happens in a repository, signed with `secret`."""
+        with self.world.lock:
+            hook = Webhook(id=self.world.new_id(), url=url, secret=secret, events=tuple(events))
+            self._repository(repository).webhooks.append(hook)
 
-    def clone_url(self, name: str, login: str) -> str:
-        """Return an address with a person's token in it, for typing in a terminal."""
-        with self._world.lock:
-            token = self._world.issue_token(self._world.account(login))
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{login}:{token}@{parts.netloc}/{name}.git"
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """All attempts to deliver to webhooks; waits for those that are due."""
+        self._webhooks.wait()
+        return self._webhooks.deliveries
 
-    def protect(self, name: str, branch: str, rules: Protection) -> None:
-        """Protect a branch."""
-        self.repository(name).protections[branch] = rules
+    # --- Git, as people use it ---
 
-    def add_webhook(self, name: str, url: str, secret: str) -> None:
-        """Send a repository's events somewhere."""
-        hook = Webhook(id=self._world.new_id(), url=url, secret=secret)
-        self.repository(name).webhooks.append(hook)
+    def git_directory(self, repository: str) -> Path:
+        """Return the bare repository on disk."""
+        with self.world.lock:
+            return self._repository(repository).bare.directory
 
-    # --- what people do in Git ---
+    def commit_as(self, login: str, repository: str, branch: str, files: Mapping[str, str | None], message: str) -> Sha:
+        """Push a commit with these files as a person; a branch that is new starts at the default branch."""
+        with self.world.lock:
+            return self._commit(self._repository(repository), self.world.account(login), branch, files, message)
 
-    def commit_as(
-        self, login: str, name: str, branch: str, files: Mapping[str, str | None], message: str
+    def _commit(
+        self, repository: Repository, who: Account, branch: str, files: Mapping[str, str | None], message: str
     ) -> Sha:
-        """Commit files to a branch; None deletes one. A branch that is not there starts at the default branch."""
-        with self._world.lock:
-            repo, account = self.repository(name), self._account(login)
-            if repo.bare.branch(branch) is None:
-                start = repo.bare.branch(repo.default_branch)
-                if start is not None:
-                    repo.bare.set_ref(f"refs/heads/{branch}", start)
-            return Sha(commit_files(self._world, repo, account, branch, (files, message)))
+        bare = repository.bare
+        before = bare.branches()
+        parent = before.get(branch) or before.get(repository.default_branch)
+        signature = Signature(author=person(who), committer=person(who), at=self.world.now())
+        sha = bare.write_commit(bare.write_tree(parent, files), [parent] if parent else [], message, signature)
+        bare.set_ref(f"refs/heads/{branch}", sha)
+        refs_moved(self.world, repository, before, who)
+        return Sha(sha)
 
-    def read(self, name: str, ref: str, path: str) -> str | None:
-        """Return a file's text at a branch or commit."""
-        repo = self.repository(name)
-        sha = repo.bare.resolve(ref)
-        content = repo.bare.blob(sha, path) if sha else None
-        return None if content is None else content.decode()
+    def delete_branch_as(self, login: str, repository: str, branch: str) -> None:
+        """Delete a branch as a person."""
+        with self.world.lock:
+            found = self._repository(repository)
+            before = found.bare.branches()
+            found.bare.delete_ref(f"refs/heads/{branch}")
+            refs_moved(self.world, found, before, self.world.account(login))
 
-    def log(self, name: str, branch: str) -> Sequence[Commit]:
-        """Return a branch's commits, newest first, merged ones included."""
-        repo = self.repository(name)
-        head = repo.bare.branch(branch)
-        return repo.bare.commits(head) if head else ()
+    def read(self, repository: str, ref: str, path: str) -> str | None:
+        """Return a file's text at a branch, tag or commit; None where there is none."""
+        with self.world.lock:
+            data = self._repository(repository).bare.blob(ref, path)
+            return None if data is None else data.decode()
 
-    def refs(self, name: str) -> Mapping[str, str]:
-        """Return all refs of a repository."""
-        return self.repository(name).bare.refs()
+    def head(self, repository: str, branch: str) -> Sha | None:
+        """Return a branch's head; None if there is no such branch."""
+        with self.world.lock:
+            found = self._repository(repository).bare.branch(branch)
+            return None if found is None else Sha(found)
 
-    # --- what people do on pull requests ---
+    def branches(self, repository: str) -> Mapping[str, str]:
+        """Return all branches with their heads."""
+        with self.world.lock:
+            return self._repository(repository).bare.branches()
 
-    def pulls(self, name: str) -> Sequence[Pull]:
-        """Return all pull requests, oldest first, as they are now."""
-        with self._world.lock:
-            repo = self.repository(name)
-            synchronise(self._world, repo)
-            return tuple(repo.pulls.values())
+    def log(self, repository: str, branch: str) -> Sequence[Commit]:
+        """Return a branch's commits, newest first."""
+        with self.world.lock:
+            return self._repository(repository).bare.commits(f"refs/heads/{branch}")
 
-    def pull(self, name: str, number: int) -> Pull:
-        """Return one pull request as it is now."""
-        return next(pull for pull in self.pulls(name) if pull.number == number)
+    # --- pull requests, as people use them ---
 
-    def close_pull(self, name: str, number: int, login: str) -> None:
-        """Close without merging."""
-        with self._world.lock:
-            close_pull(self._world, self.repository(name), self.pull(name, number), self._account(login))
+    def _repository(self, name: str) -> Repository:
+        return self.world.repository(name)
 
-    def reopen_pull(self, name: str, number: int, login: str) -> None:
-        """Open again."""
-        with self._world.lock:
-            reopen_pull(self._world, self.repository(name), self.pull(name, number), self._account(login))
+    def pull(self, repository: str, number: int) -> Pull:
+        """Return a pull request as the lab keeps it; KeyError if there is none."""
+        with self.world.lock:
+            return self._repository(repository).pulls[number]
 
-    def merge_pull(self, name: str, number: int, login: str, merging: Merging | None = None) -> Sha:
-        """Merge as a person does on the page: with GitHub's own message."""
-        with self._world.lock:
-            wanted = merging or Merging(method="merge")
-            pull = self.pull(name, number)
-            return Sha(merge_pull(self._world, self.repository(name), pull, self._account(login), wanted))
+    def pulls(self, repository: str) -> Sequence[Pull]:
+        """Return all pull requests, oldest first."""
+        with self.world.lock:
+            return tuple(self._repository(repository).pulls.values())
 
-    def comment_as(self, login: str, name: str, number: int, body: str) -> None:
-        """Write a comment."""
-        with self._world.lock:
-            now = self._world.now()
-            comment = Comment(
-                id=self._world.new_id(),
-                number=number,
-                author=self._account(login),
-                body=body,
-                created_at=now,
-                updated_at=now,
-            )
-            self.pull(name, number).comments.append(comment)
+    def open_pull_as(self, login: str, repository: str, head: str, title: str, *, body: str = "") -> int:
+        """Open a pull request from a branch against the default branch; return its number."""
+        with self.world.lock:
+            repo = self._repository(repository)
+            wanted = Opening(title=title, body=body, head=head, base=repo.default_branch)
+            return open_pull(self.world, repo, self.world.account(login), wanted).number
 
-    def review_as(self, login: str, name: str, number: int, state: ReviewState) -> None:
+    def close_pull(self, repository: str, number: int, as_login: str) -> None:
+        """Close a pull request without merging."""
+        with self.world.lock:
+            close(self.world, self._repository(repository), self.pull(repository, number), self.world.account(as_login))
+
+    def reopen_pull(self, repository: str, number: int, as_login: str) -> None:
+        """Open a closed pull request again."""
+        with self.world.lock:
+            who = self.world.account(as_login)
+            reopen(self.world, self._repository(repository), self.pull(repository, number), who)
+
+    def merge_pull(self, repository: str, number: int, as_login: str, *, request: MergeRequest | None = None) -> Sha:
+        """Merge a pull request as the merge button does; raise `Refusal` where GitHub would refuse."""
+        with self.world.lock:
+            repo, pull = self._repository(repository), self.pull(repository, number)
+            return Sha(merge(self.world, repo, pull, self.world.account(as_login), request or MergeRequest()))
+
+    def comment_as(self, login: str, repository: str, number: int, body: str) -> int:
+        """Write a comment; return its id."""
+        with self.world.lock:
+            repo, pull = self._repository(repository), self.pull(repository, number)
+            return add_comment(self.world, repo, pull, self.world.account(login), body).id
+
+    def review_as(
+        self,
+        login: str,
+        repository: str,
+        number: int,
+        state: Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED"],
+        *,
+        body: str = "",
+    ) -> None:
         """Submit a review of the present head."""
-        with self._world.lock:
-            pull = self.pull(name, number)
+        with self.world.lock:
+            pull = self.pull(repository, number)
             review = Review(
-                id=self._world.new_id(),
-                author=self._account(login),
+                id=self.world.new_id(),
+                author=self.world.account(login),
                 state=state,
-                body="",
+                body=body,
                 commit=pull.head_sha,
-                submitted_at=self._world.now(),
+                submitted_at=self.world.now(),
             )
-            pull.reviews.append(review)
+            add_review(self.world, self._repository(repository), pull, review)
 
-    def set_status(self, name: str, sha: str, context: str, state: str) -> None:
-        """Set a commit status, as a CI system does."""
-        with self._world.lock:
+    def set_status(self, repository: str, sha: str, context: str, state: str, *, as_login: str = "ci") -> None:
+        """Set a commit status: `success`, `pending`, `failure` or `error`."""
+        with self.world.lock:
             status = Status(
-                id=self._world.new_id(),
+                id=self.world.new_id(),
                 sha=sha,
                 context=context,
                 state=state,
                 description=None,
                 target_url=None,
-                creator=self._account("ci"),
-                created_at=self._world.now(),
+                creator=self.world.account(as_login),
+                created_at=self.world.now(),
             )
-            self.repository(name).statuses.append(status)
+            self._repository(repository).statuses.append(status)
 
-    def add_check_run(self, name: str, sha: str, check: str, conclusion: str | None) -> None:
-        """Add a check run; None is one that is still running."""
-        with self._world.lock:
-            now = self._world.now()
+    def add_check_run(
+        self, repository: str, sha: str, name: str, *, status: str = "completed", conclusion: str | None = "success"
+    ) -> int:
+        """Add a check run of an app called `ci`; return its id. `conclusion` counts only for a completed one."""
+        with self.world.lock:
+            now, done = self.world.now(), status == "completed"
             run = CheckRun(
-                id=self._world.new_id(),
+                id=self.world.new_id(),
                 sha=sha,
-                name=check,
-                status="completed" if conclusion else "in_progress",
-                conclusion=conclusion,
-                app=None,
+                name=name,
+                status=status,
+                conclusion=conclusion if done else None,
+                app=self._ci(),
                 started_at=now,
-                completed_at=now if conclusion else None,
+                completed_at=now if done else None,
             )
-            self.repository(name).check_runs.append(run)
+            self._repository(repository).check_runs.append(run)
+            return run.id
 
-    def _account(self, login: str) -> Account:
-        return self._world.account(login)
+    def _ci(self) -> App:
+        if 1 not in self.world.apps:
+            self.add_app(1, "", permissions={"checks": "write"})
+        return self.world.apps[1]
 
     # --- what goes wrong ---
 
-    def fail_next(self, pattern: str, status: int = 502, *, times: int = 1) -> None:
-        """Answer the next requests that match `METHOD /path` with an error, without doing anything."""
-        body = '{"message": "Server Error"}'
-        headers = {"content-type": "application/json; charset=utf-8"}
-        self.faults.fail_next(pattern, status, body=body, times=times, headers=headers)
+    def fail_next(self, method: str, path: str, status: int = 502, **how: Unpack[MishapOptions]) -> None:
+        """Answer the next `times` calls with an error; with `after_write=True` only after they took effect.
 
-    def lose_answer(self, pattern: str, status: int = 502, *, times: int = 1) -> None:
-        """Do the work of the next matching requests and answer with an error all the same."""
-        self._server.limits.lose_answer(pattern, status, times)
+        `path` is a glob below the API's root (`/repos/*/pulls`), or of a Git path (`/acme/deploy.git/*`); `method` may
+        be `*`. `body` is JSON or text; none is the HTML page of a proxy.
+        """
+        self._mishaps.add(Mishap(method=method, path=path, status=status, **how))
 
-    def limit_rate(self, remaining: int, *, resets_in: timedelta = timedelta(hours=1)) -> None:
-        """Set how many requests are left."""
-        self._server.limits.remaining, self._server.limits.resets_in = remaining, resets_in
-
-    def limit_secondary(self, times: int) -> None:
-        """Refuse the next requests by the secondary rate limit."""
-        self._server.limits.secondary_left = times
+    def hang_next(self, method: str, path: str, seconds: float, *, times: int = 1, after_write: bool = False) -> None:
+        """Let the next `times` calls wait; with `after_write=True` they took effect and then fail with 504."""
+        status = 504 if after_write else None
+        rule = Mishap(method=method, path=path, seconds=seconds, times=times, after_write=after_write, status=status)
+        self._mishaps.add(rule)
 
     def compute_mergeability_slowly(self, looks: int) -> None:
-        """Answer `mergeable: null` to the first looks at each new head, as GitHub does while it computes."""
-        self._world.mergeability_looks = looks
+        """Answer `mergeable: null` to the first looks at each new head or base, as GitHub does while it computes."""
+        with self.world.lock:
+            self.world.mergeability_looks = looks
+
+    def limit_rate(self, remaining: int, reset: datetime) -> None:
+        """Leave everybody `remaining` REST calls until `reset`."""
+        with self.world.lock:
+            self._rest.limits.force(remaining, reset)
+
+    def limit_secondary(self, retry_after: int, *, status: int = 403, times: int = 1) -> None:
+        """Refuse the next REST calls with GitHub's secondary rate limit, in seconds."""
+        said = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+        body = {"message": said, "documentation_url": "https://docs.github.com/rest"}
+        headers = {"Retry-After": str(retry_after)}
+        self.fail_next("*", "/repos/*", status, times=times, body=body, headers=headers)

@@ -6,6 +6,7 @@ pull request outlives its branch).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -143,10 +144,10 @@ class CheckRun:
 class Protection:
     """What a protected branch demands. `ruleset` says that it is told as a ruleset instead of classic protection."""
 
-    contexts: tuple[str, ...] = ()
-    approvals: int = 0
+    required_contexts: Sequence[str] = ()
+    required_approvals: int = 0
     restrict_pushes: bool = True
-    may_push: tuple[str, ...] = ()
+    may_push: Sequence[str] = ()
     enforce_admins: bool = True
     strict: bool = False
     dismiss_stale_reviews: bool = False
@@ -155,7 +156,7 @@ class Protection:
     @property
     def demands_pull_request(self) -> bool:
         """Say whether a direct push is refused for want of a pull request."""
-        return self.restrict_pushes or self.approvals > 0
+        return self.restrict_pushes or self.required_approvals > 0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,132 +1,208 @@
-"""Pages for people: a repository's pull requests, one pull request as its reviewer sees it, and a branch's commits.
-
-Markdown is rendered as GitHub renders it where it matters for safety: raw HTML is escaped but for a few harmless tags,
-comments are hidden, and mentions, issue numbers, commits and bare addresses become links, so that injected ones show.
-"""
+"""HTML pages on which a person sees a pull request as its reviewer would. Open to whoever reaches the lab."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markdown_it import MarkdownIt
+from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from bot.lab.github.conduct import latest_reviews, newest_statuses, synchronise
+from bot.lab.github.checks import check_runs_of, checks_state, latest_checks, latest_statuses
+from bot.lab.github.git import Commit, FileChange
+from bot.lab.github.markdown import Surroundings, render_markdown
+from bot.lab.github.merging import commits_of, fork_of
 from bot.lab.github.nouns import Pull
+from bot.lab.github.pulls import mergeable_state
 from bot.lab.github.world import Repository, World
 
-_COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
-_ALLOWED = re.compile(r"&lt;(/?(?:details|summary|sub|br)(?: open)?\s*/?)&gt;")
-_AUTOLINKS = re.compile(
-    r"(?P<code><code[^>]*>.*?</code>|<pre>.*?</pre>|<a .*?</a>|<[^>]+>)"
-    r"|(?P<mention>(?<![\w/`])@[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))"
-    r"|(?P<issue>(?<![\w&])(?:#|GH-)\d+\b)"
-    r"|(?P<url>\bhttps?://[^\s<]+)"
-    r"|(?P<sha>\b[0-9a-f]{7,40}\b)",
-    re.DOTALL,
-)
-_MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+_REVIEW_WORDS = {
+    "APPROVED": "approved these changes",
+    "CHANGES_REQUESTED": "requested changes",
+    "COMMENTED": "reviewed",
+    "DISMISSED": "reviewed (dismissed)",
+}
 
 
-def render_markdown(text: str) -> str:
-    """Return HTML for a body or comment."""
-    tokens = _MARKDOWN.parse(_COMMENT.sub("", text))
-    for token in tokens:
-        for item in (token, *(token.children or ())):
-            if item.type in ("html_block", "html_inline"):
-                item.content = _ALLOWED.sub(r"<\1>", escape(item.content, quote=False))
-    html: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
-    return _AUTOLINKS.sub(_autolink, html)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One entry of a pull request's conversation. `kind` is a CSS class; `html` the rendered text, if any."""
+
+    at: datetime
+    who: str
+    says: str
+    kind: str
+    html: Markup | None = None
 
 
-def _autolink(found: re.Match[str]) -> str:
-    text = found.group(0)
-    if found.lastgroup == "code":
-        return text
-    href = text if found.lastgroup == "url" else f"#{found.lastgroup}"
-    return f'<a class="{found.lastgroup}" href="{href}">{text}</a>'
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffLine:
+    """One line of a diff: `kind` is `hunk`, `added`, `deleted`, `same` or `note`; line numbers as text."""
+
+    kind: str
+    old: str
+    new: str
+    text: str
 
 
-def pages(world: World) -> list[Route]:
-    """Return the routes of the pages."""
-    templates = Environment(
-        loader=PackageLoader("bot.lab.github"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
+class Pages:
+    """The pages of one world."""
 
-    def show(template: str, repo: Repository, **facts: object) -> Response:
-        return HTMLResponse(templates.get_template(template).render(repo=repo, url=world.url, **facts))
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._templates = Environment(
+            loader=PackageLoader("bot.lab.github"), autoescape=select_autoescape(["html"]), trim_blocks=True
+        )
+        self._templates.filters["instant"] = lambda at: at.strftime("%Y-%m-%d %H:%M:%S UTC")
 
-    def pulls(request: Request) -> Response:
-        with world.lock:
-            repo = _repository(world, request)
-            if repo is None:
-                return _missing()
-            synchronise(world, repo)
-            listed = sorted(repo.pulls.values(), key=lambda pull: pull.number, reverse=True)
-            return show("pulls.html", repo, pulls=listed)
+    def routes(self) -> list[Route]:
+        """Return the pages' routes."""
+        return [
+            Route("/", self._home),
+            Route("/{owner}/{name}", self._front),
+            Route("/{owner}/{name}/pulls", self._pulls),
+            Route("/{owner}/{name}/pull/{number:int}", self._pull),
+            Route("/{owner}/{name}/commits/{branch:path}", self._commits),
+            Route("/{owner}/{name}/commit/{sha}", self._commit),
+        ]
 
-    def pull(request: Request) -> Response:
-        with world.lock:
-            repo = _repository(world, request)
-            found = repo.pulls.get(request.path_params["number"]) if repo else None
-            if repo is None or found is None:
-                return _missing()
-            synchronise(world, repo)
-            return show("pull.html", repo, pull=found, **_facts(repo, found))
+    async def _home(self, request: Request) -> Response:  # noqa: ARG002  (a route's signature)
+        with self._world.lock:
+            return self._page("home.html", {"repositories": list(self._world.repositories.values())})
 
-    def commits(request: Request) -> Response:
-        with world.lock:
-            repo = _repository(world, request)
-            head = repo.bare.branch(request.path_params["branch"]) if repo else None
-            if repo is None or head is None:
-                return _missing()
-            listed = repo.bare.commits("--max-count=100", head)
-            return show("commits.html", repo, commits=listed, branch=request.path_params["branch"])
+    async def _front(self, request: Request) -> Response:
+        return RedirectResponse(f"{request.url.path}/pulls")
 
-    def route(path: str, page: object) -> Route:
-        async def answer(request: Request) -> Response:
-            assert callable(page)  # noqa: S101 - one of the three above
-            response: Response = await run_in_threadpool(page, request)
-            return response
+    async def _pulls(self, request: Request) -> Response:
+        return await run_in_threadpool(self._show, request, "pulls.html")
 
-        return Route(path, answer, methods=["GET"])
+    async def _pull(self, request: Request) -> Response:
+        return await run_in_threadpool(self._show, request, "pull.html")
 
-    return [
-        route("/{owner}/{repo}/pulls", pulls),
-        route("/{owner}/{repo}/pull/{number:int}", pull),
-        route("/{owner}/{repo}/commits/{branch:path}", commits),
-    ]
+    async def _commits(self, request: Request) -> Response:
+        return await run_in_threadpool(self._show, request, "commits.html")
+
+    async def _commit(self, request: Request) -> Response:
+        return await run_in_threadpool(self._show, request, "commit.html")
+
+    def _show(self, request: Request, template: str) -> Response:
+        with self._world.lock:
+            parameters = request.path_params
+            repository = self._world.repositories.get(f"{parameters['owner']}/{parameters['name']}".lower())
+            facts = None if repository is None else self._facts(template, repository, parameters)
+            if facts is None:
+                return self._page("missing.html", {}, status=404)
+            return self._page(template, {"repository": repository, **facts})
+
+    def _page(self, template: str, facts: Mapping[str, object], *, status: int = 200) -> Response:
+        text = self._templates.get_template(template).render(root=self._world.url, **facts)
+        # Nothing on these pages comes from elsewhere or runs: a browser is told so too.
+        policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return HTMLResponse(text, status, policy)
+
+    def _facts(
+        self, template: str, repository: Repository, parameters: Mapping[str, object]
+    ) -> Mapping[str, object] | None:
+        if template == "pull.html":
+            pull = repository.pulls.get(int(str(parameters["number"])))
+            return None if pull is None else self._pull_facts(repository, pull)
+        if template == "commits.html":
+            head = repository.bare.branch(str(parameters["branch"]))
+            return None if head is None else {"branch": parameters["branch"], "commits": repository.bare.commits(head)}
+        if template == "commit.html":
+            sha = repository.bare.resolve(str(parameters["sha"]))
+            return None if sha is None else _commit_facts(repository, repository.bare.commit(sha))
+        return {"pulls": sorted(repository.pulls.values(), key=lambda pull: -pull.number), "state": _badge}
+
+    def _pull_facts(self, repository: Repository, pull: Pull) -> Mapping[str, object]:
+        return {
+            "pull": pull,
+            "badge": _badge(pull),
+            "body": self._rendered(repository, pull.body or "_No description provided._"),
+            "moments": sorted(self._moments(repository, pull), key=lambda moment: moment.at),
+            "commits": commits_of(repository, pull),
+            "checks": _checks(repository, pull.head_sha),
+            "mergeable": mergeable_state(repository, pull) if pull.is_open else "",
+            "files": _files(repository.bare.changes(fork_of(repository, pull), pull.head_sha)),
+        }
+
+    def _rendered(self, repository: Repository, text: str) -> Markup:
+        here = Surroundings(
+            root=self._world.url,
+            repository=repository.full_name,
+            has_commit=lambda sha: repository.bare.ask("cat-file", "-e", f"{sha}^{{commit}}") is not None,
+        )
+        return Markup(render_markdown(text, here))  # noqa: S704  (rendered as safe HTML)
+
+    def _moments(self, repository: Repository, pull: Pull) -> Iterator[Moment]:
+        for comment in pull.comments:
+            edited = " (edited)" if comment.updated_at != comment.created_at else ""
+            yield Moment(
+                at=comment.created_at,
+                who=comment.author.login,
+                says=f"commented{edited}",
+                kind="comment",
+                html=self._rendered(repository, comment.body),
+            )
+        for review in pull.reviews:
+            yield Moment(
+                at=review.submitted_at,
+                who=review.author.login,
+                says=_REVIEW_WORDS.get(review.state, "reviewed"),
+                kind=review.state.lower(),
+                html=self._rendered(repository, review.body) if review.body else None,
+            )
+        if pull.closed_at is not None and pull.closed_by is not None:
+            merged = pull.merged_at is not None
+            says = f"merged commit {(pull.merge_commit or '')[:7]} into {pull.base}" if merged else "closed this"
+            kind = "merged" if merged else "closed"
+            yield Moment(at=pull.closed_at, who=pull.closed_by.login, says=says, kind=kind)
 
 
-def _repository(world: World, request: Request) -> Repository | None:
-    name = f"{request.path_params['owner']}/{request.path_params['repo']}"
-    return world.repositories.get(name.lower())
+def _badge(pull: Pull) -> str:
+    if pull.merged_at is not None:
+        return "Merged"
+    if not pull.is_open:
+        return "Closed"
+    return "Draft" if pull.draft else "Open"
 
 
-def _missing() -> Response:
-    return HTMLResponse("<h1>404</h1><p>This is not the page you are looking for.</p>", status_code=404)
+def _checks(repository: Repository, sha: str) -> Sequence[tuple[str, str, str]]:
+    """Return name, state and a line of each status and check run."""
+    lines = {status.context: status.description or "" for status in latest_statuses(repository, sha)}
+    lines |= {run.name: run.title or run.conclusion or run.status for run in check_runs_of(repository, sha)}
+    return [(name, checks_state(repository, sha, name), lines[name]) for name in latest_checks(repository, sha)]
 
 
-def _facts(repo: Repository, pull: Pull) -> dict[str, object]:
-    changes = repo.bare.changes(pull.base_sha, pull.head_sha)
-    return {
-        "body": Markup(render_markdown(pull.body or "")),  # noqa: S704 - rendered and escaped above
-        "comments": [(comment, Markup(render_markdown(comment.body))) for comment in pull.comments],  # noqa: S704
-        "commits": repo.bare.commits("--reverse", f"{pull.base_sha}..{pull.head_sha}"),
-        "changes": [(change, _lines(change.patch)) for change in changes],
-        "statuses": newest_statuses(repo, pull.head_sha),
-        "runs": [run for run in repo.check_runs if run.sha == pull.head_sha],
-        "reviews": latest_reviews(pull),
-    }
+def _commit_facts(repository: Repository, commit: Commit) -> Mapping[str, object]:
+    parent = commit.parents[0] if commit.parents else None
+    return {"commit": commit, "files": [] if parent is None else _files(repository.bare.changes(parent, commit.sha))}
 
 
-def _lines(patch: str | None) -> Sequence[tuple[str, str]]:
-    kinds = {"+": "added", "-": "removed", "@": "hunk"}
-    return [(kinds.get(line[:1], "same"), line) for line in (patch or "").splitlines()]
+def _files(changes: Sequence[FileChange]) -> Sequence[tuple[FileChange, Sequence[DiffLine]]]:
+    return [(change, list(_diff_lines(change.patch or ""))) for change in changes]
+
+
+def _diff_lines(patch: str) -> Iterator[DiffLine]:
+    old = new = 0
+    for line in patch.split("\n") if patch else ():
+        sign, text = line[:1], line[1:]
+        if sign == "@":
+            old, new = (int(part.lstrip("+-").partition(",")[0]) for part in line.split(" ")[1:3])
+            yield DiffLine(kind="hunk", old="", new="", text=line)
+        elif sign == "+":
+            yield DiffLine(kind="added", old="", new=str(new), text=text)
+            new += 1
+        elif sign == "-":
+            yield DiffLine(kind="deleted", old=str(old), new="", text=text)
+            old += 1
+        elif sign == "\\":
+            yield DiffLine(kind="note", old="", new="", text=line)
+        else:
+            yield DiffLine(kind="same", old=str(old), new=str(new), text=text)
+            old, new = old + 1, new + 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bot.lab.github.call import Refusal, invalid
 from bot.lab.github.checks import checks_state, latest_checks
 from bot.lab.github.merging import MergeRequest, commits_of, make_merge
-from bot.lab.github.nouns import Account, Protection, Pull
+from bot.lab.github.nouns import Account, App, Protection, Pull
 from bot.lab.github.world import Happening, Repository, World
 
 _NOT_MERGEABLE = "Pull Request is not mergeable"
@@ -18,11 +19,6 @@ def tell_pull(world: World, repository: Repository, pull: Pull, action: str, sen
     facts = {"pull_request": pull, "number": pull.number}
     happening = Happening(repository=repository, event="pull_request", action=action, sender=sender, facts=facts)
     world.tell(happening)
-
-
-def next_number(repository: Repository) -> int:
-    """Return the number of the next pull request."""
-    return max(repository.pulls, default=0) + 1
 
 
 def head_label(repository: Repository, pull: Pull) -> str:
@@ -92,17 +88,46 @@ def _merged_by_push(
 # --- open, close, reopen ---------------------------------------------------------------------------------------------
 
 
-def open_pull(world: World, repository: Repository, pull: Pull) -> None:
-    """Add a pull request that GitHub would accept; refuse others with its 422."""
-    if pull.base not in repository.bare.branches():
-        raise invalid({"resource": "PullRequest", "field": "base", "code": "invalid"})
-    if pull.head not in repository.bare.branches():
-        raise invalid({"resource": "PullRequest", "field": "head", "code": "invalid"})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a new pull request is to be."""
+
+    title: str
+    head: str
+    base: str
+    body: str | None = None
+    draft: bool = False
+    app: App | None = None
+
+
+def open_pull(world: World, repository: Repository, author: Account, wanted: Opening) -> Pull:
+    """Open a pull request; refuse what GitHub refuses, with its 422."""
+    bare = repository.bare
+    base_sha, head_sha = bare.branch(wanted.base), bare.branch(wanted.head)
+    if base_sha is None or head_sha is None:
+        field = "base" if base_sha is None else "head"
+        raise invalid({"resource": "PullRequest", "field": field, "code": "invalid"})
+    pull = Pull(
+        id=world.new_id(),
+        number=max(repository.pulls, default=0) + 1,
+        author=author,
+        app=wanted.app,
+        title=wanted.title,
+        body=wanted.body,
+        draft=wanted.draft,
+        base=wanted.base,
+        base_sha=base_sha,
+        head=wanted.head,
+        head_sha=head_sha,
+        created_at=world.now(),
+        updated_at=world.now(),
+        looks_until_mergeable=world.mergeability_looks,
+    )
     _refuse_hopeless(repository, pull)
     repository.pulls[pull.number] = pull
-    repository.bare.set_ref(f"refs/pull/{pull.number}/head", pull.head_sha)
-    pull.looks_until_mergeable = world.mergeability_looks
-    tell_pull(world, repository, pull, "opened", pull.author)
+    bare.set_ref(f"refs/pull/{pull.number}/head", head_sha)
+    tell_pull(world, repository, pull, "opened", author)
+    return pull
 
 
 def _refuse_hopeless(repository: Repository, pull: Pull) -> None:
@@ -199,18 +224,18 @@ def _blocked(repository: Repository, pull: Pull) -> str | None:
 
 def _missing_review(pull: Pull, protection: Protection) -> str | None:
     newest = {one.author.login: one.state for one in pull.reviews if one.state != "COMMENTED"}
-    if protection.approvals and "CHANGES_REQUESTED" in newest.values():
+    if protection.required_approvals and "CHANGES_REQUESTED" in newest.values():
         return "Changes have been requested by a reviewer with write access."
-    if sum(state == "APPROVED" for state in newest.values()) >= protection.approvals:
+    if sum(state == "APPROVED" for state in newest.values()) >= protection.required_approvals:
         return None
-    reviews = "approving review is" if protection.approvals == 1 else "approving reviews are"
-    return f"At least {protection.approvals} {reviews} required by reviewers with write access."
+    reviews = "approving review is" if protection.required_approvals == 1 else "approving reviews are"
+    return f"At least {protection.required_approvals} {reviews} required by reviewers with write access."
 
 
 def _missing_check(repository: Repository, pull: Pull, protection: Protection) -> str | None:
     if protection.strict and not repository.bare.is_ancestor(_base(repository, pull), pull.head_sha):
         return "The head branch is not up to date with the base branch."
-    for context in protection.contexts:
+    for context in protection.required_contexts:
         state = checks_state(repository, pull.head_sha, context)
         if state != "success":
             word = {"pending": "pending", "expected": "expected"}.get(state, "failing")

@@ -1,4 +1,4 @@
-"""Webhook deliveries: signed as GitHub signs them, sent from a thread, failures recorded and never raised."""
+"""Deliver what happens to webhooks, signed as GitHub signs, from a thread of its own. Failures are kept, not raised."""
 
 from __future__ import annotations
 
@@ -9,89 +9,142 @@ import queue
 import threading
 import uuid
 from dataclasses import dataclass
+from typing import cast
 
 import httpx
 
-from bot.lab.github import faces
 from bot.lab.github.call import Json
-from bot.lab.github.nouns import Comment, Pull, Webhook
+from bot.lab.github.nouns import CheckRun, Comment, Pull, Review, Status, Webhook
+from bot.lab.github.shapes import checks as show_checks
+from bot.lab.github.shapes import pulls as show_pulls
+from bot.lab.github.shapes.repos import account, repository
 from bot.lab.github.world import Happening, World
 
 _DEADLINE_SECONDS = 10.0
+_NO_COMMIT = "0" * 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One attempt to deliver an event. `status` is None where nobody answered."""
+    """One attempt to deliver. `status` None says that nobody answered; `error` then says why."""
 
     id: str
-    url: str
     event: str
-    body: bytes
+    url: str
     status: int | None
+    error: str = ""
 
 
-class Deliverer:
-    """Sends what happens to a repository's webhooks, in order, until `stop`."""
+class Webhooks:
+    """Sends happenings on, in order. `start` before use, `stop` at the end."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._waiting: queue.Queue[tuple[Webhook, str, bytes] | None] = queue.Queue()
+        self._queue: queue.Queue[tuple[Webhook, str, bytes] | None] = queue.Queue()
+        self._kept: list[Delivery] = []
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="lab-webhooks", daemon=True)
-        self.deliveries: list[Delivery] = []
-        world.listeners.append(self.hear)
+        world.listeners.append(self.note)
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """All attempts so far."""
+        with self._lock:
+            return tuple(self._kept)
+
+    def start(self) -> None:
+        """Start to deliver."""
         self._thread.start()
 
-    def hear(self, happening: Happening) -> None:
-        """Queue a happening for each webhook that wants it."""
-        for hook in happening.repository.webhooks:
-            if "*" in hook.events or happening.event in hook.events:
-                body = json.dumps(self._payload(happening)).encode()
-                self._waiting.put((hook, happening.event, body))
-
     def stop(self) -> None:
-        """Deliver what waits, and end."""
-        self._waiting.put(None)
-        self._thread.join()
+        """Deliver what is waiting, then end the thread."""
+        self._queue.put(None)
+        self._thread.join(timeout=_DEADLINE_SECONDS)
 
-    def _payload(self, happening: Happening) -> Json:
-        world, repo = self._world, happening.repository
-        body: Json = {
-            "repository": faces.repository(world, repo),
-            "sender": faces.user(world, happening.sender),
-        }
-        if happening.action is not None:
-            body["action"] = happening.action
-        for name, fact in happening.facts.items():
-            match fact:
-                case Pull() if name == "issue":
-                    body[name] = faces.issue(world, repo, fact)
-                case Pull():
-                    body[name] = faces.pull(world, repo, fact)
-                case Comment():
-                    body[name] = faces.comment(world, repo, fact)
-                case _:
-                    body[name] = fact
-        return body
+    def wait(self) -> None:
+        """Return when all that happened before has been delivered or has failed."""
+        self._queue.join()
+
+    def note(self, happening: Happening) -> None:
+        """Queue a happening for each webhook that wants it, with the payload as of this instant."""
+        wanted = [hook for hook in happening.repository.webhooks if {"*", happening.event} & set(hook.events)]
+        if not wanted:
+            return
+        payload = json.dumps(_payload(self._world, happening)).encode()
+        for hook in wanted:
+            self._queue.put((hook, happening.event, payload))
 
     def _run(self) -> None:
-        with httpx.Client(timeout=_DEADLINE_SECONDS) as client:
-            while (item := self._waiting.get()) is not None:
-                self.deliveries.append(_deliver(client, *item))
+        with httpx.Client(timeout=_DEADLINE_SECONDS, trust_env=False) as client:
+            while (item := self._queue.get()) is not None:
+                self._deliver(client, *item)
+                self._queue.task_done()
+            self._queue.task_done()
+
+    def _deliver(self, client: httpx.Client, hook: Webhook, event: str, payload: bytes) -> None:
+        name = str(uuid.uuid4())
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "GitHub-Hookshot/lab",
+            "X-GitHub-Event": event,
+            "X-GitHub-Delivery": name,
+            "X-GitHub-Hook-ID": str(hook.id),
+            "X-Hub-Signature-256": sign(hook.secret, payload),
+        }
+        try:
+            status: int | None = client.post(hook.url, content=payload, headers=headers).status_code
+            error = ""
+        except httpx.HTTPError as failure:
+            status, error = None, f"{type(failure).__name__}: {failure}"
+        with self._lock:
+            self._kept.append(Delivery(id=name, event=event, url=hook.url, status=status, error=error))
 
 
-def _deliver(client: httpx.Client, hook: Webhook, event: str, body: bytes) -> Delivery:
-    name = str(uuid.uuid4())
-    signature = hmac.new(hook.secret.encode(), body, hashlib.sha256).hexdigest()
-    headers = {
-        "content-type": "application/json",
-        "user-agent": "GitHub-Hookshot/lab",
-        "x-github-event": event,
-        "x-github-delivery": name,
-        "x-hub-signature-256": f"sha256={signature}",
+def sign(secret: str, payload: bytes) -> str:
+    """Return GitHub's signature of a payload."""
+    return "sha256=" + hmac.new(secret.encode(), payload, hashlib.sha256).hexdigest()
+
+
+def _payload(world: World, happening: Happening) -> Json:
+    told: Json = {} if happening.action is None else {"action": happening.action}
+    told |= {name: _shown(world, happening, name, fact) for name, fact in happening.facts.items()}
+    if happening.event == "push":
+        told |= _push_words(happening)
+    if happening.event == "status":
+        told = {"sha": getattr(happening.facts["status"], "sha", ""), **cast("Json", told.pop("status")), **told}
+    told["repository"] = repository(world, happening.repository)
+    told["sender"] = account(world, happening.sender)
+    return told
+
+
+def _shown(world: World, happening: Happening, name: str, fact: object) -> object:
+    repo = happening.repository
+    match fact:
+        case Pull():
+            return (
+                show_pulls.issue(world, repo, fact)
+                if name == "issue"
+                else show_pulls.whole_pull(world, repo, fact, known=False)
+            )
+        case Comment():
+            return show_pulls.comment(world, repo, fact)
+        case Review():
+            of = happening.facts["pull_request"]
+            return show_pulls.review(world, repo, of, fact) if isinstance(of, Pull) else None
+        case Status():
+            return show_checks.status(world, repo, fact)
+        case CheckRun():
+            return show_checks.check_run(world, repo, fact)
+        case _:
+            return fact
+
+
+def _push_words(happening: Happening) -> Json:
+    before, after = happening.facts.get("before"), happening.facts.get("after")
+    return {
+        "before": before or _NO_COMMIT,
+        "after": after or _NO_COMMIT,
+        "created": before is None,
+        "deleted": after is None,
+        "pusher": {"name": happening.sender.login, "email": happening.sender.email},
     }
-    try:
-        status: int | None = client.post(hook.url, content=body, headers=headers).status_code
-    except httpx.HTTPError:
-        status = None
-    return Delivery(id=name, url=hook.url, event=event, body=body, status=status)

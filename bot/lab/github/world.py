@@ -1,4 +1,4 @@
-"""All that the lab's GitHub knows: accounts, tokens, apps, repositories. One lock guards it; time comes from a clock."""
+"""All that the lab's GitHub knows: accounts, tokens, apps, repositories. One lock guards it; a clock gives time."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ def _create_status(call: Call) -> Reply:
     sha = resolved(call, call.parameters["sha"])
     state = call.required("state", "Status")
     if state not in {"error", "failure", "pending", "success"}:
-        raise invalid({"resource": "Status", "field": "state", "code": "custom", "message": "state is not included in the list"})
+        said = "state is not included in the list"
+        raise invalid({"resource": "Status", "field": "state", "code": "custom", "message": said})
     status = Status(
         id=call.world.new_id(),
         sha=sha,
@@ -52,11 +53,12 @@ def _check_runs(call: Call) -> Reply:
     sha = resolved(call, call.parameters["ref"])
     everything = call.query.get("filter") == "all"
     runs = (
-        [run for run in call.repository.check_runs if run.sha == sha] if everything else check_runs_of(call.repository, sha)
+        [run for run in call.repository.check_runs if run.sha == sha]
+        if everything
+        else check_runs_of(call.repository, sha)
     )
-    for key, read in (("check_name", lambda run: run.name), ("status", lambda run: run.status)):
-        if key in call.query:
-            runs = [run for run in runs if read(run) == call.query[key]]
+    name, status = call.query.get("check_name"), call.query.get("status")
+    runs = [run for run in runs if name in (None, run.name) and status in (None, run.status)]
     page, headers = call.page(runs)
     shown = [show.check_run(call.world, call.repository, run) for run in page]
     return Reply(body={"total_count": len(runs), "check_runs": shown}, headers=headers)
@@ -99,7 +101,8 @@ def _check_run(call: Call) -> Reply:
 def _update_check_run(call: Call) -> Reply:
     run = _find_run(call)
     if run.app is not _writing_app(call):
-        raise Refusal(403, "Invalid app_id `" + str(_writing_app(call).id) + "` - check run can only be modified by the GitHub App that created it.")
+        said = "check run can only be modified by the GitHub App that created it."
+        raise Refusal(403, f"Invalid app_id `{_writing_app(call).id}` - {said}")
     run.name = call.text("name") or run.name
     _fill(call, run)
     _tell(call, run, "completed" if run.status == "completed" else "created")

@@ -49,8 +49,8 @@ def _refuse_protected(call: Call, ref: str) -> None:
         return
     if protection.demands_pull_request:
         raise invalid(message="Changes must be made through a pull request.")
-    if protection.contexts:
-        raise invalid(message=f'Required status check "{protection.contexts[0]}" is expected.')
+    if protection.required_contexts:
+        raise invalid(message=f'Required status check "{protection.required_contexts[0]}" is expected.')
 
 
 def _create_ref(call: Call) -> Reply:
@@ -221,14 +221,14 @@ def _contents(call: Call) -> Reply:
     if data is None:
         raise not_found()
     sha = bare.run("rev-parse", f"{commit}:{path}").decode().strip()
-    shown = show.content(call.world, repo, path, at, sha=sha, size=len(data), kind="file")
+    shown = show.content(call.world, repo, show.Entry(path=path, at=at, sha=sha, size=len(data), kind="file"))
     return Reply(body={**shown, "content": base64.encodebytes(data).decode(), "encoding": "base64"})
 
 
 def _entry(call: Call, path: str, at: str, row: tuple[str, str, str, int, str]) -> Json:
     _, kind, sha, size, _ = row
     word = "file" if kind == "blob" else "dir"
-    return show.content(call.world, call.repository, path, at, sha=sha, size=size, kind=word)
+    return show.content(call.world, call.repository, show.Entry(path=path, at=at, sha=sha, size=size, kind=word))
 
 
 ENDPOINTS = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bot.lab.github.api.pulls import LONGEST_BODY, edit_pull, refuse_strangers
 from bot.lab.github.call import Call, Endpoint, Json, Reply, invalid, not_found
+from bot.lab.github.conversation import add_comment, delete_comment, edit_comment
 from bot.lab.github.nouns import Comment, Label, Reaction
 from bot.lab.github.shapes import pulls as show
-from bot.lab.github.world import Happening
 
 _REPO = "/repos/{owner}/{repo}"
 _ISSUE = _REPO + "/issues/{number}"
@@ -43,20 +43,8 @@ def _text(call: Call) -> str:
 
 
 def _create_comment(call: Call) -> Reply:
-    pull = call.pull()
-    now = call.world.now()
-    comment = Comment(
-        id=call.world.new_id(),
-        number=pull.number,
-        author=call.actor,
-        body=_text(call),
-        created_at=now,
-        updated_at=now,
-        app=call.credential.app if call.credential else None,
-    )
-    pull.comments.append(comment)
-    pull.updated_at = now
-    _tell(call, comment, "created")
+    app = call.credential.app if call.credential else None
+    comment = add_comment(call.world, call.repository, call.pull(), call.actor, _text(call), app)
     shown = show.comment(call.world, call.repository, comment)
     return Reply(body=shown, status=201, headers={"Location": str(shown["url"])})
 
@@ -75,25 +63,15 @@ def _comment(call: Call) -> Reply:
 def _edit_comment(call: Call) -> Reply:
     comment = _find(call)
     refuse_strangers(call, comment.author)
-    comment.body, comment.updated_at = _text(call), call.world.now()
-    _tell(call, comment, "edited")
+    edit_comment(call.world, call.repository, comment, _text(call), call.actor)
     return Reply(body=show.comment(call.world, call.repository, comment))
 
 
 def _delete_comment(call: Call) -> Reply:
     comment = _find(call)
     refuse_strangers(call, comment.author)
-    call.repository.pulls[comment.number].comments.remove(comment)
-    _tell(call, comment, "deleted")
+    delete_comment(call.world, call.repository, comment, call.actor)
     return Reply(status=204)
-
-
-def _tell(call: Call, comment: Comment, action: str) -> None:
-    facts = {"issue": call.repository.pulls[comment.number], "comment": comment}
-    happening = Happening(
-        repository=call.repository, event="issue_comment", action=action, sender=call.actor, facts=facts
-    )
-    call.world.tell(happening)
 
 
 def _react(call: Call) -> Reply:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bot.lab.github.access import may
 from bot.lab.github.call import Call, Endpoint, Json, Refusal, Reply, invalid
+from bot.lab.github.conversation import add_review
 from bot.lab.github.merging import MergeRequest, commits_of, fork_of
 from bot.lab.github.nouns import Account, MergeMethod, Pull, Review, ReviewState
-from bot.lab.github.pulls import close, merge, next_number, open_pull, reopen, tell_pull, try_merge
+from bot.lab.github.pulls import Opening, close, merge, open_pull, reopen, tell_pull, try_merge
 from bot.lab.github.shapes import commits as show_commits
 from bot.lab.github.shapes import pulls as show
 from bot.lab.github.shapes.repos import account
-from bot.lab.github.world import Happening
 
 _REPO = "/repos/{owner}/{repo}"
 _PULL = _REPO + "/pulls/{number}"
@@ -20,6 +20,10 @@ _REVIEWS: dict[str, ReviewState] = {
     "REQUEST_CHANGES": "CHANGES_REQUESTED",
     "COMMENT": "COMMENTED",
 }
+_NO_COLLABORATOR = (
+    "Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a "
+    "collaborator of the {} repository."
+)
 LONGEST_TITLE = 256
 LONGEST_BODY = 65_536
 
@@ -49,27 +53,20 @@ def _is_from(call: Call, pull: Pull) -> bool:
 
 
 def _create(call: Call) -> Reply:
-    repository, bare = call.repository, call.repository.bare
-    head = call.required("head", "PullRequest").removeprefix(f"{repository.owner.login}:")
-    base = call.required("base", "PullRequest")
-    pull = Pull(
-        id=call.world.new_id(),
-        number=next_number(repository),
-        author=call.actor,
-        app=call.credential.app if call.credential else None,
-        title=_title(call) or "",
-        body=_body(call),
-        base=base,
-        base_sha=bare.branch(base) or "",
-        head=head,
-        head_sha=bare.branch(head) or "",
-        draft=call.body.get("draft") is True,
-        created_at=call.world.now(),
-        updated_at=call.world.now(),
-    )
-    if not pull.title:
+    repository = call.repository
+    head, base = call.required("head", "PullRequest"), call.required("base", "PullRequest")
+    title = _title(call)
+    if not title:
         raise invalid({"resource": "Issue", "code": "missing_field", "field": "title"})
-    open_pull(call.world, repository, pull)
+    wanted = Opening(
+        title=title,
+        body=_body(call),
+        head=head.removeprefix(f"{repository.owner.login}:"),
+        base=base,
+        draft=call.body.get("draft") is True,
+        app=call.credential.app if call.credential else None,
+    )
+    pull = open_pull(call.world, repository, call.actor, wanted)
     shown = show.whole_pull(call.world, repository, pull, known=False)
     return Reply(body=shown, status=201, headers={"Location": str(shown["url"])})
 
@@ -188,25 +185,8 @@ def _create_review(call: Call) -> Reply:
         commit=call.text("commit_id") or pull.head_sha,
         submitted_at=call.world.now(),
     )
-    add_review(call, pull, review)
+    add_review(call.world, call.repository, pull, review)
     return Reply(body=show.review(call.world, call.repository, pull, review))
-
-
-def add_review(call: Call, pull: Pull, review: Review) -> None:
-    """Keep a review and tell webhooks."""
-    pull.reviews.append(review)
-    pull.reviewers = [who for who in pull.reviewers if who is not review.author]
-    pull.updated_at = call.world.now()
-    facts = {"pull_request": pull, "review": review}
-    call.world.tell(
-        Happening(
-            repository=call.repository,
-            event="pull_request_review",
-            action="submitted",
-            sender=review.author,
-            facts=facts,
-        )
-    )
 
 
 def _reviewers(call: Call) -> Reply:
@@ -219,8 +199,7 @@ def _request_reviewers(call: Call) -> Reply:
     for login in call.texts("reviewers"):
         who = call.world.accounts.get(login.lower())
         if who is None or call.world.role(who, call.repository) is None:
-            said = "Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a collaborator of the"
-            raise invalid(message=f"{said} {call.repository.full_name} repository.")
+            raise invalid(message=_NO_COLLABORATOR.format(call.repository.full_name))
         if who is pull.author:
             raise invalid(message="Review cannot be requested from pull request author.")
         if who not in pull.reviewers:
@@ -240,5 +219,7 @@ ENDPOINTS = (
     Endpoint(method="GET", path=_PULL + "/reviews", handle=_reviews, needs="pull_requests:read"),
     Endpoint(method="POST", path=_PULL + "/reviews", handle=_create_review, needs="pull_requests:write"),
     Endpoint(method="GET", path=_PULL + "/requested_reviewers", handle=_reviewers, needs="pull_requests:read"),
-    Endpoint(method="POST", path=_PULL + "/requested_reviewers", handle=_request_reviewers, needs="pull_requests:write"),
+    Endpoint(
+        method="POST", path=_PULL + "/requested_reviewers", handle=_request_reviewers, needs="pull_requests:write"
+    ),
 )

@@ -13,6 +13,8 @@ from bot.lab.github.shapes import repos as show
 
 _OLDEST_JWT_SECONDS = 600
 _SKEW_SECONDS = 60
+_LATE = "'Expiration time' claim ('exp') must be a numeric value representing the future time at which it expires"
+_UNREACHABLE = "There is at least one repository that does not exist or is not accessible to the parent installation."
 
 
 def _user(call: Call) -> Reply:
@@ -41,7 +43,7 @@ def _permission(call: Call) -> Reply:
 
 
 def _app_of(call: Call) -> App:
-    """Return the app whose JWT came with the call. JWTs are dated by the caller's machine, so not by the lab's clock."""
+    """Return the app whose JWT came with the call. JWTs are dated by the caller's machine, not by the lab's clock."""
     try:
         issuer = str(jwt.decode(call.bearer, options={"verify_signature": False}).get("iss"))
         app = call.world.apps[int(issuer)]
@@ -49,7 +51,7 @@ def _app_of(call: Call) -> App:
             call.bearer, app.public_key, algorithms=["RS256"], options={"verify_iat": False, "require": ["iat", "exp"]}
         )
     except jwt.ExpiredSignatureError as error:
-        raise Refusal(401, "'Expiration time' claim ('exp') must be a numeric value representing a future time") from error
+        raise Refusal(401, _LATE) from error
     except (jwt.InvalidTokenError, KeyError, ValueError) as error:
         raise Refusal(401, "A JSON web token could not be decoded") from error
     if claims["iat"] > time.time() + _SKEW_SECONDS:
@@ -98,7 +100,7 @@ def _access_token(call: Call) -> Reply:
         repository = call.world.repositories.get(name.lower())
         if repository is None or not sees(call.world, credential, repository):
             del call.world.credentials[token]
-            raise invalid(message="There is at least one repository that does not exist or is not accessible to the parent installation.")
+            raise invalid(message=_UNREACHABLE)
     answer: Json = {
         "token": token,
         "expires_at": show.optional_instant(credential.expires_at),

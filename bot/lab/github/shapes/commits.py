@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -108,7 +109,7 @@ def branch(world: World, repo: Repository, name: str, sha: str) -> Json:
     """GitHub's `branch-with-protection`."""
     here = f"{_api(world, repo)}/branches/{quote(name)}"
     protection = repo.protections.get(name)
-    contexts = list(protection.contexts) if protection else []
+    contexts = list(protection.required_contexts) if protection else []
     return {
         "name": name,
         "commit": commit(world, repo, repo.bare.commit(sha)),
@@ -136,20 +137,20 @@ def protection(world: World, repo: Repository, name: str, one: Protection) -> Js
         "allow_force_pushes": {"enabled": False},
         "allow_deletions": {"enabled": False},
     }
-    if one.contexts:
+    if one.required_contexts:
         shown["required_status_checks"] = {
             "url": f"{here}/required_status_checks",
             "strict": one.strict,
-            "contexts": list(one.contexts),
+            "contexts": list(one.required_contexts),
             "contexts_url": f"{here}/required_status_checks/contexts",
-            "checks": [{"context": context, "app_id": None} for context in one.contexts],
+            "checks": [{"context": context, "app_id": None} for context in one.required_contexts],
         }
     if one.demands_pull_request:
         shown["required_pull_request_reviews"] = {
             "url": f"{here}/required_pull_request_reviews",
             "dismiss_stale_reviews": one.dismiss_stale_reviews,
             "require_code_owner_reviews": False,
-            "required_approving_review_count": one.approvals,
+            "required_approving_review_count": one.required_approvals,
             "require_last_push_approval": False,
         }
     return shown
@@ -160,7 +161,7 @@ def rules(repo: Repository, one: Protection) -> list[Json]:
     found: list[Json] = [{"type": "deletion"}, {"type": "non_fast_forward"}]
     if one.demands_pull_request:
         parameters = {
-            "required_approving_review_count": one.approvals,
+            "required_approving_review_count": one.required_approvals,
             "dismiss_stale_reviews_on_push": one.dismiss_stale_reviews,
             "require_code_owner_review": False,
             "require_last_push_approval": False,
@@ -168,9 +169,9 @@ def rules(repo: Repository, one: Protection) -> list[Json]:
             "allowed_merge_methods": list(repo.merge_methods),
         }
         found.append({"type": "pull_request", "parameters": parameters})
-    if one.contexts:
+    if one.required_contexts:
         checks: Json = {
-            "required_status_checks": [{"context": context} for context in one.contexts],
+            "required_status_checks": [{"context": context} for context in one.required_contexts],
             "strict_required_status_checks_policy": one.strict,
         }
         found.append({"type": "required_status_checks", "parameters": checks})
@@ -178,24 +179,35 @@ def rules(repo: Repository, one: Protection) -> list[Json]:
     return [{**rule, **source} for rule in found]
 
 
-def content(world: World, repo: Repository, path: str, at: str, *, sha: str, size: int, kind: str) -> Json:
-    """What files and directory entries have in common; `kind` is `file` or `dir`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file or directory at a ref; `kind` is `file` or `dir`."""
+
+    path: str
+    at: str
+    sha: str
+    size: int
+    kind: str
+
+
+def content(world: World, repo: Repository, entry: Entry) -> Json:
+    """What files and directory entries have in common."""
     api, web = _api(world, repo), _web(world, repo)
-    word = "blob" if kind == "file" else "tree"
+    word = "blob" if entry.kind == "file" else "tree"
     links = {
-        "self": f"{api}/contents/{quote(path)}?ref={at}",
-        "git": f"{api}/git/{word}s/{sha}",
-        "html": f"{web}/{word}/{at}/{quote(path)}",
+        "self": f"{api}/contents/{quote(entry.path)}?ref={entry.at}",
+        "git": f"{api}/git/{word}s/{entry.sha}",
+        "html": f"{web}/{word}/{entry.at}/{quote(entry.path)}",
     }
     return {
-        "name": path.rsplit("/", 1)[-1],
-        "path": path,
-        "sha": sha,
-        "size": size,
+        "name": entry.path.rsplit("/", 1)[-1],
+        "path": entry.path,
+        "sha": entry.sha,
+        "size": entry.size,
         "url": links["self"],
         "html_url": links["html"],
         "git_url": links["git"],
-        "download_url": f"{web}/raw/{at}/{quote(path)}" if kind == "file" else None,
-        "type": kind,
+        "download_url": f"{web}/raw/{entry.at}/{quote(entry.path)}" if entry.kind == "file" else None,
+        "type": entry.kind,
         "_links": links,
     }

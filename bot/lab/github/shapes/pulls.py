@@ -100,7 +100,8 @@ def pull(world: World, repo: Repository, one: Pull) -> Json:
         "assignees": [account(world, who) for who in one.assignees],
         "requested_reviewers": [account(world, who) for who in one.reviewers],
         "requested_teams": [],
-        "labels": [label(world, repo, each) for each in one.labels],
+        # In a pull request, unlike elsewhere, the description of a label is never null.
+        "labels": [{**label(world, repo, each), "description": each.description or ""} for each in one.labels],
         "milestone": None,
         "draft": one.draft,
         "commits_url": f"{mine}/commits",

@@ -6,15 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from bot.compose import compose
 from bot.domain.decision import Decision, Judgement
 from bot.engine.sweep import ServiceReport, Sweeper
 from bot.lab.clock import ManualClock
-from bot.lab.world import Lab, running_lab
+from bot.lab.world import Lab
 from bot.settings import load_settings
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -72,25 +69,3 @@ def a_bot(lab: Lab, clock: ManualClock, *, dry_run: bool = False) -> Iterator[Sw
     settings = load_settings(lab.write_settings(lab.directory / "liftlock.toml"))
     with compose(settings, clock=clock, dry_run=dry_run) as bot:
         yield bot.sweeper
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(START)
-
-
-@pytest.fixture
-def lab(tmp_path: Path, clock: ManualClock) -> Iterator[Lab]:
-    """A lab in which checkout runs 1.8.2 in both stages, at rest."""
-    with running_lab(tmp_path, clock) as lab:
-        lab.add_service("checkout", "1.8.2")
-        for _ in range(20):
-            clock.advance(STEP)
-            lab.argocd.tick()
-        yield lab
-
-
-@pytest.fixture
-def stage(lab: Lab, clock: ManualClock) -> Iterator[Stage]:
-    with a_bot(lab, clock) as sweeper:
-        yield Stage(lab=lab, clock=clock, sweeper=sweeper)

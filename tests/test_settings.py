@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.settings import Settings, SettingsError, load_settings, read_secret_file
+
+BASE = """\
+[bot]
+policies = "policies"
+state = "state"
+
+[argocd]
+url = "https://argocd.example"
+
+[prometheus]
+url = "https://prometheus.example"
+"""
+SECRET = "hush-hush"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.upper().startswith("LIFTLOCK_")]:
+        monkeypatch.delenv(name)
+
+
+def load(directory: Path, text: str = BASE) -> Settings:
+    file = directory / "liftlock.toml"
+    file.write_text(text, encoding="utf-8")
+    return load_settings(file)
+
+
+def refusal(directory: Path, text: str = BASE) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(directory, text)
+    return str(caught.value).removeprefix(f"{directory / 'liftlock.toml'}: ")
+
+
+def with_bot(line: str) -> str:
+    return BASE.replace("[bot]\n", f"[bot]\n{line}\n")
+
+
+def test_defaults_stand_in_for_what_is_left_out(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert settings.bot.interval == timedelta(seconds=30)
+    assert settings.bot.workers == 8
+    assert (settings.github.url, settings.github.api) == ("https://github.com", "https://api.github.com")
+    assert settings.prometheus.timeout == timedelta(seconds=20)
+    assert settings.log.format == "console"
+    assert settings.registries == {}
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    settings = load(tmp_path, BASE + 'token_file = "secrets/p"\n[registries."r.example"]\ntoken_file = "/etc/r"\n')
+    assert settings.bot.policies == tmp_path / "policies"
+    assert settings.prometheus.token_file == tmp_path / "secrets" / "p"
+    assert settings.registries["r.example"].token_file == Path("/etc/r")
+
+
+def test_the_ledger_is_a_file_in_the_state_directory_unless_a_url_is_given(tmp_path: Path) -> None:
+    assert load(tmp_path).ledger_url == f"sqlite:///{tmp_path}/state/ledger.db"
+    assert load(tmp_path, BASE + '[ledger]\nurl = "sqlite:///x"\n').ledger_url == "sqlite:///x"
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFTLOCK_BOT__WORKERS", "3")
+    monkeypatch.setenv("LIFTLOCK_BOT__INTERVAL", "1m")
+    settings = load(tmp_path, with_bot('workers = 5\ncomment_every = "2m"'))
+    assert (settings.bot.workers, settings.bot.interval) == (3, timedelta(minutes=1))
+    assert settings.bot.comment_every == timedelta(minutes=2)
+
+
+def test_settings_are_frozen(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.bot.workers = 2  # type: ignore[misc]  # the point of the test
+
+
+# --- secrets ---
+
+
+@pytest.mark.parametrize("section", ["github", "argocd", "prometheus", 'registries."r.example"'])
+def test_a_token_in_the_file_is_refused_and_not_repeated(tmp_path: Path, section: str) -> None:
+    text = BASE if f"[{section}]" in BASE else f"{BASE}[{section}]\n"
+    sentence = refusal(tmp_path, text.replace(f"[{section}]\n", f'[{section}]\ntoken = "{SECRET}"\n'))
+    assert "secrets do not belong into the settings file" in sentence
+    assert "token_file" in sentence
+    assert SECRET not in sentence
+
+
+def test_a_token_from_the_environment_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for section in ("GITHUB", "ARGOCD", "PROMETHEUS"):
+        monkeypatch.setenv(f"LIFTLOCK_{section}__TOKEN", SECRET)
+    settings = load(tmp_path)
+    for server in (settings.github, settings.argocd, settings.prometheus):
+        assert server.read_token() == SECRET
+    assert SECRET not in repr(settings)
+    assert SECRET not in str(settings)
+
+
+def test_a_token_file_is_read_anew_at_each_use(tmp_path: Path) -> None:
+    settings = load(tmp_path, BASE + 'token_file = "token"\n[registries."r.example"]\ntoken_file = "token"\n')
+    for token in ("old", "new"):
+        (tmp_path / "token").write_text(f" {token}\n", encoding="utf-8")
+        assert settings.prometheus.read_token() == token
+        assert settings.registries["r.example"].read_token() == token
+
+
+def test_without_a_token_there_is_none(tmp_path: Path) -> None:
+    assert load(tmp_path).argocd.read_token() is None
+
+
+def test_an_unreadable_secret_names_only_its_path(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read: No such file or directory"):
+        read_secret_file(tmp_path / "nowhere")
+    (tmp_path / "bytes").write_bytes(SECRET.encode() + b"\xff")
+    with pytest.raises(SettingsError, match="cannot be read: it is no text") as caught:
+        read_secret_file(tmp_path / "bytes")
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["LIFTLOCK_GITHUB", "LIFTLOCK_REGISTRIES", "LIFTLOCK_LEDGER"])
+def test_a_variable_that_is_no_json_is_refused_and_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, SECRET)
+    sentence = refusal(tmp_path)
+    assert "the LIFTLOCK_* environment" in sentence
+    assert name.removeprefix("LIFTLOCK_").lower() in sentence
+    assert SECRET not in sentence
+
+
+@pytest.mark.parametrize(
+    "text", [f'github = "{SECRET}"\n{BASE}', f'{BASE}[ledger]\nurl = ["{SECRET}"]\n', f'ledger = "{SECRET}"\n{BASE}']
+)
+def test_what_may_be_a_secret_in_the_wrong_place_is_not_repeated(tmp_path: Path, text: str) -> None:
+    assert SECRET not in refusal(tmp_path, text)
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    sentence = refusal(tmp_path, BASE.replace("https://argocd", f"https://me:{SECRET}@argocd"))
+    assert sentence == "argocd: expected a URL without user and password in it"
+
+
+# --- what is wrong ---
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            with_bot('interval = "30"'),
+            'bot.interval: found "30", expected a duration such as 500ms, 30s, 30m, 1h30m, 6h or 2d',
+        ),
+        (with_bot('interval = "0s"'), 'bot.interval: found "0s", expected a duration longer than nothing'),
+        (with_bot('comment_every = "400d"'), 'bot.comment_every: found "400d", expected a duration of at most 366d'),
+        (with_bot("workerz = 2"), "bot.workerz: is no setting"),
+        (BASE + "[argo]\nurl = 1\n", "argo: is no setting"),
+        (BASE.replace('state = "state"\n', ""), "bot.state: is missing"),
+        (BASE.replace("https://argocd.example", "ftp://a"), "argocd: expected a URL that begins with https://"),
+        (BASE.replace("https://argocd.example", "https://"), "argocd: expected a URL that begins with https://"),
+        (
+            BASE.replace("https://argocd", "http://argocd"),
+            "argocd: expected https:// (plain http only with allow_http = true)",
+        ),
+        (
+            BASE + '[github]\napi = "http://10.0.0.1"\n',
+            "github: expected https:// (plain http only with allow_http = true)",
+        ),
+        (BASE + "[github]\napp_id = 1\n", "github: expected app_id and private_key_file together, or neither"),
+        (
+            BASE + '[registries."r.example"]\nurl = "http://r.example"\n',
+            "registries.r.example: expected https:// (plain http only with allow_http = true)",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_was_expected(tmp_path: Path, text: str, sentence: str) -> None:
+    assert refusal(tmp_path, text) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (with_bot('workers = "many"'), 'bot.workers: found "many"'),
+        (with_bot("workers = 65"), 'bot.workers: found "65"'),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_shown(tmp_path: Path, text: str, found: str) -> None:
+    assert refusal(tmp_path, text).startswith(found)
+
+
+def test_all_wrong_settings_come_at_once(tmp_path: Path) -> None:
+    assert len(refusal(tmp_path, with_bot('interval = "x"\nworkerz = 1')).splitlines()) == 2
+
+
+@pytest.mark.parametrize("url", ["http://localhost:9090", "http://127.0.0.1:9090", "http://[::1]:9090", "https://p"])
+def test_plain_http_is_for_this_machine(tmp_path: Path, url: str) -> None:
+    assert load(tmp_path, BASE.replace("https://prometheus.example", url)).prometheus.url == url
+
+
+def test_plain_http_elsewhere_has_to_be_said(tmp_path: Path) -> None:
+    text = BASE.replace('"https://prometheus.example"', '"http://prometheus.example"\nallow_http = true')
+    assert load(tmp_path, text).prometheus.allow_http
+
+
+def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no such settings file; name one with --config"):
+        load_settings(tmp_path / "nowhere.toml")
+
+
+def test_a_directory_is_no_settings_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
+        load_settings(tmp_path)
+
+
+def test_bytes_and_broken_toml_are_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "a = = 1").startswith("is no valid TOML")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff")
+    with pytest.raises(SettingsError, match="is no UTF-8 text"):
+        load_settings(tmp_path / "bytes.toml")
