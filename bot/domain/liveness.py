@@ -96,14 +96,12 @@ def judge_liveness(seen: StageObservation, tags: TagHistory, image: str, now: da
 def _judge_application(
     seen: Application | NoApplication | Trouble, stage: StageObservation, wanted: str
 ) -> ApplicationStance:
-    match seen:
-        case Trouble():
-            return ApplicationStance(name=seen.system, stance=Stance.CANNOT_TELL, reason=seen.sentence)
-        case NoApplication():
-            reason = f"{seen.name}: Argo CD has no such application yet, or the token may not see it"
-            return ApplicationStance(name=seen.name, stance=Stance.WAITING, reason=reason)
-        case Application():
-            return _climb(seen, stage, wanted)
+    if isinstance(seen, Trouble):
+        return ApplicationStance(name=seen.system, stance=Stance.CANNOT_TELL, reason=seen.sentence)
+    if isinstance(seen, NoApplication):
+        reason = f"{seen.name}: Argo CD has no such application yet, or the token may not see it"
+        return ApplicationStance(name=seen.name, stance=Stance.WAITING, reason=reason)
+    return _climb(seen, stage, wanted)
 
 
 def _climb(app: Application, stage: StageObservation, wanted: str) -> ApplicationStance:

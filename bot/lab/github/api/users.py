@@ -6,13 +6,14 @@ import time
 
 import jwt
 
-from bot.lab.github.access import sees
 from bot.lab.github.call import Call, Endpoint, Json, Refusal, Reply, invalid, not_found
 from bot.lab.github.nouns import App
 from bot.lab.github.shapes import repos as show
+from bot.lab.github.world import Repository
 
 _OLDEST_JWT_SECONDS = 600
 _SKEW_SECONDS = 60
+_LEVELS = ("none", "read", "write", "admin")
 _LATE = "'Expiration time' claim ('exp') must be a numeric value representing the future time at which it expires"
 _UNREACHABLE = "There is at least one repository that does not exist or is not accessible to the parent installation."
 
@@ -78,13 +79,17 @@ def _installation(call: Call) -> Reply:
     return Reply(body=show.installation(call.world, app))
 
 
+def _reached(call: Call, app: App, full_name: str) -> Repository | None:
+    """Return a repository if the app's installation reaches it."""
+    found = call.world.repositories.get(full_name.lower())
+    if found is None or found.owner is not app.owner:
+        return None
+    return found if app.repositories is None or found.full_name in app.repositories else None
+
+
 def _repository_installation(call: Call) -> Reply:
     app = _app_of(call)
-    name = f"{call.parameters['owner']}/{call.parameters['repo']}".lower()
-    repository = call.world.repositories.get(name)
-    if repository is None or repository.owner is not app.owner:
-        raise not_found()
-    if app.repositories is not None and repository.full_name not in app.repositories:
+    if _reached(call, app, f"{call.parameters['owner']}/{call.parameters['repo']}") is None:
         raise not_found()
     return Reply(body=show.installation(call.world, app))
 
@@ -94,21 +99,20 @@ def _access_token(call: Call) -> Reply:
     if call.number("number") != app.installation_id:
         raise not_found()
     permissions = _narrowed(call, app)
-    names = tuple(f"{app.owner.login}/{name}" for name in call.texts("repositories")) or None
-    token, credential = call.world.issue_installation_token(app, permissions, names or app.repositories)
-    for name in names or ():
-        repository = call.world.repositories.get(name.lower())
-        if repository is None or not sees(call.world, credential, repository):
-            del call.world.credentials[token]
-            raise invalid(message=_UNREACHABLE)
+    chosen = [_reached(call, app, f"{app.owner.login}/{name}") for name in call.texts("repositories")]
+    reached = [repository for repository in chosen if repository is not None]
+    if len(reached) != len(chosen):
+        raise invalid(message=_UNREACHABLE)
+    names = tuple(repository.full_name for repository in reached) or app.repositories
+    token, credential = call.world.issue_installation_token(app, permissions, names)
     answer: Json = {
         "token": token,
         "expires_at": show.optional_instant(credential.expires_at),
         "permissions": permissions,
-        "repository_selection": "all" if credential.repositories is None else "selected",
+        "repository_selection": "all" if names is None else "selected",
     }
-    if names:
-        answer["repositories"] = [show.repository(call.world, call.world.repository(name)) for name in names]
+    if reached:
+        answer["repositories"] = [show.repository(call.world, repository) for repository in reached]
     return Reply(body=answer, status=201)
 
 
@@ -116,9 +120,8 @@ def _narrowed(call: Call, app: App) -> dict[str, str]:
     asked = call.body.get("permissions")
     if not isinstance(asked, dict):
         return dict(app.permissions)
-    levels = ("none", "read", "write", "admin")
     for area, level in asked.items():
-        if levels.index(level) > levels.index(app.permissions.get(area, "none")):
+        if level not in _LEVELS or _LEVELS.index(level) > _LEVELS.index(app.permissions.get(area, "none")):
             raise invalid(message="The permissions requested are not granted to this installation.")
     return {str(area): str(level) for area, level in asked.items()}
 
