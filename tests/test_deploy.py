@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.settings import load_settings
+
 FOLDER = Path(__file__).parent.parent / "deploy" / "kubernetes"
 SECRETS = "/run/secrets/liftlock/"
 
@@ -100,3 +102,12 @@ def test_the_settings_name_secrets_only_by_the_file_that_holds_them() -> None:
 def test_the_kustomization_names_every_manifest() -> None:
     manifests = {path.name for path in FOLDER.glob("*.yaml")} - {"kustomization.yaml"}
     assert set(manifest("kustomization.yaml")["resources"]) == manifests
+
+
+def test_the_settings_in_the_config_map_are_accepted_by_the_bot(tmp_path: Path) -> None:
+    documents = yaml.safe_load((FOLDER / "config.yaml").read_text(encoding="utf-8"))
+    path = tmp_path / "liftlock.toml"
+    path.write_text(documents["data"]["liftlock.toml"], encoding="utf-8")
+    settings = load_settings(path)
+    assert str(settings.bot.policies) == "/etc/liftlock-policies"
+    assert str(settings.bot.state) == "/var/lib/liftlock"

@@ -27,6 +27,7 @@ def test_a_line_is_json_with_its_facts(capsys: pytest.CaptureFixture[str]) -> No
     assert (line["event"], line["service"], line["state"], line["level"]) == ("judged", "checkout", "proven", "info")
 
 
+@pytest.mark.invariant("I12")
 def test_no_secret_gets_into_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(level="info", as_json=True)
     log = structlog.get_logger()

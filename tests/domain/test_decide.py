@@ -127,6 +127,7 @@ def test_one_healthy_gate_is_said_in_the_singular() -> None:
         pytest.param(samples((20.0, 100.0)), State.UNHEALTHY, id="unhealthy"),
     ],
 )
+@pytest.mark.invariant("I1")
 def test_only_healthy_promotes(seen: Samples | Trouble, state: State) -> None:
     staging = replace(proven_staging(), samples={"gate:http-errors": seen})
     decision = decided(an_observation(staging))
@@ -166,6 +167,7 @@ def test_an_application_that_is_degraded_in_staging_is_unhealthy() -> None:
     assert candidate(decided(an_observation(staging))).state is State.UNHEALTHY
 
 
+@pytest.mark.invariant("I6")
 def test_a_policy_change_restarts_the_window() -> None:
     late = an_observation(policy_since=NOON + 30 * MINUTE)
     decision = decided(late)
@@ -251,6 +253,7 @@ def test_a_branch_that_was_made_for_other_bytes_is_not_proposed() -> None:
 # --- merging ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.invariant("I2")
 def test_a_green_pull_request_is_merged_at_the_head_that_was_checked() -> None:
     decision = decided(an_observation(production=with_pull()))
     action = decision.actions[0]
@@ -289,6 +292,8 @@ def test_a_hindrance_keeps_the_pull_request_from_being_merged(
     assert writes(decision) == []
 
 
+@pytest.mark.invariant("I2")
+@pytest.mark.invariant("I17")
 def test_a_pull_request_with_more_than_the_planned_edit_is_never_merged() -> None:
     production = old_production(promotion=a_proposal(a_pull(), deviation="it also changes CODEOWNERS"))
     decision = decided(an_observation(production=production))
@@ -329,6 +334,7 @@ def test_a_release_that_cannot_be_told_any_more_is_not_merged_and_not_withdrawn(
     assert writes(decided(an_observation(staging, with_pull()))) == []
 
 
+@pytest.mark.invariant("I16")
 def test_a_tag_that_was_moved_to_other_bytes_is_not_merged() -> None:
     named = f"{IMAGE}:{NEW}@sha256:{'a' * 64}"
     production = old_production(promotion=a_proposal(a_pull(), release=named))
@@ -394,6 +400,7 @@ def test_an_application_that_stays_degraded_takes_the_release_back_though_it_was
         pytest.param({"trigger:http-errors": Trouble(system="Prometheus", sentence="down")}, id="backend down"),
     ],
 )
+@pytest.mark.invariant("I5")
 def test_only_unhealthy_reverts(seen: dict[str, object]) -> None:
     decision = decided(watching(sampled=seen))
     assert writes(decision) == []
@@ -423,6 +430,7 @@ def test_a_promotion_that_a_person_made_by_hand_is_not_reverted() -> None:
     assert writes(decided(an_observation(production=production, at=SOON))) == []
 
 
+@pytest.mark.invariant("I4")
 def test_a_revert_is_never_reverted() -> None:
     history = tags(reverted(NEW), promoted(NEW, at=NOON - MINUTE))
     production = a_stage("production", history, sampled={"trigger:http-errors": BAD})
@@ -431,6 +439,7 @@ def test_a_revert_is_never_reverted() -> None:
     assert running(decision).state is State.ROLLED_BACK
 
 
+@pytest.mark.invariant("I3")
 def test_a_release_that_was_rolled_back_is_quarantined() -> None:
     history = tags(reverted(NEW), promoted(NEW, at=NOON - MINUTE))
     decision = decided(an_observation(production=a_stage("production", history), at=SOON))
@@ -445,6 +454,7 @@ def test_an_open_pull_request_of_a_quarantined_release_is_withdrawn() -> None:
     assert writes(decided(an_observation(production=production, at=SOON))) == ["close promotion"]
 
 
+@pytest.mark.invariant("I4")
 def test_an_unknown_last_good_release_halts() -> None:
     production = new_production(sampled={"trigger:http-errors": BAD}, old=None)
     decision = decided(an_observation(production=production, at=SOON))
@@ -452,6 +462,7 @@ def test_an_unknown_last_good_release_halts() -> None:
     assert writes(decision) == []
 
 
+@pytest.mark.invariant("I4")
 def test_a_rollback_never_goes_to_a_quarantined_release() -> None:
     history = tags(promoted(NEW), a_change(OLD, old="1.8.1"), reverted(OLD, back_to="1.8.1", at=NOON - MINUTE))
     production = a_stage("production", history, sampled={"trigger:http-errors": BAD})

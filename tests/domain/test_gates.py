@@ -67,12 +67,14 @@ def test_an_unfinished_window_is_not_yet_however_good() -> None:
     assert verdict.would_change == "window ends 12:13:00 UTC"
 
 
+@pytest.mark.invariant("I5")
 def test_a_backend_that_fails_cannot_tell() -> None:
     verdict = judged(Trouble(system="Prometheus", sentence="connection refused"))
     assert verdict.kind is VerdictKind.CANNOT_TELL
     assert "connection refused" in verdict.reason
 
 
+@pytest.mark.invariant("I5")
 def test_no_series_at_all_is_no_data() -> None:
     assert judged(samples(*[None] * 10)).kind is VerdictKind.NO_DATA
 

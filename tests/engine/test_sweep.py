@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from bot.engine.sweep import SWEEP, BrokenPolicy
 from bot.ports import Permanent
 from tests.builders import a_policy
 from tests.fake_world import FakeWorld
 
 
+@pytest.mark.invariant("I13")
 def test_a_broken_policy_halts_its_service_and_no_other() -> None:
     world = FakeWorld(broken=(BrokenPolicy(subject="payments", file="payments.yaml", faults=("line 3: bad",)),))
     reports = {report.subject: report for report in world.sweeper.sweep()}
@@ -18,6 +21,7 @@ def test_a_broken_policy_halts_its_service_and_no_other() -> None:
     assert world.ledger.posted["payments"].body["faults"] == ["line 3: bad"]
 
 
+@pytest.mark.invariant("I13")
 def test_a_bug_in_one_service_does_not_stop_the_others() -> None:
     world = FakeWorld()
     strange = replace(a_policy(), service="strange", stages=())

@@ -45,6 +45,7 @@ def test_a_good_release_passes_its_window_is_proposed_and_merged() -> None:
     assert (trailers.evidence or "").startswith("sha256:")
 
 
+@pytest.mark.invariant("I1")
 def test_nothing_is_proposed_before_the_window_has_passed() -> None:
     world = FakeWorld()
     world.release()
@@ -157,6 +158,7 @@ def test_a_release_that_fails_in_staging_is_never_proposed() -> None:
     assert state_of(world, "staging", "running") is State.UNHEALTHY
 
 
+@pytest.mark.invariant("I4")
 def test_a_release_that_fails_in_production_is_reverted_once_and_quarantined() -> None:
     world = promoted_world()
     world.sync()
@@ -268,6 +270,7 @@ def test_a_silent_service_is_never_promoted() -> None:
         ("ledger", "post"),
     ],
 )
+@pytest.mark.invariant("I9")
 def test_a_fault_at_any_port_only_delays_the_promotion(port: str, method: str) -> None:
     world = FakeWorld()
     world.release()
@@ -287,6 +290,7 @@ def test_a_fault_at_any_port_only_delays_the_promotion(port: str, method: str) -
     assert world.forge.merges == [1]
 
 
+@pytest.mark.invariant("I8")
 def test_no_decision_that_cannot_be_recorded_is_acted_upon() -> None:
     world = FakeWorld()
     world.release()
@@ -321,6 +325,7 @@ def test_a_lost_race_for_the_branch_is_run_again_at_once_in_a_rollback() -> None
     assert world.tag_in("other") == "x"
 
 
+@pytest.mark.invariant("I7")
 def test_a_tag_that_a_person_changed_since_is_not_rolled_back() -> None:
     world = promoted_world()
     world.sync()
@@ -358,6 +363,7 @@ def test_a_tag_that_moves_to_other_bytes_after_it_was_proposed_is_not_merged() -
     assert state_of(world, "production", "candidate") is State.HALTED
 
 
+@pytest.mark.invariant("I8")
 def test_every_recorded_decision_is_replayed_to_the_same_decision() -> None:
     world = promoted_world()
     world.sync()

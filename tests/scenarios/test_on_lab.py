@@ -51,6 +51,7 @@ def proposed(stage: Stage, *, merge: str = "human") -> None:
 # --- what is written -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.invariant("I14")
 def test_the_promotion_changes_one_value_and_carries_the_trailers(stage: Stage) -> None:
     before = stage.lab.text("checkout", "production")
     stage.lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=GOOD)
@@ -112,6 +113,7 @@ def test_a_squash_by_a_person_keeps_the_origin_of_the_promotion(stage: Stage) ->
     stage.play_until("checkout", lambda _: is_reverted(stage.lab))
 
 
+@pytest.mark.invariant("I7")
 def test_a_closed_pull_request_rejects_the_release_for_good(stage: Stage) -> None:
     proposed(stage)
     stage.lab.github.close_pull(GITOPS, 1, "alice")
@@ -144,6 +146,7 @@ def test_a_red_check_holds_the_merge_and_a_green_one_lets_it_go(stage: Stage) ->
     stage.play_until("checkout", lambda _: is_promoted(stage.lab))
 
 
+@pytest.mark.invariant("I7")
 def test_a_push_by_a_person_to_the_branch_is_never_merged(stage: Stage) -> None:
     stage.lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=GOOD)
     stage.play_until("checkout", lambda _: has_pull(stage.lab))
@@ -155,6 +158,7 @@ def test_a_push_by_a_person_to_the_branch_is_never_merged(stage: Stage) -> None:
     assert stage.lab.github.head(GITOPS, branch) == pushed
 
 
+@pytest.mark.invariant("I16")
 def test_a_newer_release_supersedes_the_open_pull_request(stage: Stage) -> None:
     proposed(stage)
     stage.lab.release("checkout", "1.9.1", in_staging=GOOD, in_production=GOOD)
@@ -187,6 +191,7 @@ def test_a_rollback_by_pull_request_goes_through_review_and_merge(stage: Stage) 
         ("DELETE", "/repos/*/git/refs/*"),
     ],
 )
+@pytest.mark.invariant("I15")
 def test_an_answer_that_is_lost_after_the_write_leads_to_no_second_write(stage: Stage, method: str, path: str) -> None:
     stage.lab.github.fail_next(method, path, after_write=True)
     stage.lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=GOOD)
@@ -227,6 +232,7 @@ def test_an_argocd_that_refuses_is_explained_and_promotes_nothing(stage: Stage, 
     assert "Argo CD" in staging.reason
 
 
+@pytest.mark.invariant("I3")
 def test_a_rolled_back_release_stays_out_after_the_ledger_is_lost(lab: Lab, clock: ManualClock) -> None:
     lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=FAILING)
     with a_bot(lab, clock) as sweeper:
@@ -239,6 +245,7 @@ def test_a_rolled_back_release_stays_out_after_the_ledger_is_lost(lab: Lab, cloc
     assert len(lab.pulls("checkout")) == 1
 
 
+@pytest.mark.invariant("I9")
 def test_a_bot_that_was_down_during_the_window_catches_up(stage: Stage) -> None:
     stage.lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=GOOD)
     stage.play(6)
@@ -246,6 +253,7 @@ def test_a_bot_that_was_down_during_the_window_catches_up(stage: Stage) -> None:
     stage.play_until("checkout", lambda _: has_pull(stage.lab), limit=3)
 
 
+@pytest.mark.invariant("I10")
 def test_two_bots_at_once_do_no_harm(lab: Lab, clock: ManualClock) -> None:
     lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=FAILING)
     with a_bot(lab, clock) as one, a_bot(lab, clock) as other:
@@ -319,6 +327,7 @@ def test_what_a_policy_names_and_the_world_does_not_have_is_said_in_one_sentence
     assert any(says in item.reason for item in decision.judgements)
 
 
+@pytest.mark.invariant("I12")
 def test_a_wrong_token_is_one_sentence_without_the_token(lab: Lab, clock: ManualClock) -> None:
     lab.release("checkout", "1.9.0")
     with a_bot(lab, clock) as sweeper:

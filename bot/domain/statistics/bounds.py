@@ -18,6 +18,9 @@ _TERMS = 100_000
 _MOST_EVENTS = 1e8
 """Larger counts are scaled down to this: the bound gets wider, never narrower, by less than 0.01 percentage points."""
 
+_NO_EVENT = 1e-6
+"""Less than this of an event is a rounding error of an extrapolated count; the fraction below would not converge."""
+
 
 def upper_bound(bad: float, total: float, confidence: float = 0.95) -> float:
     """Return the share of 1 below which the true share lies with `confidence` (one-sided); 1.0 with no events.
@@ -37,7 +40,7 @@ def lower_bound(bad: float, total: float, confidence: float = 0.95) -> float:
     Arguments and errors are those of `upper_bound`.
     """
     bad, total = _checked(bad, total, confidence)
-    if bad <= 0:
+    if bad < _NO_EVENT:
         return 0.0
     return _solve(lambda share: _beta_share(bad, total - bad + 1, share), 1 - confidence)
 

@@ -250,10 +250,15 @@ class GitHubLab:
             found = self._repository(repository).bare.branch(branch)
             return None if found is None else Sha(found)
 
+    def branches(self, repository: str) -> Mapping[str, str]:
+        """Return all branches with their heads."""
+        with self.world.lock:
+            return self._repository(repository).bare.branches()
+
     def log(self, repository: str, branch: str) -> Sequence[Commit]:
         """Return a branch's commits, newest first."""
         with self.world.lock:
-            return self._repository(repository).bare.commits(f"refs/heads/{branch}")
+            return self._repository(repository).bare.commits("--topo-order", f"refs/heads/{branch}")
 
     # --- pull requests, as people use them ---
 

@@ -113,7 +113,9 @@ class Pages:
             return None if pull is None else self._pull_facts(repository, pull)
         if template == "commits.html":
             head = repository.bare.branch(str(parameters["branch"]))
-            return None if head is None else {"branch": parameters["branch"], "commits": repository.bare.commits(head)}
+            if head is None:
+                return None
+            return {"branch": parameters["branch"], "commits": repository.bare.commits("--topo-order", head)}
         if template == "commit.html":
             sha = repository.bare.resolve(str(parameters["sha"]))
             return None if sha is None else _commit_facts(repository, repository.bare.commit(sha))

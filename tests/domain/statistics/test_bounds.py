@@ -80,3 +80,7 @@ def test_traffic_floor_is_the_rule_of_three() -> None:
 def test_floor_of_an_impossible_limit_is_an_error(limit: float) -> None:
     with pytest.raises(ValueError, match="a limit is a share between 0 and 1"):
         traffic_floor(limit)
+
+
+def test_a_rounding_error_of_an_event_is_no_event() -> None:
+    assert lower_bound(5e-324, 10.0) == 0.0
