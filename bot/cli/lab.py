@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -41,6 +43,7 @@ def lab(
 
 def describe(console: Console, world: Lab, settings: Path, *, bot_runs: bool = False) -> None:
     """Print the lab's addresses and what to type next."""
+    program = "liftlock" if shutil.which("liftlock") else sys.argv[0]
     clone = world.github.clone_url(GITOPS, DEVELOPER)
     console.print("[bold]The lab runs.[/] Stop it with Ctrl-C.\n")
     rows = (
@@ -52,14 +55,14 @@ def describe(console: Console, world: Lab, settings: Path, *, bot_runs: bool = F
     )
     for name, place in rows:
         console.print(f"  {name:<11} {place}", markup=False, highlight=False, soft_wrap=True)
-    start = () if bot_runs else ("\nIn another terminal, start the bot:", f"  liftlock run --config {settings}")
+    start = () if bot_runs else ("\nIn another terminal, start the bot:", f"  {program} run --config {settings}")
     lines = (
         *start,
         "\nRelease something (any tag behaves well):",
         f"  git clone {clone} deploy && cd deploy",
         f"  sed -i 's/1.8.2/1.9.0/' {world.file('checkout', 'staging')}",
         "  git commit -am 'Release checkout 1.9.0' && git push",
-        f"  liftlock status --config {settings}",
+        f"  {program} status --config {settings}",
     )
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
