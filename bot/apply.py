@@ -295,7 +295,18 @@ class _Step:
             running=self._running(stage.name) if arrived else None,
             reverted_by=newest.commit if reverted else None,
             reverted_at=newest.at if reverted else None,
+            reverted_why=self._why_reverted(action) if reverted else None,
         )
+
+    def _why_reverted(self, action: UpdatePromotion) -> str | None:
+        """Return the reason of the rollback as the ledger has it; None if the ledger was lost since."""
+        for event in self.world.ledger.events(service=self.policy.service, kind="action"):
+            done = event.body.get("action")
+            if event.stage != action.stage or not isinstance(done, dict) or done.get("release") is None:
+                continue
+            if done.get("kind") == "roll back" and done["release"].get("tag") == action.release.tag:
+                return str(done.get("reason"))
+        return None
 
     def _write_comment(self, number: int, body: str, *, key: str) -> str:
         """Write the comment if its text changed; a change of the numbers alone waits for its turn."""

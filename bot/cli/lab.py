@@ -42,7 +42,8 @@ def lab(
 
 
 def describe(console: Console, world: Lab, settings: Path, *, bot_runs: bool = False) -> None:
-    """Print the lab's addresses and what to type next."""
+    """Print the lab's addresses and what to type next; where the bot runs already, checkout has moved on to 1.9.0."""
+    now, then = ("1.9.0", "1.10.0") if bot_runs else ("1.8.2", "1.9.0")
     program = "liftlock" if shutil.which("liftlock") else sys.argv[0]
     clone = world.github.clone_url(GITOPS, DEVELOPER)
     console.print("[bold]The lab runs.[/] Stop it with Ctrl-C.\n")
@@ -60,8 +61,8 @@ def describe(console: Console, world: Lab, settings: Path, *, bot_runs: bool = F
         *start,
         "\nRelease something (any tag behaves well):",
         f"  git clone {clone} deploy && cd deploy",
-        f"  sed -i 's/1.8.2/1.9.0/' {world.file('checkout', 'staging')}",
-        "  git commit -am 'Release checkout 1.9.0' && git push",
+        f"  sed -i 's/{now}/{then}/' {world.file('checkout', 'staging')}",
+        f"  git commit -am 'Release checkout {then}' && git push",
         f"  {program} status --config {settings}",
     )
     for line in lines:

@@ -131,8 +131,8 @@ def _judge_observed(case: _Case, window: HealthWindow) -> Judgement:
     if kind is VerdictKind.UNHEALTHY:
         return case.judge(State.UNHEALTHY, WaitsOn.HUMAN, _because(worst(verdicts)), verdicts)
     if kind is VerdictKind.HEALTHY:
-        count = len(verdicts)
-        reason = f"all {count} gates are healthy" if count > 1 else "its gate is healthy"
+        words = {1: "its gate is", 2: "both gates are"}
+        reason = f"{words.get(len(verdicts), f'all {len(verdicts)} gates are')} healthy"
         return case.judge(State.PROVEN, WaitsOn.PROMOTION, reason, verdicts)
     late = _lateness(case, window)
     if late is not None:

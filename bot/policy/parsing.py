@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from bot.domain.policy import (
     ArgoHealthyGate,
-    CountGate,
     DegradedTrigger,
     Edit,
     Gate,
@@ -25,28 +24,25 @@ from bot.domain.policy import (
     Stage,
     Trigger,
 )
-from bot.domain.text import format_limit, one_line, parse_duration
+from bot.domain.text import one_line, parse_duration
+from bot.policy.entries import Entry
 from bot.policy.faults import PolicyError
-from bot.policy.reading import Faults, Section, matching, one_of, parsed, positive_duration, share, shown
-from bot.policy.templates import (
-    LABEL,
-    GateTemplate,
-    GateTemplates,
-    Parameter,
-    parameter_words,
-    promql_duration,
-    selector,
+from bot.policy.grammar import (
+    A_DURATION,
+    APPLICATION,
+    HELM_PATH,
+    IMAGE,
+    NAME,
+    OWNER_AND_NAME,
+    parse_branch,
+    parse_path,
+    parse_tile,
 )
+from bot.policy.reading import Faults, Section, matching, one_of, parsed, positive_duration
+from bot.policy.templates import LABEL, GateTemplates
 from bot.policy.tree import Value, read_tree
 
 API_VERSION = "liftlock.dev/v1"
-NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-_APPLICATION = r"(?:[a-z0-9][-a-z0-9]{0,62}/)?[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
-_OWNER_AND_NAME = r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}"
-_IMAGE = r"(?:[a-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
-_HELM_PATH = r"[^.\[\]\s]+(?:\[[^\]\s]+\])*(?:\.[^.\[\]\s]+(?:\[[^\]\s]+\])*)*"
-_DURATION = "a duration such as 30s, 5m or 1h30m"
-_LIMIT = "a percentage such as 1% or a share such as 0.01"
 _WARMUP, _TILE, _DEGRADED = timedelta(minutes=2), timedelta(minutes=1), timedelta(minutes=5)
 _DEADLINE = timedelta(hours=6)
 
@@ -59,24 +55,6 @@ def parse_policy(text: str, *, file: str, templates: GateTemplates) -> Policy:
     if policy is None or faults.found:
         raise PolicyError(faults.found)
     return policy
-
-
-def parse_branch(text: str) -> str:
-    """Take a branch name by git's own rules (git-check-ref-format)."""
-    banned = re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(?:/|$)|(?:^|/)\.|\.$|/$|^/|^-", text)
-    if banned or not text or text == "@" or len(text) > 200:
-        raise ValueError(text)
-    return text
-
-
-def parse_path(text: str) -> str:
-    """Take a path inside a repository: relative, without `..`, `.git`, backslashes or control characters."""
-    parts = text.split("/")
-    if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
-        raise ValueError(text)
-    if re.search(r"[\x00-\x1f\x7f\\]", text) or text.startswith(":") or len(text) > 1000:
-        raise ValueError(text)
-    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +75,10 @@ class _Reader:
     def policy(self, top: Section, text: str) -> Policy | None:
         top.read("apiVersion", one_of((API_VERSION,)), API_VERSION)
         service = top.read("service", matching(NAME), "a name of a-z, 0-9 and -, at most 63 long")
-        image = top.read("image", matching(_IMAGE), "an image without tag or digest, such as ghcr.io/acme/checkout")
+        image = top.read("image", matching(IMAGE), "an image without tag or digest, such as ghcr.io/acme/checkout")
         source = None
         if top.get("source") is not None:
-            source = top.read("source", matching(_OWNER_AND_NAME), "a repository as owner/name")
+            source = top.read("source", matching(OWNER_AND_NAME), "a repository as owner/name")
         gitops = self._gitops(top.section("gitops", required=True))
         listed = [self._stage(path, value) for path, value in top.items("stages", required=True)]
         top.finish()
@@ -121,7 +99,7 @@ class _Reader:
     def _gitops(self, section: Section | None) -> GitOps | None:
         if section is None:
             return None
-        repository = section.read("repository", matching(_OWNER_AND_NAME), "a repository as owner/name")
+        repository = section.read("repository", matching(OWNER_AND_NAME), "a repository as owner/name")
         branch = section.read("branch", parse_branch, "a branch name", default="main")
         section.finish()
         return GitOps(repository=repository, branch=branch) if repository and branch else None
@@ -165,7 +143,7 @@ class _Reader:
         edit: Edit | None = None
         if helm is not None:
             file = helm.read("file", parse_path, file_expected)
-            tag = helm.read("tag", matching(_HELM_PATH), "a dotted path such as image.tag")
+            tag = helm.read("tag", matching(HELM_PATH), "a dotted path such as image.tag")
             helm.finish()
             edit = HelmEdit(file=file, tag=tag) if file and tag else None
         if kustomize is not None:
@@ -183,7 +161,7 @@ class _Reader:
         if value is None:
             return ()
         listed = list(value.items) if value.kind == "list" else [value]
-        found = [parsed(item, section.at("argocd"), self.faults, matching(_APPLICATION), expected) for item in listed]
+        found = [parsed(item, section.at("argocd"), self.faults, matching(APPLICATION), expected) for item in listed]
         if not listed:
             self.faults.note(value, section.at("argocd"), "an empty list", expected)
         names = [name for name in found if name is not None]
@@ -214,11 +192,11 @@ class _Reader:
     def _window(self, section: Section | None) -> HealthWindow | None:
         if section is None:
             return None
-        length = section.read("for", positive_duration, _DURATION)
-        warmup = section.read("warmup", parse_duration, _DURATION, default=_WARMUP)
-        tile = section.read("tile", _tile, f"{_DURATION}, at least 1s", default=_TILE)
+        length = section.read("for", positive_duration, A_DURATION)
+        warmup = section.read("warmup", parse_duration, A_DURATION, default=_WARMUP)
+        tile = section.read("tile", parse_tile, f"{A_DURATION}, at least 1s", default=_TILE)
         least = (length or timedelta(0)) + (warmup or timedelta(0))
-        deadline = section.read("deadline", positive_duration, _DURATION, default=max(_DEADLINE, 2 * least))
+        deadline = section.read("deadline", positive_duration, A_DURATION, default=max(_DEADLINE, 2 * least))
         section.finish()
         if length is None or warmup is None or tile is None or deadline is None:
             return None
@@ -242,14 +220,14 @@ class _Reader:
     def _rollback(self, section: Section | None, labels: Mapping[str, str] | None) -> Rollback | None:
         if section is None:
             return None
-        watch = section.read("watch", positive_duration, _DURATION)
+        watch = section.read("watch", positive_duration, A_DURATION)
         by = section.read("by", one_of(("commit", "pull-request")), "commit or pull-request", default="commit")
-        tile = section.read("tile", _tile, f"{_DURATION}, at least 1s", default=_TILE)
+        tile = section.read("tile", parse_tile, f"{A_DURATION}, at least 1s", default=_TILE)
         triggers: list[Trigger] = []
         for path, value in section.items("triggers", required=True):
-            entry = _Entry.of(self, path, value, labels)
+            entry = self._entry(path, value, labels)
             if entry is not None and entry.use == "argocd-degraded":
-                lasting = entry.section.read("for", positive_duration, _DURATION, default=_DEGRADED)
+                lasting = entry.section.read("for", positive_duration, A_DURATION, default=_DEGRADED)
                 entry.section.finish()
                 triggers.append(DegradedTrigger(name=entry.name, lasting=lasting or _DEGRADED))
             elif entry is not None:
@@ -271,7 +249,7 @@ class _Reader:
     ) -> tuple[Gate, ...]:
         gates: list[Gate] = []
         for path, value in section.items("gates"):
-            entry = _Entry.of(self, path, value, labels)
+            entry = self._entry(path, value, labels)
             if entry is not None and entry.use == "argocd-healthy":
                 entry.section.finish()
                 gates.append(ArgoHealthyGate(name=entry.name))
@@ -279,7 +257,14 @@ class _Reader:
                 gate = entry.count_gate(window.tile if window else _TILE, others=("argocd-healthy",))
                 gates += [gate] if gate is not None else []
         self._check_names(section, "gates", [gate.name for gate in gates])
+        if gates and "window" not in section.entries:
+            expected = "a window beside them, since they are judged only in one"
+            self.faults.note(section.entries["gates"], section.at("gates"), "gates without a window", expected)
         return tuple(gates)
+
+    def _entry(self, path: str, value: Value, labels: Mapping[str, str] | None) -> Entry | None:
+        section = Section.of(value, path, self.faults)
+        return Entry.of(section, self.templates, labels) if section is not None else None
 
     def _check_names(self, section: Section, key: str, names: Sequence[str]) -> None:
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -331,76 +316,6 @@ class _Reader:
                 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """One gate or trigger that is being read."""
-
-    section: Section
-    use: str
-    name: str
-    labels: Mapping[str, str] | None
-    reader: _Reader
-
-    @classmethod
-    def of(cls, reader: _Reader, path: str, value: Value, labels: Mapping[str, str] | None) -> _Entry | None:
-        section = Section.of(value, path, reader.faults)
-        use = section.read("use", str, "the name of a gate template") if section is not None else None
-        if section is None or use is None:
-            return None
-        name = section.read("name", matching(NAME), "a name of a-z, 0-9 and -", default=use)
-        return cls(section=section, use=use, name=name or use, labels=labels, reader=reader)
-
-    def count_gate(self, tile: timedelta, *, others: Sequence[str]) -> CountGate | None:
-        template = self.reader.templates.get(self.use)
-        if template is None:
-            known = ", ".join(sorted([*self.reader.templates, *others]))
-            use = self.section.get("use")
-            assert use is not None  # noqa: S101 - it was read before
-            self.reader.faults.note(use, self.section.at("use"), shown(use), f"one of {known}")
-            return None
-        limit = self.section.read("limit", share, _LIMIT)
-        words = self._words(template)
-        self.section.finish()
-        if self.labels is None:
-            found, expected = "no metrics in its stage", "metrics: {namespace: …} beside it, to select the series"
-            self.reader.faults.note(self.section.value, self.section.path, found, expected)
-            return None
-        if limit is None or words is None:
-            return None
-        filled = {
-            **words,
-            "selector": selector(self.labels),
-            "key": ", ".join(sorted(self.labels)),
-            "tile": promql_duration(tile),
-            "limit": format_limit(limit),
-        }
-        return CountGate(
-            name=self.name,
-            template=template.name,
-            title=template.fill(template.title, filled),
-            limit=limit,
-            counts=template.counts,
-            query=template.fill(template.query, filled),
-            total=template.fill(template.total, filled),
-            tile=tile,
-        )
-
-    def _words(self, template: GateTemplate) -> dict[str, str] | None:
-        words: dict[str, str] = {}
-        complete = True
-        for parameter in template.parameters:
-            expected = f"a {parameter.type}: {parameter.description}"
-
-            def parse(text: str, parameter: Parameter = parameter) -> dict[str, str]:
-                return parameter_words(parameter, text)
-
-            default = parameter_words(parameter, parameter.default) if parameter.default is not None else None
-            found = self.section.read(parameter.name, parse, expected, default=default)
-            complete = complete and found is not None
-            words |= found or {}
-        return words if complete else None
-
-
 def _goes_round(stage: Stage, by_name: Mapping[str, _StageText]) -> bool:
     seen: set[str] = set()
     at: Stage | None = stage
@@ -411,10 +326,3 @@ def _goes_round(stage: Stage, by_name: Mapping[str, _StageText]) -> bool:
         following = by_name.get(at.source)
         at = following.stage if following is not None else None
     return False
-
-
-def _tile(text: str) -> timedelta:
-    tile = parse_duration(text)
-    if tile < timedelta(seconds=1):
-        raise ValueError(text)
-    return tile

@@ -109,18 +109,19 @@ class Section:
         """Note every key that nobody asked for, with the nearest one that exists, and every key left empty."""
         for key, place in (self.value.keys or {}).items():
             if key in self.asked:
-                self._refuse_empty(key)
+                self._refuse_empty(key, place)
                 continue
             near = difflib.get_close_matches(key, sorted(self.asked), n=1)
             known = ", ".join(sorted(self.asked))
             expected = f'one of {known}; did you mean "{near[0]}"?' if near else f"one of {known}"
             self.faults.note_at(place, self.at(one_line(key, limit=60)), "an unknown key", expected)
 
-    def _refuse_empty(self, key: str) -> None:
+    def _refuse_empty(self, key: str, place: tuple[int, int]) -> None:
         """Note an optional key without a value: an empty `rollback:` must not pass for a stage that wants none."""
         path = self.at(key)
         if self.entries[key].kind == "nothing" and all(fault.path != path for fault in self.faults.found):
-            self.faults.note(self.entries[key], path, "nothing", "a value, or not this key at all")
+            # The key's place: an empty value begins wherever the next thing does.
+            self.faults.note_at(place, path, "nothing", "a value, or not this key at all")
 
 
 def parsed(value: Value, path: str, faults: Faults, parse: Callable[[str], T], expected: str) -> T | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -16,15 +16,17 @@ from string import Template
 from types import MappingProxyType
 
 from bot.domain.policy import Counts
-from bot.domain.text import parse_duration
-from bot.policy.faults import PolicyError
-from bot.policy.reading import Faults, Section, matching, one_of
+from bot.domain.text import one_line, parse_duration
+from bot.policy.faults import PolicyError, PolicyFault
+from bot.policy.reading import Faults, Section, matching, one_of, parsed
 from bot.policy.tree import Value, read_tree
 
 METRIC = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r"[a-zA-Z_][a-zA-Z0-9_]*"
 _TYPES = ("metric", "label", "text", "duration")
 _OWN = ("selector", "key", "tile", "limit")
+_BUILT_IN = ("argocd-healthy", "argocd-degraded")
+_TAKEN = (*_OWN, "use", "name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +120,14 @@ def read_templates(place: Traversable) -> GateTemplates:
     for entry in sorted(place.iterdir(), key=lambda item: item.name):
         if entry.name.endswith(".yaml"):
             template = parse_template(entry.read_text(encoding="utf-8"), file=entry.name)
+            if template.name in found:
+                raise PolicyError([_second(template.name, entry.name)])
             found[template.name] = template
     return MappingProxyType(found)
+
+
+def _second(name: str, file: str) -> PolicyFault:
+    return PolicyFault(file=file, line=0, column=0, path="", found=f"a second {name}", expected="each name once")
 
 
 def parse_template(text: str, *, file: str) -> GateTemplate:
@@ -133,13 +141,13 @@ def parse_template(text: str, *, file: str) -> GateTemplate:
 
 
 def _template(section: Section, faults: Faults) -> GateTemplate | None:
-    name = section.read("name", matching(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"), "a name of a-z, 0-9 and -")
-    title = section.read("title", str, "a short phrase")
+    name = section.read("name", _template_name, "a name of a-z, 0-9 and -, other than the built-in ones")
     description = section.read("description", str, "one line on what it measures")
     counts = section.read("counts", one_of(("bad", "good")), "bad or good")
     parameters = tuple(_parameters(section.section("parameters"), faults))
-    query = _query(section, "query", parameters, faults)
-    total = _query(section, "total", parameters, faults)
+    title = _pattern(section, "title", "a short phrase", parameters)
+    query = _pattern(section, "query", "PromQL", parameters)
+    total = _pattern(section, "total", "PromQL", parameters)
     section.finish()
     if not (name and title and description and counts and query and total):
         return None
@@ -159,43 +167,47 @@ def _parameters(section: Section | None, faults: Faults) -> list[Parameter]:
         return []
     found = []
     for name in section.entries:
-        inner = section.section(name)
+        inner = section.section(name, required=True)
         if inner is None:
             continue
+        if re.fullmatch(r"[a-z][a-z0-9_]*", name) is None or name in _TAKEN:
+            expected = f"a name of a-z, 0-9 and _, none of {', '.join(_TAKEN)}"
+            faults.note(inner.value, section.path, f'the parameter "{one_line(name, limit=60)}"', expected)
         kind = inner.read("type", one_of(_TYPES), f"one of {', '.join(_TYPES)}")
         description = inner.read("description", str, "one line on what it means")
         default = inner.get("default")
         inner.finish()
-        parameter = Parameter(
-            name=name,
-            type=kind or "text",
-            description=description or "",
-            default=default.text if default is not None else None,
-        )
-        found.append(parameter)
-        if default is not None:
-            _check_default(parameter, default, inner.at("default"), faults)
+        parameter = Parameter(name=name, type=kind or "text", description=description or "")
+        found.append(parameter if default is None else _with_default(parameter, default, inner))
     return found
 
 
-def _check_default(parameter: Parameter, default: Value, path: str, faults: Faults) -> None:
-    try:
-        parameter_words(parameter, default.text)
-    except ValueError:
-        faults.note(default, path, f'"{default.text}"', f"a {parameter.type}")
+def _with_default(parameter: Parameter, default: Value, section: Section) -> Parameter:
+    def parse(text: str) -> str:
+        parameter_words(parameter, text)
+        return text
+
+    text = parsed(default, section.at("default"), section.faults, parse, f"a {parameter.type}")
+    return replace(parameter, default=text)
 
 
-def _query(section: Section, key: str, parameters: tuple[Parameter, ...], faults: Faults) -> str | None:
-    """Read a query; each `$name` in it must be one that will be filled in."""
-    text = section.read(key, str, "PromQL")
+def _template_name(text: str) -> str:
+    if text in _BUILT_IN:
+        raise ValueError(text)
+    return matching(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")(text)
+
+
+def _pattern(section: Section, key: str, expected: str, parameters: tuple[Parameter, ...]) -> str | None:
+    """Read a text with places to fill; each `$name` in it must be one that will be filled in."""
+    text = section.read(key, str, expected)
     if text is None:
         return None
     known = {*_OWN, *(item.name for item in parameters)}
     known |= {f"{item.name}_bucket" for item in parameters if item.type == "duration"}
-    used = set(re.findall(r"\$\{?([A-Za-z_]+)", text))
-    if not used <= known:
-        place = section.get(key)
-        assert place is not None  # noqa: S101 - it was just read
-        names = ", ".join(f"${name}" for name in sorted(used - known))
-        faults.note(place, section.at(key), names, f"only {', '.join(f'${name}' for name in sorted(known))}")
+    template = Template(text)
+    unknown = sorted(set(template.get_identifiers()) - known)
+    if unknown or not template.is_valid():
+        found = ", ".join(f"${name}" for name in unknown) or "a $ that begins no name"
+        names = ", ".join(f"${name}" for name in sorted(known))
+        section.faults.note(section.entries[key], section.at(key), found, f"only {names}")
     return text

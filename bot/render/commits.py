@@ -39,6 +39,7 @@ def revert_commit(view: RevertView) -> str:
         reverts=view.promotion,
         evidence=evidence_hash(view.judgement.verdicts),
     )
-    why = f"{for_commit(view.judgement.reason)}. {view.release.tag} is quarantined: it does not move again by itself."
-    body = f"This reverts commit {view.promotion}.\n\n{fill(why, 72)}"
+    why = fill(f"{for_commit(view.judgement.reason)}.", 72)
+    then = fill(f"The release {view.release.tag} is quarantined: it does not move again by itself.", 72)
+    body = f"This reverts commit {view.promotion}.\n\n{why}\n\n{then}"
     return f'Revert "{promotion_subject(view)}"\n\n{body}\n\n{render_trailers(trailers)}\n'

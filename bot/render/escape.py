@@ -7,6 +7,7 @@ import re
 from bot.domain.text import one_line
 
 _LONGEST = 200
+_JOINER = "\u2060"
 _RUN = re.compile(r"`+")
 _COMMANDS = re.compile(
     r"\[(?:skip[ -]ci|ci[ -]skip|no[ -]ci|skip[ -]actions|actions[ -]skip)\]|skip-checks\s*:", re.IGNORECASE
@@ -26,11 +27,18 @@ def plain(text: str) -> str:
     """Return text for prose in which nothing is markup, a link, a mention or a reference."""
     shown = one_line(text, limit=_LONGEST * 2)
     escaped = re.sub(r"([\\`*_{}\[\]<>()#+!|~$^=&])", r"\\\1", shown)
-    # A zero-width joiner breaks what GitHub would link: mentions, URLs, references and bare object names.
-    broken = re.sub(r"@(?=\w)", "@\u2060", escaped)
-    broken = re.sub(r"(?i)\b(https?|ftp|www|mailto)([:.])", "\\1\u2060\\2", broken)
-    broken = re.sub(r"(?i)\bgh-(?=\d)", "GH\u2060-", broken)
-    return re.sub(r"\b([0-9a-f]{6})(?=[0-9a-f]{1,34}\b)", "\\1\u2060", broken)
+    # A word joiner, which nobody sees, breaks what GitHub would link: mentions, addresses, references, object names.
+    broken = re.sub(r"@(?=\w)", f"@{_JOINER}", escaped)
+    broken = re.sub(r"(?i)\b(https?|ftp|www|mailto)([:.])", rf"\1{_JOINER}\2", broken)
+    broken = re.sub(r"#(?=\d)", f"#{_JOINER}", broken)
+    broken = re.sub(r"(?i)\bgh-(?=\d)", f"GH{_JOINER}-", broken)
+    return re.sub(r"\b[0-9a-f]{7,}\b", _broken_up, broken)
+
+
+def _broken_up(name: re.Match[str]) -> str:
+    """Leave no run of a hexadecimal name that is long enough to be taken for a commit's."""
+    text = name.group()
+    return _JOINER.join(text[start : start + 6] for start in range(0, len(text), 6))
 
 
 def for_commit(text: str) -> str:

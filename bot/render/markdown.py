@@ -81,7 +81,8 @@ def _compare(view: MoveView) -> str | None:
 
 
 def _why(view: MoveView) -> str:
-    return f"{plain(view.judgement.reason).capitalize()} in {code(view.source.name)}."
+    reason = view.judgement.reason
+    return f"{plain(reason[:1].upper() + reason[1:])} in {code(view.source.name)}."
 
 
 def _what_next(view: MoveView) -> str:
@@ -149,9 +150,10 @@ def _headline(view: CommentView) -> str:
     if view.reverted_by is not None:
         link = f"{view.forge_url}/{view.policy.gitops.repository}/commit/{view.reverted_by}"
         at = f" at {format_instant(view.reverted_at)}" if view.reverted_at else ""
+        why = f" Why: {plain(view.reverted_why)}." if view.reverted_why else ""
         return (
-            f"**Rolled back.** {release} was taken out of {stage} by [{code(view.reverted_by[:_SHORT])}]({link}){at}. "
-            "It is quarantined: only a person may move it there again."
+            f"**Rolled back.** {release} was taken out of {stage} by [{code(view.reverted_by[:_SHORT])}]({link}){at}."
+            f"{why} It is quarantined: only a person may move it there again."
         )
     judgement = view.running or view.candidate
     if judgement is None:

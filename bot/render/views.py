@@ -45,7 +45,8 @@ class CommentView:
     """The evidence comment: the release before the merge, and after it what production shows.
 
     `candidate` is the judgement while it waits before the stage, `source` that of the stage it comes from; `running`
-    is the judgement in the stage after the merge; `reverted_by` the commit that took it back.
+    is the judgement in the stage after the merge; `reverted_by` the commit that took it back, and `reverted_why` the
+    reason as the ledger has it.
     """
 
     policy: Policy
@@ -57,3 +58,4 @@ class CommentView:
     running: Judgement | None = None
     reverted_by: Sha | None = None
     reverted_at: datetime | None = None
+    reverted_why: str | None = None

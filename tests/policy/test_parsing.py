@@ -244,7 +244,7 @@ def test_promotion_by_commit_is_refused_with_the_reason() -> None:
         ("apps/checkout/staging", "/etc", "stages[0].edit.kustomize"),
         ("apps/checkout/staging", "a/.GIT", "stages[0].edit.kustomize"),
         ("apps/checkout/staging", "a\\b", "stages[0].edit.kustomize"),
-        ("apps/checkout/staging", ":(glob)a", "stages[0].edit.kustomize"),
+        ("apps/checkout/staging/kustomization.yaml", '":(glob)a"', "stages[0].edit.kustomize"),
         ("tag: image.tag", "tag: image..tag", "stages[1].edit.helm.tag"),
         ("tag: image.tag", "tag: .tag", "stages[1].edit.helm.tag"),
         ("checkout-staging\n", "Checkout\n", "stages[0].argocd"),
@@ -320,9 +320,21 @@ def test_a_gate_that_asks_argo_cd_needs_no_metrics() -> None:
     assert parse(text).stages[0].gates == (ArgoHealthyGate(name="argocd-healthy"),)
 
 
-@pytest.mark.parametrize(("old", "new"), [(GATES, ""), (f"    {WINDOW}\n", ""), (GATES, "    gates: []\n")])
+@pytest.mark.parametrize(("old", "new"), [(GATES, ""), (f"    {WINDOW}\n{GATES}", ""), (GATES, "    gates: []\n")])
 def test_a_stage_that_releases_leave_needs_a_window_and_a_gate(old: str, new: str) -> None:
     assert "expected a window and at least one gate" in the_fault(changed(old, new))
+
+
+def test_gates_without_a_window_are_refused_since_nobody_would_judge_them() -> None:
+    assert the_fault(changed(f"    {WINDOW}\n", "")) == (
+        "checkout.yaml:12:7: stages[0].gates: found gates without a window, "
+        "expected a window beside them, since they are judged only in one"
+    )
+
+
+def test_an_empty_key_is_named_where_it_stands() -> None:
+    text = changed("source: acme/checkout  ", "source:  # none\n\n\n")
+    assert the_fault(text) == "checkout.yaml:4:1: source: found nothing, expected a value, or not this key at all"
 
 
 def test_an_unknown_gate_is_answered_with_the_known_ones() -> None:

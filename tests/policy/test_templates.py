@@ -56,6 +56,19 @@ def test_a_template_is_read() -> None:
     ]
 
 
+def test_a_parameter_may_have_digits_in_its_name() -> None:
+    text = GOOD.replace("older_than", "p99")
+    assert parse_template(text, file="queue.yaml").parameters[0].name == "p99"
+
+
+def test_a_second_template_of_one_name_does_not_replace_the_first(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text(GOOD, encoding="utf-8")
+    with pytest.raises(PolicyError) as caught:
+        read_templates(tmp_path)
+    assert str(caught.value) == "b.yaml: found a second queue-age, expected each name once"
+
+
 def test_a_template_needs_no_parameters() -> None:
     text = "name: a\ntitle: b\ndescription: c\ncounts: bad\nquery: x\ntotal: y\n"
     assert parse_template(text, file="a.yaml").parameters == ()
@@ -75,6 +88,22 @@ def test_a_template_needs_no_parameters() -> None:
         ),
         ("type: text, default: main", "type: metric, default: a-b", 'queue.default: found "a-b", expected a metric'),
         ("[$tile]))\ntotal", "[$tilt]))\ntotal", "query: found $tilt, expected only $"),
+        ("$older_than below", "$p99 below", "title: found $p99, expected only $key, $limit, $older_than, "),
+        ("$older_than below", "100$ below", "title: found a $ that begins no name, expected only $key"),
+        ("name: queue-age", "name: argocd-healthy", 'name: found "argocd-healthy", expected a name of a-z, 0-9 and -'),
+        (
+            "older_than:",
+            "limit:",
+            'parameters.limit: found the parameter "limit", '
+            "expected a name of a-z, 0-9 and _, none of selector, key, tile, limit, use, name",
+        ),
+        ("queue: {", "Queue: {", 'parameters.Queue: found the parameter "Queue"'),
+        ("default: main", "default: [main]", "parameters.queue.default: found a list, expected a text"),
+        (
+            "queue: {type: text, default: main, description: the queue}",
+            "queue:",
+            "parameters.queue: found nothing, expected a mapping",
+        ),
         ("total: ", "totl: ", "total: found nothing, expected PromQL"),
     ],
 )

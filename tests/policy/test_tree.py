@@ -67,6 +67,18 @@ def test_what_a_policy_may_not_contain_is_named_with_its_place(text: str, senten
     assert refusal(text) == sentence
 
 
+def test_a_folded_text_has_no_characters_that_nobody_wrote() -> None:
+    value = read("a: >-\n  b\n\n  c\n  d\n")
+    assert value.entries is not None
+    assert value.entries["a"].text == "b\nc d"
+
+
+def test_a_comment_before_a_block_text_is_no_crash() -> None:
+    value = read("a:  # why\n|\n  b\n\n")
+    assert value.entries is not None
+    assert value.entries["a"].text == "b\n"
+
+
 def test_broken_yaml_is_named_with_its_place() -> None:
     assert re.match(r"a\.yaml:2:2: found invalid YAML \(.+\), expected valid YAML", refusal("a: [1\nb: 2"))
 

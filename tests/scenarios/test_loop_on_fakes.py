@@ -171,7 +171,8 @@ def test_a_release_that_fails_in_production_is_reverted_once_and_quarantined() -
     assert len(reverts) == 1
     assert reverts[0].message.startswith('Revert "')
     assert state_of(world, "production", "candidate") is State.QUARANTINED
-    assert "rolled back" in world.forge.comments[1].lower()
+    assert world.forge.comments[1].startswith("**Rolled back.**")
+    assert "Why: http-errors: 60 of 200 bad" in world.forge.comments[1]
 
 
 def test_a_rollback_leaves_what_others_changed_in_the_file_since() -> None:

@@ -76,11 +76,8 @@ class GitHubLab:
         self._tokens: dict[str, str] = {}
         self._rest = RestApi(self.world)
         self._webhooks = Webhooks(self.world)
-        routes = [
-            *self._rest.routes(),
-            *SmartHttp(self.world, directory).routes(),
-            *Pages(self.world).routes(),
-        ]
+        git, pages = SmartHttp(self.world, directory), Pages(self.world)
+        routes = [*self._rest.routes(), *git.routes(), *pages.routes()]
         self._mishaps = Mishaps(Starlette(routes=routes))
         self._recorder = ExchangeRecorder(self.faults.wrap(self._mishaps))
         self._in_flight = InFlight(self._recorder)
@@ -378,8 +375,8 @@ class GitHubLab:
 
     def hang_next(self, method: str, path: str, seconds: float, *, times: int = 1, after_write: bool = False) -> None:
         """Let the next `times` calls wait; with `after_write=True` they took effect and then fail with 504."""
-        status = 504 if after_write else None
-        rule = Mishap(method=method, path=path, seconds=seconds, times=times, after_write=after_write, status=status)
+        rule = Mishap(method=method, path=path, seconds=seconds, times=times, after_write=after_write)
+        rule.status = 504 if after_write else None
         self._mishaps.add(rule)
 
     def compute_mergeability_slowly(self, looks: int) -> None:
@@ -396,5 +393,5 @@ class GitHubLab:
         """Refuse the next REST calls with GitHub's secondary rate limit, in seconds."""
         said = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
         body = {"message": said, "documentation_url": "https://docs.github.com/rest"}
-        headers = {"Retry-After": str(retry_after)}
-        self.fail_next("*", "/repos/*", status, times=times, body=body, headers=headers)
+        how: MishapOptions = {"times": times, "body": body, "headers": {"Retry-After": str(retry_after)}}
+        self.fail_next("*", "/repos/*", status, **how)

@@ -1,0 +1,42 @@
+"""What the texts of a policy must look like: names, images, paths, branches, and how to say so."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from bot.domain.text import parse_duration
+
+NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+APPLICATION = r"(?:[a-z0-9][-a-z0-9]{0,62}/)?[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
+OWNER_AND_NAME = r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}"
+IMAGE = r"(?:[a-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+HELM_PATH = r"[^.\[\]\s]+(?:\[[^\]\s]+\])*(?:\.[^.\[\]\s]+(?:\[[^\]\s]+\])*)*"
+A_DURATION = "a duration such as 30s, 5m or 1h30m"
+A_LIMIT = "a percentage such as 1% or a share such as 0.01"
+
+
+def parse_branch(text: str) -> str:
+    """Take a branch name by git's own rules (git-check-ref-format)."""
+    banned = re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(?:/|$)|(?:^|/)\.|\.$|/$|^/|^-", text)
+    if banned or not text or text == "@" or len(text) > 200:
+        raise ValueError(text)
+    return text
+
+
+def parse_path(text: str) -> str:
+    """Take a path inside a repository: relative, without `..`, `.git`, backslashes or control characters."""
+    parts = text.split("/")
+    if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
+        raise ValueError(text)
+    if re.search(r"[\x00-\x1f\x7f\\]", text) or text.startswith(":") or len(text) > 1000:
+        raise ValueError(text)
+    return text
+
+
+def parse_tile(text: str) -> timedelta:
+    """Parse the width of a tile: a second at least, since Prometheus scrapes no faster."""
+    tile = parse_duration(text)
+    if tile < timedelta(seconds=1):
+        raise ValueError(text)
+    return tile
