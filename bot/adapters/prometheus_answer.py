@@ -88,13 +88,13 @@ def parse_matrix(answer: Mapping[str, object], query: str, asked: Sequence[int])
 
 
 def _refuse_doubts(answer: Mapping[str, object]) -> None:
-    for key in ("warnings", "infos"):
-        said = answer.get(key)
-        if said:
-            first = said[0] if isinstance(said, list) else said
-            raise UnusableAnswer(
-                f"answered with {key}, so the result is not used: {as_sentence(str(first), longest=200)}"
-            )
+    """Refuse what the server itself doubts. Its `infos` are advice on the query and say nothing against the data."""
+    said = answer.get("warnings")
+    if said:
+        first = said[0] if isinstance(said, list) else said
+        raise UnusableAnswer(
+            f"answered with warnings, so the result is not used: {as_sentence(str(first), longest=200)}"
+        )
     if answer.get("isPartial"):
         raise UnusableAnswer("answered with a part of the data only, so the result is not used")
 

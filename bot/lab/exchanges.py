@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import MutableSequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -42,40 +42,59 @@ class ExchangeRecorder:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        asked = bytearray()
-        answered = bytearray()
-        status = 0
-        headers: list[tuple[bytes, bytes]] = []
+        heard = _Heard(scope=scope)
 
         async def listen() -> Message:
             message = await receive()
             if message["type"] == "http.request":
-                asked.extend(message.get("body", b""))
+                heard.asked.extend(message.get("body", b""))
             return message
 
         async def answer(message: Message) -> None:
-            nonlocal status, headers
             if message["type"] == "http.response.start":
-                status, headers = message["status"], list(message.get("headers", []))
+                heard.status, heard.headers = message["status"], list(message.get("headers", []))
             elif message["type"] == "http.response.body":
-                answered.extend(message.get("body", b""))
+                heard.answered.extend(message.get("body", b""))
+                if not message.get("more_body", False):
+                    # Before the last byte leaves: whoever has read the answer finds the exchange noted.
+                    self._keep(heard)
             await send(message)
 
         try:
             await self._app(scope, listen, answer)
         finally:
-            exchange = Exchange(
-                method=scope["method"],
-                path=scope["path"],
-                query=scope["query_string"].decode("latin-1"),
-                request_headers=_text(scope["headers"]),
-                request_body=bytes(asked),
-                status=status,
-                response_headers=_text(headers),
-                response_body=bytes(answered),
-            )
-            with self._lock:
-                self._kept.append(exchange)
+            self._keep(heard)
+
+    def _keep(self, heard: _Heard) -> None:
+        if heard.is_kept:
+            return
+        heard.is_kept = True
+        with self._lock:
+            self._kept.append(heard.exchange())
+
+
+@dataclass(slots=True, kw_only=True)
+class _Heard:
+    """What has gone by of an exchange that is under way."""
+
+    scope: Scope
+    asked: bytearray = field(default_factory=bytearray)
+    answered: bytearray = field(default_factory=bytearray)
+    status: int = 0
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    is_kept: bool = False
+
+    def exchange(self) -> Exchange:
+        return Exchange(
+            method=self.scope["method"],
+            path=self.scope["path"],
+            query=self.scope["query_string"].decode("latin-1"),
+            request_headers=_text(self.scope["headers"]),
+            request_body=bytes(self.asked),
+            status=self.status,
+            response_headers=_text(self.headers),
+            response_body=bytes(self.answered),
+        )
 
 
 def _text(headers: list[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:

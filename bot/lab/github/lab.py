@@ -15,7 +15,6 @@ from bot.domain.model import Sha
 from bot.lab.exchanges import Exchange, ExchangeRecorder
 from bot.lab.faults import Faults
 from bot.lab.github.conversation import add_comment, add_review
-from bot.lab.github.flight import InFlight
 from bot.lab.github.git import Commit, Signature
 from bot.lab.github.merging import MergeRequest, person
 from bot.lab.github.mishaps import Mishap, Mishaps
@@ -29,7 +28,6 @@ from bot.lab.github.world import Repository, World
 from bot.lab.serving import Served
 from bot.ports import Clock
 
-_LAST_ANSWER_SECONDS = 2.0
 _ALL_RIGHTS = {
     "checks": "write",
     "contents": "write",
@@ -80,8 +78,7 @@ class GitHubLab:
         routes = [*self._rest.routes(), *git.routes(), *pages.routes()]
         self._mishaps = Mishaps(Starlette(routes=routes))
         self._recorder = ExchangeRecorder(self.faults.wrap(self._mishaps))
-        self._in_flight = InFlight(self._recorder)
-        self._served = Served(self._in_flight, port=port)
+        self._served = Served(self._recorder, port=port)
         self.world.url = self._served.url
         self.token = self.token_of(bot_login)
 
@@ -112,7 +109,6 @@ class GitHubLab:
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
         """All HTTP exchanges so far, Git's and the pages' included."""
-        self._in_flight.wait(_LAST_ANSWER_SECONDS)
         return self._recorder.exchanges
 
     def token_of(self, login: str) -> str:
