@@ -12,7 +12,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -31,6 +31,7 @@ from pydantic_settings.exceptions import SettingsError as SourceError
 from bot.domain.text import one_line, parse_duration
 
 _SECRETS = ("token",)
+_NO_SECRETS = "secrets do not belong into the settings file"
 
 
 class SettingsError(Exception):
@@ -233,13 +234,32 @@ def load_settings(path: Path) -> Settings:
 
 def _refuse_secrets(path: Path, content: Mapping[str, Any]) -> None:
     """A secret in the file ends up in a repository sooner or later; refuse it without repeating it."""
-    registries = content.get("registries", {})
-    sections = {**content, **(registries if isinstance(registries, dict) else {})}
-    for name, section in sections.items():
-        for key in _SECRETS if isinstance(section, dict) else ():
-            if key in section:
-                wanted = f"set LIFTLOCK_{name.upper()}__TOKEN, or name a file with token_file"
-                raise SettingsError(f"{path}: {name}.{key}: secrets do not belong into the settings file; {wanted}")
+    registries = content.get("registries")
+    for name, section in content.items():
+        _refuse_token(path, name, section, f"set LIFTLOCK_{name.upper()}__TOKEN, or name a file with token_file")
+    for host, section in registries.items() if isinstance(registries, dict) else ():
+        # A shell sets no variable with a host's dots in its name.
+        _refuse_token(path, f"registries.{host}", section, "name a file with token_file")
+    ledger = content.get("ledger")
+    if isinstance(ledger, dict) and _has_password(ledger.get("url")):
+        raise SettingsError(f"{path}: ledger.url: {_NO_SECRETS}; set LIFTLOCK_LEDGER__URL")
+
+
+def _refuse_token(path: Path, name: str, section: object, wanted: str) -> None:
+    for key in _SECRETS:
+        if isinstance(section, dict) and key in section:
+            raise SettingsError(f"{path}: {name}.{key}: {_NO_SECRETS}; {wanted}")
+
+
+def _has_password(url: object) -> bool:
+    """Say whether a database URL carries a password; what cannot be taken apart is taken to carry one."""
+    if not isinstance(url, str):
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.password is not None or "password" in parts.query.lower()
+    except ValueError:
+        return True
 
 
 def _sentence(path: Path, error: ErrorDetails) -> str:
@@ -264,13 +284,23 @@ def _expected(error: ErrorDetails) -> str:
 
 
 def _check_url(url: str, *, allow_http: bool) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("a URL that begins with https://")
     if parts.username is not None or parts.password is not None:
         raise ValueError("a URL without user and password in it")
     if parts.scheme == "http" and not allow_http and not _is_this_machine(parts.hostname):
         raise ValueError("https:// (plain http only with allow_http = true)")
+
+
+def _split(url: str) -> SplitResult | None:
+    """Take a URL apart; None where its host or its port is none."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable else None
 
 
 def _is_this_machine(host: str) -> bool:
@@ -291,10 +321,13 @@ def _read_secret(value: SecretStr | None, file: Path | None) -> str | None:
 def read_secret_file(path: Path) -> str:
     """Return a secret file's text without the white space around it. Raise SettingsError that names the path only."""
     try:
-        return path.read_text(encoding="utf-8").strip()
+        secret = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise SettingsError(f"the secret file {path} cannot be read: {why}") from None
+    if not secret:
+        raise SettingsError(f"the secret file {path} is empty")
+    return secret
 
 
 def _with_absolute_paths(settings: Settings, base: Path) -> Settings:

@@ -92,6 +92,32 @@ def test_a_token_in_the_file_is_refused_and_not_repeated(tmp_path: Path, section
     assert SECRET not in sentence
 
 
+def test_a_token_of_a_registry_is_not_sent_to_a_variable_that_no_shell_can_set(tmp_path: Path) -> None:
+    sentence = refusal(tmp_path, f'{BASE}[registries."r.example"]\ntoken = "{SECRET}"\n')
+    assert sentence == (
+        "registries.r.example.token: secrets do not belong into the settings file; name a file with token_file"
+    )
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:{}@db/x", "postgresql://db/x?user=me&password={}", "x://[{}"])
+def test_a_password_of_the_ledger_in_the_file_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
+    sentence = refusal(tmp_path, f'{BASE}[ledger]\nurl = "{url.format(SECRET)}"\n')
+    assert sentence == "ledger.url: secrets do not belong into the settings file; set LIFTLOCK_LEDGER__URL"
+
+
+def test_the_ledger_may_have_a_password_by_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFTLOCK_LEDGER__URL", f"postgresql://me:{SECRET}@db/x")
+    settings = load(tmp_path)
+    assert settings.ledger_url == f"postgresql://me:{SECRET}@db/x"
+    assert SECRET not in repr(settings)
+
+
+def test_an_empty_secret_file_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(" \n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"the secret file .*token is empty"):
+        read_secret_file(tmp_path / "token")
+
+
 def test_a_token_from_the_environment_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for section in ("GITHUB", "ARGOCD", "PROMETHEUS"):
         monkeypatch.setenv(f"LIFTLOCK_{section}__TOKEN", SECRET)
@@ -163,6 +189,8 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path: Path) -> None
         (BASE.replace('state = "state"\n', ""), "bot.state: is missing"),
         (BASE.replace("https://argocd.example", "ftp://a"), "argocd: expected a URL that begins with https://"),
         (BASE.replace("https://argocd.example", "https://"), "argocd: expected a URL that begins with https://"),
+        (BASE.replace("https://argocd.example", "https://[::1"), "argocd: expected a URL that begins with https://"),
+        (BASE.replace("https://argocd.example", "https://a:99999"), "argocd: expected a URL that begins with https://"),
         (
             BASE.replace("https://argocd", "http://argocd"),
             "argocd: expected https:// (plain http only with allow_http = true)",
@@ -205,6 +233,21 @@ def test_plain_http_is_for_this_machine(tmp_path: Path, url: str) -> None:
 def test_plain_http_elsewhere_has_to_be_said(tmp_path: Path) -> None:
     text = BASE.replace('"https://prometheus.example"', '"http://prometheus.example"\nallow_http = true')
     assert load(tmp_path, text).prometheus.allow_http
+
+
+def test_every_fault_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "liftlock.toml"
+    file.write_text(with_bot('interval = "x"\nworkers = 0'), encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(f"{file}: bot.") for line in lines)
+
+
+def test_an_unknown_variable_of_a_section_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFTLOCK_BOT__WORKERZ", "3")
+    assert refusal(tmp_path) == "bot.workerz: is no setting"
 
 
 def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:

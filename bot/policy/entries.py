@@ -9,7 +9,7 @@ from datetime import timedelta
 from bot.domain.policy import CountGate
 from bot.domain.text import format_limit
 from bot.policy.grammar import A_LIMIT, NAME
-from bot.policy.reading import Section, matching, share, shown
+from bot.policy.reading import Section, matching, one_of_these, share, shown
 from bot.policy.templates import GateTemplate, GateTemplates, Parameter, parameter_words, promql_duration, selector
 
 
@@ -36,9 +36,10 @@ class Entry:
         """Read it as a count gate; `others` are the names that a person could have meant beside the templates'."""
         template = self.templates.get(self.use)
         if template is None:
-            known = ", ".join(sorted([*self.templates, *others]))
             use = self.section.entries["use"]
-            self.section.faults.note(use, self.section.at("use"), shown(use), f"one of {known}")
+            self.section.faults.note(
+                use, self.section.at("use"), shown(use), one_of_these(self.use, [*self.templates, *others])
+            )
             return None
         limit = self.section.read("limit", share, A_LIMIT)
         words = self._words(template)

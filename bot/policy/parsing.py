@@ -118,8 +118,10 @@ class _Reader:
         labels = self._labels(section.section("metrics"))
         window = self._window(section.section("window"))
         gates = self._gates(section, labels, window)
-        merge = self._promote(section, source_at)
+        merge = self._promote(section)
         rollback = self._rollback(section.section("rollback"), labels)
+        if source_at is None:
+            self._refuse_in_first_stage(section)
         section.finish()
         if name is None or edit is None:
             return None
@@ -206,15 +208,20 @@ class _Reader:
             self.faults.note(section.value, section.at("tile"), "more than the window", "at most for")
         return HealthWindow(length=length, warmup=warmup, deadline=deadline, tile=tile)
 
-    def _promote(self, section: Section, source_at: Value | None) -> Merge:
+    def _refuse_in_first_stage(self, section: Section) -> None:
+        """Nothing is promoted into a first stage, so nothing there is ever merged or rolled back by the bot."""
+        for key in ("promote", "rollback"):
+            value = section.get(key)
+            if value is not None:
+                self.faults.note(value, section.at(key), "it in a first stage", "it only in a stage with from")
+
+    def _promote(self, section: Section) -> Merge:
         promote = section.section("promote")
         if promote is None:
             return Merge.HUMAN
         promote.read("by", one_of(("pull-request",)), "pull-request (commit comes later)", default="pull-request")
         merge = promote.read("merge", one_of(("auto", "human")), "auto or human", default="human")
         promote.finish()
-        if source_at is None:
-            self.faults.note(promote.value, promote.path, "it in a first stage", "it only in a stage with from")
         return Merge(merge or "human")
 
     def _rollback(self, section: Section | None, labels: Mapping[str, str] | None) -> Rollback | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -111,10 +111,9 @@ class Section:
             if key in self.asked:
                 self._refuse_empty(key, place)
                 continue
-            near = difflib.get_close_matches(key, sorted(self.asked), n=1)
-            known = ", ".join(sorted(self.asked))
-            expected = f'one of {known}; did you mean "{near[0]}"?' if near else f"one of {known}"
-            self.faults.note_at(place, self.at(one_line(key, limit=60)), "an unknown key", expected)
+            self.faults.note_at(
+                place, self.at(one_line(key, limit=60)), "an unknown key", one_of_these(key, self.asked)
+            )
 
     def _refuse_empty(self, key: str, place: tuple[int, int]) -> None:
         """Note an optional key without a value: an empty `rollback:` must not pass for a stage that wants none."""
@@ -122,6 +121,14 @@ class Section:
         if self.entries[key].kind == "nothing" and all(fault.path != path for fault in self.faults.found):
             # The key's place: an empty value begins wherever the next thing does.
             self.faults.note_at(place, path, "nothing", "a value, or not this key at all")
+
+
+def one_of_these(word: str, known: Iterable[str]) -> str:
+    """Return what was expected in place of an unknown word: all that exist, and the nearest one."""
+    words = sorted(known)
+    near = difflib.get_close_matches(word, words, n=1)
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    return f"one of {', '.join(words)}{hint}"
 
 
 def parsed(value: Value, path: str, faults: Faults, parse: Callable[[str], T], expected: str) -> T | None:

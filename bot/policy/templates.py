@@ -172,7 +172,7 @@ def _parameters(section: Section | None, faults: Faults) -> list[Parameter]:
             continue
         if re.fullmatch(r"[a-z][a-z0-9_]*", name) is None or name in _TAKEN:
             expected = f"a name of a-z, 0-9 and _, none of {', '.join(_TAKEN)}"
-            faults.note(inner.value, section.path, f'the parameter "{one_line(name, limit=60)}"', expected)
+            faults.note(inner.value, inner.path, f'the parameter "{one_line(name, limit=60)}"', expected)
         kind = inner.read("type", one_of(_TYPES), f"one of {', '.join(_TYPES)}")
         description = inner.read("description", str, "one line on what it means")
         default = inner.get("default")

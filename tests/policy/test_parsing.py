@@ -271,6 +271,7 @@ def test_promotion_by_commit_is_refused_with_the_reason() -> None:
         ("watch: 60m", "watch: 0s", "stages[1].rollback.watch"),
         ("by: commit ", "by: force ", "stages[1].rollback.by"),
         (TRIGGERS, "[]", "stages[1].rollback.triggers"),
+        (TRIGGERS, "[http-errors]", "stages[1].rollback.triggers[0]"),
         (TRIGGERS, "{use: http-errors}", "stages[1].rollback.triggers"),
         ("{use: argocd-degraded, for: 3m}", "{use: argocd-healthy}", "stages[1].rollback.triggers[1].use"),
         ("argocd-degraded, for: 3m", "argocd-degraded, for: 0s", "stages[1].rollback.triggers[1].for"),
@@ -338,8 +339,13 @@ def test_an_empty_key_is_named_where_it_stands() -> None:
 
 
 def test_an_unknown_gate_is_answered_with_the_known_ones() -> None:
-    fault = the_fault(changed("use: http-errors, limit: 1%", "use: http-error, limit: 1%"))
+    fault = the_fault(changed("use: http-errors, limit: 1%", "use: zzz, limit: 1%"))
     assert fault.endswith("expected one of argocd-healthy, http-errors, http-latency")
+
+
+def test_an_unknown_gate_is_answered_with_the_nearest_one() -> None:
+    fault = the_fault(changed("use: http-errors, limit: 1%", "use: http-error, limit: 1%"))
+    assert fault.endswith('; did you mean "http-errors"?')
 
 
 def test_two_gates_of_one_name_are_refused() -> None:
@@ -379,6 +385,12 @@ def test_a_chain_that_hangs_on_nothing_is_no_circle() -> None:
 def test_a_first_stage_has_nothing_to_promote() -> None:
     text = changed(FIRST, f"{FIRST}    promote: {{merge: auto}}\n")
     assert "stages[0].promote: found it in a first stage" in the_fault(text)
+
+
+def test_a_first_stage_has_nothing_to_roll_back() -> None:
+    rollback = "    rollback: {watch: 1h, triggers: [{use: argocd-degraded}]}\n"
+    text = changed(FIRST, f"{FIRST}{rollback}")
+    assert "stages[0].rollback: found it in a first stage, expected it only in a stage with from" in the_fault(text)
 
 
 @pytest.mark.parametrize(

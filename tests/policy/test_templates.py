@@ -91,12 +91,7 @@ def test_a_template_needs_no_parameters() -> None:
         ("$older_than below", "$p99 below", "title: found $p99, expected only $key, $limit, $older_than, "),
         ("$older_than below", "100$ below", "title: found a $ that begins no name, expected only $key"),
         ("name: queue-age", "name: argocd-healthy", 'name: found "argocd-healthy", expected a name of a-z, 0-9 and -'),
-        (
-            "older_than:",
-            "limit:",
-            'parameters.limit: found the parameter "limit", '
-            "expected a name of a-z, 0-9 and _, none of selector, key, tile, limit, use, name",
-        ),
+        ("older_than:", "limit:", "expected a name of a-z, 0-9 and _, none of selector, key, tile, limit, use, name"),
         ("queue: {", "Queue: {", 'parameters.Queue: found the parameter "Queue"'),
         ("default: main", "default: [main]", "parameters.queue.default: found a list, expected a text"),
         (
