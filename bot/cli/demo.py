@@ -152,10 +152,10 @@ def _conclude(console: Console, lab: Lab, ends: _Ends) -> None:
     console.print(f"\n[bold]The GitOps repository[/] ({GITOPS}), newest first:")
     for line in lab.subjects():
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-    promotion = next((message for message in lab.messages() if "Liftlock-Reverts" in message), None)
-    if promotion is not None:
-        console.print("\n[bold]The revert commit[/], whole:")
-        for line in promotion.splitlines():
+    for title, marker in (("The newest promotion", "Liftlock-Promotes"), ("The newest revert", "Liftlock-Reverts")):
+        message = next((message for message in lab.messages() if marker in message), "there is none")
+        console.print(f"\n[bold]{title}[/], whole:")
+        for line in message.splitlines():
             console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
     console.print("\n[bold]Pull requests[/] (pages; they live as long as the lab does, see --keep):")
     for story in STORIES:

@@ -21,7 +21,7 @@ def evidence_hash(verdicts: Iterable[Verdict]) -> str:
 
 
 def canonical_json(verdicts: Iterable[Verdict]) -> str:
-    """Write verdicts as JSON with sorted keys, sorted by gate, in ASCII.
+    """Write verdicts as JSON in ASCII, with sorted keys, and in the order of their own texts.
 
     Numbers are written as Python's shortest text of the double (`1200.0`), in a string, so that infinite and undefined
     ones have a form and an integer equals its double. Instants are ISO 8601 in UTC.

@@ -109,7 +109,7 @@ def _liftlock_keys(block: _Found) -> _Found:
 
 def _closing_blocks(message: str) -> list[_Found]:
     """Return the blocks of trailers that end a message, last one first; a person's text above them ends the walk."""
-    paragraphs = re.split(r"\n[ \t]*(?:\n[ \t]*)+", message.replace("\r\n", "\n").strip())
+    paragraphs = re.split(r"\n[ \t]*(?:\n[ \t]*)+", message.replace("\r\n", "\n").strip(" \t\n"))
     blocks: list[_Found] = []
     for paragraph in reversed(paragraphs[1:]):
         if blocks and _RULE.fullmatch(paragraph):

@@ -16,6 +16,7 @@ from bot.domain.decision import (
     Action,
     AskRefresh,
     Decision,
+    Halt,
     UpdatePromotion,
     Wait,
 )
@@ -29,7 +30,9 @@ _POLICY = TypeAdapter(Policy)
 _ACTION: TypeAdapter[Action] = TypeAdapter(Action)
 
 _QUIET = (Wait, UpdatePromotion, AskRefresh)
-"""Actions that change nothing that matters: no entry of their own, and no new entry when only they differ."""
+"""Actions that change nothing that matters: a decision that differs in them only is no new one."""
+_NO_WRITES = (*_QUIET, Halt)
+"""Actions without an entry of their own: there is no write that the entry would have to come before."""
 
 
 def as_json(decision: Decision) -> dict[str, object]:
@@ -50,8 +53,13 @@ def action_json(action: Action) -> dict[str, object]:
 
 
 def is_quiet(action: Action) -> bool:
-    """Say whether an action leaves no entry in the ledger."""
+    """Say whether an action makes no difference between two decisions."""
     return isinstance(action, _QUIET)
+
+
+def is_write(action: Action) -> bool:
+    """Say whether an action changes the world, so that it stands in the ledger before and after."""
+    return not isinstance(action, _NO_WRITES)
 
 
 def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: datetime) -> datetime | None:

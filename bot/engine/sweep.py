@@ -21,7 +21,7 @@ from bot.domain.decide import decide
 from bot.domain.decision import Action, Decision
 from bot.domain.model import Observation, Sha, Trouble
 from bot.domain.policy import GitOps, Policy
-from bot.engine.record import action_json, as_json, is_quiet, note_decision, note_policy
+from bot.engine.record import action_json, as_json, is_quiet, is_write, note_decision, note_policy
 from bot.observe import World, observe
 from bot.ports import Board, Event, OutsideError, Posting
 
@@ -131,7 +131,7 @@ class Sweeper:
         return tuple(outcomes)
 
     def _act_once(self, policy: Policy, observation: Observation, decision: Decision, action: Action) -> str:
-        if not is_quiet(action):
+        if is_write(action):
             self._record(decision, action, "action", {})
         try:
             outcome = self.apply(policy, observation, decision, action)
@@ -140,7 +140,7 @@ class Sweeper:
             structlog.get_logger().warning(
                 "not done", service=policy.service, stage=action.stage, action=action.kind, reason=outcome
             )
-        if not is_quiet(action):
+        if is_write(action):
             self._record(decision, action, "outcome", {"outcome": outcome})
         return outcome
 

@@ -91,6 +91,21 @@ def test_the_ledger_gets_no_new_entry_while_nothing_changes() -> None:
     assert len(world.ledger.recorded) == before
 
 
+def test_a_halt_is_entered_once_however_long_it_stands() -> None:
+    world = FakeWorld()
+    world.metrics.silent = True
+    world.release()
+    world.sweep()
+    world.pass_time(7 * 60)
+    decision = world.sweep()
+    assert "halt" in [action.kind for action in decision.actions]
+    before = len(world.ledger.recorded)
+    for _ in range(5):
+        world.pass_time(1)
+        world.sweep()
+    assert len(world.ledger.recorded) == before
+
+
 def test_a_changed_policy_is_noted_with_its_instant() -> None:
     world = FakeWorld()
     world.sweep()
