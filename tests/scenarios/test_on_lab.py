@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from bot.compose import compose
 from bot.domain.decision import Decision, State
 from bot.domain.trailers import parse_trailers
 from bot.lab.clock import ManualClock
@@ -13,6 +16,7 @@ from bot.lab.cluster import Behaviour
 from bot.lab.github.merging import MergeRequest
 from bot.lab.stories import GOOD
 from bot.lab.world import BRANCH, GITOPS, Lab
+from bot.settings import load_settings
 from tests.stage import STEP, Stage, a_bot, decision_for, judgement
 
 FAILING = Behaviour(requests_per_second=100.0, error_ratio=0.2)
@@ -336,3 +340,26 @@ def test_a_wrong_token_is_one_sentence_without_the_token(lab: Lab, clock: Manual
     reasons = " ".join(item.reason for item in decision.judgements)
     assert "token" in reasons
     assert "ghp_" not in reasons
+
+
+# --- as a GitHub App -------------------------------------------------------------------------------------------------
+
+
+def test_the_bot_works_as_a_github_app(lab: Lab, clock: ManualClock) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    lab.github.add_app(77, public.decode())
+    settings = lab.write_settings(lab.directory / "liftlock.toml")
+    key_file = lab.directory / "secrets" / "app.pem"
+    key_file.write_bytes(private)
+    token = f'token_file = "{lab.directory}/secrets/github"'
+    settings.write_text(settings.read_text().replace(token, f'app_id = 77\nprivate_key_file = "{key_file}"'))
+    lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=GOOD)
+    with compose(load_settings(settings), clock=clock) as bot:
+        Stage(lab, clock, bot.sweeper).play_until("checkout", lambda _: is_promoted(lab))
+        Stage(lab, clock, bot.sweeper).play(2)
+    pull = lab.pulls("checkout")[0]
+    assert {pull.author.login, *(comment.author.login for comment in pull.comments)} == {"app-77[bot]"}

@@ -118,7 +118,8 @@ def _access_token(call: Call) -> Reply:
 
 def _narrowed(call: Call, app: App) -> dict[str, str]:
     asked = call.body.get("permissions")
-    if not isinstance(asked, dict):
+    # PyGithub always sends the object; empty, it narrows nothing.
+    if not asked or not isinstance(asked, dict):
         return dict(app.permissions)
     for area, level in asked.items():
         if level not in _LEVELS or _LEVELS.index(level) > _LEVELS.index(app.permissions.get(area, "none")):
