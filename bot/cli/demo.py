@@ -22,7 +22,7 @@ from rich.console import Console
 from bot.adapters.clock import SystemClock
 from bot.adapters.log import configure_logging
 from bot.cli.faults import BAD_NEWS, told_in_one_sentence
-from bot.cli.lab import describe, wait_for_signal
+from bot.cli.lab import build_all, describe, wait_for_signal
 from bot.compose import compose
 from bot.engine.sweep import ServiceReport
 from bot.lab.narrator import Narrator
@@ -109,6 +109,7 @@ def _play(console: Console, lab: Lab, *, keep: bool) -> bool:
             ends.all_ended.wait(_DEADLINE.total_seconds())
             _conclude(console, lab, ends)
             if keep:
+                build_all(lab)
                 describe(console, lab, settings, bot_runs=True)
                 wait_for_signal()
         finally:

@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -16,8 +17,31 @@ from rich.console import Console
 
 from bot.adapters.clock import SystemClock
 from bot.cli.faults import told_in_one_sentence
+from bot.lab.cluster import Behaviour, crashing, failing, silent, slow
 from bot.lab.prometheus_process import find_prometheus
+from bot.lab.stories import GOOD
 from bot.lab.world import DEVELOPER, GITOPS, Lab, running_lab
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """A release of checkout that lies ready in the registry."""
+
+    tag: str
+    what: str
+    in_staging: Behaviour = GOOD
+    in_production: Behaviour = GOOD
+
+
+BUILDS = (
+    Build(tag="1.9.0", what="good"),
+    Build(tag="1.10.0", what="good, too"),
+    Build(tag="1.11.0", what="8 % of its requests fail in staging", in_staging=failing(0.08)),
+    Build(tag="1.12.0", what="slow: half of its requests take 2 s in staging", in_staging=slow(0.5)),
+    Build(tag="1.13.0", what="20 % of its requests fail in production", in_production=failing(0.2)),
+    Build(tag="1.14.0", what="crashes in production", in_production=crashing()),
+    Build(tag="1.15.0", what="exposes no metrics at all", in_staging=silent()),
+)
 
 
 def lab(
@@ -35,15 +59,22 @@ def lab(
         prometheus = None if built_in else find_prometheus()
         with running_lab(home, SystemClock(), prometheus=prometheus) as world:
             world.add_service("checkout", "1.8.2")
+            build_all(world)
             world.argocd.start()
             settings = world.write_settings(home / "liftlock.toml")
             describe(Console(), world, settings)
             wait_for_signal()
 
 
+def build_all(world: Lab) -> None:
+    """Build releases of checkout that are ready to be tried."""
+    for build in BUILDS:
+        world.build("checkout", build.tag, in_staging=build.in_staging, in_production=build.in_production)
+
+
 def describe(console: Console, world: Lab, settings: Path, *, bot_runs: bool = False) -> None:
     """Print the lab's addresses and what to type next; where the bot runs already, checkout has moved on to 1.9.0."""
-    now, then = ("1.9.0", "1.10.0") if bot_runs else ("1.8.2", "1.9.0")
+    now, builds = ("1.9.0", BUILDS[1:]) if bot_runs else ("1.8.2", BUILDS)
     program = "liftlock" if shutil.which("liftlock") else sys.argv[0]
     clone = world.github.clone_url(GITOPS, DEVELOPER)
     console.print("[bold]The lab runs.[/] Stop it with Ctrl-C.\n")
@@ -59,10 +90,12 @@ def describe(console: Console, world: Lab, settings: Path, *, bot_runs: bool = F
     start = () if bot_runs else ("\nIn another terminal, start the bot:", f"  {program} run --config {settings}")
     lines = (
         *start,
-        "\nRelease something (any tag behaves well):",
+        "\nRelease one of the builds of checkout:",
+        *(f"  {build.tag:<7} {build.what}" for build in builds),
+        "",
         f"  git clone {clone} deploy && cd deploy",
-        f"  sed -i 's/{now}/{then}/' {world.file('checkout', 'staging')}",
-        f"  git commit -am 'Release checkout {then}' && git push",
+        f"  sed -i 's/{now}/{builds[0].tag}/' {world.file('checkout', 'staging')}",
+        f"  git commit -am 'Release checkout {builds[0].tag}' && git push",
         f"  {program} status --config {settings}",
     )
     for line in lines:

@@ -78,13 +78,19 @@ class Lab:
         self, service: str, tag: str, *, in_staging: Behaviour | None = None, in_production: Behaviour | None = None
     ) -> Sha:
         """Build a release and set its tag in staging, as a developer's pipeline does; return the commit."""
+        self.build(service, tag, in_staging=in_staging, in_production=in_production)
+        text = kustomization(image_of(service), tag)
+        changed = {self.file(service, "staging"): text}
+        return self.github.commit_as(DEVELOPER, GITOPS, BRANCH, changed, f"Release {service} {tag} to staging")
+
+    def build(
+        self, service: str, tag: str, *, in_staging: Behaviour | None = None, in_production: Behaviour | None = None
+    ) -> None:
+        """Push a release's image to the registry, and say how it will behave where; None behaves well."""
         self.registry.push_image(f"acme/{service}", tag, revision=revision_of(service, tag))
         for stage, behaviour in (("staging", in_staging), ("production", in_production)):
             if behaviour is not None:
                 self.cluster.behave(image_of(service), tag, behaviour, namespace=f"{service}-{stage}")
-        text = kustomization(image_of(service), tag)
-        changed = {self.file(service, "staging"): text}
-        return self.github.commit_as(DEVELOPER, GITOPS, BRANCH, changed, f"Release {service} {tag} to staging")
 
     # --- what stands in the world ---
 
