@@ -181,10 +181,9 @@ class _Step:
 
     def _propose_revert(self, action: RollBack) -> str:
         seen = self._seen(action.stage).revert
-        if not (isinstance(seen, Proposal) and seen.branch_head is not None and seen.deviation is None):
-            expected = seen.branch_head if isinstance(seen, Proposal) else None
+        if not (isinstance(seen, Proposal) and seen.branch_head is not None):
             revert = self._revert_commit(action, self._head(action.stage))
-            self.world.repositories.push(self.repository, action.branch, revert, expected=expected)
+            self.world.repositories.push(self.repository, action.branch, revert, expected=None)
         view = self._revert(action)
         text = PullText(
             branch=action.branch,

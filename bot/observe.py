@@ -7,7 +7,7 @@ tiles, which pull requests matter. A port that fails becomes a `Trouble` in the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,11 +30,13 @@ from bot.domain.model import (
     StageObservation,
     TagChange,
     TagHistory,
+    Tile,
     Trouble,
 )
-from bot.domain.naming import promotion_prefix, release_branch, revert_branch
+from bot.domain.naming import is_promotion_branch, promotion_prefix, release_branch, revert_branch
 from bot.domain.observed import Measurement, is_candidate_pending, is_watched, measurements
 from bot.domain.policy import Counts, Policy, Road, Stage
+from bot.domain.tiles import MeasuringWindow
 from bot.domain.trailers import parse_trailers
 from bot.ports import (
     Clock,
@@ -51,6 +53,9 @@ from bot.ports import (
 )
 
 T = TypeVar("T")
+
+_MOST_COMMITS = 3200
+"""How many commits of a file are read in search of the one that set its tag, before a person is asked."""
 
 _AFTERGLOW = timedelta(hours=1)
 """How long after a promotion or rollback its pull request is still looked up, to bring its comment up to date."""
@@ -123,9 +128,21 @@ def _observe_stage(
 
 def read_tags(world: World, policy: Policy, stage: Stage, head: Sha) -> TagHistory | Trouble:
     """Read the stage's tag at `head` and the commits that set it, newest first, as far as the limit goes."""
-    versions = world.repositories.file_history(
-        policy.gitops.repository, head, stage.edit.file, limit=world.history_limit
-    )
+    limit = world.history_limit
+    while True:
+        found = _read_tags(world, policy, stage, head, limit)
+        # The oldest commit that was read may not be the one that set the tag, only the last one that was looked at.
+        if isinstance(found, Trouble) or found.complete or len(found.changes) > 1:
+            return found
+        if limit >= _MOST_COMMITS:
+            file = stage.edit.file
+            sentence = f"the newest {limit} commits of {file} do not reach the one that set the tag {found.tag}"
+            return Trouble(system="Git", sentence=sentence)
+        limit *= 4
+
+
+def _read_tags(world: World, policy: Policy, stage: Stage, head: Sha, limit: int) -> TagHistory | Trouble:
+    versions = world.repositories.file_history(policy.gitops.repository, head, stage.edit.file, limit=limit)
     if not versions or versions[0].text is None:
         where = f"{policy.gitops.repository} at {head[:7]}"
         return Trouble(system="Git", sentence=f"{stage.edit.file} does not exist in {where}; check the policy's edit")
@@ -133,7 +150,7 @@ def read_tags(world: World, policy: Policy, stage: Stage, head: Sha) -> TagHisto
     if isinstance(tags[0], EditRefused):
         return Trouble(system="Git", sentence=str(tags[0]))
     changes = _changes(policy, stage, versions, tags)
-    complete = len(versions) < world.history_limit
+    complete = len(versions) < limit
     return TagHistory(head=head, tag=tags[0] or "", changes=changes, complete=complete)
 
 
@@ -182,9 +199,19 @@ def _carries(
         revision
         for app in applications
         if isinstance(app, Application)
-        for revision in (*app.revisions, *(app.operation.revisions if app.operation else ()))
+        for revision in _reported(app, tags.introduced.at)
     }
     return {revision: _carries_one(world, policy, stage, tags, revision) for revision in sorted(revisions)}
+
+
+def _reported(app: Application, since: datetime) -> Iterator[Sha]:
+    """Yield every revision that matters for a release of `since`: compared, synced last, or deployed from then on."""
+    yield from app.revisions
+    if app.operation is not None:
+        yield from app.operation.revisions
+    for deployed in app.history:
+        if deployed.at >= since:
+            yield from deployed.revisions
 
 
 def _carries_one(world: World, policy: Policy, stage: Stage, tags: TagHistory, revision: Sha) -> Carries:
@@ -233,18 +260,18 @@ def _with_proposals(world: World, policy: Policy, seen: StageObservation, all_se
     stage = policy.stage(seen.stage)
     if stage.source is None or isinstance(seen.tags, Trouble):
         return seen
+    look = _Look(world=world, policy=policy, stage=stage, tags=seen.tags)
+    # What concerns the release that runs here must not wait for the stage before to be readable.
+    seen = replace(seen, arrival=look.arrival(), revert=look.revert(seen, all_seen.at))
     source = all_seen.stage(stage.source).tags
     if isinstance(source, Trouble):
         return seen
-    look = _Look(world=world, policy=policy, stage=stage, tags=seen.tags)
     candidate = Release(image=policy.image, tag=source.tag)
     pending = is_candidate_pending(policy.stage(stage.source), stage, all_seen)
     return replace(
         seen,
         artifact=look.artifact(candidate) if pending else None,
         promotion=look.promotion(candidate) if pending else None,
-        arrival=look.arrival(),
-        revert=look.revert(seen, all_seen.at),
         superseded=look.superseded(candidate),
     )
 
@@ -313,7 +340,7 @@ class _Look:
         pulls = _attempt(lambda: self.world.forge.find_open_promotions(self.repository, prefix))
         if isinstance(pulls, Trouble):
             return ()
-        return tuple(pull for pull in pulls if pull.branch not in mine)
+        return tuple(pull for pull in pulls if pull.branch not in mine and is_promotion_branch(pull.branch))
 
     def proposal(self, branch: str, tag: str) -> Proposal:
         pull = self.world.forge.find_promotion(self.repository, branch)
@@ -366,8 +393,7 @@ def _sample(world: World, policy: Policy, stage: Stage, tags: TagHistory, wanted
     key = SeriesKey(
         service=policy.service, stage=stage.name, commit=tags.introduced.commit, fingerprint=_fingerprint(wanted)
     )
-    kept = [tile for tile in world.ledger.tiles(key) if window.start <= tile.start and tile.end <= end]
-    after = max((tile.end for tile in kept), default=window.start)
+    kept, after = _without_hole(world.ledger.tiles(key), window, end)
     if after < end:
         request = SampleRequest(
             query=gate.query,
@@ -387,6 +413,21 @@ def _sample(world: World, policy: Policy, stage: Stage, tags: TagHistory, wanted
         queries=(gate.query, gate.total),
         backend=world.metrics.describe(),
     )
+
+
+def _without_hole(tiles: Sequence[Tile], window: MeasuringWindow, end: datetime) -> tuple[list[Tile], datetime]:
+    """Return the kept tiles from the window's start on up to the first that is missing, and where that would begin.
+
+    A gate and a trigger with the same queries share their tiles, but not their windows: what one has kept may begin
+    later than what the other needs.
+    """
+    by_start = {tile.start: tile for tile in tiles if tile.end <= end}
+    kept: list[Tile] = []
+    after = window.start
+    while after in by_start:
+        kept.append(by_start[after])
+        after = by_start[after].end
+    return kept, after
 
 
 def _fingerprint(wanted: Measurement) -> str:

@@ -31,7 +31,7 @@ _LIST = "/api/v1/applications"
 _LIMITS = Limits(deadline=timedelta(seconds=30), max_bytes=256 * 1024 * 1024)
 _REFRESH_SECONDS = 10.0
 _NAME = re.compile(r"(?:[a-z0-9][a-z0-9.-]{0,252}/)?[a-z0-9][a-z0-9.-]{0,252}\Z")
-_UNREAD = (("status", "resources"), ("status", "history"), ("metadata", "managedFields"), ("metadata", "annotations"))
+_UNREAD = (("status", "resources"), ("metadata", "managedFields"), ("metadata", "annotations"))
 
 
 @dataclass(frozen=True, slots=True)

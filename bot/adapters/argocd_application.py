@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from bot.adapters.scrub import as_sentence
-from bot.domain.model import Application, Condition, Operation, Sha
+from bot.domain.model import Application, Condition, Deployed, Operation, Sha
 
 _SHA = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _UNDER_WAY = ("Running", "Terminating")
@@ -44,6 +44,7 @@ def parse_application(item: Json, name: str, *, counts: Callable[[str], bool]) -
             Condition(type=_text(entry, "type"), message=_message(entry)) for entry in _objects(status, "conditions")
         ),
         images=_texts(_object(status, "summary"), "images"),
+        history=_parse_history(status, spec, counts),
     )
 
 
@@ -59,6 +60,16 @@ def _parse_operation(status: Json, spec: Json, counts: Callable[[str], bool]) ->
         finished_at=_instant(state, "finishedAt"),
         message=_message(state),
     )
+
+
+def _parse_history(status: Json, spec: Json, counts: Callable[[str], bool]) -> tuple[Deployed, ...]:
+    """Return the syncs that succeeded, as far as they can be read; Argo CD keeps the last ten by default."""
+    found = []
+    for entry in _objects(status, "history"):
+        at, revisions = _instant(entry, "deployedAt"), _revisions(entry, entry, spec, counts)
+        if at is not None and revisions:
+            found.append(Deployed(revisions=revisions, at=at))
+    return tuple(found)
 
 
 def _revisions(reported: Json, described: Json, spec: Json, counts: Callable[[str], bool]) -> tuple[Sha, ...]:

@@ -5,6 +5,7 @@ A ladder of early returns: what forbids the move comes first, then what it waits
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.domain.decision import (
@@ -19,9 +20,19 @@ from bot.domain.decision import (
     Wait,
     WaitsOn,
 )
-from bot.domain.model import Artifact, Proposal, Pull, PullState, Release, StageObservation, TagHistory, Trouble
+from bot.domain.model import (
+    Artifact,
+    Observation,
+    Proposal,
+    Pull,
+    PullState,
+    Release,
+    StageObservation,
+    TagHistory,
+    Trouble,
+)
 from bot.domain.naming import release_branch
-from bot.domain.observed import reverted_tags
+from bot.domain.observed import quarantined_tags
 from bot.domain.policy import Merge, Policy, Stage
 from bot.domain.running import Running
 
@@ -47,6 +58,7 @@ class _Case:
     there: TagHistory
     running_there: Running
     release: Release
+    quarantine: Mapping[str, tuple[str, str]]
 
     @property
     def source_stage(self) -> str:
@@ -67,9 +79,10 @@ class _Case:
 
 
 def judge_candidate(
-    policy: Policy, target: Stage, seen: StageObservation, source: Running, running_there: Running
+    policy: Policy, target: Stage, observation: Observation, source: Running, running_there: Running
 ) -> Candidate | None:
     """Judge the release of the stage before `target`; None if that release is already there, or unknown."""
+    seen = observation.stage(target.name)
     release = source.judgement.release
     if release is None or target.source is None:
         return None
@@ -89,6 +102,7 @@ def judge_candidate(
         there=seen.tags,
         running_there=running_there,
         release=release,
+        quarantine=quarantined_tags(observation),
     )
     for rung in (_forbidden, _not_proven, _unknown, _to_propose, _not_mergeable, _for_a_person):
         answer = rung(case)
@@ -147,11 +161,10 @@ def _halt(case: _Case, reason: str) -> Candidate:
 
 
 def _forbidden(case: _Case) -> Candidate | None:
-    reverted = reverted_tags(case.there).get(case.release.tag)
+    reverted = case.quarantine.get(case.release.tag)
     if reverted is not None:
-        reason = (
-            f"it was rolled back from {case.target.name} by {reverted[:_SHORT]}; only a person may move it there again"
-        )
+        stage, commit = reverted
+        reason = f"it was rolled back from {stage} by {commit[:_SHORT]}; only a person may move it there again"
         return _answer(case, State.QUARANTINED, WaitsOn.HUMAN, reason, *_withdraw(case, reason))
     if isinstance(case.seen.promotion, Trouble):
         trouble = case.seen.promotion

@@ -23,9 +23,9 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
-from bot.domain.model import CountEvidence, Observation, Proposal, PullState, Release, StageObservation, Trouble
+from bot.domain.model import CountEvidence, Observation, Proposal, Pull, PullState, Release, StageObservation, Trouble
 from bot.domain.naming import release_branch
-from bot.domain.policy import Policy, Stage
+from bot.domain.policy import Policy, Road, Stage
 from bot.domain.running import Running, judge_running
 
 _LOOK_AGAIN = timedelta(minutes=1)
@@ -50,8 +50,8 @@ def decide(policy: Policy, observation: Observation, now: datetime) -> Decision:
         seen = observation.stage(stage.name)
         here = running[stage.name]
         judgements.append(here.judgement)
-        actions.extend(_road(action, seen) for action in here.actions)
-        candidate = _candidate(policy, stage, seen, running)
+        actions.extend(_road(action, seen, policy.gitops.branch) for action in here.actions)
+        candidate = _candidate(policy, stage, observation, running)
         if candidate is not None:
             judgements.append(candidate.judgement)
             actions.extend(candidate.actions)
@@ -67,10 +67,10 @@ def decide(policy: Policy, observation: Observation, now: datetime) -> Decision:
     )
 
 
-def _candidate(policy: Policy, stage: Stage, seen: StageObservation, running: dict[str, Running]) -> Candidate | None:
+def _candidate(policy: Policy, stage: Stage, observation: Observation, running: dict[str, Running]) -> Candidate | None:
     if stage.source is None:
         return None
-    return judge_candidate(policy, stage, seen, running[stage.source], running[stage.name])
+    return judge_candidate(policy, stage, observation, running[stage.source], running[stage.name])
 
 
 def _once(actions: Iterable[Action]) -> list[Action]:
@@ -81,37 +81,36 @@ def _once(actions: Iterable[Action]) -> list[Action]:
 # --- how a rollback gets to the branch -------------------------------------------------------------------------------
 
 
-def _road(action: RollBack | Halt | AskRefresh, seen: StageObservation) -> Action:
+def _road(action: RollBack | Halt | AskRefresh, seen: StageObservation, branch: str) -> Action:
     """Turn a rollback by pull request into the step that is next: open it, wait, merge it, or leave it to a person."""
-    if not isinstance(action, RollBack) or seen.revert is None:
+    if not isinstance(action, RollBack) or action.road is Road.COMMIT:
         return action
+    if seen.revert is None:
+        return Wait(stage=action.stage, reason=f"{action.reason}; its pull request was not looked for yet")
     if isinstance(seen.revert, Trouble):
         return Wait(stage=action.stage, reason=f"{seen.revert.system}: {seen.revert.sentence}")
-    pull = seen.revert.pull
-    if pull is None:
+    if seen.revert.deviation is not None:
+        what = f"the rollback branch {seen.revert.branch} is not exactly the planned edit: {seen.revert.deviation}"
+        return Halt(stage=action.stage, reason=f"{what}; {action.reason}")
+    if seen.revert.pull is None:
         return action
+    return _merge_revert(action, seen.revert, seen.revert.pull, branch)
+
+
+def _merge_revert(action: RollBack, proposal: Proposal, pull: Pull, branch: str) -> Action:
     if pull.state is PullState.CLOSED and not pull.closed_by_bot:
         who = pull.closed_by or "someone"
         return Halt(stage=action.stage, reason=f"{who} closed the rollback #{pull.number}; {action.reason}")
     if pull.state is not PullState.OPEN:
         return Wait(stage=action.stage, reason=f"the rollback #{pull.number} is {pull.state}; the mirror lags behind")
-    return _merge_revert(action, seen.revert, pull.number)
-
-
-def _merge_revert(action: RollBack, proposal: Proposal, number: int) -> Action:
-    pull = proposal.pull
-    assert pull is not None  # noqa: S101 - the caller looked
-    if proposal.deviation is not None or proposal.branch_head != pull.head:
-        why = proposal.deviation or "GitHub has yet to see its head"
-        return Halt(stage=action.stage, reason=f"the rollback #{number} is not exactly the planned edit: {why}")
-    if pull.checks.failed or pull.checks.pending:
-        names = ", ".join(pull.checks.failed or pull.checks.pending)
-        return Wait(stage=action.stage, reason=f"the rollback #{number} waits for checks: {names}")
-    if not pull.mergeable:
-        return Wait(stage=action.stage, reason=f"GitHub does not say yet that the rollback #{number} can be merged")
+    halts, waits = _against_revert(proposal, pull, branch)
+    if halts is not None:
+        return Halt(stage=action.stage, reason=f"the rollback #{pull.number} {halts}; {action.reason}")
+    if waits is not None:
+        return Wait(stage=action.stage, reason=f"the rollback #{pull.number} {waits}")
     return MergePromotion(
         stage=action.stage,
-        number=number,
+        number=pull.number,
         branch=pull.branch,
         head=pull.head,
         release=action.release,
@@ -119,6 +118,26 @@ def _merge_revert(action: RollBack, proposal: Proposal, number: int) -> Action:
         reason=action.reason,
         reverts=action.promotion,
     )
+
+
+def _against_revert(proposal: Proposal, pull: Pull, branch: str) -> tuple[str | None, str | None]:
+    """Return why a person must look at a rollback's pull request, and what it waits for; None for neither."""
+    halts = waits = None
+    if pull.base != branch:
+        halts = "was pointed at another branch"
+    elif pull.reviews.changes_requested_by:
+        halts = f"has changes requested by {', '.join(pull.reviews.changes_requested_by)}"
+    elif pull.draft:
+        halts = "was made a draft"
+    elif pull.mergeable is False:
+        halts = f"conflicts with {pull.base}"
+    elif proposal.branch_head != pull.head:
+        waits = "waits until GitHub has seen its head"
+    elif pull.checks.failed or pull.checks.pending:
+        waits = f"waits for checks: {', '.join(pull.checks.failed or pull.checks.pending)}"
+    elif pull.mergeable is None:
+        waits = "waits until GitHub says whether it can be merged"
+    return halts, waits
 
 
 # --- pull requests of other releases ---------------------------------------------------------------------------------

@@ -56,7 +56,8 @@ class ApplicationStance:
 class Liveness:
     """A stage's stance. Instants are None until they have come.
 
-    `deployed_at`: every application has synced the release. `first_live`: since then all were live for the first
+    `deployed_at`: every application has synced the release, each for the first time: a later sync of the same release
+    moves nothing. `reached_at`: the first of them has. `first_live`: since then all were live for the first
     time. `proof_since`: as `first_live`, but later if an application was ill in between: proof must be continuous.
     """
 
@@ -64,6 +65,7 @@ class Liveness:
     reason: str
     applications: tuple[ApplicationStance, ...]
     deployed_at: datetime | None = None
+    reached_at: datetime | None = None
     first_live: datetime | None = None
     proof_since: datetime | None = None
 
@@ -71,20 +73,22 @@ class Liveness:
 def judge_liveness(seen: StageObservation, tags: TagHistory, image: str, now: datetime) -> Liveness:
     """Judge the release that Git says should run: `image` at `tags.tag`, introduced by `tags.introduced`."""
     wanted = f"{image}:{tags.tag}"
-    stances = tuple(_judge_application(item, seen, wanted) for item in seen.applications)
+    stances = tuple(_judge_application(item, seen, wanted, tags.introduced.at) for item in seen.applications)
     if not stances:
         return Liveness(stance=Stance.CANNOT_TELL, reason="no Argo CD application was looked at", applications=())
     worst = min(stances, key=lambda item: _BADNESS.index(item.stance))
-    deployed = [item.deployed_at for item in stances]
-    deployed_at = max((at for at in deployed if at is not None), default=None) if None not in deployed else None
-    if deployed_at is None:
-        return Liveness(stance=worst.stance, reason=worst.reason, applications=stances)
+    deployed = [item.deployed_at for item in stances if item.deployed_at is not None]
+    reached_at = min(deployed, default=None)
+    if len(deployed) < len(stances):
+        return Liveness(stance=worst.stance, reason=worst.reason, applications=stances, reached_at=reached_at)
+    deployed_at = max(deployed)
     first, since = _live_instants(seen, deployed_at, worst.stance, now)
     return Liveness(
         stance=worst.stance,
         reason=worst.reason,
         applications=stances,
         deployed_at=deployed_at,
+        reached_at=reached_at,
         first_live=first,
         proof_since=since,
     )
@@ -94,28 +98,36 @@ def judge_liveness(seen: StageObservation, tags: TagHistory, image: str, now: da
 
 
 def _judge_application(
-    seen: Application | NoApplication | Trouble, stage: StageObservation, wanted: str
+    seen: Application | NoApplication | Trouble, stage: StageObservation, wanted: str, since: datetime
 ) -> ApplicationStance:
     if isinstance(seen, Trouble):
         return ApplicationStance(name=seen.system, stance=Stance.CANNOT_TELL, reason=seen.sentence)
     if isinstance(seen, NoApplication):
         reason = f"{seen.name}: Argo CD has no such application yet, or the token may not see it"
         return ApplicationStance(name=seen.name, stance=Stance.WAITING, reason=reason)
-    return _climb(seen, stage, wanted)
+    return _climb(seen, stage, wanted, since)
 
 
-def _climb(app: Application, stage: StageObservation, wanted: str) -> ApplicationStance:
+def _climb(app: Application, stage: StageObservation, wanted: str, since: datetime) -> ApplicationStance:
     for rung in (_spec_is_broken, _revision_lacks_release, _operation_is_open, _operation_lacks_release):
         answer = rung(app, stage)
         if answer is not None:
             return answer
     assert app.operation is not None  # noqa: S101 - the rung above answered where there is none
-    deployed_at = app.operation.finished_at
-    if app.reconciled_at is None or deployed_at is None or app.reconciled_at <= deployed_at:
+    finished_at = app.operation.finished_at
+    if app.reconciled_at is None or finished_at is None or app.reconciled_at <= finished_at:
         reason = f"{app.name}: Argo CD has synced, but has not looked at the result yet"
         return ApplicationStance(name=app.name, stance=Stance.WAITING, reason=reason, stale=True)
     stance, reason = _judge_health(app, wanted)
+    deployed_at = min([finished_at, *_deployed(app, stage, since)])
     return ApplicationStance(name=app.name, stance=stance, reason=f"{app.name}: {reason}", deployed_at=deployed_at)
+
+
+def _deployed(app: Application, stage: StageObservation, since: datetime) -> Iterable[datetime]:
+    """Yield when the release was deployed, by Argo CD's history: self-heal or a click syncs it again and again."""
+    for entry in app.history:
+        if entry.at >= since and all(stage.carries.get(revision) is Carries.YES for revision in entry.revisions):
+            yield entry.at
 
 
 def _spec_is_broken(app: Application, _: StageObservation) -> ApplicationStance | None:
@@ -148,14 +160,14 @@ def _operation_is_open(app: Application, _: StageObservation) -> ApplicationStan
 def _operation_lacks_release(app: Application, stage: StageObservation) -> ApplicationStance | None:
     operation = app.operation
     assert operation is not None  # noqa: S101 - the rung before answered where there is none
+    if not operation.revisions:
+        reason = f"{app.name}: Argo CD does not say which revision its last sync was of"
+        return ApplicationStance(name=app.name, stance=Stance.CANNOT_TELL, reason=reason)
     lack = _first_lack(app, operation.revisions, stage, "its last sync was of revision")
     if lack is not None:
         return lack
     if operation.phase != "Succeeded":
         return ApplicationStance(name=app.name, stance=Stance.UNHEALTHY, reason=_failure(app, operation))
-    if not operation.revisions:
-        reason = f"{app.name}: Argo CD does not say which revision its last sync was of"
-        return ApplicationStance(name=app.name, stance=Stance.CANNOT_TELL, reason=reason)
     return None
 
 

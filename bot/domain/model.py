@@ -135,6 +135,14 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """An entry of `status.history`: a sync that succeeded, and when."""
+
+    revisions: tuple[Sha, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """An entry of `status.conditions`: `ComparisonError`, `InvalidSpecError`, `SyncError` …"""
 
@@ -147,7 +155,8 @@ class Application:
     """What Argo CD reports of one application; field names follow its API, in our types.
 
     `operation_pending` is true when `operation` is set and has not been taken up yet. `revisions` has one entry for
-    each source that comes from the stage's GitOps repository.
+    each source that comes from the stage's GitOps repository. `history` tells when a release was deployed for the
+    first time: the last operation may be a later sync of the same release.
     """
 
     name: str
@@ -161,6 +170,7 @@ class Application:
     health_message: str = ""
     conditions: tuple[Condition, ...] = ()
     images: tuple[str, ...] = ()
+    history: tuple[Deployed, ...] = ()
     kind: Literal["application"] = "application"
 
 

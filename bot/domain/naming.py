@@ -14,6 +14,7 @@ import re
 from bot.domain.model import Release
 
 _SLUG_LENGTH = 40
+_OWN = re.compile(r"liftlock/[a-z0-9-]+/[a-z0-9-]+/[a-z0-9-]+-[0-9a-f]{8}")
 
 
 def release_branch(service: str, stage: str, release: Release) -> str:
@@ -29,6 +30,11 @@ def revert_branch(service: str, stage: str, release: Release) -> str:
 def promotion_prefix(service: str, stage: str) -> str:
     """Return how the name of every branch of the bot's for this stage begins, reverts included."""
     return f"liftlock/{service}/{stage}/"
+
+
+def is_promotion_branch(branch: str) -> bool:
+    """Say whether a branch is named as the bot names its own; a person's may lie beside them."""
+    return _OWN.fullmatch(branch) is not None
 
 
 def _slug_and_hash(release: Release) -> str:

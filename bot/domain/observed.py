@@ -14,6 +14,9 @@ from bot.domain.model import Observation, StageObservation, TagHistory, Trouble
 from bot.domain.policy import CountGate, Policy, Rollback, Stage
 from bot.domain.tiles import MeasuringWindow, measuring_window
 
+ROLLOUT_GRACE = timedelta(minutes=5)
+"""How long after its first sync a release is given to become live before its triggers count all the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
@@ -29,7 +32,7 @@ def is_candidate_pending(stage: Stage, target: Stage, seen: Observation) -> bool
     here, there = seen.stage(stage.name).tags, seen.stage(target.name).tags
     if isinstance(here, Trouble) or isinstance(there, Trouble):
         return False
-    return here.tag != there.tag and here.tag not in reverted_tags(there)
+    return here.tag != there.tag and here.tag not in quarantined_tags(seen)
 
 
 def is_under_observation(policy: Policy, stage: Stage, seen: Observation) -> bool:
@@ -46,6 +49,16 @@ def reverted_tags(tags: TagHistory) -> dict[str, str]:
     for change in tags.changes:
         if change.trailers is not None and change.trailers.reverts is not None and change.old is not None:
             found.setdefault(change.old, change.commit)
+    return found
+
+
+def quarantined_tags(seen: Observation) -> dict[str, tuple[str, str]]:
+    """Return the quarantined tags, each with the stage and commit of its rollback: bad in one, bad in all."""
+    found: dict[str, tuple[str, str]] = {}
+    for stage in seen.stages:
+        if isinstance(stage.tags, TagHistory):
+            for tag, commit in reverted_tags(stage.tags).items():
+                found.setdefault(tag, (stage.stage, commit))
     return found
 
 
@@ -89,10 +102,16 @@ def gate_measurements(stage: Stage, liveness: Liveness, seen: Observation) -> tu
 
 
 def trigger_measurements(stage: Stage, liveness: Liveness) -> tuple[Measurement, ...]:
-    """Return what the stage's triggers must measure: from the end of the sync on, healthy or not."""
-    if stage.rollback is None or liveness.deployed_at is None:
+    """Return what the stage's triggers must measure: from when the release is live, or some time after its sync.
+
+    While old pods are still being replaced their errors are not the release's; but one that never becomes live, or
+    not everywhere, is judged all the same after `ROLLOUT_GRACE`.
+    """
+    reached = liveness.reached_at
+    if stage.rollback is None or reached is None:
         return ()
-    since = liveness.deployed_at
+    late = reached + ROLLOUT_GRACE
+    since = min(liveness.first_live or late, late)
     return tuple(
         Measurement(
             key=f"trigger:{trigger.name}",

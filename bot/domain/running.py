@@ -16,7 +16,7 @@ from bot.domain.observed import (
     gate_measurements,
     is_under_observation,
     is_watched,
-    reverted_tags,
+    quarantined_tags,
     trigger_measurements,
     watch_end,
 )
@@ -82,7 +82,8 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
     refreshes = _refreshes(case)
     if stage.rollback is not None and is_watched(stage.rollback, seen.tags, liveness, now):
         watched = _judge_watched(case, stage.rollback)
-        if not is_under_observation(policy, stage, observation) or watched.judgement.state is State.ROLLING_BACK:
+        decides = watched.judgement.state in {State.ROLLING_BACK, State.HALTED}
+        if decides or not is_under_observation(policy, stage, observation):
             return Running(judgement=watched.judgement, actions=(*watched.actions, *refreshes))
     if stage.window is not None and is_under_observation(policy, stage, observation):
         judgement = _judge_observed(case, stage.window)
@@ -150,7 +151,8 @@ def _gate_verdicts(case: _Case, window: HealthWindow) -> tuple[Verdict, ...]:
     verdicts = []
     for gate in case.stage.gates:
         if not isinstance(gate, CountGate):
-            verdicts.append(judge_argocd_healthy(gate, case.liveness, window, case.now))
+            since = case.observation.policy_since
+            verdicts.append(judge_argocd_healthy(gate, case.liveness, window, case.now, policy_since=since))
         elif gate.name in measured:
             item = measured[gate.name]
             verdicts.append(judge_counts(gate, case.seen.samples.get(item.key), item.window, STOP))
@@ -212,7 +214,7 @@ def _take_back(case: _Case, rollback: Rollback, fired: Verdict, verdicts: tuple[
     if back_to is None:
         reason = f"{why}; but Git does not say which release was in {case.stage.name} before"
         return _halt(case, reason, verdicts)
-    if back_to in reverted_tags(case.tags):
+    if back_to in quarantined_tags(case.observation):
         reason = f"{why}; but the release before, {back_to}, is quarantined itself"
         return _halt(case, reason, verdicts)
     reason = f"{why}; taken back to {back_to}"

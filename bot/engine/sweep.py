@@ -105,7 +105,10 @@ class Sweeper:
             log.exception("bug", error=type(error).__name__)
             report = self._failed(policy, "this step failed by a bug of Liftlock; the log has the traceback")
         for listener in self.listeners:
-            listener(report)
+            try:
+                listener(report)
+            except Exception as error:
+                log.exception("bug in a listener", error=type(error).__name__)
         return report
 
     def _step(self, policy: Policy, head: Sha | Trouble, known: _Known) -> ServiceReport:

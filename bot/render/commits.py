@@ -14,7 +14,8 @@ from bot.render.views import MoveView, RevertView
 def promotion_subject(view: MoveView | RevertView) -> str:
     """Return `Promote checkout to production: 1.8.2 -> 1.9.0`, of a rollback the one of the promotion."""
     before = view.replaces if isinstance(view, MoveView) else view.back_to
-    return f"Promote {view.policy.service} to {view.stage.name}: {before.tag} -> {view.release.tag}"
+    tags = f"{for_commit(before.tag)} -> {for_commit(view.release.tag)}"
+    return f"Promote {view.policy.service} to {view.stage.name}: {tags}"
 
 
 def promotion_commit(view: MoveView) -> str:
@@ -26,7 +27,7 @@ def promotion_commit(view: MoveView) -> str:
         promotes=f"{view.source.name} -> {view.stage.name}",
         evidence=evidence_hash(view.judgement.verdicts),
     )
-    why = f"{view.release.tag} has passed {view.source.name}: {for_commit(view.judgement.reason)}."
+    why = f"{for_commit(view.release.tag)} has passed {view.source.name}: {for_commit(view.judgement.reason)}."
     return f"{promotion_subject(view)}\n\n{fill(why, 72)}\n\n{render_trailers(trailers)}\n"
 
 
@@ -40,6 +41,6 @@ def revert_commit(view: RevertView) -> str:
         evidence=evidence_hash(view.judgement.verdicts),
     )
     why = fill(f"{for_commit(view.judgement.reason)}.", 72)
-    then = fill(f"The release {view.release.tag} is quarantined: it does not move again by itself.", 72)
+    then = fill(f"The release {for_commit(view.release.tag)} is quarantined: it does not move again by itself.", 72)
     body = f"This reverts commit {view.promotion}.\n\n{why}\n\n{then}"
     return f'Revert "{promotion_subject(view)}"\n\n{body}\n\n{render_trailers(trailers)}\n'

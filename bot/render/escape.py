@@ -3,36 +3,67 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from bot.domain.text import one_line
 
 _LONGEST = 200
 _JOINER = "\u2060"
 _RUN = re.compile(r"`+")
+_BLANKS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800\u034f"))
+"""Letters and marks that look like nothing, though Unicode does not class them as invisible."""
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~$^=&])")
+_LINE_START = re.compile(r"(\d{0,9})([-.])(?=\s|$)")
+_ADDRESS = re.compile(r"(?i)\b(https?|ftp|www|mailto|xmpp)([:.])")
+_REFERENCE = re.compile(r"(?i)\b([a-z]+)-(?=\d)")
+_OBJECT_NAME = re.compile(r"(?i)\b[0-9a-f]{7,}\b")
+
 _COMMANDS = re.compile(
-    r"\[(?:skip[ -]ci|ci[ -]skip|no[ -]ci|skip[ -]actions|actions[ -]skip)\]|skip-checks\s*:", re.IGNORECASE
+    r"(?i)\[\s*(?:skip[ _-][\w-]+|no[ _-]ci|[\w-]+[ _-]skip)\s*\]|\*\*\*NO_CI\*\*\*|\b(?:skip|request)-checks\s*:"
 )
-_CLOSES = re.compile(r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(\s*:?\s+)(?=\S*#)", re.IGNORECASE)
+_CLOSES = re.compile(r"(?i)\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(\s*:?\s+)(?=\S*(?:#|GH-)\d)")
+_COMMIT_RULES = (
+    (re.compile(r"(?<=\w)#(?=\d)"), " no. "),
+    (re.compile(r"#"), "no. "),
+    (re.compile(r"(?i)\bGH-(?=\d)"), "GH "),
+    (re.compile(r"/(issues|pull|discussions)/(?=\d)"), r"/\1/ "),  # `Closes https://github.com/…/issues/1`
+    (re.compile(r"@(?=\w)"), "@ "),  # GitHub tells everyone whom a commit message mentions
+    (re.compile(r"(?i)\b(liftlock|co-authored|signed-off)-(?=[a-z])"), r"\1 "),
+    (re.compile(r"^([A-Z][A-Za-z0-9-]*)[ \t]*:"), r"\1 -"),  # any other trailer, if the line stood alone
+)
 
 
 def code(text: str) -> str:
     """Return a code span that holds any text: its fence is longer than any run of backticks inside."""
-    shown = one_line(text, limit=_LONGEST).replace("|", "\u2223") or "\u2205"
-    fence = "`" * (max((len(run) for run in _RUN.findall(shown)), default=0) + 1)
+    shown = _seen(text, _LONGEST).replace("|", "\u2223") or "\u2205"
+    fence = "`" * (_longest_run(shown) + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 
+def fenced(text: str) -> str:
+    """Return a code block that holds any text: lines are kept, characters that hide or turn text around are not."""
+    kept = "".join(
+        character
+        for character in text.replace("\r\n", "\n").translate(_BLANKS)
+        if character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    )
+    fence = "`" * max(3, _longest_run(kept) + 1)
+    return f"{fence}\n{kept}\n{fence}"
+
+
 def plain(text: str) -> str:
     """Return text for prose in which nothing is markup, a link, a mention or a reference."""
-    shown = one_line(text, limit=_LONGEST * 2)
-    escaped = re.sub(r"([\\`*_{}\[\]<>()#+!|~$^=&])", r"\\\1", shown)
+    escaped = _MARKUP.sub(r"\\\1", _seen(text, _LONGEST * 2))
     # A word joiner, which nobody sees, breaks what GitHub would link: mentions, addresses, references, object names.
     broken = re.sub(r"@(?=\w)", f"@{_JOINER}", escaped)
-    broken = re.sub(r"(?i)\b(https?|ftp|www|mailto)([:.])", rf"\1{_JOINER}\2", broken)
+    broken = _ADDRESS.sub(rf"\1{_JOINER}\2", broken)
     broken = re.sub(r"#(?=\d)", f"#{_JOINER}", broken)
-    broken = re.sub(r"(?i)\bgh-(?=\d)", f"GH{_JOINER}-", broken)
-    return re.sub(r"\b[0-9a-f]{7,}\b", _broken_up, broken)
+    # GH-1, and each PREFIX-1 that a repository may have made a link.
+    broken = _REFERENCE.sub(rf"\1{_JOINER}-", broken)
+    broken = _OBJECT_NAME.sub(_broken_up, broken)
+    return _LINE_START.sub(r"\1\\\2", broken, count=1) if _LINE_START.match(broken) else broken
 
 
 def _broken_up(name: re.Match[str]) -> str:
@@ -42,7 +73,28 @@ def _broken_up(name: re.Match[str]) -> str:
 
 
 def for_commit(text: str) -> str:
-    """Return one line that cannot act in a commit message: no trailer, no closing word, no word that silences CI."""
-    shown = one_line(text, limit=_LONGEST * 2)
-    shown = _COMMANDS.sub("(removed)", shown)
-    return _CLOSES.sub(r"\1\2(issue) ", shown).replace("#", "no. ")
+    """Return one line that cannot act in a commit message.
+
+    It is no trailer, closes or mentions nothing and nobody, and has no word that silences CI.
+    """
+    shown = _COMMANDS.sub("(removed)", _seen(text, _LONGEST * 2))
+    shown = _CLOSES.sub(r"\1\2(issue) ", shown)
+    for pattern, replacement in _COMMIT_RULES:
+        shown = pattern.sub(replacement, shown)
+    return shown
+
+
+def _seen(text: str, limit: int) -> str:
+    """Keep on one line what a reader sees: no blanks in disguise, no more than two marks stacked on a letter."""
+    kept: list[str] = []
+    marks = 0
+    for character in text[: limit * 8].translate(_BLANKS):
+        marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
+        if marks <= 2:
+            kept.append(character)
+    # Spaces come together where something invisible stood between them.
+    return " ".join(one_line("".join(kept), limit=limit).split())
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in _RUN.findall(text)), default=0)

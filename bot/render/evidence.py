@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.domain.model import ApplicationEvidence, CountEvidence, Verdict, VerdictKind
 from bot.domain.text import format_count, format_instant, format_limit, format_share
-from bot.render.escape import code, plain
+from bot.render.escape import code, fenced, plain
 
 _SYMBOLS = {
     VerdictKind.HEALTHY: "✅",
@@ -48,22 +48,23 @@ def _row(verdict: Verdict) -> str:
 
 
 def data_quality(verdicts: Sequence[Verdict]) -> str:
-    """Return one line on where the numbers come from and how many are missing, and the queries folded away."""
-    counted = [verdict.evidence for verdict in verdicts if isinstance(verdict.evidence, CountEvidence)]
+    """Return one line on where the numbers come from and how many are missing; empty if there are no numbers."""
+    counted = _counted(verdicts)
     if not counted:
         return ""
     present, expected = sum(item.tiles_present for item in counted), sum(item.tiles_expected for item in counted)
     until = format_instant(max(item.seen_until for item in counted))
     backends = ", ".join(code(name) for name in dict.fromkeys(item.backend for item in counted))
-    line = f"Measured by {backends}, seen until {until}; {present} of {expected} looks found data."
-    queries = "\n".join(dict.fromkeys(query for item in counted for query in item.queries))
-    fence = "`" * max(3, _longest_run(queries) + 1)
-    return f"{line}\n\n<details><summary>Exact queries</summary>\n\n{fence}\n{queries}\n{fence}\n\n</details>"
+    return f"Measured by {backends}, seen until {until}; {present} of {expected} looks found data."
 
 
-def _longest_run(text: str) -> int:
-    longest = run = 0
-    for character in text:
-        run = run + 1 if character == "`" else 0
-        longest = max(longest, run)
-    return longest
+def exact_queries(verdicts: Sequence[Verdict]) -> str:
+    """Return the queries as they were asked, folded away; empty if there are none."""
+    queries = "\n".join(dict.fromkeys(query for item in _counted(verdicts) for query in item.queries))
+    if not queries:
+        return ""
+    return f"<details><summary>Exact queries</summary>\n\n{fenced(queries)}\n\n</details>"
+
+
+def _counted(verdicts: Sequence[Verdict]) -> list[CountEvidence]:
+    return [verdict.evidence for verdict in verdicts if isinstance(verdict.evidence, CountEvidence)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.domain.decision import Judgement, State
 from bot.domain.model import Release
 from bot.domain.text import format_duration, format_instant
 from bot.render.commits import promotion_subject
 from bot.render.escape import code, plain
-from bot.render.evidence import data_quality, evidence_table
+from bot.render.evidence import data_quality, evidence_table, exact_queries
 from bot.render.views import CommentView, MoveView, RevertView
 
 _LONGEST = 60_000
@@ -27,10 +29,11 @@ def promotion_body(view: MoveView) -> str:
         _what_moves(view),
         f"### Why now\n\n{_why(view)}\n\n{evidence_table(view.judgement.verdicts)}",
         data_quality(view.judgement.verdicts),
+        exact_queries(view.judgement.verdicts),
         _what_next(view),
         _judged_by(view.policy.file, view.policy.version),
     ]
-    return _cut("\n\n".join(part for part in parts if part))
+    return _cut(parts)
 
 
 def _answer(view: MoveView) -> str:
@@ -122,9 +125,10 @@ def revert_body(view: RevertView) -> str:
         f"It reverts commit {view.promotion}.",
         evidence_table(view.judgement.verdicts),
         data_quality(view.judgement.verdicts),
+        exact_queries(view.judgement.verdicts),
         _judged_by(view.policy.file, view.policy.version),
     ]
-    return _cut("\n\n".join(part for part in parts if part))
+    return _cut(parts)
 
 
 def closing_comment(reason: str) -> str:
@@ -137,12 +141,12 @@ def evidence_comment(view: CommentView) -> str:
     parts = [_headline(view)]
     if view.running is not None and view.running.verdicts:
         parts.append(f"### In {code(view.stage.name)}\n\n{evidence_table(view.running.verdicts)}")
-        parts.append(data_quality(view.running.verdicts))
+        parts += [data_quality(view.running.verdicts), exact_queries(view.running.verdicts)]
     if view.source is not None and view.source.verdicts:
         parts.append(f"### In {code(view.source.stage)}\n\n{evidence_table(view.source.verdicts)}")
-        parts.append(data_quality(view.source.verdicts))
+        parts += [data_quality(view.source.verdicts), exact_queries(view.source.verdicts)]
     parts.append(_judged_by(view.policy.file, view.policy.version))
-    return _cut("\n\n".join(part for part in parts if part))
+    return _cut(parts)
 
 
 def _headline(view: CommentView) -> str:
@@ -165,8 +169,14 @@ def _word(judgement: Judgement) -> str:
     return "Settled" if judgement.state is State.SETTLED else str(judgement.state).capitalize()
 
 
-def _cut(text: str) -> str:
-    """Keep within GitHub's limit; the verdict and the table come first, so what is lost is the end."""
+def _cut(parts: Sequence[str]) -> str:
+    """Keep within GitHub's limit: the folded queries go first, then the end; verdict and table come before it.
+
+    What is left without them has no block that spans lines, so that a cut at a line's end breaks no markup.
+    """
+    text = "\n\n".join(part for part in parts if part)
     if len(text) <= _LONGEST:
         return text
-    return text[:_LONGEST] + "\n\n…cut: the rest is in `liftlock status --json`."
+    text = "\n\n".join(part for part in parts if part and not part.startswith("<details>"))
+    kept = text if len(text) <= _LONGEST else text[: text.rindex("\n", 0, _LONGEST)]
+    return f"{kept}\n\n…cut: the rest is in `liftlock status --json`."

@@ -509,7 +509,17 @@ def test_a_rollback_pull_request_is_merged_at_its_checked_head() -> None:
     [
         pytest.param(NO_ANSWER, "no answer", id="GitHub down"),
         pytest.param(a_revert_proposal(a_pull(9), deviation="more"), "planned edit: more", id="deviates"),
-        pytest.param(a_revert_proposal(a_pull(9, head=sha("x"))), "yet to see", id="head differs"),
+        pytest.param(a_revert_proposal(a_pull(9, head=sha("x"))), "has seen its head", id="head differs"),
+        pytest.param(a_revert_proposal(a_pull(9, draft=True)), "made a draft", id="draft"),
+        pytest.param(a_revert_proposal(a_pull(9, base="other")), "another branch", id="retargeted"),
+        pytest.param(a_revert_proposal(a_pull(9, mergeable=False)), "conflicts", id="conflict"),
+        pytest.param(
+            a_revert_proposal(a_pull(9, reviews=Reviews(changes_requested_by=("bob",)))),
+            "requested by bob",
+            id="review",
+        ),
+        pytest.param(a_revert_proposal(None, deviation="alice was here"), "alice was here", id="a person's branch"),
+        pytest.param(None, "not looked for", id="not looked for"),
         pytest.param(a_revert_proposal(a_pull(9, checks=Checks(pending=("ci",)))), "waits for checks: ci", id="checks"),
         pytest.param(a_revert_proposal(a_pull(9, mergeable=None)), "can be merged", id="mergeable unknown"),
         pytest.param(a_revert_proposal(a_pull(9, state=PullState.CLOSED, closed_by="bob")), "bob closed", id="closed"),

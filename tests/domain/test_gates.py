@@ -197,7 +197,7 @@ def test_an_argocd_that_does_not_answer_never_fires() -> None:
 
 def test_an_application_that_does_not_run_the_release_says_nothing_about_it() -> None:
     assert degraded(ILL, minutes=60, carries=Carries.BEHIND).kind is VerdictKind.HEALTHY
-    assert degraded(replace(ILL, revisions=()), minutes=60).kind is VerdictKind.HEALTHY
+    assert degraded(replace(ILL, operation=None), minutes=60).kind is VerdictKind.HEALTHY
 
 
 def test_illness_from_before_the_promotion_counts_only_from_the_promotion_on() -> None:

@@ -75,6 +75,7 @@ def test_the_origin_is_found_where_git_and_github_put_it(message: str) -> None:
         pytest.param("Subject\n\nLiftlock-Service: checkout\nLiftlock-Stage: production", id="no release"),
         pytest.param(f"Subject\n\n{BLOCK.replace('checkout', 'Check Out', 1)}", id="a service of a wrong shape"),
         pytest.param(f"Subject\n\n{BLOCK}\n and more", id="a folded value"),
+        pytest.param(f"Subject\n\n{BLOCK}\f", id="a control character behind a value"),
     ],
 )
 def test_a_doubtful_message_is_nobodys(message: str) -> None:

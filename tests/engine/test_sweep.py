@@ -114,3 +114,15 @@ def test_a_changed_policy_is_noted_with_its_instant() -> None:
     world.sweep()
     noted = [(event.body["version"], event.at) for event in world.ledger.recorded if event.kind == "policy"]
     assert noted == [("f" * 64, noted[0][1]), ("e" * 64, world.clock.now())]
+
+
+@pytest.mark.invariant("I13")
+def test_a_listener_that_fails_does_not_stop_the_sweep() -> None:
+    world = FakeWorld()
+
+    def fail(_: object) -> None:
+        raise RuntimeError("a bug in a listener")
+
+    world.sweeper = replace(world.sweeper, listeners=(fail,))
+    assert world.report().decision is not None
+    assert SWEEP in world.ledger.posted

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from markdown_it import MarkdownIt
 
 from bot.lab.github.markdown import Surroundings, render_markdown
-from bot.render.escape import code, for_commit, plain
+from bot.render.escape import code, fenced, for_commit, plain
 
 HOSTILE = [
     "@everyone",
@@ -60,6 +61,15 @@ HOSTILE = [
     "[skip ci]",
     "skip-checks: true",
     "Co-authored-by: Eve <eve@evil.example>",
+    "Closes https://github.com/acme/deploy/issues/1",
+    "Resolves GH-1",
+    "***NO_CI***",
+    "request-checks: true",
+    "[skip travis] [ ci skip ] [NO CI]",
+    "Reviewed-by: Eve <eve@evil.example>",
+    "DEADBEEF01",
+    "CVE-2021-44228 TICKET-1",
+    "xmpp:eve@evil.example",
     "x" * 5000,
     "",
     "   ",
@@ -116,8 +126,40 @@ def test_a_commit_message_is_not_steered(text: str) -> None:
     message = f"Subject\n\nWhy: {for_commit(text)}\n\nLiftlock-Service: checkout"
     lines = message.split("\n")
     assert len(lines) == 5
-    assert not re.search(r"(?i)(close|fix|resolve)\w*:?\s+\S*#\d", message)
-    assert not re.search(r"(?i)\[(skip ci|ci skip|no ci|skip actions|actions skip)\]|skip-checks:", message)
+    assert not re.search(r"(?i)(close|fix|resolve)\w*:?\s+\S*(#|GH-|issues/)\d", message)
+    assert not re.search(r"(?i)\[\s*(skip \w+|ci skip|no ci|actions skip)\s*\]|NO_CI|(skip|request)-checks:", message)
+    assert not re.search(r"(?i)@\w|co-authored-by|liftlock-reverts", message)
+
+
+@pytest.mark.invariant("I12")
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_text_that_stands_alone_in_a_commit_message_is_no_trailer(text: str) -> None:
+    assert not re.match(r"[A-Z][A-Za-z0-9-]*[ \t]*:", for_commit(text))
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_plain_text_is_nothing_but_text_at_the_start_of_a_line(text: str) -> None:
+    for html in (commonmark(f"{plain(text)}."), github(f"above\n{plain(text)}")):
+        assert elements(html) <= {"p", "br"}
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_reference_is_left_for_github_to_find(text: str) -> None:
+    assert not re.search(r"(?i)@\w|#\d|\b[a-z]+-\d|\b[0-9a-f]{7,}\b|(https?|xmpp|mailto):|www\.", plain(text))
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "a\n```\n</details>\n````\nb", "good \u202ebad\u202c", "x\r\ny"])
+def test_a_code_block_holds_any_text(text: str) -> None:
+    shown = fenced(text)
+    html = commonmark(f"{shown}\n\nafter")
+    assert elements(html) == {"pre", "code", "p"}
+    assert html.endswith("</code></pre>\n<p>after</p>\n")
+    assert "\u202e" not in shown
+
+
+@pytest.mark.parametrize("show", [code, plain, for_commit], ids=["code", "plain", "for_commit"])
+def test_what_cannot_be_seen_is_not_shown(show: Callable[[str], str]) -> None:
+    assert show("a\u202e\u3164b" + "\u0301" * 50) == show("ab\u0301\u0301")
 
 
 @pytest.mark.parametrize("text", ["checkout", "1.9.0", "sha256:abc", "two words"])

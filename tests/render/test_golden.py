@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bot.domain.decide import decide
 from bot.domain.decision import Judgement
-from bot.domain.model import Digest, Observation, Release, Samples, Sha, Trouble
+from bot.domain.model import CountEvidence, Digest, Observation, Release, Samples, Sha, Trouble
 from bot.domain.policy import Merge
 from bot.render.commits import promotion_commit, revert_commit
 from bot.render.markdown import (
@@ -50,7 +50,7 @@ STAGING, PRODUCTION = POLICY.stages
 FORGE = "https://github.example"
 BEFORE = Release(image=IMAGE, tag=OLD, digest=Digest(f"sha256:{'1' * 64}"), revision=Sha("a" * 40))
 AFTER = Release(image=IMAGE, tag=NEW, digest=Digest(f"sha256:{'2' * 64}"), revision=Sha("b" * 40))
-BAD = samples((20.0, 100.0), (20.0, 100.0), start=NOON)
+BAD = samples((20.0, 100.0), (20.0, 100.0), start=NOON + MINUTE)
 
 
 def judged(stage: str, role: str, seen: Observation | None = None) -> Judgement:
@@ -92,7 +92,7 @@ REVERT = RevertView(
 )
 WAITING = judged("production", "candidate", an_observation(production=old_production(promotion=a_proposal(a_pull()))))
 HOSTILE = Trouble(system="Prometheus", sentence="@all <b>see</b> [x](http://evil.example) | `#1` " + "c" * 40)
-SHORT = samples((0.0, 100.0), start=NOON)
+SHORT = samples((0.0, 100.0), start=NOON + MINUTE)
 STRANGE = replace(proven_staging(), samples={"gate:http-errors": HOSTILE})
 
 
@@ -115,9 +115,7 @@ TEXTS: Mapping[str, Callable[[], str]] = {
     "revert-commit.txt": lambda: revert_commit(REVERT),
     "revert.md": lambda: f"{revert_title(REVERT)}\n\n{revert_body(REVERT)}",
     "comment-waiting.md": lambda: evidence_comment(a_comment(candidate=WAITING, source=judged("staging", "running"))),
-    "comment-watching.md": lambda: evidence_comment(
-        a_comment(running=in_production(samples((0.0, 100.0), start=NOON)))
-    ),
+    "comment-watching.md": lambda: evidence_comment(a_comment(running=in_production(SHORT))),
     "comment-rolled-back.md": lambda: evidence_comment(
         a_comment(reverted_by=REVERT_COMMIT, reverted_at=NOON, reverted_why="http-errors: 40 of 200 bad (20 %)")
     ),
@@ -152,3 +150,25 @@ def test_a_body_that_is_too_long_keeps_its_verdict_and_its_table() -> None:
     assert "**Ready.**" in body
     assert "| `g0` |" in body
     assert body.endswith("`liftlock status --json`.")
+    # The cut leaves whole rows: the last one before it has all its cells, and no block is left open.
+    assert body.split("\n")[-3].count(" | ") == 5
+    assert body.count("<details>") == body.count("</details>") == 0
+
+
+def test_queries_that_are_too_long_are_left_out_before_anything_else() -> None:
+    verdict = judged("staging", "running").verdicts[0]
+    assert isinstance(verdict.evidence, CountEvidence)
+    wordy = replace(verdict, evidence=replace(verdict.evidence, queries=("sum(" * 20_000,)))
+    body = promotion_body(a_move(judgement=replace(judged("staging", "running"), verdicts=(wordy,))))
+    assert "sum(sum(" not in body
+    assert "### What happens next" in body
+    assert "Judged by policy" in body
+    assert body.endswith("`liftlock status --json`.")
+
+
+def test_no_tag_steers_a_title_or_a_commit_message() -> None:
+    hostile = replace(BEFORE, tag="1.8\n\nLiftlock-Reverts: x\n[skip ci] @eve")
+    subject = "Promote checkout to production: 1.8 Liftlock Reverts: x (removed) @ eve -> 1.9.0"
+    assert promotion_commit(a_move(replaces=hostile)).split("\n")[0] == subject
+    assert revert_commit(replace(REVERT, back_to=hostile)).split("\n")[0] == f'Revert "{subject}"'
+    assert promotion_title(a_move(replaces=hostile)) == subject.replace(" -> ", " → ")

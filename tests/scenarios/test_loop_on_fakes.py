@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.decision import State
-from bot.domain.model import Artifact, Digest, PullState
+from bot.domain.model import Artifact, Digest, PullState, Release
+from bot.domain.naming import revert_branch
 from bot.domain.policy import Merge, Road
 from bot.domain.trailers import parse_trailers
 from bot.engine.record import replay
-from bot.ports import Conflict, Transient
+from bot.ports import Conflict, PullText, Transient
 from tests.builders import IMAGE, NEW, OLD, a_policy, a_rollback
 from tests.fake_world import PRODUCTION_FILE, STAGING_FILE, FakeWorld, values
 
@@ -408,3 +409,76 @@ def test_staging_is_never_touched() -> None:
     changed = [branch for branch, _ in world.repositories.pushes]
     assert STAGING_FILE in world.repositories.commits[world.head].files
     assert all(branch.startswith("liftlock/") for branch in changed)
+
+
+# --- found by a review -----------------------------------------------------------------------------------------------
+
+
+def test_many_other_edits_of_the_file_do_not_hide_the_promotion() -> None:
+    world = promoted_world()
+    for number in range(60):
+        world.repositories.commit("main", {PRODUCTION_FILE: values(NEW) + f"replicas: {number}\n"}, "Scale")
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD) + "replicas: 59\n"
+
+
+def test_a_tag_that_no_commit_in_reach_set_is_a_fault_and_not_a_guess() -> None:
+    world = FakeWorld()
+    text = values(OLD)
+    for number in range(3300):
+        world.repositories.commit("main", {PRODUCTION_FILE: text + f"replicas: {number}\n"}, "Scale")
+    reasons = [item.reason for item in world.sweep().judgements if item.stage == "production"]
+    assert "do not reach the one that set the tag" in reasons[0]
+
+
+def test_a_staging_that_cannot_be_read_does_not_hold_up_a_rollback_by_pull_request() -> None:
+    world = promoted_world(rollback=a_rollback(by=Road.PULL_REQUEST))
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.repositories.commit("main", {STAGING_FILE: "images: [\n"}, "Break it")
+    world.pass_time(4)
+    world.sweep_until_settled()
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+def test_a_persons_commit_on_the_rollback_branch_is_never_overwritten() -> None:
+    world = promoted_world(rollback=a_rollback(by=Road.PULL_REQUEST))
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    branch = revert_branch("checkout", "production", Release(image=IMAGE, tag=NEW))
+    mine = world.repositories.commit(branch, {"notes": "x"}, "My own idea", parent=world.head)
+    world.pass_time(4)
+    world.sweep_until_settled()
+    assert world.repositories.branches[branch] == mine
+
+
+def test_a_persons_branch_beside_the_bots_is_not_closed() -> None:
+    world = FakeWorld()
+    branch = "liftlock/checkout/production/alice-fix"
+    world.repositories.commit(branch, {"notes": "x"}, "My own idea", parent=world.head)
+    world.forge.open_promotion("acme/deploy", PullText(branch=branch, base="main", title="Mine", body=""))
+    world.sweep_until_settled()
+    assert world.forge.pulls[1].state is PullState.OPEN
+
+
+def test_tiles_that_another_window_did_not_need_are_read_after_all() -> None:
+    policy = a_policy()
+    production = replace(
+        policy.stages[1],
+        window=policy.stages[0].window,
+        gates=(policy.stages[1].rollback.triggers[0],),  # type: ignore[union-attr,arg-type]  # a count gate
+    )
+    last = replace(policy.stages[1], name="edge", source="production", rollback=None)
+    world = promoted_world()
+    world.policy = replace(policy, stages=(policy.stages[0], production, last))
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.4}
+    world.pass_time(3.5)
+    world.metrics.fail["fetch_samples"] = Transient("Prometheus", "down")
+    world.sweep()
+    del world.metrics.fail["fetch_samples"]
+    world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)

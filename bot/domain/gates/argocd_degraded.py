@@ -27,7 +27,7 @@ def judge_degraded(trigger: DegradedTrigger, seen: StageObservation, since: date
         if isinstance(item, Trouble):
             blind.append(item.sentence)
         elif isinstance(item, Application) and _is_ill_with_release(item, seen):
-            lasted = now - max(since, _ill_since(item, seen, now))
+            lasted = max(timedelta(0), now - max(since, _synced_from(item, now), _ill_since(item, seen, now)))
             sentences.append(f"{item.name}: Degraded for {format_duration(lasted)}{_said(item)}")
             longest = max(longest, lasted)
     evidence = ApplicationEvidence(sentences=tuple(sentences))
@@ -43,9 +43,18 @@ def judge_degraded(trigger: DegradedTrigger, seen: StageObservation, since: date
 
 
 def _is_ill_with_release(app: Application, seen: StageObservation) -> bool:
-    if app.health != "Degraded" or not app.revisions:
+    """Say whether the release was synced; that Argo CD has compared with it says nothing of what runs."""
+    if app.health != "Degraded" or app.operation is None or not app.operation.revisions:
         return False
-    return all(seen.carries.get(revision) is Carries.YES for revision in app.revisions)
+    return all(seen.carries.get(revision) is Carries.YES for revision in app.operation.revisions)
+
+
+def _synced_from(app: Application, now: datetime) -> datetime:
+    """Return when the release's sync began; illness from before is the release's before it."""
+    operation = app.operation
+    if operation is None:
+        return now
+    return operation.started_at or operation.finished_at or now
 
 
 def _ill_since(app: Application, seen: StageObservation, now: datetime) -> datetime:

@@ -16,8 +16,18 @@ _KINDS = {
 }
 
 
-def judge_argocd_healthy(gate: ArgoHealthyGate, liveness: Liveness, window: HealthWindow, now: datetime) -> Verdict:
-    """Judge by the stage's liveness: healthy needs the release live without an illness for the window's length."""
+def judge_argocd_healthy(
+    gate: ArgoHealthyGate,
+    liveness: Liveness,
+    window: HealthWindow,
+    now: datetime,
+    *,
+    policy_since: datetime | None = None,
+) -> Verdict:
+    """Judge by the stage's liveness: healthy needs the release live without an illness for the window's length.
+
+    A policy that came into force later makes the window start again then (I6).
+    """
     evidence = ApplicationEvidence(sentences=tuple(item.reason for item in liveness.applications))
     if liveness.stance is not Stance.LIVE:
         return Verdict(
@@ -28,7 +38,8 @@ def judge_argocd_healthy(gate: ArgoHealthyGate, liveness: Liveness, window: Heal
             evidence=evidence,
         )
     assert liveness.proof_since is not None  # noqa: S101 - a live stage always has it
-    proven_at = liveness.proof_since + window.warmup + window.length
+    began = max(liveness.proof_since, policy_since or liveness.proof_since)
+    proven_at = began + window.warmup + window.length
     since = f"every application synced and Healthy since {format_instant(liveness.proof_since)}"
     if now < proven_at:
         ends = f"window ends {format_instant(proven_at)}"
