@@ -11,6 +11,7 @@ from bot.domain.model import (
     Application,
     ApplicationEvidence,
     Carries,
+    Operation,
     StageObservation,
     Trouble,
     Verdict,
@@ -26,8 +27,9 @@ def judge_degraded(trigger: DegradedTrigger, seen: StageObservation, since: date
     for item in seen.applications:
         if isinstance(item, Trouble):
             blind.append(item.sentence)
-        elif isinstance(item, Application) and _is_ill_with_release(item, seen):
-            lasted = max(timedelta(0), now - max(since, _synced_from(item, now), _ill_since(item, seen, now)))
+        elif isinstance(item, Application) and (synced := _sync_of_the_ill(item, seen)) is not None:
+            began = max(since, synced.started_at or synced.finished_at or now, _ill_since(item, seen, now))
+            lasted = max(timedelta(0), now - began)
             sentences.append(f"{item.name}: Degraded for {format_duration(lasted)}{_said(item)}")
             longest = max(longest, lasted)
     evidence = ApplicationEvidence(sentences=tuple(sentences))
@@ -42,19 +44,17 @@ def judge_degraded(trigger: DegradedTrigger, seen: StageObservation, since: date
     return Verdict(gate=trigger.name, kind=kind, reason=reason, evidence=evidence)
 
 
-def _is_ill_with_release(app: Application, seen: StageObservation) -> bool:
-    """Say whether the release was synced; that Argo CD has compared with it says nothing of what runs."""
-    if app.health != "Degraded" or app.operation is None or not app.operation.revisions:
-        return False
-    return all(seen.carries.get(revision) is Carries.YES for revision in app.operation.revisions)
+def _sync_of_the_ill(app: Application, seen: StageObservation) -> Operation | None:
+    """Return the sync of the release if the application is Degraded since; None otherwise.
 
-
-def _synced_from(app: Application, now: datetime) -> datetime:
-    """Return when the release's sync began; illness from before is the release's before it."""
+    That Argo CD has compared with the release says nothing of what runs, so its last operation must carry it. Illness
+    counts from the start of that operation: what was ill before was ill of the release before.
+    """
     operation = app.operation
-    if operation is None:
-        return now
-    return operation.started_at or operation.finished_at or now
+    if app.health != "Degraded" or operation is None or not operation.revisions:
+        return None
+    carried = all(seen.carries.get(revision) is Carries.YES for revision in operation.revisions)
+    return operation if carried else None
 
 
 def _ill_since(app: Application, seen: StageObservation, now: datetime) -> datetime:
