@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from textwrap import fill
+from textwrap import TextWrapper
 
 from bot.domain.evidence import evidence_hash
 from bot.domain.model import Trailers
 from bot.domain.trailers import render_trailers
 from bot.render.escape import for_commit
 from bot.render.views import MoveView, RevertView
+
+# Names such as http-errors stay whole, so that a search in the log finds them.
+_LINES = TextWrapper(72, break_on_hyphens=False, break_long_words=False)
 
 
 def promotion_subject(view: MoveView | RevertView) -> str:
@@ -28,7 +31,7 @@ def promotion_commit(view: MoveView) -> str:
         evidence=evidence_hash(view.judgement.verdicts),
     )
     why = f"{for_commit(view.release.tag)} has passed {view.source.name}: {for_commit(view.judgement.reason)}."
-    return f"{promotion_subject(view)}\n\n{fill(why, 72)}\n\n{render_trailers(trailers)}\n"
+    return f"{promotion_subject(view)}\n\n{_LINES.fill(why)}\n\n{render_trailers(trailers)}\n"
 
 
 def revert_commit(view: RevertView) -> str:
@@ -40,7 +43,7 @@ def revert_commit(view: RevertView) -> str:
         reverts=view.promotion,
         evidence=evidence_hash(view.judgement.verdicts),
     )
-    why = fill(f"{for_commit(view.judgement.reason)}.", 72)
-    then = fill(f"The release {for_commit(view.release.tag)} is quarantined: it does not move again by itself.", 72)
+    why = _LINES.fill(f"{for_commit(view.judgement.reason)}.")
+    then = _LINES.fill(f"The release {for_commit(view.release.tag)} is quarantined: it does not move again by itself.")
     body = f"This reverts commit {view.promotion}.\n\n{why}\n\n{then}"
     return f'Revert "{promotion_subject(view)}"\n\n{body}\n\n{render_trailers(trailers)}\n'

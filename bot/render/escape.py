@@ -14,10 +14,11 @@ _BLANKS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800\u034f"))
 """Letters and marks that look like nothing, though Unicode does not class them as invisible."""
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~$^=&])")
-_LINE_START = re.compile(r"(\d{0,9})([-.])(?=\s|$)")
-_ADDRESS = re.compile(r"(?i)\b(https?|ftp|www|mailto|xmpp)([:.])")
-_REFERENCE = re.compile(r"(?i)\b([a-z]+)-(?=\d)")
-_OBJECT_NAME = re.compile(r"(?i)\b[0-9a-f]{7,}\b")
+_LINE_START = re.compile(r"(\d{0,9})([-.])(?=[\s-]|$)")
+# No `\b`: a digit or an underscore before an address is no boundary to it, and GitHub links it all the same.
+_ADDRESS = re.compile(r"(?i)(https?|ftp|www|mailto|xmpp)([:.])")
+_REFERENCE = re.compile(r"(?i)(?<![a-z])([a-z]+)-(?=\d)")
+_OBJECT_NAME = re.compile(r"(?i)(?<![0-9a-z])[0-9a-f]{7,}(?![0-9a-z])")
 
 _COMMANDS = re.compile(
     r"(?i)\[\s*(?:skip[ _-][\w-]+|no[ _-]ci|[\w-]+[ _-]skip)\s*\]|\*\*\*NO_CI\*\*\*|\b(?:skip|request)-checks\s*:"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.decision import Judgement, State
+from bot.domain.decision import Judgement, State, WaitsOn
 from bot.domain.model import Release
-from bot.domain.text import format_duration, format_instant
+from bot.domain.policy import Merge, Road, Stage
+from bot.domain.text import format_date_instant, format_duration
 from bot.render.commits import promotion_subject
 from bot.render.escape import code, plain
 from bot.render.evidence import data_quality, evidence_table, exact_queries
@@ -14,6 +15,7 @@ from bot.render.views import CommentView, MoveView, RevertView
 
 _LONGEST = 60_000
 _SHORT = 12
+_ROADS = {Road.COMMIT: "a commit", Road.PULL_REQUEST: "a pull request"}
 
 
 def promotion_title(view: MoveView) -> str:
@@ -27,7 +29,7 @@ def promotion_body(view: MoveView) -> str:
         f"<!-- liftlock:promotion {view.policy.service}/{view.stage.name} -->",
         _answer(view),
         _what_moves(view),
-        f"### Why now\n\n{_why(view)}\n\n{evidence_table(view.judgement.verdicts)}",
+        f"### Evidence from {code(view.source.name)}\n\n{evidence_table(view.source, view.judgement.verdicts)}",
         data_quality(view.judgement.verdicts),
         exact_queries(view.judgement.verdicts),
         _what_next(view),
@@ -38,21 +40,24 @@ def promotion_body(view: MoveView) -> str:
 
 def _answer(view: MoveView) -> str:
     release, source = code(view.release.tag), code(view.source.name)
+    reason = plain(view.judgement.reason)
+    if view.judgement.state is not State.PROVEN:
+        return f"**Not ready.** {release} has not proven itself in {source}: {reason}. Do not merge this."
+    proven = f"{release} has proven itself in {source}: {reason}."
+    now = "How it stands now is in Liftlock's comment below."
     if view.is_automatic:
         return (
-            f"**Ready.** {release} has proven itself in {source}. "
-            "Liftlock merges this by itself as soon as the checks are green; nobody has to act. "
-            "To stop it, close this pull request or request changes."
+            f"**Merges by itself.** {proven} Liftlock merges this as soon as its checks are green; nobody has to act. "
+            f"To stop it, close this pull request or request changes. {now}"
         )
     return (
-        f"**Ready for your review.** {release} has proven itself in {source}. "
-        "Liftlock does not merge this: a person with write access does."
+        f"**Needs a person.** {proven} You may merge this as soon as its checks are green; "
+        f"Liftlock does not. To reject the release, close this pull request. {now}"
     )
 
 
 def _what_moves(view: MoveView) -> str:
     rows = [
-        ("image", code(view.release.image), ""),
         ("tag", code(view.replaces.tag), code(view.release.tag)),
         ("digest", _digest(view.replaces), _digest(view.release)),
         ("source commit", _revision(view, view.replaces), _revision(view, view.release)),
@@ -60,11 +65,12 @@ def _what_moves(view: MoveView) -> str:
     table = "\n".join(f"| {name} | {before} | {after} |" for name, before, after in rows)
     compare = _compare(view)
     link = f"\n\n[Commits between the two releases]({compare})" if compare else ""
-    return f"### What moves\n\n| | now | after the merge |\n|---|---|---|\n{table}{link}"
+    where = f"{code(view.release.image)} in {code(view.stage.edit.file)}:"
+    return f"### What moves\n\n{where}\n\n| | now | after the merge |\n|---|---|---|\n{table}{link}"
 
 
 def _digest(release: Release) -> str:
-    return code(release.digest) if release.digest else "not known"
+    return code(release.digest[: len("sha256:") + _SHORT]) if release.digest else "not known"
 
 
 def _revision(view: MoveView, release: Release) -> str:
@@ -83,11 +89,6 @@ def _compare(view: MoveView) -> str | None:
     return f"{view.forge_url}/{view.policy.source}/compare/{before}...{after}"
 
 
-def _why(view: MoveView) -> str:
-    reason = view.judgement.reason
-    return f"{plain(reason[:1].upper() + reason[1:])} in {code(view.source.name)}."
-
-
 def _what_next(view: MoveView) -> str:
     applications = ", ".join(code(name) for name in view.stage.applications)
     lines = [f"- Merge: Argo CD brings it to {applications}."]
@@ -96,9 +97,9 @@ def _what_next(view: MoveView) -> str:
         triggers = ", ".join(code(trigger.name) for trigger in rollback.triggers)
         lines.append(
             f"- Then Liftlock watches for {format_duration(rollback.watch)} ({triggers}) "
-            f"and takes the release back by {rollback.by} if one fires."
+            f"and takes the release back by {_ROADS[rollback.by]} if one fires."
         )
-    lines.append("- Close without merging: the release is rejected here, and Liftlock does not propose it again.")
+    lines.append("- Close without merging: the release is rejected, and Liftlock does not propose it here again.")
     lines.append("- Push anything else to the branch: Liftlock leaves the merge to you.")
     return "### What happens next\n\n" + "\n".join(lines)
 
@@ -115,15 +116,19 @@ def revert_title(view: RevertView) -> str:
 def revert_body(view: RevertView) -> str:
     """Return the body of a rollback's pull request."""
     answer = (
-        f"**Rollback.** {plain(view.judgement.reason)}. "
-        f"This takes {code(view.release.tag)} back to {code(view.back_to.tag)}. "
-        "Liftlock merges it by itself as soon as the checks are green; to stop it, close it."
+        f"**Rollback.** {code(view.release.tag)} in {code(view.stage.name)}: {plain(view.judgement.reason)}. "
+        f"Liftlock merges this as soon as its checks are green; nobody has to act. To keep "
+        f"{code(view.release.tag)}, close this pull request."
+    )
+    effect = (
+        f"It brings back {code(view.back_to.tag)} by reverting commit {view.promotion}. "
+        f"{code(view.release.tag)} is quarantined then: only a person may move it there again."
     )
     parts = [
         f"<!-- liftlock:rollback {view.policy.service}/{view.stage.name} -->",
         answer,
-        f"It reverts commit {view.promotion}.",
-        evidence_table(view.judgement.verdicts),
+        effect,
+        evidence_table(view.stage, view.judgement.verdicts),
         data_quality(view.judgement.verdicts),
         exact_queries(view.judgement.verdicts),
         _judged_by(view.policy.file, view.policy.version),
@@ -140,10 +145,11 @@ def evidence_comment(view: CommentView) -> str:
     """Return the one comment that is edited in place. It has no time of its own, so it changes only with the facts."""
     parts = [_headline(view)]
     if view.running is not None and view.running.verdicts:
-        parts.append(f"### In {code(view.stage.name)}\n\n{evidence_table(view.running.verdicts)}")
+        parts.append(f"### In {code(view.stage.name)}\n\n{evidence_table(view.stage, view.running.verdicts)}")
         parts += [data_quality(view.running.verdicts), exact_queries(view.running.verdicts)]
     if view.source is not None and view.source.verdicts:
-        parts.append(f"### In {code(view.source.stage)}\n\n{evidence_table(view.source.verdicts)}")
+        source = view.policy.stage(view.source.stage)
+        parts.append(f"### In {code(source.name)}\n\n{evidence_table(source, view.source.verdicts)}")
         parts += [data_quality(view.source.verdicts), exact_queries(view.source.verdicts)]
     parts.append(_judged_by(view.policy.file, view.policy.version))
     return _cut(parts)
@@ -153,7 +159,7 @@ def _headline(view: CommentView) -> str:
     release, stage = code(view.release.tag), code(view.stage.name)
     if view.reverted_by is not None:
         link = f"{view.forge_url}/{view.policy.gitops.repository}/commit/{view.reverted_by}"
-        at = f" at {format_instant(view.reverted_at)}" if view.reverted_at else ""
+        at = f" at {format_date_instant(view.reverted_at)}" if view.reverted_at else ""
         why = f" Why: {plain(view.reverted_why)}." if view.reverted_why else ""
         return (
             f"**Rolled back.** {release} was taken out of {stage} by [{code(view.reverted_by[:_SHORT])}]({link}){at}."
@@ -162,11 +168,24 @@ def _headline(view: CommentView) -> str:
     judgement = view.running or view.candidate
     if judgement is None:
         return f"**{release}** on its way to {stage}."
-    return f"**{_word(judgement)}.** {release} in {stage}: {plain(judgement.reason)}."
+    where = f"{release} in {stage}" if judgement.role == "running" else f"{release} waits to enter {stage}"
+    said = f"**{str(judgement.state).capitalize()}.** {where}: {plain(judgement.reason)}."
+    return " ".join(part for part in (said, _who_acts(view.stage, judgement)) if part)
 
 
-def _word(judgement: Judgement) -> str:
-    return "Settled" if judgement.state is State.SETTLED else str(judgement.state).capitalize()
+def _who_acts(stage: Stage, judgement: Judgement) -> str:
+    """Say whether it moves by itself. Red checks stop it as well as missing ones, so it is never said too surely."""
+    if judgement.waits_on is WaitsOn.HUMAN:
+        return "A person has to act."
+    if judgement.state is State.WATCHING and stage.rollback is not None:
+        return f"If one fires, Liftlock takes it back by {_ROADS[stage.rollback.by]}; nobody has to act."
+    if judgement.role == "running":
+        return ""
+    if stage.merge is Merge.HUMAN:
+        return "Once it is ready, a person merges it."
+    if judgement.state is State.READY_TO_MERGE:
+        return "Liftlock merges it now; nobody has to act."
+    return "Liftlock merges it by itself once nothing stands against it."
 
 
 def _cut(parts: Sequence[str]) -> str:

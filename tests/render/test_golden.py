@@ -14,7 +14,7 @@ from rich.console import Console
 from bot.domain.decide import decide
 from bot.domain.decision import Judgement
 from bot.domain.model import CountEvidence, Digest, Observation, Release, Samples, Sha, Trouble
-from bot.domain.policy import Merge
+from bot.domain.policy import Merge, Policy
 from bot.render.commits import promotion_commit, revert_commit
 from bot.render.markdown import (
     closing_comment,
@@ -53,9 +53,9 @@ AFTER = Release(image=IMAGE, tag=NEW, digest=Digest(f"sha256:{'2' * 64}"), revis
 BAD = samples((20.0, 100.0), (20.0, 100.0), start=NOON + MINUTE)
 
 
-def judged(stage: str, role: str, seen: Observation | None = None) -> Judgement:
+def judged(stage: str, role: str, seen: Observation | None = None, *, policy: Policy = POLICY) -> Judgement:
     observation = seen or an_observation()
-    decision = decide(POLICY, observation, observation.at)
+    decision = decide(policy, observation, observation.at)
     return next(item for item in decision.judgements if (item.stage, item.role) == (stage, role))
 
 
@@ -90,7 +90,8 @@ REVERT = RevertView(
     promotion=PROMOTION_COMMIT,
     judgement=in_production(BAD),
 )
-WAITING = judged("production", "candidate", an_observation(production=old_production(promotion=a_proposal(a_pull()))))
+BY_HAND = an_observation(production=old_production(promotion=a_proposal(a_pull())))
+WAITING = judged("production", "candidate", BY_HAND)
 HOSTILE = Trouble(system="Prometheus", sentence="@all <b>see</b> [x](http://evil.example) | `#1` " + "c" * 40)
 SHORT = samples((0.0, 100.0), start=NOON + MINUTE)
 STRANGE = replace(proven_staging(), samples={"gate:http-errors": HOSTILE})
@@ -115,6 +116,12 @@ TEXTS: Mapping[str, Callable[[], str]] = {
     "revert-commit.txt": lambda: revert_commit(REVERT),
     "revert.md": lambda: f"{revert_title(REVERT)}\n\n{revert_body(REVERT)}",
     "comment-waiting.md": lambda: evidence_comment(a_comment(candidate=WAITING, source=judged("staging", "running"))),
+    "comment-needs-a-person.md": lambda: evidence_comment(
+        a_comment(
+            candidate=judged("production", "candidate", BY_HAND, policy=a_policy(merge=Merge.HUMAN)),
+            source=judged("staging", "running"),
+        )
+    ),
     "comment-watching.md": lambda: evidence_comment(a_comment(running=in_production(SHORT))),
     "comment-rolled-back.md": lambda: evidence_comment(
         a_comment(reverted_by=REVERT_COMMIT, reverted_at=NOON, reverted_why="http-errors: 40 of 200 bad (20 %)")
@@ -144,14 +151,14 @@ def test_a_comment_does_not_change_with_the_time_of_the_look_alone() -> None:
 
 def test_a_body_that_is_too_long_keeps_its_verdict_and_its_table() -> None:
     verdict = judged("staging", "running").verdicts[0]
-    many = replace(judged("staging", "running"), verdicts=tuple(replace(verdict, gate=f"g{n}") for n in range(900)))
+    many = replace(judged("staging", "running"), verdicts=tuple(replace(verdict, gate=f"g{n}") for n in range(2000)))
     body = promotion_body(a_move(judgement=many))
     assert len(body) < 65_536
-    assert "**Ready.**" in body
+    assert "**Merges by itself.**" in body
     assert "| `g0` |" in body
     assert body.endswith("`liftlock status --json`.")
     # The cut leaves whole rows: the last one before it has all its cells, and no block is left open.
-    assert body.split("\n")[-3].count(" | ") == 5
+    assert body.split("\n")[-3].count(" | ") == 4
     assert body.count("<details>") == body.count("</details>") == 0
 
 
