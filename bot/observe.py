@@ -6,15 +6,14 @@ tiles, which pull requests matter. A port that fails becomes a `Trouble` in the 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 from bot.domain.edit import EditRefused, read_tag, write_tag
-from bot.domain.liveness import judge_liveness
+from bot.domain.liveness import is_fresh, judge_liveness, reported_revisions
 from bot.domain.model import (
     Application,
     Artifact,
@@ -30,13 +29,11 @@ from bot.domain.model import (
     StageObservation,
     TagChange,
     TagHistory,
-    Tile,
     Trouble,
 )
 from bot.domain.naming import is_promotion_branch, promotion_prefix, release_branch, revert_branch
 from bot.domain.observed import Measurement, is_candidate_pending, is_watched, measurements
 from bot.domain.policy import Counts, Policy, Road, Stage
-from bot.domain.tiles import MeasuringWindow
 from bot.domain.trailers import parse_trailers
 from bot.ports import (
     Clock,
@@ -199,19 +196,9 @@ def _carries(
         revision
         for app in applications
         if isinstance(app, Application)
-        for revision in _reported(app, tags.introduced.at)
+        for revision in reported_revisions(app, tags.introduced.at)
     }
     return {revision: _carries_one(world, policy, stage, tags, revision) for revision in sorted(revisions)}
-
-
-def _reported(app: Application, since: datetime) -> Iterator[Sha]:
-    """Yield every revision that matters for a release of `since`: compared, synced last, or deployed from then on."""
-    yield from app.revisions
-    if app.operation is not None:
-        yield from app.operation.revisions
-    for deployed in app.history:
-        if deployed.at >= since:
-            yield from deployed.revisions
 
 
 def _carries_one(world: World, policy: Policy, stage: Stage, tags: TagHistory, revision: Sha) -> Carries:
@@ -239,18 +226,11 @@ def _spells(
     tags: TagHistory | Trouble,
 ) -> tuple[HealthSpell, ...]:
     """Note the health of each application that Argo CD has looked at since its last operation; return the spells."""
-    seen = {app.name: app.health for app in applications if isinstance(app, Application) and _is_fresh(app)}
+    seen = {app.name: app.health for app in applications if isinstance(app, Application) and is_fresh(app)}
     world.ledger.saw_health(policy.service, stage.name, seen, world.clock.now(), gap=world.spell_gap)
     if isinstance(tags, Trouble):
         return ()
     return tuple(world.ledger.spells(policy.service, stage.name, tags.introduced.at))
-
-
-def _is_fresh(app: Application) -> bool:
-    """Say whether the health is newer than the last operation: a stale Healthy is of the version before."""
-    if app.operation_pending or app.operation is None or app.operation.finished_at is None:
-        return False
-    return app.reconciled_at is not None and app.reconciled_at > app.operation.finished_at
 
 
 # --- pull requests ---------------------------------------------------------------------------------------------------
@@ -391,9 +371,9 @@ def _sample(world: World, policy: Policy, stage: Stage, tags: TagHistory, wanted
     gate, window = wanted.gate, wanted.window
     end = window.seen_until(world.clock.now(), world.lag)
     key = SeriesKey(
-        service=policy.service, stage=stage.name, commit=tags.introduced.commit, fingerprint=_fingerprint(wanted)
+        service=policy.service, stage=stage.name, commit=tags.introduced.commit, fingerprint=wanted.fingerprint
     )
-    kept, after = _without_hole(world.ledger.tiles(key), window, end)
+    kept, after = window.without_hole(world.ledger.tiles(key), end)
     if after < end:
         request = SampleRequest(
             query=gate.query,
@@ -413,24 +393,3 @@ def _sample(world: World, policy: Policy, stage: Stage, tags: TagHistory, wanted
         queries=(gate.query, gate.total),
         backend=world.metrics.describe(),
     )
-
-
-def _without_hole(tiles: Sequence[Tile], window: MeasuringWindow, end: datetime) -> tuple[list[Tile], datetime]:
-    """Return the kept tiles from the window's start on up to the first that is missing, and where that would begin.
-
-    A gate and a trigger with the same queries share their tiles, but not their windows: what one has kept may begin
-    later than what the other needs.
-    """
-    by_start = {tile.start: tile for tile in tiles if tile.end <= end}
-    kept: list[Tile] = []
-    after = window.start
-    while after in by_start:
-        kept.append(by_start[after])
-        after = by_start[after].end
-    return kept, after
-
-
-def _fingerprint(wanted: Measurement) -> str:
-    gate = wanted.gate
-    text = "\n".join((gate.query, gate.total, gate.counts, str(gate.tile.total_seconds())))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

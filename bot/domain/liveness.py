@@ -18,6 +18,7 @@ from bot.domain.model import (
     HealthSpell,
     NoApplication,
     Operation,
+    Sha,
     StageObservation,
     TagHistory,
     Trouble,
@@ -92,6 +93,23 @@ def judge_liveness(seen: StageObservation, tags: TagHistory, image: str, now: da
         first_live=first,
         proof_since=since,
     )
+
+
+def reported_revisions(app: Application, since: datetime) -> Iterable[Sha]:
+    """Yield every revision that matters for a release of `since`: compared, synced last, or deployed from then on."""
+    yield from app.revisions
+    if app.operation is not None:
+        yield from app.operation.revisions
+    for deployed in app.history:
+        if deployed.at >= since:
+            yield from deployed.revisions
+
+
+def is_fresh(app: Application) -> bool:
+    """Say whether the health is newer than the last operation: a stale Healthy is of the version before."""
+    if app.operation_pending or app.operation is None or app.operation.finished_at is None:
+        return False
+    return app.reconciled_at is not None and app.reconciled_at > app.operation.finished_at
 
 
 # --- one application: a ladder, the first rung that holds is the answer ----------------------------------------------

@@ -6,6 +6,7 @@ one rule in one place, so that what is read and what is judged cannot differ.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,6 +26,13 @@ class Measurement:
     key: str
     gate: CountGate
     window: MeasuringWindow
+
+    @property
+    def fingerprint(self) -> str:
+        """What makes two measurements one: the same queries, counted the same way, in tiles of the same width."""
+        gate = self.gate
+        text = "\n".join((gate.query, gate.total, gate.counts, str(gate.tile.total_seconds())))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def is_candidate_pending(stage: Stage, target: Stage, seen: Observation) -> bool:

@@ -5,8 +5,11 @@ Alignment makes a look repeatable: whoever asks for the same window, whenever, a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from bot.domain.model import Tile
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,6 +39,20 @@ class MeasuringWindow:
     def tiles_until(self, seen_until: datetime) -> int:
         """Return how many tiles there are from the start to `seen_until`."""
         return max(0, (seen_until - self.start) // self.width)
+
+    def without_hole(self, tiles: Iterable[Tile], end: datetime) -> tuple[list[Tile], datetime]:
+        """Return the kept tiles from the start on up to the first that is missing, and where that would begin.
+
+        A gate and a trigger with the same queries share their tiles, but not their windows: what one has kept may
+        begin later than what the other needs.
+        """
+        by_start = {tile.start: tile for tile in tiles if tile.end <= end}
+        kept: list[Tile] = []
+        after = self.start
+        while after in by_start:
+            kept.append(by_start[after])
+            after = by_start[after].end
+        return kept, after
 
 
 def measuring_window(

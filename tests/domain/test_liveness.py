@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.liveness import Liveness, Stance, judge_liveness
+from bot.domain.liveness import Liveness, Stance, is_fresh, judge_liveness, reported_revisions
 from bot.domain.model import (
     Application,
     Carries,
     Condition,
+    Deployed,
     HealthSpell,
     NoApplication,
     Operation,
@@ -229,3 +230,24 @@ def test_the_verdict_does_not_depend_on_the_order_of_applications() -> None:
 def test_every_source_of_an_application_must_carry_the_release() -> None:
     app = replace(APP, revisions=(HEAD, sha("old")))
     assert judged(app, carries=CARRIES).stance is Stance.WAITING
+
+
+@pytest.mark.parametrize(
+    ("app", "fresh"),
+    [
+        pytest.param(APP, True, id="looked at after its sync"),
+        pytest.param(replace(APP, reconciled_at=NOON), False, id="not looked at since"),
+        pytest.param(replace(APP, reconciled_at=None), False, id="never looked at"),
+        pytest.param(replace(APP, operation=None), False, id="never synced"),
+        pytest.param(replace(APP, operation_pending=True), False, id="about to sync"),
+        pytest.param(replace(APP, operation=replace(OPERATION, finished_at=None)), False, id="syncing"),
+    ],
+)
+def test_health_is_believed_only_if_it_is_newer_than_the_operation(app: Application, fresh: bool) -> None:
+    assert is_fresh(app) is fresh
+
+
+def test_what_was_deployed_before_the_release_is_not_asked_about() -> None:
+    before, after = Deployed(revisions=(sha("a"),), at=NOON - MINUTE), Deployed(revisions=(sha("b"),), at=NOON)
+    app = replace(APP, history=(before, after), operation=None)
+    assert list(reported_revisions(app, NOON)) == [HEAD, sha("b")]
