@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from bot.domain.edit import HelmEdit, KustomizeEdit
 from bot.domain.model import (
     Application,
     Artifact,
@@ -40,8 +41,6 @@ from bot.domain.policy import (
     Gate,
     GitOps,
     HealthWindow,
-    HelmEdit,
-    KustomizeEdit,
     Merge,
     Policy,
     Road,

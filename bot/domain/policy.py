@@ -11,6 +11,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
+from bot.domain.edit.kinds import Edit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitOps:
@@ -18,26 +20,6 @@ class GitOps:
 
     repository: str
     branch: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KustomizeEdit:
-    """The tag is `images[].newTag` of the entry for the service's image in a kustomization file."""
-
-    file: str
-    kind: Literal["kustomize"] = "kustomize"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HelmEdit:
-    """The tag is the scalar at the dotted path `tag` in a Helm values file."""
-
-    file: str
-    tag: str
-    kind: Literal["helm"] = "helm"
-
-
-Edit = KustomizeEdit | HelmEdit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

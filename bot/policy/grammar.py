@@ -11,7 +11,6 @@ NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 APPLICATION = r"(?:[a-z0-9][-a-z0-9]{0,62}/)?[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
 OWNER_AND_NAME = r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}"
 IMAGE = r"(?:[a-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
-HELM_PATH = r"[^.\[\]\s]+(?:\[[^\]\s]+\])*(?:\.[^.\[\]\s]+(?:\[[^\]\s]+\])*)*"
 A_DURATION = "a duration such as 30s, 5m or 1h30m"
 A_LIMIT = "a percentage such as 1% or a share such as 0.01"
 

@@ -8,15 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bot.domain.edit import Edit
 from bot.domain.policy import (
     ArgoHealthyGate,
     DegradedTrigger,
-    Edit,
     Gate,
     GitOps,
     HealthWindow,
-    HelmEdit,
-    KustomizeEdit,
     Merge,
     Policy,
     Road,
@@ -25,17 +23,16 @@ from bot.domain.policy import (
     Trigger,
 )
 from bot.domain.text import one_line, parse_duration
+from bot.policy.edits import read_edit
 from bot.policy.entries import Entry
 from bot.policy.faults import PolicyError
 from bot.policy.grammar import (
     A_DURATION,
     APPLICATION,
-    HELM_PATH,
     IMAGE,
     NAME,
     OWNER_AND_NAME,
     parse_branch,
-    parse_path,
     parse_tile,
 )
 from bot.policy.reading import Faults, Section, matching, one_of, parsed, positive_duration
@@ -113,7 +110,7 @@ class _Reader:
         name = section.read("name", matching(NAME), "a name of a-z, 0-9 and -, at most 63 long")
         source_at = section.get("from")
         source = section.read("from", matching(NAME), "the name of another stage") if source_at else None
-        edit = self._edit(section.section("edit", required=True))
+        edit = read_edit(section.section("edit", required=True))
         applications = self._applications(section)
         labels = self._labels(section.section("metrics"))
         window = self._window(section.section("window"))
@@ -136,26 +133,6 @@ class _Reader:
             rollback=rollback,
         )
         return _StageText(stage=stage, value=value, path=path, source_at=source_at)
-
-    def _edit(self, section: Section | None) -> Edit | None:
-        if section is None:
-            return None
-        file_expected = "a path inside the repository, without .. or .git"
-        kustomize, helm = section.get("kustomize"), section.section("helm")
-        edit: Edit | None = None
-        if helm is not None:
-            file = helm.read("file", parse_path, file_expected)
-            tag = helm.read("tag", matching(HELM_PATH), "a dotted path such as image.tag")
-            helm.finish()
-            edit = HelmEdit(file=file, tag=tag) if file and tag else None
-        if kustomize is not None:
-            file = section.read("kustomize", parse_path, file_expected)
-            edit = KustomizeEdit(file=file) if file else None
-        section.finish()
-        if (kustomize is None) == (section.get("helm") is None):
-            found = "neither" if kustomize is None else "both"
-            self.faults.note(section.value, section.path, found, "exactly one of kustomize and helm")
-        return edit
 
     def _applications(self, section: Section) -> tuple[str, ...]:
         expected = "an Argo CD application, or a list of them"

@@ -24,6 +24,12 @@ stages:
     promote: {zzz: 1}
     rollback: {zzz: 1, triggers: [{use: argocd-degraded, zzz: 1}]}
     gates: [{use: http-errors, zzz: 1}, {use: http-latency, zzz: 1}]
+  - {edit: {kustomize: {zzz: 1, document: {zzz: 1}}}}
+  - {edit: {helm: {zzz: 1, document: {zzz: 1}}}}
+  - {edit: {manifest: {zzz: 1, document: {zzz: 1}}}}
+  - {edit: {argocd-application: {zzz: 1, holds: helm}}}
+  - {edit: {path: {zzz: 1, document: {zzz: 1}}}}
+  - {edit: {regex: {zzz: 1}}}
 """
 """An unknown key in each mapping of a policy: the answer names the keys that exist there."""
 
@@ -60,8 +66,12 @@ def test_every_field_of_the_policy_and_no_other_is_documented() -> None:
         if section not in entries
         for key in keys
     }
-    headings = ("The service", "A stage", "The window", "Promotion", "Rollback")
-    assert {row[0] for heading in headings for row in rows(heading)} == known
+    documents = {key for key in known if ".document." in key}
+    assert {key.rpartition(".")[2] for key in documents} == {"kind", "name", "namespace", "index"}
+    assert not {key for key in documents if "argocd-application" in key or "regex" in key}
+    named = {re.sub(r"edit\.[a-z-]+\.(pin|document)$", r"edit.*.\1", key) for key in known - documents}
+    headings = ("The service", "A stage", "Edits", "The window", "Promotion", "Rollback")
+    assert {row[0] for heading in headings for row in rows(heading)} == named
 
 
 def test_every_field_of_gates_and_triggers_and_no_other_is_documented() -> None:
@@ -71,7 +81,7 @@ def test_every_field_of_gates_and_triggers_and_no_other_is_documented() -> None:
 
 
 def test_every_field_has_a_type_a_default_a_meaning_and_an_example() -> None:
-    for heading in ("The service", "A stage", "The window", "Promotion", "Rollback", "Gates and triggers"):
+    for heading in ("The service", "A stage", "Edits", "The window", "Promotion", "Rollback", "Gates and triggers"):
         assert all(len(row) == 5 and all(row) for row in rows(heading)), heading
 
 

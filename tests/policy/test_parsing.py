@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.edit import HelmEdit, KustomizeEdit
 from bot.domain.policy import (
     ArgoHealthyGate,
     CountGate,
@@ -14,8 +15,6 @@ from bot.domain.policy import (
     DegradedTrigger,
     GitOps,
     HealthWindow,
-    HelmEdit,
-    KustomizeEdit,
     Merge,
     Policy,
     Road,

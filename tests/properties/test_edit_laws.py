@@ -7,9 +7,19 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.edit import EditRefused, EntryWhere, Reading, locate, parse_path, read_tag, replace_scalars, write_tag
+from bot.domain.edit import (
+    EditRefused,
+    EntryWhere,
+    HelmEdit,
+    KustomizeEdit,
+    Reading,
+    locate,
+    parse_path,
+    read_tag,
+    replace_scalars,
+    write_tag,
+)
 from bot.domain.edit.plain import can_be_plain, is_text, reads_as_written
-from bot.domain.policy import HelmEdit, KustomizeEdit
 
 TRAPS = ["1.10", "0644", "12e45678", "null", "on", "yes", "2024-01-15", "0x1F", "1_000", "1e3", "5735816", "v1..2"]
 TAGS = st.sampled_from(TRAPS) | st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True)

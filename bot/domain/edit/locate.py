@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-
-from yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
 
 from bot.domain.edit.path import EntryWhere, Step, render_path
 from bot.domain.edit.refusal import EditRefused, quoted
@@ -56,38 +55,49 @@ def locate(text: str, *path: Step, file: str = "", reading: Reading | None = Non
     aliases and duplicate keys on the way, entries that cannot be told apart, and values that are not text.
     """
     stream = read_stream(text, file=file, reading=reading)
-    return scalar_at(stream, find(stream, path), path)
+    return scalar_at(stream, find(stream, path, roots=tuple(stream.roots())), path)
 
 
-def find(stream: Stream, path: tuple[Step, ...]) -> int:
-    """Return the node at `path` in the one document that has it; raise EditRefused if there are none or several."""
-    walked = [_walk(stream, root, path) for root in stream.roots()]
-    hits = [found for found in walked if isinstance(found, int)]
-    if len(hits) > 1:
-        lines = " and ".join(str(stream.line(hit)) for hit in hits[:2])
-        stream.refuse(hits[0], path, f"several documents of the file have this value (lines {lines})")
-    if hits:
+def find(stream: Stream, path: tuple[Step, ...], *, roots: Sequence[int]) -> int:
+    """Return the node at `path` below the one root that has it; raise EditRefused if there are none or several."""
+    hits, missing = _try_all(stream, path, roots)
+    if len(hits) == 1:
         return hits[0]
-    missing = [found for found in walked if isinstance(found, _Missing)]
+    if hits:
+        lines = " and ".join(str(stream.line(hit)) for hit in hits[:2])
+        reason = f"several documents of the file have this value (lines {lines}); say which document is meant"
+        stream.refuse(hits[0], path, reason)
     if not missing:
         raise EditRefused(file=stream.file, line=1, path=render_path(path), reason="the file is empty")
     deepest = max(missing, key=lambda found: found.depth)
     raise EditRefused(file=stream.file, line=deepest.line, path=render_path(path), reason=deepest.reason)
 
 
+def find_all(stream: Stream, path: tuple[Step, ...], *, roots: Sequence[int]) -> list[int]:
+    """Return the nodes at `path` below these roots, at most one each; raise EditRefused where that is not certain."""
+    return _try_all(stream, path, roots)[0]
+
+
+def _try_all(stream: Stream, path: tuple[Step, ...], roots: Sequence[int]) -> tuple[list[int], list[_Missing]]:
+    walked = [_walk(stream, root, path) for root in roots]
+    return [found for found in walked if isinstance(found, int)], [
+        found for found in walked if isinstance(found, _Missing)
+    ]
+
+
 def scalar_at(stream: Stream, node: int, path: tuple[Step, ...]) -> Scalar:
     """Describe the scalar at a node that `find` gave; raise EditRefused if it is no scalar, or not a text."""
-    event = stream.events[node]
-    if isinstance(event, AliasEvent):
-        stream.refuse(node, path, _alias_reason(event))
-    if not isinstance(event, ScalarEvent):
+    if stream.is_alias(node):
+        stream.refuse(node, path, _alias_reason(stream, node))
+    if not stream.is_scalar(node):
         stream.refuse(node, path, _collection_reason(stream, node))
-    if event.tag not in _STRING_TAGS:
-        stream.refuse(node, path, f"the value has the YAML tag {quoted(str(event.tag))}, so it is not a plain text")
+    tag = stream.tag(node)
+    if tag not in _STRING_TAGS:
+        stream.refuse(node, path, f"the value has the YAML tag {quoted(str(tag))}, so it is not a plain text")
     return Scalar(
-        span=_content_span(stream, node, event),
-        value=event.value,
-        style=Style(event.style or ""),
+        span=content_span(stream, node),
+        value=stream.value(node),
+        style=Style(stream.style(node)),
         line=stream.line(node),
     )
 
@@ -100,13 +110,22 @@ def value_of(stream: Stream, mapping: int, key: str, path: tuple[Step, ...]) -> 
     return found[0] if found else None
 
 
+def content_span(stream: Stream, node: int) -> tuple[int, int]:
+    """Return where a scalar's characters and quotes stand, without its anchor and tag."""
+    start, end = stream.span(node)
+    if start == end or (stream.anchor(node) is None and stream.tag(node) is None):
+        return start, end
+    # Behind the anchor and the tag there may be spaces, comments and line breaks before the value.
+    properties = _PROPERTIES.match(stream.text, start, end)
+    return properties.end() if properties else start, end
+
+
 def _walk(stream: Stream, root: int, path: tuple[Step, ...]) -> int | _Missing:
     node = root
     for depth, step in enumerate(path):
         here = path[: depth + 1]
-        event = stream.events[node]
-        if isinstance(event, AliasEvent):
-            stream.refuse(node, here, _alias_reason(event))
+        if stream.is_alias(node):
+            stream.refuse(node, here, _alias_reason(stream, node))
         found = _step_into(stream, node, step, here)
         if isinstance(found, str):
             return _Missing(depth=depth, line=stream.line(node), reason=found)
@@ -116,14 +135,13 @@ def _walk(stream: Stream, root: int, path: tuple[Step, ...]) -> int | _Missing:
 
 def _step_into(stream: Stream, node: int, step: Step, path: tuple[Step, ...]) -> int | str:
     """Return the node one step further, or a sentence on what is not there."""
-    event = stream.events[node]
     where = render_path(path[:-1]) or "the file"
     if isinstance(step, str):
-        if not isinstance(event, MappingStartEvent):
+        if not stream.is_mapping(node):
             return f"{where} is not a mapping, so it has no {quoted(step)}"
         found = value_of(stream, node, step, path)
         return found if found is not None else _no_key(stream, node, step, where, path)
-    if not isinstance(event, SequenceStartEvent):
+    if not stream.is_list(node):
         return f"{where} is not a list"
     if isinstance(step, int):
         entries = stream.children(node)
@@ -140,12 +158,10 @@ def _entry_where(stream: Stream, node: int, step: EntryWhere, path: tuple[Step, 
 
 
 def _matches(stream: Stream, entry: int, step: EntryWhere, path: tuple[Step, ...]) -> bool:
-    event = stream.events[entry]
-    if isinstance(event, AliasEvent):
-        stream.refuse(
-            entry, path, f"an entry of the list is an alias (*{_anchor(event)}), so its names are not certain"
-        )
-    if not isinstance(event, MappingStartEvent):
+    if stream.is_alias(entry):
+        reason = f"an entry of the list is an alias (*{_anchor(stream, entry)}), so its names are not certain"
+        stream.refuse(entry, path, reason)
+    if not stream.is_mapping(entry):
         return False
     return any(_field_is(stream, entry, name, step.value, path) for name in step.fields)
 
@@ -158,17 +174,16 @@ def _field_is(stream: Stream, entry: int, name: str, wanted: str, path: tuple[St
                 entry, path, f"an entry of the list takes keys from elsewhere (<<), so its {name} is not certain"
             )
         return False
-    event = stream.events[found]
-    if isinstance(event, AliasEvent):
-        stream.refuse(found, path, f"the {name} of an entry is an alias (*{_anchor(event)}); write it out")
-    return isinstance(event, ScalarEvent) and event.value == wanted
+    if stream.is_alias(found):
+        stream.refuse(found, path, f"the {name} of an entry is an alias (*{_anchor(stream, found)}); write it out")
+    return stream.is_scalar(found) and stream.value(found) == wanted
 
 
 def _key_text(stream: Stream, key: int, path: tuple[Step, ...]) -> str | None:
-    event = stream.events[key]
-    if isinstance(event, AliasEvent):
-        stream.refuse(key, path, f"a key beside this one is an alias (*{_anchor(event)}), so keys may stand twice")
-    return event.value if isinstance(event, ScalarEvent) else None
+    if stream.is_alias(key):
+        reason = f"a key beside this one is an alias (*{_anchor(stream, key)}), so keys may stand twice"
+        stream.refuse(key, path, reason)
+    return stream.value(key) if stream.is_scalar(key) else None
 
 
 def _no_key(stream: Stream, mapping: int, key: str, where: str, path: tuple[Step, ...]) -> str:
@@ -177,14 +192,15 @@ def _no_key(stream: Stream, mapping: int, key: str, where: str, path: tuple[Step
     return f"{where} has no {quoted(key)}"
 
 
-def _anchor(event: AliasEvent) -> str:
-    return str(event.anchor)[:60]
+def _anchor(stream: Stream, node: int) -> str:
+    return str(stream.anchor(node))[:60]
 
 
-def _alias_reason(event: AliasEvent) -> str:
+def _alias_reason(stream: Stream, node: int) -> str:
+    anchor = _anchor(stream, node)
     return (
-        f"this is an alias (*{_anchor(event)}) of a value that stands elsewhere, and changing that would change every"
-        f" other use; write the value out here, or name the path of &{_anchor(event)}"
+        f"this is an alias (*{anchor}) of a value that stands elsewhere, and changing that would change every"
+        f" other use; write the value out here, or name the path of &{anchor}"
     )
 
 
@@ -193,12 +209,3 @@ def _collection_reason(stream: Stream, node: int) -> str:
     if stream.text.startswith("{{", start):
         return "the value is a template ({{ … }}), not a text; only plain YAML files can be edited"
     return "the value is a mapping or a list, not a single text"
-
-
-def _content_span(stream: Stream, node: int, event: ScalarEvent) -> tuple[int, int]:
-    start, end = stream.span(node)
-    if start == end or (event.anchor is None and event.tag is None):
-        return start, end
-    # Behind the anchor and the tag there may be spaces, comments and line breaks before the value.
-    properties = _PROPERTIES.match(stream.text, start, end)
-    return properties.end() if properties else start, end

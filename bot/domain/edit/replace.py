@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from operator import attrgetter
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from yaml.events import (
-    AliasEvent,
-    CollectionStartEvent,
-    DocumentEndEvent,
-    DocumentStartEvent,
-    Event,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceStartEvent,
-)
+from yaml.events import ScalarEvent
 
+from bot.domain.edit.change import Change, Edited
 from bot.domain.edit.locate import Scalar, Style, scalar_at
-from bot.domain.edit.path import Step
+from bot.domain.edit.path import Step, render_path
 from bot.domain.edit.plain import can_be_plain, is_text
 from bot.domain.edit.refusal import EditRefused, quoted
-from bot.domain.edit.stream import Reading, Stream, read_stream
+from bot.domain.edit.stream import Kind, Reading, Shape, Stream, line_at, read_stream
+
+Expected = tuple[Kind, str | None]
+"""An event that an edit adds: its kind, and the text of a scalar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Splice:
-    """Characters `start` to `end` of a text become `text`, so that the scalar `node` reads as `value`."""
+    """Characters `start` to `end` of a text become `text`: the value at `path` goes from `old` to `new`."""
 
-    node: int
     start: int
     end: int
     text: str
-    value: str
+    path: str
+    old: str | None
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """An edit before it is made: the splices, what each changed node reads as then, and events added before a node.
+
+    Nodes in `as_before` are written as they once were, so that they need not be certain text to every reader.
+    """
+
+    splices: tuple[Splice, ...]
+    values: Mapping[int, str] = field(default_factory=dict)
+    as_before: frozenset[int] = frozenset()
+    added: Mapping[int, tuple[Expected, ...]] = field(default_factory=dict)
 
 
 def replace_scalars(
@@ -46,59 +55,105 @@ def replace_scalars(
     at_span = _scalars_by_span(stream, values)
     for span in values:
         if span not in at_span:
-            line = text.count("\n", 0, max(0, span[0])) + 1
+            line = line_at(text, max(0, span[0]))
             raise EditRefused(file=file, line=line, path="", reason="there is no value at this place in the text")
-    return replace_nodes(stream, {at_span[span]: value for span, value in values.items()})
+    planned = {at_span[span]: plan_scalar(stream, at_span[span], value, ()) for span, value in values.items()}
+    splices = tuple(splice for splice in planned.values() if splice)
+    return make_edit(stream, Plan(splices=splices, values={node: s.new for node, s in planned.items() if s})).text
 
 
-def replace_nodes(stream: Stream, values: Mapping[int, str], *, path: tuple[Step, ...] = ()) -> str:
-    """Return the stream's text with the scalars at these nodes set to new values; as `replace_scalars`.
-
-    `path` is what a refusal names.
-    """
-    splices = [splice for node, value in sorted(values.items()) for splice in _plan(stream, node, value, path)]
-    edited = stream.text
-    for splice in reversed(splices):
-        edited = edited[: splice.start] + splice.text + edited[splice.end :]
-    prove(stream, edited, splices, path=path)
-    return edited
+def make_edit(stream: Stream, plan: Plan) -> Edited:
+    """Carry out a plan and prove the result; raise EditRefused if anything but the planned values would change."""
+    splices = sorted(plan.splices, key=lambda splice: splice.start)
+    edited = apply_splices(stream.text, splices)
+    if splices:
+        prove(stream, edited, plan, splices)
+    return Edited(text=edited, changes=changes_of(stream.file, stream.text, edited, splices))
 
 
-def prove(before: Stream, edited: str, splices: list[Splice], *, path: tuple[Step, ...] = ()) -> None:
-    """Raise EditRefused unless `edited` is the text before with exactly these splices, and reads as meant.
+def apply_splices(text: str, splices: Sequence[Splice]) -> str:
+    """Return the text with these splices made, in the order of the text."""
+    parts, place = [], 0
+    for splice in splices:
+        parts += [text[place : splice.start], splice.text]
+        place = splice.end
+    return "".join([*parts, text[place:]])
+
+
+def changes_of(file: str, before: str, edited: str, splices: Sequence[Splice]) -> tuple[Change, ...]:
+    """Describe what the splices of one edit did, each where it stands in the edited text."""
+    found, moved = [], 0
+    for splice in splices:
+        at = splice.start + moved
+        moved += len(splice.text) - (splice.end - splice.start)
+        found.append(
+            Change(
+                file=file,
+                path=splice.path,
+                line=line_at(edited, at + len(splice.text) - len(splice.text.lstrip())),
+                old=splice.old,
+                new=splice.new,
+                at=at,
+                was=before[splice.start : splice.end],
+                now=splice.text,
+            )
+        )
+    return tuple(found)
+
+
+def prove(before: Stream, edited: str, plan: Plan, splices: Sequence[Splice]) -> None:
+    """Raise EditRefused unless `edited` is the text before with exactly these splices, and reads as planned.
 
     Three things are shown, none of them by how the edit was made: outside the splices the characters are the same;
-    the parse events are the same but for the values; each new value reads as this text in YAML 1.1 and 1.2.
+    the parse events are the same but for the planned ones; each new value reads as this text in YAML 1.1 and 1.2.
     """
-    first = splices[0].node if splices else 0
+
+    def refuse(reason: str) -> EditRefused:
+        line = line_at(before.text, splices[0].start)
+        return EditRefused(file=before.file, line=line, path=splices[0].path, reason=reason)
+
     try:
         after = read_stream(edited, file=before.file, reading=before.reading)
     except EditRefused as error:
-        before.refuse(first, path, f"with the new value the file could not be read ({error.reason})")
+        raise refuse(f"with the new value the file could not be read ({error.reason})") from error
     if not _is_same_outside(before.text, edited, splices):
-        before.refuse(first, path, "the edit would change more than the value")
-    if not _is_same_but_for(before, after, {splice.node: splice.value for splice in splices}):
-        before.refuse(first, path, "the edit would change what the rest of the file means")
+        raise refuse("the edit would change more than the value")
+    if not _is_same_but_for(before, after, plan):
+        raise refuse("the edit would change what the rest of the file means")
 
 
-def _plan(stream: Stream, node: int, value: str, path: tuple[Step, ...]) -> list[Splice]:
+def plan_scalar(
+    stream: Stream, node: int, value: str, path: tuple[Step, ...], *, raw: str | None = None
+) -> Splice | None:
+    """Plan the scalar `node` to read as `value`; None if it does. `raw` says how to write it, where that is known."""
     scalar = scalar_at(stream, node, path)
     is_certain = scalar.style is not Style.PLAIN or is_text(scalar.value)
-    if scalar.value == value and is_certain:
-        return []
+    if scalar.value == value and is_certain and raw in (None, stream.text[slice(*scalar.span)]):
+        return None
     if any("\ud800" <= character <= "\udfff" for character in value):
         stream.refuse(node, path, f"{quoted(value)} holds half a character, which YAML cannot hold")
     start, end = scalar.span
-    if scalar.style in (Style.LITERAL, Style.FOLDED):
+    if raw is not None:
+        text = raw
+    elif scalar.style in (Style.LITERAL, Style.FOLDED):
         reason = _why_block_cannot_hold(scalar.value, value)
         if reason:
             stream.refuse(node, path, reason)
         start, end = _block_line(stream, scalar)
-        return [Splice(node=node, start=start, end=end, text=value, value=value)]
-    text = render_scalar(value, scalar.style, in_flow=_is_in_flow(stream, node))
-    # A value that was not written at all stands directly behind its colon or dash.
-    space = " " if start == end and stream.text[start - 1 : start] not in ("", " ", "\t", "\n") else ""
-    return [Splice(node=node, start=start, end=end, text=space + text, value=value)]
+        text = value
+    else:
+        text = _spaced(stream, start, end, write_scalar(stream, node, value))
+    return Splice(start=start, end=end, text=text, path=render_path(path), old=scalar.value, new=value)
+
+
+def write_scalar(stream: Stream, node: int, value: str) -> str:
+    """Write a value as it may stand at a node: in the node's style if that can hold it, else in double quotes."""
+    if stream.reading.is_json:
+        return json.dumps(value, ensure_ascii=not value.isprintable())
+    style = Style(stream.style(node))
+    # Who wrote a colon without quotes into a flow mapping has no reader that minds.
+    is_strict = is_in_flow(stream, node) and ":" not in stream.value(node)
+    return render_scalar(value, style, in_flow=is_strict)
 
 
 def render_scalar(value: str, style: Style, *, in_flow: bool) -> str:
@@ -108,6 +163,17 @@ def render_scalar(value: str, style: Style, *, in_flow: bool) -> str:
     if style is Style.SINGLE_QUOTED and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
     return '"' + "".join(_escape(character) for character in value) + '"'
+
+
+def is_in_flow(stream: Stream, node: int) -> bool:
+    """Say whether a node stands somewhere inside `{…}` or `[…]`."""
+    return any(start < node < end and stream.is_flow(start) for start, end in stream.ends.items())
+
+
+def _spaced(stream: Stream, start: int, end: int, text: str) -> str:
+    """Put a space before a value that was not written at all: it stands directly behind its colon or dash."""
+    is_tight = start == end and stream.text[start - 1 : start] not in ("", " ", "\t", "\n")
+    return f" {text}" if is_tight else text
 
 
 def _escape(character: str) -> str:
@@ -134,23 +200,13 @@ def _block_line(stream: Stream, scalar: Scalar) -> tuple[int, int]:
     return start, start + len(scalar.value)
 
 
-def _is_in_flow(stream: Stream, node: int) -> bool:
-    return any(
-        isinstance(event, CollectionStartEvent) and bool(event.flow_style) and stream.ends[at] > node
-        for at, event in enumerate(stream.events[:node])
-    )
-
-
 def _scalars_by_span(stream: Stream, wanted: Mapping[tuple[int, int], str]) -> dict[tuple[int, int], int]:
     ends = {end for _, end in wanted}
-    found = {}
-    for node, event in enumerate(stream.events):
-        if isinstance(event, ScalarEvent) and stream.span(node)[1] in ends:
-            found[scalar_at(stream, node, ()).span] = node
-    return found
+    nodes = (node for node, kind in enumerate(stream.kinds) if kind is ScalarEvent)
+    return {scalar_at(stream, node, ()).span: node for node in nodes if stream.span(node)[1] in ends}
 
 
-def _is_same_outside(old: str, new: str, splices: list[Splice]) -> bool:
+def _is_same_outside(old: str, new: str, splices: Sequence[Splice]) -> bool:
     at_old = at_new = 0
     for splice in splices:
         expected = old[at_old : splice.start] + splice.text
@@ -160,35 +216,38 @@ def _is_same_outside(old: str, new: str, splices: list[Splice]) -> bool:
     return old[at_old:] == new[at_new:]
 
 
-def _is_same_but_for(before: Stream, after: Stream, values: Mapping[int, str]) -> bool:
-    if len(before.events) != len(after.events):
+def _is_same_but_for(before: Stream, after: Stream, plan: Plan) -> bool:
+    """Compare the events with those that are planned: columns are made equal where they may differ, then compared."""
+    kinds, shapes = list(after.kinds), list(after.shapes)
+    for place in sorted(plan.added):
+        group = plan.added[place]
+        here = slice(place, place + len(group))
+        if len(kinds[here]) != len(group) or not all(map(_is_expected, kinds[here], shapes[here], group)):
+            return False
+        del kinds[here], shapes[here]
+    if len(kinds) != len(before.kinds):
         return False
-    return all(
-        _reads_as(old, new, values[node]) if node in values else _shape(old) == _shape(new)
-        for node, (old, new) in enumerate(zip(before.events, after.events, strict=True))
-    )
+    for node, value in plan.values.items():
+        if kinds[node] is not ScalarEvent or not _reads_as(before.shapes[node], shapes[node], value):
+            return False
+        if not _is_certain(shapes[node], value) and node not in plan.as_before:
+            return False
+        shapes[node] = before.shapes[node]
+    return kinds == before.kinds and shapes == before.shapes
 
 
-def _reads_as(old: Event, new: Event, value: str) -> bool:
-    if not isinstance(old, ScalarEvent) or not isinstance(new, ScalarEvent):
+def _reads_as(old: Shape, new: Shape, value: str) -> bool:
+    return bool(new[0] == value and new[2:4] == old[2:4])
+
+
+def _is_certain(shape: Shape, value: str) -> bool:
+    """Say whether a scalar is a text to every reader."""
+    return bool(shape[1]) or is_text(value)
+
+
+def _is_expected(kind: Kind, shape: Shape, wanted: Expected) -> bool:
+    if kind is not wanted[0]:
         return False
-    if (old.anchor, old.tag) != (new.anchor, new.tag) or new.value != value:
-        return False
-    return Style(new.style or "") is not Style.PLAIN or is_text(value)
-
-
-_COLLECTION = attrgetter("anchor", "tag", "implicit", "flow_style")
-_PARTS: Mapping[type[Event], Callable[[Event], object]] = {
-    ScalarEvent: attrgetter("value", "style", "anchor", "tag", "implicit"),
-    AliasEvent: attrgetter("anchor"),
-    SequenceStartEvent: _COLLECTION,
-    MappingStartEvent: _COLLECTION,
-    DocumentStartEvent: attrgetter("explicit", "version", "tags"),
-    DocumentEndEvent: attrgetter("explicit"),
-}
-
-
-def _shape(event: Event) -> tuple[type[Event], object]:
-    """Return all that an event says, without where it stands."""
-    parts = _PARTS.get(type(event))
-    return type(event), parts(event) if parts else None
+    if kind is not ScalarEvent:
+        return True
+    return bool(shape[0] == wanted[1] and shape[2:4] == (None, None) and (shape[1] or is_text(shape[0])))

@@ -2,65 +2,153 @@
 
 Only events are read, never a loaded document: libyaml's loader recurses, and 200 KB of `[` crash the process; events
 keep their place in the text, and neither resolve aliases nor guess types. Events come from libyaml where PyYAML was
-built with it, from PyYAML's own parser otherwise.
+built with it, from PyYAML's own parser otherwise. They are kept as columns, not as objects: a large file has 100,000,
+and comparing two files must cost no more than comparing two lists.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from operator import attrgetter
+from typing import Any, NoReturn
 
 import yaml
-from yaml.events import CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, Event, NodeEvent
+from yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
+)
 
 from bot.domain.edit.path import Step, render_path
 from bot.domain.edit.refusal import EditRefused
 
 BYTE_ORDER_MARK = "\ufeff"
 _BREAKS_OF_YAML_1_1 = re.compile("[\x85\u2028\u2029]")
+_BREAK = re.compile(r"\r\n|\r|\n")
 
 EventParser = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
 FASTEST: EventParser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+Kind = type[Event]
+Shape = Any
+"""All that an event says, without where it stands: what `_PARTS` takes of it."""
+
+_COLLECTION = attrgetter("anchor", "tag", "implicit", "flow_style")
+_PARTS: Mapping[Kind, Callable[[Event], Shape]] = {
+    ScalarEvent: attrgetter("value", "style", "anchor", "tag", "implicit"),
+    AliasEvent: attrgetter("anchor"),
+    SequenceStartEvent: _COLLECTION,
+    MappingStartEvent: _COLLECTION,
+    DocumentStartEvent: attrgetter("explicit", "version", "tags"),
+    DocumentEndEvent: attrgetter("explicit"),
+    **dict.fromkeys((StreamStartEvent, StreamEndEvent, SequenceEndEvent, MappingEndEvent), lambda _event: None),
+}
+_OPENING = frozenset({SequenceStartEvent, MappingStartEvent})
+_CLOSING = frozenset({SequenceEndEvent, MappingEndEvent})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How a text is read: by which parser, and how much of it at most (bytes of UTF-8, levels, nodes)."""
+    """How a text is read: by which parser, and how much of it at most (bytes of UTF-8, levels, events).
 
+    JSON is read as the part of YAML that it nearly is, checked by a reader of its own, and written in its own quotes.
+    """
+
+    is_json: bool = False
     size_bytes: int = 1024 * 1024
     depth: int = 64
-    nodes: int = 200_000
+    events: int = 400_000
     parser: EventParser = field(default=FASTEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """The events of a text, in order. A node is named by the index of its first event.
+    """The events of a text, in order, a column for each thing known of them. A node is the index of its first event.
 
-    `ends[i]` is the index just past the node that begins at `i`. `offset` is where the first event's positions count
-    from: 1 behind a byte order mark, else 0.
+    `starts` and `stops` count from the first character behind a byte order mark, which is `offset`. `ends` has the
+    index just past each list and mapping.
     """
 
     file: str
     text: str
     reading: Reading
     offset: int
-    events: tuple[Event, ...]
-    ends: tuple[int, ...]
+    kinds: Sequence[Kind]
+    shapes: Sequence[Shape]
+    starts: Sequence[int]
+    stops: Sequence[int]
+    ends: Mapping[int, int]
+
+    # --- what a node is ---
+
+    def is_scalar(self, node: int) -> bool:
+        """Say whether the node is a scalar."""
+        return self.kinds[node] is ScalarEvent
+
+    def is_mapping(self, node: int) -> bool:
+        """Say whether the node is a mapping."""
+        return self.kinds[node] is MappingStartEvent
+
+    def is_list(self, node: int) -> bool:
+        """Say whether the node is a list."""
+        return self.kinds[node] is SequenceStartEvent
+
+    def is_alias(self, node: int) -> bool:
+        """Say whether the node is an alias."""
+        return self.kinds[node] is AliasEvent
+
+    def is_flow(self, node: int) -> bool:
+        """Say whether a mapping or list is written in `{…}` or `[…]`."""
+        return bool(self.shapes[node][3])
+
+    def value(self, scalar: int) -> str:
+        """Return the text of a scalar."""
+        return str(self.shapes[scalar][0])
+
+    def style(self, scalar: int) -> str:
+        """Return a scalar's first character where it has quotes or is a block, else nothing."""
+        return self.shapes[scalar][1] or ""
+
+    def tag(self, scalar: int) -> str | None:
+        """Return the YAML tag of a scalar, None if it has none."""
+        tag: str | None = self.shapes[scalar][3]
+        return tag
+
+    def anchor(self, node: int) -> str | None:
+        """Return the anchor of a node; of an alias, the anchor it means."""
+        shape = self.shapes[node]
+        found: str | None = shape if self.is_alias(node) else shape[2] if self.is_scalar(node) else shape[0]
+        return found
+
+    # --- where nodes are ---
 
     def roots(self) -> Iterator[int]:
         """Give the root node of each document."""
-        return (at + 1 for at, event in enumerate(self.events) if isinstance(event, DocumentStartEvent))
+        return (at + 1 for at, kind in enumerate(self.kinds) if kind is DocumentStartEvent)
+
+    def end(self, node: int) -> int:
+        """Return the index just past a node."""
+        return self.ends.get(node, node + 1)
 
     def children(self, node: int) -> list[int]:
         """Return the nodes directly in a list, or keys and values in turn of a mapping."""
         found = []
-        at = node + 1
-        while at < self.ends[node] - 1:
+        at, end = node + 1, self.ends[node] - 1
+        while at < end:
             found.append(at)
-            at = self.ends[at]
+            at = self.ends.get(at, at + 1)
         return found
 
     def pairs(self, node: int) -> list[tuple[int, int]]:
@@ -70,16 +158,20 @@ class Stream:
 
     def span(self, node: int) -> tuple[int, int]:
         """Return where a node's first event stands in the text: for a scalar with its anchor and tag."""
-        event = self.events[node]
-        return _index(event.start_mark) + self.offset, _index(event.end_mark) + self.offset
+        return self.starts[node] + self.offset, self.stops[node] + self.offset
 
     def line(self, node: int) -> int:
         """Return the line on which a node begins, from 1."""
-        return _line(self.events[node])
+        return line_at(self.text, self.span(node)[0])
 
     def refuse(self, node: int, steps: tuple[Step, ...], reason: str) -> NoReturn:
         """Raise EditRefused at a node."""
         raise EditRefused(file=self.file, line=self.line(node), path=render_path(steps), reason=reason)
+
+
+def line_at(text: str, place: int) -> int:
+    """Return the line of a character, from 1. A line ends as YAML has it: by a line feed, a return, or both."""
+    return len(_BREAK.findall(text, 0, place)) + 1
 
 
 def read_stream(text: str, *, file: str = "", reading: Reading | None = None) -> Stream:
@@ -87,32 +179,66 @@ def read_stream(text: str, *, file: str = "", reading: Reading | None = None) ->
     reading = reading or Reading()
     _check_characters(text, file, reading)
     body = text.removeprefix(BYTE_ORDER_MARK)
+    columns = _Columns()
     try:
-        events, ends = _collect(yaml.parse(body, Loader=reading.parser), file, reading)
+        columns.fill(yaml.parse(body, Loader=reading.parser), reading)
+    except _Beyond as error:
+        raise EditRefused(file=file, line=line_at(body, error.place), path="", reason=error.reason) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # The last two come out of impossible numbers in escapes and directives.
         raise _not_yaml(text, file, error) from error
-    return Stream(file=file, text=text, reading=reading, offset=len(text) - len(body), events=events, ends=ends)
+    if reading.is_json:
+        _check_json(text, file)
+    return Stream(
+        file=file,
+        text=text,
+        reading=reading,
+        offset=len(text) - len(body),
+        kinds=columns.kinds,
+        shapes=columns.shapes,
+        starts=columns.starts,
+        stops=columns.stops,
+        ends=columns.ends,
+    )
 
 
-def _collect(parsed: Iterable[Event], file: str, reading: Reading) -> tuple[tuple[Event, ...], tuple[int, ...]]:
-    events: list[Event] = []
-    ends: list[int] = []
-    open_nodes: list[int] = []
-    nodes = 0
-    for event in parsed:
-        if isinstance(event, CollectionStartEvent):
-            open_nodes.append(len(events))
-        events.append(event)
-        ends.append(len(events))
-        if isinstance(event, CollectionEndEvent):
-            ends[open_nodes.pop()] = len(events)
-        nodes += isinstance(event, NodeEvent)
-        if len(open_nodes) > reading.depth:
-            raise _beyond(file, event, f"the file is nested deeper than {reading.depth} levels")
-        if nodes > reading.nodes:
-            raise _beyond(file, event, f"the file has more than {reading.nodes:,} values")
-    return tuple(events), tuple(ends)
+class _Beyond(Exception):
+    """A bound was passed at a place in the text."""
+
+    def __init__(self, place: int, reason: str) -> None:
+        super().__init__(reason)
+        self.place = place
+        self.reason = reason
+
+
+class _Columns:
+    """The columns of a stream while they are filled."""
+
+    def __init__(self) -> None:
+        self.kinds: list[Kind] = []
+        self.shapes: list[Shape] = []
+        self.starts = array("L")
+        self.stops = array("L")
+        self.ends: dict[int, int] = {}
+
+    def fill(self, parsed: Iterable[Event], reading: Reading) -> None:
+        """Take in the events; one loop, with local names, since it decides what an edit of a large file costs."""
+        kinds, shapes, starts, stops, ends = self.kinds, self.shapes, self.starts, self.stops, self.ends
+        opened: list[int] = []
+        for event in parsed:
+            kind = type(event)
+            if kind in _OPENING:
+                opened.append(len(kinds))
+                if len(opened) > reading.depth:
+                    raise _Beyond(starts[-1], f"the file is nested deeper than {reading.depth} levels")
+            elif kind in _CLOSING:
+                ends[opened.pop()] = len(kinds) + 1
+            kinds.append(kind)
+            shapes.append(_PARTS[kind](event))
+            starts.append(event.start_mark.index)  # type: ignore[union-attr] # the parsers always set it
+            stops.append(event.end_mark.index)  # type: ignore[union-attr] # likewise
+            if len(kinds) > reading.events:
+                raise _Beyond(starts[-1], f"the file has more than {reading.events:,} keys, values and brackets")
 
 
 def _check_characters(text: str, file: str, reading: Reading) -> None:
@@ -122,10 +248,22 @@ def _check_characters(text: str, file: str, reading: Reading) -> None:
         raise EditRefused(file=file, line=0, path="", reason=reason)
     if text.startswith(BYTE_ORDER_MARK * 2):
         raise EditRefused(file=file, line=1, path="", reason="the file begins with two byte order marks")
-    foreign = _BREAKS_OF_YAML_1_1.search(text)
+    # Most files have no character beyond ASCII, and asking that first is almost free.
+    foreign = None if text.isascii() else _BREAKS_OF_YAML_1_1.search(text)
     if foreign:
         reason = f"the character U+{ord(foreign[0]):04X} ends a line in YAML 1.1 but not in 1.2; remove it"
-        raise EditRefused(file=file, line=text.count("\n", 0, foreign.start()) + 1, path="", reason=reason)
+        raise EditRefused(file=file, line=line_at(text, foreign.start()), path="", reason=reason)
+
+
+def _check_json(text: str, file: str) -> None:
+    """Refuse what is YAML but not JSON. Called behind the bounds, for this reader recurses."""
+    try:
+        json.loads(text)
+    except ValueError as error:
+        # Numbers of more than 4,300 digits are refused by a ValueError that knows no line.
+        line = getattr(error, "lineno", 0)
+        reason = f"the file is not valid JSON: {getattr(error, 'msg', 'a number is too long')}"
+        raise EditRefused(file=file, line=line, path="", reason=reason) from error
 
 
 def _not_yaml(text: str, file: str, error: Exception) -> EditRefused:
@@ -135,18 +273,6 @@ def _not_yaml(text: str, file: str, error: Exception) -> EditRefused:
     reason = f"the file is not valid YAML: {problem}"
     template = text.find("{{")
     if template >= 0:
-        at = text.count("\n", 0, template) + 1
+        at = line_at(text, template)
         reason += f"; it has template syntax ({{{{ … }}}}) on line {at}, and only plain YAML can be edited"
     return EditRefused(file=file, line=line, path="", reason=reason)
-
-
-def _beyond(file: str, event: Event, reason: str) -> EditRefused:
-    return EditRefused(file=file, line=_line(event), path="", reason=reason)
-
-
-def _line(event: Event) -> int:
-    return event.start_mark.line + 1 if event.start_mark else 0
-
-
-def _index(mark: object) -> int:
-    return int(getattr(mark, "index", 0))

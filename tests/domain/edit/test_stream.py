@@ -27,9 +27,10 @@ def test_text_at_the_depth_limit_is_read() -> None:
 
 
 def test_text_with_too_many_values_is_refused() -> None:
-    assert refusal_of("[a,b,c]", Reading(nodes=3)).reason == "the file has more than 3 values"
-    assert refusal_of("x: [" + "a," * 200_000 + "]", Reading()).reason == "the file has more than 200,000 values"
-    read_stream("[a,b,c]", reading=Reading(nodes=4))
+    beyond = "the file has more than {} keys, values and brackets"
+    assert refusal_of("[a,b,c]", Reading(events=8)).reason == beyond.format("8")
+    assert refusal_of("x: [" + "a," * 400_000 + "]", Reading()).reason == beyond.format("400,000")
+    read_stream("[a,b,c]", reading=Reading(events=9))
 
 
 def test_size_is_counted_in_bytes_and_limited_to_a_mebibyte() -> None:

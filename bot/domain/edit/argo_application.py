@@ -1,0 +1,139 @@
+"""The version in an Argo CD Application, or in an ApplicationSet's template.
+
+Helm values count in Argo CD's own order: parameters before `valuesObject` before `values`. A value that stands in two
+of them is refused, since the weaker one would be changed without effect, or silently left behind. So is one that two
+sources have, unless the policy says which source is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from bot.domain.edit.kinds import ArgoApplicationEdit, DocumentWhere, Holds
+from bot.domain.edit.locate import find_all, value_of
+from bot.domain.edit.nested import nested_place, open_nested
+from bot.domain.edit.path import EntryWhere, Step, parse_path, render_path
+from bot.domain.edit.places import Form, scalar_place
+from bot.domain.edit.reference import is_same_image, parse_reference
+from bot.domain.edit.refusal import EditRefused, quoted
+from bot.domain.edit.sheet import Spot, YamlSheet, chosen_roots, spot_at, text_of
+from bot.domain.edit.stream import Reading, Stream, read_stream
+
+_SPECS: dict[str, tuple[Step, ...]] = {"Application": ("spec",), "ApplicationSet": ("spec", "template", "spec")}
+_NAMES = ("name", "ref", "chart", "path", "repoURL")
+
+
+def open_application(edit: ArgoApplicationEdit, image: str, text: str, reading: Reading) -> YamlSheet:
+    """Open an Application at the value of the policy; raise EditRefused if it is not there once, for certain."""
+    stream = read_stream(text, file=edit.file, reading=reading)
+    look = _look(edit, stream, image)
+    sources = [source for root in _roots(edit, stream) for source in _sources(edit, stream, root)]
+    spots = [spot for source, steps in sources for spot in look(source, steps)]
+    if not spots:
+        raise EditRefused(file=edit.file, line=1, path="", reason=_nothing(edit, image))
+    if len(spots) > 1:
+        where = " and ".join(f"{spot.place.path} (line {spot.place.line})" for spot in spots[:2])
+        reason = f"the version stands in several places: {where}; say which is meant"
+        stream.refuse(spots[0].node, spots[0].steps, reason)
+    return YamlSheet(stream=stream, spots=tuple(spots))
+
+
+_Look = Callable[[int, tuple[Step, ...]], Iterator[Spot]]
+
+
+def _look(edit: ArgoApplicationEdit, stream: Stream, image: str) -> _Look:
+    if edit.holds is Holds.KUSTOMIZE:
+        return partial(_kustomize_images, stream, image)
+    if edit.holds is Holds.TARGET_REVISION:
+        return partial(_target_revision, stream)
+    return partial(_helm_values, stream, parse_path(edit.path or "", file=edit.file))
+
+
+def _roots(edit: ArgoApplicationEdit, stream: Stream) -> list[int]:
+    roots = chosen_roots(stream, DocumentWhere(name=edit.application))
+    return [root for root in roots if (text_of(stream, root, "kind") or "") in _SPECS]
+
+
+def _sources(edit: ArgoApplicationEdit, stream: Stream, root: int) -> Iterator[tuple[int, tuple[Step, ...]]]:
+    """Give the sources of an application that are meant, each with its path."""
+    above = _SPECS[text_of(stream, root, "kind") or ""]
+    for node in find_all(stream, (*above, "source"), roots=(root,)):
+        if edit.source is None or _is_called(stream, node, edit.source):
+            yield node, (*above, "source")
+    for node in find_all(stream, (*above, "sources"), roots=(root,)):
+        if not stream.is_list(node):
+            continue
+        for index, source in enumerate(stream.children(node)):
+            if edit.source is None or _is_called(stream, source, edit.source):
+                yield source, (*above, "sources", index)
+
+
+def _is_called(stream: Stream, source: int, name: str) -> bool:
+    return any(text_of(stream, source, key) == name for key in _NAMES)
+
+
+def _target_revision(stream: Stream, source: int, above: tuple[Step, ...]) -> Iterator[Spot]:
+    for node in find_all(stream, ("targetRevision",), roots=(source,)):
+        steps = (*above, "targetRevision")
+        yield Spot(place=scalar_place(stream, node, steps, Form.TAG), node=node, steps=steps)
+
+
+def _kustomize_images(stream: Stream, image: str, source: int, above: tuple[Step, ...]) -> Iterator[Spot]:
+    for node in find_all(stream, ("kustomize", "images"), roots=(source,)):
+        for index, entry in enumerate(stream.children(node) if stream.is_list(node) else ()):
+            if stream.is_scalar(entry) and _names(stream.value(entry), image):
+                steps = (*above, "kustomize", "images", index)
+                key = (Form.RENAMED_IMAGE, render_path(steps[:-1]))
+                place = scalar_place(stream, entry, steps, Form.RENAMED_IMAGE, key=key)
+                yield Spot(place=place, node=entry, steps=steps)
+
+
+def _names(value: str, image: str) -> bool:
+    """Say whether an override is for the image: by the name it replaces, or by the name it puts there."""
+    replaced, _, put = value.rpartition("=")
+    reference = parse_reference(put)
+    names = [name for name in (replaced, reference.name if reference else "") if name]
+    return any(is_same_image(name, image) for name in names)
+
+
+def _helm_values(stream: Stream, path: tuple[Step, ...], source: int, above: tuple[Step, ...]) -> Iterator[Spot]:
+    helm = (*above, "helm")
+    for node in find_all(stream, ("helm",), roots=(source,)):
+        if not stream.is_mapping(node):
+            continue
+        yield from _parameters(stream, path, node, helm)
+        for found in find_all(stream, ("valuesObject", *path), roots=(node,)):
+            steps = (*helm, "valuesObject", *path)
+            yield Spot(place=scalar_place(stream, found, steps, Form.TAG), node=found, steps=steps)
+        yield from _values(stream, path, node, helm)
+
+
+def _parameters(stream: Stream, path: tuple[Step, ...], helm: int, above: tuple[Step, ...]) -> Iterator[Spot]:
+    entry = EntryWhere(fields=("name",), value=render_path(path))
+    below: tuple[Step, ...] = ("parameters", entry, "value")
+    if find_all(stream, below, roots=(helm,)):
+        spot = spot_at(stream, below, Form.TAG, roots=(helm,))
+        steps = (*above, *below)
+        yield Spot(place=scalar_place(stream, spot.node, steps, Form.TAG), node=spot.node, steps=steps)
+
+
+def _values(stream: Stream, path: tuple[Step, ...], helm: int, above: tuple[Step, ...]) -> Iterator[Spot]:
+    outer = value_of(stream, helm, "values", (*above, "values"))
+    if outer is None or not stream.is_scalar(outer):
+        return
+    steps = (*above, "values")
+    nested = open_nested(stream, outer, path, outer_steps=steps)
+    if nested is not None:
+        place = nested_place(stream, outer, nested, outer_steps=steps, form=Form.TAG)
+        yield Spot(place=place, node=outer, steps=steps, nested=nested)
+
+
+def _nothing(edit: ArgoApplicationEdit, image: str) -> str:
+    where = f"the application {quoted(edit.application)}" if edit.application else "an Application of the file"
+    what = {
+        Holds.HELM: f"a Helm value {quoted(edit.path or '')} in parameters, valuesObject or values",
+        Holds.KUSTOMIZE: f"an entry of kustomize.images for {quoted(image)}",
+        Holds.TARGET_REVISION: "a targetRevision",
+    }[edit.holds]
+    return f"no source of {where} has {what}"

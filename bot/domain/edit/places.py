@@ -1,0 +1,144 @@
+"""Where a file says which image runs: the places that hold its tag, its digest, its name, or all in one text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from bot.domain.edit.change import Edited
+from bot.domain.edit.locate import Style, scalar_at
+from bot.domain.edit.path import Step, render_path
+from bot.domain.edit.plain import reads_as_written
+from bot.domain.edit.reference import ImageReference, is_digest, parse_reference, parse_tag_and_digest
+from bot.domain.edit.refusal import EditRefused, quoted
+from bot.domain.edit.stream import Stream
+
+NOT_SET = ("", "~", "null")
+
+
+class Form(StrEnum):
+    """What the text at a place is."""
+
+    TAG = "tag"
+    DIGEST = "digest"
+    NAME = "name"
+    IMAGE = "image"
+    """`name:tag@digest`."""
+    RENAMED_IMAGE = "renamed image"
+    """`name:tag@digest`, or `old=name:tag@digest`, as kustomize's command line and Argo CD write it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One place: `value` is its text, `raw` how that is written, `path` what it is called in messages.
+
+    `key` finds it again in another version of the file. `is_certain` says that every reader reads the same text there.
+    """
+
+    form: Form
+    path: str
+    line: int
+    value: str
+    raw: str
+    is_certain: bool
+    key: object
+
+    @property
+    def is_set(self) -> bool:
+        """Say whether anything is written at the place."""
+        return not ((self.value in NOT_SET and self.raw in NOT_SET) or self.value == "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a place shall say; `raw` is how to write it, where that is known from an older version of the file."""
+
+    place: Place
+    value: str
+    raw: str | None = None
+
+
+class Sheet(Protocol):
+    """A file's text, opened at the places that an edit names. Opening refuses what is not certain."""
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The places that the file has, in the order of the text."""
+        ...
+
+    @property
+    def gaps(self) -> frozenset[Form]:
+        """What the file does not say, and could be made to."""
+        ...
+
+    def edit(self, settings: tuple[Setting, ...], added: dict[Form, str]) -> Edited:
+        """Set places, fill gaps, and prove that nothing else changed."""
+        ...
+
+
+def scalar_place(stream: Stream, node: int, steps: tuple[Step, ...], form: Form, *, key: object = None) -> Place:
+    """Describe a scalar of a stream as a place; raise EditRefused if it is no scalar."""
+    scalar = scalar_at(stream, node, steps)
+    return Place(
+        form=form,
+        path=render_path(steps),
+        line=scalar.line,
+        value=scalar.value,
+        raw=stream.text[slice(*scalar.span)],
+        is_certain=scalar.style is not Style.PLAIN or reads_as_written(scalar.value),
+        key=key or (form, render_path(steps)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What one place says of the image; None for what it does not say."""
+
+    name: str | None = None
+    tag: str | None = None
+    digest: str | None = None
+
+
+def read_place(place: Place, *, file: str) -> Said:
+    """Take a place's text apart; raise EditRefused if it is not what the form allows."""
+    if "{{" in place.value:
+        raise refusal(place, file, f"the value is a template, {quoted(place.value)}, not {_expected(place.form)}")
+    said = _take_apart(place)
+    if said is None:
+        raise refusal(place, file, f"the value {quoted(place.value)} is not {_expected(place.form)}")
+    return said
+
+
+def _take_apart(place: Place) -> Said | None:
+    if place.form is Form.TAG:
+        found = parse_tag_and_digest(place.value)
+        return Said(tag=found[0], digest=found[1]) if found else None
+    if place.form is Form.DIGEST:
+        return Said(digest=place.value) if is_digest(place.value) else None
+    if place.form is Form.NAME:
+        reference = parse_reference(place.value)
+        return Said(name=place.value) if reference and str(reference) == reference.name else None
+    reference = reference_at(place)
+    return Said(name=reference.name, tag=reference.tag, digest=reference.digest) if reference else None
+
+
+def reference_at(place: Place) -> ImageReference | None:
+    """Return the image reference at a place that holds a whole one."""
+    return parse_reference(place.value.rpartition("=")[2] if place.form is Form.RENAMED_IMAGE else place.value)
+
+
+def with_reference(place: Place, reference: ImageReference) -> str:
+    """Write an image reference as a place has it: behind the old name, where there is one."""
+    renamed, sign, _ = place.value.rpartition("=") if place.form is Form.RENAMED_IMAGE else ("", "", "")
+    return f"{renamed}{sign}{reference}"
+
+
+def refusal(place: Place, file: str, reason: str) -> EditRefused:
+    """Make the refusal for a place."""
+    return EditRefused(file=file, line=place.line, path=place.path, reason=reason)
+
+
+def _expected(form: Form) -> str:
+    named = {Form.TAG: "an image tag", Form.DIGEST: "a digest such as sha256:…", Form.NAME: "an image's name"}
+    return named.get(form, "an image such as ghcr.io/acme/checkout:v1")
