@@ -7,9 +7,13 @@ is, the push names the head it expects, the merge names the head that was checke
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import assert_never
+
+import tenacity
 
 from bot.domain.decision import (
     Action,
@@ -24,10 +28,12 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
-from bot.domain.edit import EditRefused, read_tag, write_tag
+from bot.domain.edit import Edited, EditRefused
 from bot.domain.model import Observation, Proposal, Release, Sha, StageObservation, TagHistory, Trouble
 from bot.domain.policy import Policy, Road, Stage
+from bot.domain.text import format_date_instant, one_line
 from bot.observe import World
+from bot.planned import Planner
 from bot.ports import Conflict, FileCommit, MergeText, OutsideError, Permanent, PullText
 from bot.render.commits import promotion_commit, revert_commit
 from bot.render.markdown import (
@@ -46,6 +52,10 @@ _MARKER = "liftlock:evidence"
 _REFRESH_PAUSE = timedelta(minutes=1)
 
 
+class _LostRace(Conflict):
+    """The branch moved between the look and the push."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
     """What of the settings the texts depend on: the forge's base URL for links, and how often a comment may change."""
@@ -60,6 +70,7 @@ class Applier:
 
     world: World
     texts: Texts
+    sleep: Callable[[float], None] = time.sleep
     _refreshed: dict[str, datetime] = field(default_factory=dict)
     _commented: dict[tuple[str, int], tuple[datetime, str]] = field(default_factory=dict)
 
@@ -126,7 +137,7 @@ class _Step:
             pushed = proposal.branch_head
         else:
             message = promotion_commit(self._move(action))
-            pushed = self._commit(stage, self._head(action.stage), action.release.tag, message)
+            pushed = self._commit_promotion(stage, self._head(action.stage), action.release, message)
             self.world.repositories.push(self.repository, action.branch, pushed, expected=None)
         view = self._move(action)
         text = PullText(
@@ -157,27 +168,42 @@ class _Step:
     def roll_back(self, action: RollBack) -> str:
         if action.road is Road.PULL_REQUEST:
             return self._propose_revert(action)
-        for _ in range(_ROLLBACK_TRIES):
-            head = self.world.repositories.refresh(self.repository, self.policy.gitops.branch)
-            revert = self._revert_commit(action, head)
-            try:
-                self.world.repositories.push(self.repository, self.policy.gitops.branch, revert, expected=head)
-            except Conflict:
-                # Somebody pushed between the fetch and the push; the edit is recomputed on the new head.
-                continue
-            return f"reverted by {revert[:_SHORT]}"
-        raise Conflict("Git", f"{self.policy.gitops.branch} moved {_ROLLBACK_TRIES} times while reverting")
+        branch = self.policy.gitops.branch
+        race = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(_ROLLBACK_TRIES),
+            wait=tenacity.wait_random_exponential(multiplier=0.2, max=2),
+            # Only a lost race: what somebody set since, or a branch that refuses, is as true at the next try.
+            retry=tenacity.retry_if_exception_type(_LostRace),
+            sleep=self.applier.sleep,
+            reraise=True,
+        )
+        revert: Sha = race(self._push_revert, action, branch)
+        return f"reverted by {revert[:_SHORT]}"
+
+    def _push_revert(self, action: RollBack, branch: str) -> Sha:
+        head = self.world.repositories.refresh(self.repository, branch)
+        revert = self._revert_commit(action, head)
+        try:
+            self.world.repositories.push(self.repository, branch, revert, expected=head)
+        except Conflict as error:
+            # Somebody pushed between the fetch and the push; the edit is made anew on the new head.
+            sentence = f"{branch} moved {_ROLLBACK_TRIES} times while reverting; it is tried again at the next sweep"
+            raise _LostRace("Git", sentence) from error
+        return revert
 
     def _revert_commit(self, action: RollBack, head: Sha) -> Sha:
         stage = self.policy.stage(action.stage)
-        text = self._text(head, stage)
-        try:
-            present = read_tag(stage.edit, self.policy.image, text)
-        except EditRefused as error:
-            raise Permanent("Git", str(error)) from error
-        if present != action.release.tag:
-            raise Conflict("Git", f"someone set {action.stage} to {present} since; nothing is reverted over that")
-        return self._commit(stage, head, action.back_to.tag, revert_commit(self._revert(action)))
+        tags = self.world.tags.read(self.policy, stage, head)
+        if isinstance(tags, Trouble):
+            raise Permanent(tags.system, tags.sentence)
+        if tags.tag != action.release.tag:
+            since = tags.introduced
+            when = format_date_instant(since.at)
+            who = f"{one_line(since.author, limit=60)} set {action.stage} to {tags.tag} at {when}"
+            raise Conflict("Git", f"{who} ({since.commit[:_SHORT]}); nothing is reverted over that")
+        plan = self._planner(stage).revert
+        edited = self._planned(lambda: plan(head, promotion=action.promotion, back_to=action.back_to))
+        return self._commit(stage, head, edited, revert_commit(self._revert(action)))
 
     def _propose_revert(self, action: RollBack) -> str:
         seen = self._seen(action.stage).revert
@@ -208,20 +234,27 @@ class _Step:
     def _head(self, stage: str) -> Sha:
         return self._tags(stage).head
 
-    def _text(self, commit: Sha, stage: Stage) -> str:
-        text = self.world.repositories.read_file(self.repository, commit, stage.edit.file)
-        if text is None:
-            raise Permanent("Git", f"{stage.edit.file} is gone from {self.repository} at {commit[:_SHORT]}")
-        return text
+    def _planner(self, stage: Stage) -> Planner:
+        return Planner(repositories=self.world.repositories, policy=self.policy, stage=stage)
 
-    def _commit(self, stage: Stage, parent: Sha, tag: str, message: str) -> Sha:
-        """Commit exactly the planned edit on top of `parent`, in the mirror only."""
+    def _planned(self, plan: Callable[[], Edited]) -> Edited:
         try:
-            changed = write_tag(stage.edit, self.policy.image, self._text(parent, stage), tag)
+            return plan()
         except EditRefused as error:
             raise Permanent("Git", str(error)) from error
+
+    def _commit_promotion(self, stage: Stage, parent: Sha, release: Release, message: str) -> Sha:
+        edited = self._planned(lambda: self._planner(stage).promotion(parent, release))
+        return self._commit(stage, parent, edited, message)
+
+    def _commit(self, stage: Stage, parent: Sha, edited: Edited, message: str) -> Sha:
+        """Commit exactly the planned edit on top of `parent`, in the mirror only."""
         plan = FileCommit(
-            repository=self.repository, parent=parent, path=stage.edit.file, text=changed, message=message
+            repository=self.repository,
+            parent=parent,
+            files={stage.edit.file: edited.text},
+            message=message,
+            by=self.policy.gitops.commits,
         )
         return self.world.repositories.commit_file(plan)
 

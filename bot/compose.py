@@ -12,8 +12,16 @@ from urllib.parse import urlsplit
 
 from bot.adapters.argocd import ArgoDeployments
 from bot.adapters.clock import SystemClock
-from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings
-from bot.adapters.github import AppCredentials, Clients, Credentials, GitHubForge, GitHubSettings, TokenCredentials
+from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings, SignatureFormat, Signing
+from bot.adapters.github import (
+    AppCredentials,
+    Clients,
+    Credentials,
+    GitHubCommits,
+    GitHubForge,
+    GitHubSettings,
+    TokenCredentials,
+)
 from bot.adapters.http import Endpoint, Limits, TokenSource
 from bot.adapters.ledger import DryBoard, DryLedger, open_ledger
 from bot.adapters.prometheus import PrometheusMetrics
@@ -25,7 +33,8 @@ from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.observe import World
 from bot.policy import GateTemplates, PolicyError, load_policies, shipped_gate_templates
 from bot.ports import Board, Clock, Ledger, Permanent, Posting
-from bot.settings import GitHubSection, Settings, SettingsError, read_secret_file
+from bot.settings import GitHubSection, GitSection, Settings, SettingsError, read_secret_file
+from bot.tag_history import TagReader
 
 Listener = Callable[[ServiceReport], None]
 
@@ -86,17 +95,19 @@ def compose(
 def _world(stack: ExitStack, settings: Settings, clock: Clock, ledger: Ledger) -> tuple[World, Callable[[], None]]:
     credentials = _credentials(settings.github, clock)
     deployments = stack.enter_context(_deployments(settings))
+    clients = _clients(stack, settings.github, credentials, clock)
+    repositories = _repositories(settings, credentials, clock, clients)
     world = World(
         clock=clock,
-        repositories=_repositories(settings, credentials, clock),
+        repositories=repositories,
         deployments=deployments,
         metrics=stack.enter_context(_metrics(settings)),
-        forge=_forge(stack, settings.github, credentials, clock),
+        forge=GitHubForge(clients, credentials),
         registry=stack.enter_context(_registry(settings)),
         ledger=ledger,
         lag=settings.bot.ingestion_lag,
         spell_gap=max(_LEAST_SPELL_GAP, settings.bot.interval * _SPELL_GAP_SWEEPS),
-        history_limit=settings.bot.history_limit,
+        tags=TagReader(repositories=repositories, limit=settings.bot.history_limit),
     )
     return world, deployments.begin_sweep
 
@@ -193,27 +204,35 @@ def _credentials(section: GitHubSection, clock: Clock) -> Credentials:
     return TokenCredentials(source)
 
 
-def _repositories(settings: Settings, credentials: Credentials, clock: Clock) -> GitRepositories:
+def _repositories(settings: Settings, credentials: Credentials, clock: Clock, clients: Clients) -> GitRepositories:
     mirrors = settings.bot.state / "mirrors"
     make_state_directory(mirrors)
     git = GitSettings(
         mirrors=mirrors,
         url=f"{settings.github.url.rstrip('/')}/{{repository}}.git",
         author=Author(name=settings.git.author_name, email=settings.git.author_email),
-        limits=GitLimits(network=settings.git.deadline),
+        limits=GitLimits(network=settings.git.deadline, history_commits=settings.git.history_commits),
+        signing=_signing(settings.git),
     )
-    return GitRepositories(git, token=credentials.token_for, clock=clock)
+    return GitRepositories(git, token=credentials.token_for, clock=clock, server=GitHubCommits(clients))
 
 
-def _forge(stack: ExitStack, section: GitHubSection, credentials: Credentials, clock: Clock) -> GitHubForge:
+def _signing(section: GitSection) -> Signing | None:
+    if section.signing_format is None or section.signing_key is None:
+        return None
+    return Signing(
+        format=SignatureFormat(section.signing_format), key=section.signing_key, gnupg_home=section.gnupg_home
+    )
+
+
+def _clients(stack: ExitStack, section: GitHubSection, credentials: Credentials, clock: Clock) -> Clients:
     github = GitHubSettings(
         api_url=section.api.rstrip("/"),
         ca_file=str(section.ca_file) if section.ca_file else None,
         timeout=section.timeout,
         write_pause=section.write_pause,
     )
-    clients = stack.enter_context(Clients(github, credentials=credentials, clock=clock))
-    return GitHubForge(clients, credentials)
+    return stack.enter_context(Clients(github, credentials=credentials, clock=clock))
 
 
 def _deployments(settings: Settings) -> ArgoDeployments:

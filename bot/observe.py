@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from bot.domain.edit import EditRefused, read_tag, write_tag
+from bot.domain.edit import Edited, EditRefused, read_tag
 from bot.domain.liveness import is_fresh, judge_liveness, reported_revisions
 from bot.domain.model import (
     Application,
@@ -35,10 +35,11 @@ from bot.domain.naming import is_promotion_branch, promotion_prefix, release_bra
 from bot.domain.observed import Measurement, is_candidate_pending, is_watched, measurements
 from bot.domain.policy import Counts, Policy, Road, Stage
 from bot.domain.trailers import parse_trailers
+from bot.planned import Planner
 from bot.ports import (
+    BranchChange,
     Clock,
     Deployments,
-    FileVersion,
     Forge,
     Ledger,
     Metrics,
@@ -48,11 +49,9 @@ from bot.ports import (
     SampleRequest,
     SeriesKey,
 )
+from bot.tag_history import TagReader
 
 T = TypeVar("T")
-
-_MOST_COMMITS = 3200
-"""How many commits of a file are read in search of the one that set its tag, before a person is asked."""
 
 _AFTERGLOW = timedelta(hours=1)
 """How long after a promotion or rollback its pull request is still looked up, to bring its comment up to date."""
@@ -63,7 +62,7 @@ class World:
     """The ports of one engine, and what of the settings an observation depends on.
 
     `lag` is how old a tile must be before it is read; `spell_gap` is the longest pause between two looks that still
-    counts as one spell of health; `history_limit` bounds how many commits of a file are read.
+    counts as one spell of health; `tags` remembers what it read of `repositories`.
     """
 
     clock: Clock
@@ -75,7 +74,7 @@ class World:
     ledger: Ledger
     lag: timedelta
     spell_gap: timedelta
-    history_limit: int = 50
+    tags: TagReader
 
 
 def observe(world: World, policy: Policy, head: Sha | Trouble, policy_since: datetime | None) -> Observation:
@@ -112,7 +111,7 @@ def _applications(world: World, policy: Policy) -> _Applications:
 def _observe_stage(
     world: World, policy: Policy, stage: Stage, head: Sha | Trouble, applications: _Applications | Trouble
 ) -> StageObservation:
-    tags = head if isinstance(head, Trouble) else _attempt(lambda: read_tags(world, policy, stage, head))
+    tags = head if isinstance(head, Trouble) else _attempt(lambda: world.tags.read(policy, stage, head))
     found = tuple(
         applications if isinstance(applications, Trouble) else applications[name] for name in stage.applications
     )
@@ -121,68 +120,6 @@ def _observe_stage(
     carries = {} if isinstance(tags, Trouble) else _carries(world, policy, stage, tags, found)
     spells = _spells(world, policy, stage, found, tags)
     return StageObservation(stage=stage.name, tags=tags, applications=found, carries=carries, spells=spells, samples={})
-
-
-def read_tags(world: World, policy: Policy, stage: Stage, head: Sha) -> TagHistory | Trouble:
-    """Read the stage's tag at `head` and the commits that set it, newest first, as far as the limit goes."""
-    limit = world.history_limit
-    while True:
-        found = _read_tags(world, policy, stage, head, limit)
-        # The oldest commit that was read may not be the one that set the tag, only the last one that was looked at.
-        if isinstance(found, Trouble) or found.complete or len(found.changes) > 1:
-            return found
-        if limit >= _MOST_COMMITS:
-            file = stage.edit.file
-            sentence = f"the newest {limit} commits of {file} do not reach the one that set the tag {found.tag}"
-            return Trouble(system="Git", sentence=sentence)
-        limit *= 4
-
-
-def _read_tags(world: World, policy: Policy, stage: Stage, head: Sha, limit: int) -> TagHistory | Trouble:
-    versions = world.repositories.file_history(policy.gitops.repository, head, stage.edit.file, limit=limit)
-    if not versions or versions[0].text is None:
-        where = f"{policy.gitops.repository} at {head[:7]}"
-        return Trouble(system="Git", sentence=f"{stage.edit.file} does not exist in {where}; check the policy's edit")
-    tags = [_tag_of(version, policy, stage) for version in versions]
-    if isinstance(tags[0], EditRefused):
-        return Trouble(system="Git", sentence=str(tags[0]))
-    changes = _changes(policy, stage, versions, tags)
-    complete = len(versions) < limit
-    return TagHistory(head=head, tag=tags[0] or "", changes=changes, complete=complete)
-
-
-def _tag_of(version: FileVersion, policy: Policy, stage: Stage) -> str | EditRefused | None:
-    if version.text is None:
-        return None
-    try:
-        return read_tag(stage.edit, policy.image, version.text)
-    except EditRefused as error:
-        return error
-
-
-def _changes(
-    policy: Policy, stage: Stage, versions: Sequence[FileVersion], tags: Sequence[str | EditRefused | None]
-) -> tuple[TagChange, ...]:
-    """Keep the commits at which the tag differs from the one before; what cannot be read counts as no tag."""
-    read = [tag if isinstance(tag, str) else None for tag in tags]
-    found = []
-    for index, version in enumerate(versions):
-        new, old = read[index], read[index + 1] if index + 1 < len(read) else None
-        if new is None or new == old:
-            continue
-        trailers = parse_trailers(version.message)
-        mine = trailers is not None and (trailers.service, trailers.stage) == (policy.service, stage.name)
-        found.append(
-            TagChange(
-                commit=version.commit,
-                at=version.at,
-                author=version.author,
-                old=old,
-                new=new,
-                trailers=trailers if mine else None,
-            )
-        )
-    return tuple(found)
 
 
 def _carries(
@@ -248,10 +185,11 @@ def _with_proposals(world: World, policy: Policy, seen: StageObservation, all_se
         return seen
     candidate = Release(image=policy.image, tag=source.tag)
     pending = is_candidate_pending(policy.stage(stage.source), stage, all_seen)
+    artifact = look.artifact(candidate) if pending else None
     return replace(
         seen,
-        artifact=look.artifact(candidate) if pending else None,
-        promotion=look.promotion(candidate) if pending else None,
+        artifact=artifact,
+        promotion=look.promotion(candidate, artifact) if pending else None,
         superseded=look.superseded(candidate),
     )
 
@@ -272,9 +210,15 @@ class _Look:
     def artifact(self, release: Release) -> Artifact | Trouble | None:
         return _attempt(lambda: self.world.registry.find_artifact(release.image, release.tag))
 
-    def promotion(self, release: Release) -> Proposal | Trouble:
+    @property
+    def planner(self) -> Planner:
+        return Planner(repositories=self.world.repositories, policy=self.policy, stage=self.stage)
+
+    def promotion(self, release: Release, artifact: Artifact | Trouble | None) -> Proposal | Trouble:
         branch = release_branch(self.policy.service, self.stage.name, release)
-        return _attempt(lambda: self.proposal(branch, release.tag))
+        if isinstance(artifact, Artifact):
+            release = replace(release, digest=artifact.digest)
+        return _attempt(lambda: self.proposal(branch, lambda fork: self.planner.promotion(fork, release)))
 
     def arrival(self) -> Proposal | Trouble | None:
         """Look up the pull request that brought the running release, or the one that was just rolled back."""
@@ -309,7 +253,12 @@ class _Look:
             return None
         release = Release(image=self.policy.image, tag=self.tags.tag)
         branch = revert_branch(self.policy.service, self.stage.name, release)
-        return _attempt(lambda: self.proposal(branch, back_to))
+        promotion, target = self.tags.introduced.commit, Release(image=self.policy.image, tag=back_to)
+
+        def plan(fork: Sha) -> Edited:
+            return self.planner.revert(fork, promotion=promotion, back_to=target)
+
+        return _attempt(lambda: self.proposal(branch, plan))
 
     def superseded(self, release: Release) -> tuple[Pull, ...]:
         prefix = promotion_prefix(self.policy.service, self.stage.name)
@@ -322,7 +271,7 @@ class _Look:
             return ()
         return tuple(pull for pull in pulls if pull.branch not in mine and is_promotion_branch(pull.branch))
 
-    def proposal(self, branch: str, tag: str) -> Proposal:
+    def proposal(self, branch: str, plan: Callable[[Sha], Edited]) -> Proposal:
         pull = self.world.forge.find_promotion(self.repository, branch)
         change = self.world.repositories.branch_change(self.repository, self.tags.head, branch)
         if change is None:
@@ -332,25 +281,25 @@ class _Look:
             branch=branch,
             pull=pull,
             branch_head=change.head,
-            deviation=self.deviation(change.fork, change.head, change.paths, tag),
+            deviation=self.deviation(change, plan),
             release=trailers.release if trailers else None,
         )
 
-    def deviation(self, fork: Sha, head: Sha, paths: Sequence[str], tag: str) -> str | None:
+    def deviation(self, change: BranchChange, plan: Callable[[Sha], Edited]) -> str | None:
         """Compare a branch with the planned edit, byte for byte (I2, I17); None if they are the same."""
         file = self.stage.edit.file
-        others = [path for path in paths if path != file]
+        others = [path for path in change.paths if path != file]
         if others:
             return f"it also changes {', '.join(others[:3])}"
-        if file not in paths:
+        if file not in change.paths:
             return f"it does not change {file}"
-        before = self.world.repositories.read_file(self.repository, fork, file)
-        after = self.world.repositories.read_file(self.repository, head, file)
         try:
-            planned = write_tag(self.stage.edit, self.policy.image, before or "", tag)
+            planned = plan(change.fork)
         except EditRefused as error:
             return str(error)
-        return None if after == planned else f"{file} differs from the edit that only sets the tag to {tag}"
+        after = self.world.repositories.read_file(self.repository, change.head, file)
+        values = ", ".join(one.new for one in planned.changes)
+        return None if after == planned.text else f"{file} differs from the edit that only sets {values}"
 
 
 # --- Prometheus ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from bot.domain.model import Application, Artifact, HealthSpell, NoApplication, Pull, Samples, Sha, Tile, Trouble
+from bot.domain.policy import CommitsBy
 
 
 class OutsideError(Exception):
@@ -53,7 +54,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileVersion:
-    """A commit of the branch's first-parent line that touched a file, with the file's text then (None: no file).
+    """A commit of the branch's first-parent line that touched a file. `content` names the text then (None: no file).
 
     `message` is the commit's; where the commit is a merge whose own message has no Liftlock trailers, the message of
     its second parent follows after a blank line, since that is where a person's merge of the bot's branch keeps them.
@@ -63,7 +64,20 @@ class FileVersion:
     at: datetime
     author: str
     message: str
-    text: str | None
+    content: Sha | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileHistory:
+    """Versions of a file, newest first.
+
+    `joins` says that they end just above the commit that the caller knows already; `complete` that they go back to the
+    file's first commit.
+    """
+
+    versions: tuple[FileVersion, ...]
+    complete: bool
+    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,28 +92,46 @@ class BranchChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileCommit:
-    """A commit to be made: `path` gets `text` on top of `parent`. Nothing else changes."""
+    """A commit to be made: each path of `files` gets its text on top of `parent`. Nothing else changes."""
 
     repository: str
     parent: Sha
-    path: str
-    text: str
+    files: Mapping[str, str]
     message: str
+    by: CommitsBy = CommitsBy.GIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileContent:
+    """A file as it is to be: its path from the root, `100644` or `100755` (executable), and its text, as UTF-8."""
+
+    path: str
+    mode: str
+    text: str
 
 
 class Repositories(Protocol):
     """The Git repositories whose files say what should run where, named `owner/name`."""
 
-    def refresh(self, repository: str, branch: str) -> Sha:
-        """Bring the mirror up to date and return the branch's head. Called once a sweep and repository."""
+    def refresh(self, repository: str, branch: str, paths: Sequence[str] = ()) -> Sha:
+        """Bring the mirror up to date and return the branch's head. Called once a sweep and repository.
+
+        `paths` are the files that will be asked for, so that what they need comes with few requests.
+        """
         ...
 
     def read_file(self, repository: str, commit: Sha, path: str) -> str | None:
         """Return a regular file's text at a commit, None where there is none; refuse symlinks and submodules."""
         ...
 
-    def file_history(self, repository: str, head: Sha, path: str, *, limit: int) -> Sequence[FileVersion]:
-        """Return the newest `limit` first-parent commits up to `head` that touched `path`, newest first."""
+    def file_history(
+        self, repository: str, head: Sha, path: str, *, limit: int, since: Sha | None = None
+    ) -> FileHistory:
+        """Return the newest `limit` first-parent commits up to `head` that touched `path`, or those after `since`."""
+        ...
+
+    def read_contents(self, repository: str, contents: Sequence[Sha]) -> Mapping[Sha, str | None]:
+        """Return the texts that `FileVersion.content` names; None for one that is no text."""
         ...
 
     def contains(self, repository: str, commit: Sha, ancestor: Sha) -> bool | None:

@@ -116,11 +116,26 @@ class GitHubSection(_Section):
 
 
 class GitSection(_Section):
-    """Who the bot's commits are by, and how long one git process may use the network."""
+    """Who the bot's commits are by and what signs them, how long one git process may use the network, how far it reads.
+
+    `signing_key` is the path of a private SSH key, or the id of an OpenPGP key in `gnupg_home`; without a passphrase.
+    """
 
     author_name: str = "liftlock"
     author_email: str = "liftlock@users.noreply.github.com"
     deadline: Duration = timedelta(seconds=60)
+    history_commits: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
+    signing_format: Literal["ssh", "openpgp"] | None = None
+    signing_key: Annotated[str, Field(min_length=1, pattern=r"^[^-\x00-\x1f][^\x00-\x1f]*$")] | None = None
+    gnupg_home: Path | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> GitSection:
+        if (self.signing_format is None) != (self.signing_key is None):
+            raise ValueError("signing_format and signing_key together, or neither")
+        if self.gnupg_home is not None and self.signing_format != "openpgp":
+            raise ValueError("gnupg_home only with signing_format openpgp")
+        return self
 
 
 class ArgoSection(_Server):

@@ -11,6 +11,7 @@ from bot.domain.model import Sha
 from bot.domain.policy import Policy
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.observe import World
+from bot.tag_history import TagReader
 from tests.builders import IMAGE, NEW, NOON, OLD, a_policy
 from tests.fakes import (
     FakeClock,
@@ -69,12 +70,15 @@ class FakeWorld:
             ledger=self.ledger,
             lag=LAG,
             spell_gap=timedelta(minutes=5),
+            tags=self.tags,
         )
 
     def restart(self) -> None:
         """Start the bot anew: whatever it held in memory is gone."""
+        self.tags = TagReader(repositories=self.repositories)
         applier = Applier(
             world=self.world,
+            sleep=lambda _: None,
             texts=Texts(forge_url="https://github.example", comment_every=timedelta(0)),
         )
         self.sweeper = Sweeper(

@@ -26,6 +26,7 @@ from bot.ports import (
     Event,
     EventKind,
     FileCommit,
+    FileHistory,
     FileVersion,
     MergeText,
     OutsideError,
@@ -80,6 +81,7 @@ class FakeRepositories(Failing):
     commits: dict[Sha, FakeCommit] = field(default_factory=dict)
     branches: dict[str, Sha] = field(default_factory=dict)
     pushes: list[tuple[str, Sha]] = field(default_factory=list)
+    contents: dict[Sha, str] = field(default_factory=dict)
 
     def commit(
         self, branch: str, files: Mapping[str, str], message: str, *, author: str = "alice", parent: Sha | None = None
@@ -107,7 +109,7 @@ class FakeRepositories(Failing):
             at = self.commits[at].parent
         return found
 
-    def refresh(self, repository: str, branch: str) -> Sha:
+    def refresh(self, repository: str, branch: str, paths: Sequence[str] = ()) -> Sha:
         self.called("refresh")
         return self.branches[branch]
 
@@ -115,7 +117,9 @@ class FakeRepositories(Failing):
         self.called("read_file")
         return self.commits[commit].files.get(path)
 
-    def file_history(self, repository: str, head: Sha, path: str, *, limit: int) -> Sequence[FileVersion]:
+    def file_history(
+        self, repository: str, head: Sha, path: str, *, limit: int, since: Sha | None = None
+    ) -> FileHistory:
         self.called("file_history")
         found = []
         for commit in self.line(head):
@@ -124,10 +128,28 @@ class FakeRepositories(Failing):
             if text != before:
                 found.append(
                     FileVersion(
-                        commit=commit.sha, at=commit.at, author=commit.author, message=commit.message, text=text
+                        commit=commit.sha,
+                        at=commit.at,
+                        author=commit.author,
+                        message=commit.message,
+                        content=self._keep(text),
                     )
                 )
-        return found[:limit]
+        newer = [version.commit for version in found]
+        if since in newer:
+            return FileHistory(versions=tuple(found[: newer.index(since)]), complete=True, joins=True)
+        return FileHistory(versions=tuple(found[:limit]), complete=len(found) < limit)
+
+    def _keep(self, text: str | None) -> Sha | None:
+        if text is None:
+            return None
+        name = Sha(hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+        self.contents[name] = text
+        return name
+
+    def read_contents(self, repository: str, contents: Sequence[Sha]) -> Mapping[Sha, str | None]:
+        self.called("read_contents")
+        return {name: self.contents[name] for name in contents}
 
     def contains(self, repository: str, commit: Sha, ancestor: Sha) -> bool | None:
         self.called("contains")
@@ -147,7 +169,7 @@ class FakeRepositories(Failing):
 
     def commit_file(self, plan: FileCommit) -> Sha:
         self.called("commit_file")
-        return self._make(plan.parent, {plan.path: plan.text}, plan.message, "liftlock")
+        return self._make(plan.parent, plan.files, plan.message, "liftlock")
 
     def push(self, repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
         self.called("push")

@@ -14,12 +14,20 @@ from typing import Literal
 from bot.domain.edit.kinds import Edit
 
 
+class CommitsBy(StrEnum):
+    """Who makes the bot's commits: git on the bot's machine, or GitHub, which then signs them for a GitHub App."""
+
+    GIT = "git"
+    GITHUB = "github"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitOps:
     """The repository (`owner/name`) and branch whose files say what should run where."""
 
     repository: str
     branch: str
+    commits: CommitsBy = CommitsBy.GIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,14 +75,14 @@ class Sweeper:
         reports = [self._halted(item) for item in broken]
         known = _Known.read(self.world)
         with ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="sweep") as pool:
-            heads = dict(pool.map(self._head, sorted({policy.gitops for policy in policies}, key=str)))
+            heads = dict(pool.map(self._head, *_files_of(policies)))
             reports += pool.map(lambda policy: self._contained(policy, heads[policy.gitops], known), policies)
         self._post_sweep(policies, broken)
         return tuple(sorted(reports, key=lambda report: report.subject))
 
-    def _head(self, gitops: GitOps) -> tuple[GitOps, Sha | Trouble]:
+    def _head(self, gitops: GitOps, files: Sequence[str]) -> tuple[GitOps, Sha | Trouble]:
         try:
-            return gitops, self.world.repositories.refresh(gitops.repository, gitops.branch)
+            return gitops, self.world.repositories.refresh(gitops.repository, gitops.branch, files)
         except OutsideError as error:
             return gitops, error.as_trouble()
         except Exception as error:
@@ -194,6 +194,24 @@ class _Known:
     @classmethod
     def read(cls, world: World) -> _Known:
         return cls(policies=world.ledger.latest("policy"), decisions=world.ledger.latest("decision"))
+
+
+def _files_of(policies: Sequence[Policy]) -> tuple[Sequence[GitOps], Sequence[Sequence[str]]]:
+    """Return the branches that policies read, and the files of each: one fetch a branch serves all of them."""
+    files: dict[GitOps, dict[str, None]] = {}
+    for policy in policies:
+        of_branch = files.setdefault(policy.gitops, {})
+        of_branch.update(dict.fromkeys(_files(policy)))
+    branches = sorted(files, key=str)
+    return branches, [tuple(files[branch]) for branch in branches]
+
+
+def _files(policy: Policy) -> Sequence[str]:
+    try:
+        return [stage.edit.file for stage in policy.stages]
+    except Exception:
+        # A bug here shows again, and is reported, in the service's own step.
+        return ()
 
 
 def _log(decision: Decision, *, level: str, dry_run: bool) -> None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from bot.domain.edit import Edit
 from bot.domain.policy import (
     ArgoHealthyGate,
+    CommitsBy,
     DegradedTrigger,
     Gate,
     GitOps,
@@ -98,8 +99,11 @@ class _Reader:
             return None
         repository = section.read("repository", matching(OWNER_AND_NAME), "a repository as owner/name")
         branch = section.read("branch", parse_branch, "a branch name", default="main")
+        commits = section.read("commits", CommitsBy, "git or github", default=CommitsBy.GIT)
         section.finish()
-        return GitOps(repository=repository, branch=branch) if repository and branch else None
+        if repository is None or branch is None or commits is None:
+            return None
+        return GitOps(repository=repository, branch=branch, commits=commits)
 
     # --- a stage ---
 

@@ -14,7 +14,7 @@ import pytest
 
 from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings
 from bot.domain.model import Sha
-from bot.ports import Conflict, FileCommit, OutsideError, Permanent, Transient
+from bot.ports import Conflict, FileCommit, FileVersion, OutsideError, Permanent, Transient
 from tests.adapters.gitserver import NOW, GitServer, StoppedClock, children_of_this_process, open_files
 
 REPO = "acme/deploy"
@@ -45,8 +45,12 @@ def make_repositories(mirrors: Path, url: str, limits: GitLimits = QUICK) -> Git
 
 
 def commit_new(repositories: GitRepositories, parent: Sha, text: str = NEW) -> Sha:
-    plan = FileCommit(repository=REPO, parent=parent, path=FILE, text=text, message="Promote\n\nLiftlock-Service: x\n")
+    plan = FileCommit(repository=REPO, parent=parent, files={FILE: text}, message="Promote\n\nLiftlock-Service: x\n")
     return repositories.commit_file(plan)
+
+
+def text_of(repositories: GitRepositories, version: FileVersion) -> str | None:
+    return repositories.read_contents(REPO, [version.content])[version.content] if version.content else None
 
 
 def mirror_of(tmp_path: Path) -> Path:
@@ -162,7 +166,7 @@ def test_reading_works_when_the_server_has_gone_since_the_content_was_fetched(
     repositories.file_history(REPO, head, FILE, limit=5)
     shutil.rmtree(server.directory)
     assert repositories.read_file(REPO, head, FILE) == OLD
-    assert len(repositories.file_history(REPO, head, FILE, limit=5)) == 1
+    assert len(repositories.file_history(REPO, head, FILE, limit=5).versions) == 1
 
 
 # --- history ---------------------------------------------------------------------------------------------------------
@@ -174,8 +178,8 @@ def test_history_lists_the_commits_of_the_file_newest_first(repositories: GitRep
     second = server.commit({FILE: NEW}, message="Promote\n\nLiftlock-Service: checkout\n")
     gone = server.commit({FILE: None}, message="remove\n")
     head = repositories.refresh(REPO, "main")
-    found = repositories.file_history(REPO, head, FILE, limit=10)
-    assert [(v.commit, v.text) for v in found] == [(gone, None), (second, NEW), (first, OLD)]
+    found = repositories.file_history(REPO, head, FILE, limit=10).versions
+    assert [(v.commit, text_of(repositories, v)) for v in found] == [(gone, None), (second, NEW), (first, OLD)]
     assert found[1].message == "Promote\n\nLiftlock-Service: checkout\n"
     assert found[1].author == "Dana Dev"
     assert found[0].at > found[1].at > found[2].at
@@ -185,7 +189,7 @@ def test_history_lists_the_commits_of_the_file_newest_first(repositories: GitRep
 def test_history_stops_at_its_limit(repositories: GitRepositories, server: GitServer) -> None:
     newest = [server.commit({FILE: f"tag: {n}\n"}) for n in range(5)][-2:]
     head = repositories.refresh(REPO, "main")
-    found = repositories.file_history(REPO, head, FILE, limit=2)
+    found = repositories.file_history(REPO, head, FILE, limit=2).versions
     assert [v.commit for v in found] == newest[::-1]
 
 
@@ -200,7 +204,7 @@ def test_history_shows_a_merge_that_brought_a_change_and_not_the_commits_behind_
     assert above
     merge = server.commit({FILE: NEW}, parents=(above, side), message="Merge pull request #7\n")
     head = repositories.refresh(REPO, "main")
-    found = repositories.file_history(REPO, head, FILE, limit=10)
+    found = repositories.file_history(REPO, head, FILE, limit=10).versions
     assert [v.commit for v in found] == [merge, base]
     assert found[0].message == "Merge pull request #7\n\nPromote\n\nLiftlock-Service: checkout\n"
 
@@ -212,7 +216,7 @@ def test_a_merge_with_trailers_of_its_own_keeps_its_message(repositories: GitRep
     own = "Merge\n\nLiftlock-Service: checkout\nLiftlock-Stage: production\n"
     server.commit({FILE: NEW}, parents=(base, side), message=own)
     head = repositories.refresh(REPO, "main")
-    assert repositories.file_history(REPO, head, FILE, limit=1)[0].message == own
+    assert repositories.file_history(REPO, head, FILE, limit=1).versions[0].message == own
 
 
 def test_a_past_that_is_no_text_counts_as_no_file(repositories: GitRepositories, server: GitServer) -> None:
@@ -220,7 +224,7 @@ def test_a_past_that_is_no_text_counts_as_no_file(repositories: GitRepositories,
     server.commit({FILE: ("120000", server.blob("README.md"))})
     server.commit({FILE: NEW})
     head = repositories.refresh(REPO, "main")
-    texts = [v.text for v in repositories.file_history(REPO, head, FILE, limit=10)]
+    texts = [text_of(repositories, v) for v in repositories.file_history(REPO, head, FILE, limit=10).versions]
     assert texts == [NEW, None, None, OLD]
 
 
@@ -364,7 +368,7 @@ def test_a_root_file_with_odd_neighbours_is_committed_into_an_intact_tree(
 ) -> None:
     head = server.commit({"a.b/x": "1", "a/x": "1", "a-b": "1", "tab\tand ünï": "1", "sub": ("160000", "1" * 40)})
     repositories.refresh(REPO, "main")
-    plan = FileCommit(repository=REPO, parent=head, path="a-b", text="2", message="m\n")
+    plan = FileCommit(repository=REPO, parent=head, files={"a-b": "2"}, message="m\n")
     made = repositories.commit_file(plan)
     repositories.push(REPO, "main", made, expected=head)
     assert server.git("diff-tree", "-r", "--name-status", head, made) == "M\ta-b"
@@ -461,11 +465,11 @@ def test_a_loser_that_looks_again_and_makes_its_edit_anew_loses_nothing(tmp_path
     base = one.refresh(REPO, "main")
     assert two.refresh(REPO, "main") == base
     one.push(REPO, "main", commit_new(one, base), expected=base)
-    plan = FileCommit(repository=REPO, parent=base, path="README.md", text="mine\n", message="m\n")
+    plan = FileCommit(repository=REPO, parent=base, files={"README.md": "mine\n"}, message="m\n")
     with pytest.raises(Conflict):
         two.push(REPO, "main", two.commit_file(plan), expected=base)
     again = two.refresh(REPO, "main")
-    plan = FileCommit(repository=REPO, parent=again, path="README.md", text="mine\n", message="m\n")
+    plan = FileCommit(repository=REPO, parent=again, files={"README.md": "mine\n"}, message="m\n")
     made = two.commit_file(plan)
     two.push(REPO, "main", made, expected=again)
     assert (server.show(made, FILE), server.show(made, "README.md")) == (NEW.encode(), b"mine\n")
@@ -608,7 +612,7 @@ def test_a_corrupt_mirror_is_made_again_without_help(
     head = repositories.refresh(REPO, "main")
     assert head == server.head("main")
     assert repositories.read_file(REPO, head, FILE) == OLD
-    assert len(repositories.file_history(REPO, head, FILE, limit=5)) == 1
+    assert len(repositories.file_history(REPO, head, FILE, limit=5).versions) == 1
     made = commit_new(repositories, head)
     repositories.push(REPO, "main", made, expected=head)
     assert server.head("main") == made
@@ -689,7 +693,7 @@ def test_a_path_that_leaves_the_repository_is_refused_before_git_sees_it(
     repositories: GitRepositories, path: str
 ) -> None:
     head = repositories.refresh(REPO, "main")
-    plan = FileCommit(repository=REPO, parent=head, path=path, text="x", message="m")
+    plan = FileCommit(repository=REPO, parent=head, files={path: "x"}, message="m")
     for call in (
         lambda: repositories.read_file(REPO, head, path),
         lambda: repositories.file_history(REPO, head, path, limit=1),
@@ -729,7 +733,9 @@ def test_path_magic_and_wildcards_mean_only_themselves(
     head = server.commit({path: "mine\n", "zz.yaml": "other\n"})
     repositories.refresh(REPO, "main")
     assert repositories.read_file(REPO, head, path) == "mine\n"
-    assert [v.text for v in repositories.file_history(REPO, head, path, limit=9)] == ["mine\n"]
+    assert [text_of(repositories, v) for v in repositories.file_history(REPO, head, path, limit=9).versions] == [
+        "mine\n"
+    ]
 
 
 def test_a_url_template_with_a_protocol_that_runs_commands_is_refused_by_git(tmp_path: Path, server: GitServer) -> None:
@@ -810,7 +816,7 @@ def test_a_nonsensical_commit_time_does_not_stop_a_history(repositories: GitRepo
     odd = server.git("hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=raw)
     server.git("update-ref", "refs/heads/odd", odd)
     head = repositories.refresh(REPO, "odd")
-    found = repositories.file_history(REPO, head, FILE, limit=3)
+    found = repositories.file_history(REPO, head, FILE, limit=3).versions
     assert found[0].at == datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -63,7 +63,7 @@ def make_repositories(
 
 
 def commit_new(repositories: GitRepositories, parent: Sha, text: str = "tag: v2\n") -> Sha:
-    return repositories.commit_file(FileCommit(repository=REPO, parent=parent, path=FILE, text=text, message="m\n"))
+    return repositories.commit_file(FileCommit(repository=REPO, parent=parent, files={FILE: text}, message="m\n"))
 
 
 def test_the_whole_round_works_with_a_token(tmp_path: Path, server: GitServer, http: tuple[str, HttpFaults]) -> None:
@@ -87,7 +87,7 @@ def test_a_refresh_with_no_news_costs_two_requests(tmp_path: Path, http: tuple[s
     assert [path.partition("?")[0].rpartition("/")[2] for path in faults.asked] == ["refs", "git-upload-pack"]
 
 
-def test_missing_contents_of_a_history_come_with_one_fetch(
+def test_a_history_costs_one_fetch_for_its_commits_and_one_for_its_contents(
     tmp_path: Path, server: GitServer, http: tuple[str, HttpFaults]
 ) -> None:
     url, faults = http
@@ -96,8 +96,8 @@ def test_missing_contents_of_a_history_come_with_one_fetch(
     repositories = make_repositories(tmp_path, url)
     head = repositories.refresh(REPO, "main")
     faults.asked.clear()
-    assert len(repositories.file_history(REPO, head, FILE, limit=50)) == 21
-    assert sum("git-upload-pack" in path for path in faults.asked if "service=" not in path) == 1
+    assert len(repositories.file_history(REPO, head, FILE, limit=50).versions) == 21
+    assert sum("git-upload-pack" in path for path in faults.asked if "service=" not in path) == 2
 
 
 def test_an_unknown_commit_is_asked_for_once_a_sweep(tmp_path: Path, http: tuple[str, HttpFaults]) -> None:

@@ -11,6 +11,8 @@ from bot.policy import PolicyError, parse_policy, shipped_gate_templates
 TEMPLATES = shipped_gate_templates()
 CHECKOUT = (Path(__file__).resolve().parents[2] / "policies" / "examples" / "checkout.yaml").read_text("utf-8")
 
+EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
+
 
 @pytest.mark.parametrize(
     ("old", "new", "place", "path", "sentence"),
@@ -71,14 +73,14 @@ CHECKOUT = (Path(__file__).resolve().parents[2] / "policies" / "examples" / "che
             "{}",
             "18:11",
             "stages[1].edit",
-            "found none of them, expected exactly one of kustomize, helm, manifest, argocd-application, path, regex",
+            f"found none of them, expected exactly one of {EDITS}",
         ),
         (
             "{helm: {file: apps/checkout/production/values.yaml, tag: image.tag}}",
             "{kustomize: a.yaml, helm: {file: b.yaml, tag: c}}",
             "18:11",
             "stages[1].edit",
-            "found kustomize and helm, expected exactly one of kustomize, helm, manifest, argocd-application, path, regex",
+            f"found kustomize and helm, expected exactly one of {EDITS}",
         ),
         (
             "tag: image.tag",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -336,11 +337,11 @@ def test_a_tag_that_a_person_changed_since_is_not_rolled_back() -> None:
     refreshed = world.repositories.refresh
     looks = []
 
-    def meddle(repository: str, branch: str) -> object:
+    def meddle(repository: str, branch: str, paths: Sequence[str] = ()) -> object:
         looks.append(branch)
         if len(looks) == 2:
             world.repositories.commit("main", {PRODUCTION_FILE: values("1.9.1")}, "Hotfix")
-        return refreshed(repository, branch)
+        return refreshed(repository, branch, paths)
 
     world.repositories.refresh = meddle  # type: ignore[method-assign,assignment]  # a person between look and write
     world.sweep()

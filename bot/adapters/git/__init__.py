@@ -6,6 +6,6 @@ never reads a user's or the system's git configuration, and never puts a credent
 """
 
 from bot.adapters.git.repositories import GitRepositories
-from bot.adapters.git.settings import Author, GitLimits, GitSettings
+from bot.adapters.git.settings import Author, GitLimits, GitSettings, SignatureFormat, Signing
 
-__all__ = ["Author", "GitLimits", "GitRepositories", "GitSettings"]
+__all__ = ["Author", "GitLimits", "GitRepositories", "GitSettings", "SignatureFormat", "Signing"]

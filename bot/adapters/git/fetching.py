@@ -23,10 +23,16 @@ def local_ref(branch: str) -> str:
     return f"refs/liftlock/branches/{hashlib.sha256(branch.encode()).hexdigest()[:24]}"
 
 
-def fetch_branch(mirror: Mirror, branch: str) -> Sha | None:
-    """Fetch a branch and return its head; None if the server has no such branch."""
+def fetch_branch(mirror: Mirror, branch: str, *, is_tracked: bool = False) -> Sha | None:
+    """Fetch a branch and return its head; None if the server has no such branch.
+
+    Of a tracked branch that was never fetched, only the newest commit comes: `deepening` gets more where it is needed.
+    Other branches leave a tracked one near its head, so that all they have more comes with them.
+    """
     ref = local_ref(branch)
-    outcome = mirror.fetch(f"+refs/heads/{branch}:{ref}")
+    outcome = mirror.fetch(
+        f"+refs/heads/{branch}:{ref}", depth="--depth=1" if _is_new(mirror, ref, is_tracked) else None
+    )
     if outcome.status != 0 and is_missing_branch(outcome.err):
         mirror.ask("update-ref", "-d", ref)
         return None
@@ -35,6 +41,10 @@ def fetch_branch(mirror: Mirror, branch: str) -> Sha | None:
     head = Sha(mirror.write("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}", stdin=b""))
     mirror.remember(head)
     return head
+
+
+def _is_new(mirror: Mirror, ref: str, is_tracked: bool) -> bool:  # noqa: FBT001
+    return is_tracked and not (mirror.directory / ref).exists()
 
 
 def has_or_fetches(mirror: Mirror, commit: Sha) -> bool:

@@ -1,62 +1,135 @@
-"""Walk a file's history along a branch's first parents, and compare a branch with its base."""
+"""Walk the history of files along a branch's first parents, and compare a branch with its base."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from bot.adapters.git.deepening import ask_deeper, boundary, meets_boundary
 from bot.adapters.git.fetching import need_commit
 from bot.adapters.git.mirror import Mirror
 from bot.adapters.git.names import SYSTEM
-from bot.adapters.git.objects import REGULAR, CommitFacts, read_blobs, read_commits
+from bot.adapters.git.objects import REGULAR, CommitFacts, read_commits
 from bot.domain.model import Sha
-from bot.ports import BranchChange, FileVersion, Permanent
+from bot.ports import BranchChange, FileVersion, Permanent, Transient
 
 _TRAILER = re.compile(r"^Liftlock-[A-Za-z]+[ \t]*:", re.MULTILINE | re.IGNORECASE)
-_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})(?: [0-9a-f]{40,64})*")
+_PATHS_IN_ONE_WALK = 500
 
 
-def walk_file(mirror: Mirror, head: Sha, path: str, *, limit: int) -> tuple[FileVersion, ...]:
-    """Return the newest first-parent commits that changed `path`, merges that brought a change included.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """A commit that changed a file, and the blob that the file is since; None for what is no regular file."""
 
-    A version that is no regular UTF-8 file (a link, a submodule, other bytes) counts as no file: such a past must not
-    keep the present from being read.
+    commit: Sha
+    blob: Sha | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walked:
+    """What one walk saw: the commits of the line, newest first, each with its first parent, and the files by path."""
+
+    line: tuple[tuple[Sha, Sha | None], ...]
+    files: Mapping[str, tuple[Touched, ...]]
+
+
+def walk(mirror: Mirror, revisions: Sequence[str], paths: Sequence[str] = (), *, most: int | None = None) -> Walked:
+    """Walk first parents, merges shown as what they brought, and read what changed: in all files, or in `paths`.
+
+    `most` ends the walk after so many commits (that changed one of the paths, if there are any).
+    """
+    bound = (f"--max-count={most}",) if most is not None else ()
+    flags = ("--first-parent", "--diff-merges=first-parent", "--raw", "-r", "-z", "--no-abbrev", "--no-renames")
+    shown = mirror.ask("log", *flags, *bound, "--format=%H %P", "--end-of-options", *revisions, "--", *paths).out
+    line: list[tuple[Sha, Sha | None]] = []
+    files: dict[str, list[Touched]] = {}
+    for commit, parent, path, blob in _rows(shown.decode("utf-8", "backslashreplace")):
+        if not line or line[-1][0] != commit:
+            line.append((commit, parent))
+        if path is not None:
+            files.setdefault(path, []).append(Touched(commit=commit, blob=blob))
+    return Walked(line=tuple(line), files={path: tuple(touched) for path, touched in files.items()})
+
+
+def _rows(shown: str) -> Iterator[tuple[Sha, Sha | None, str | None, Sha | None]]:
+    """Give each commit alone, and again for each path it changed."""
+    tokens = iter(shown.split("\0"))
+    commit, parent = Sha(""), None
+    for token in tokens:
+        # A path is taken as it is, whatever line breaks it begins with; only what stands before it has some of git's.
+        head = token.strip("\n ")
+        if head.startswith(":"):
+            _, mode, _, blob, _ = head.split(" ")
+            yield commit, parent, next(tokens), Sha(blob) if mode in REGULAR else None
+        elif _COMMIT.fullmatch(head):
+            first, *others = head.split(" ")
+            commit, parent = Sha(first), Sha(others[0]) if others else None
+            yield commit, parent, None, None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """The newest versions of a file, newest first; `complete` if they go back to its first commit."""
+
+    versions: tuple[Touched, ...]
+    complete: bool
+
+
+def read_pasts(mirror: Mirror, head: Sha, paths: Sequence[str], *, limit: int) -> dict[str, Past]:
+    """Return at least the newest `limit` versions of each path, or all of them, deepening the mirror as needed.
+
+    At the limit of the settings a past may be shorter; it is not complete then. A version that is no regular file (a
+    link, a submodule) counts as no file: such a past must not keep the present from being read.
     """
     need_commit(mirror, head)
-    blobs = _list_versions(mirror, head, path, limit=limit)
-    contents = read_blobs(mirror, [blob for blob in blobs.values() if blob])
-    facts = read_commits(mirror, list(blobs))
+    seen: dict[str, Past] = {}
+
+    def ask() -> dict[str, Past] | None:
+        open_ones = [path for path in paths if path not in seen or _is_short(seen[path], limit)]
+        seen.update(_read_known(mirror, head, open_ones, limit=limit))
+        return None if any(_is_short(past, limit) for past in seen.values()) else seen
+
+    ask_deeper(mirror, head, ask)
+    return seen
+
+
+def _is_short(past: Past, limit: int) -> bool:
+    return not past.complete and len(past.versions) < limit
+
+
+def _read_known(mirror: Mirror, head: Sha, paths: Sequence[str], *, limit: int) -> dict[str, Past]:
+    """Read pasts as far as the mirror has them. A boundary commit only seems to add files, so it is no version."""
+    edge = boundary(mirror)
+    found: dict[str, tuple[Touched, ...]] = {}
+    for start in range(0, len(paths), _PATHS_IN_ONE_WALK):
+        some = paths[start : start + _PATHS_IN_ONE_WALK]
+        # One file's walk can end where it has enough; for several, a count would be of their commits together.
+        found |= walk(mirror, [head], some, most=limit if len(some) == 1 else None).files
+    pasts = {}
+    for path in paths:
+        versions = tuple(touched for touched in found.get(path, ()) if touched.commit not in edge)
+        is_whole = not edge and (len(paths) > 1 or len(versions) < limit)
+        pasts[path] = Past(versions=versions, complete=is_whole)
+    return pasts
+
+
+def describe_versions(mirror: Mirror, touched: Sequence[Touched]) -> tuple[FileVersion, ...]:
+    """Add to each version what its commit says."""
+    facts = read_commits(mirror, [one.commit for one in touched])
     parents = [commit.parents[1] for commit in facts.values() if _needs_second_message(commit)]
     brought = read_commits(mirror, parents)
     return tuple(
         FileVersion(
-            commit=sha,
-            at=facts[sha].committed_at,
-            author=facts[sha].author,
-            message=_join_messages(facts[sha], brought),
-            text=_as_text(contents[blob]) if blob else None,
+            commit=one.commit,
+            at=facts[one.commit].committed_at,
+            author=facts[one.commit].author,
+            message=_join_messages(facts[one.commit], brought),
+            content=one.blob,
         )
-        for sha, blob in blobs.items()
+        for one in touched
     )
-
-
-def _list_versions(mirror: Mirror, head: Sha, path: str, *, limit: int) -> dict[Sha, Sha | None]:
-    """Return commit → the file's blob after it, newest first."""
-    arguments = ("--first-parent", "--diff-merges=first-parent", "--raw", "-z", "--no-abbrev", "--no-renames")
-    shown = mirror.ask(
-        "log", *arguments, "--format=%H", f"--max-count={max(limit, 1)}", "--end-of-options", head, "--", path
-    ).out
-    versions: dict[Sha, Sha | None] = {}
-    commit = head
-    tokens = iter(token.strip() for token in shown.decode("utf-8", "replace").split("\0"))
-    for token in tokens:
-        if _SHA.fullmatch(token):
-            commit = Sha(token)
-            versions[commit] = None
-        elif token.startswith(":") and next(tokens, "") == path:
-            _, mode, _, blob, _ = token.split(" ")
-            versions[commit] = Sha(blob) if mode in REGULAR else None
-    return versions
 
 
 def _needs_second_message(commit: CommitFacts) -> bool:
@@ -69,28 +142,36 @@ def _join_messages(commit: CommitFacts, brought: Mapping[Sha, CommitFacts]) -> s
     return f"{commit.message.rstrip()}\n\n{brought[commit.parents[1]].message}"
 
 
-def _as_text(content: bytes) -> str | None:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
+def is_ancestor(mirror: Mirror, older: Sha, newer: Sha) -> bool | None:
+    """Say whether `newer` is `older` or descends from it; both are in the mirror. None if history ends too early."""
 
+    def ask() -> bool | None:
+        if mirror.ask("merge-base", "--is-ancestor", older, newer, allowed=(0, 1)).status == 0:
+            return True
+        return None if meets_boundary(mirror, [newer], without=[older]) else False
 
-def is_ancestor(mirror: Mirror, older: Sha, newer: Sha) -> bool:
-    """Say whether `newer` is `older` or descends from it; both are in the mirror."""
-    return mirror.ask("merge-base", "--is-ancestor", older, newer, allowed=(0, 1)).status == 0
+    return ask_deeper(mirror, newer, ask)
 
 
 def compare(mirror: Mirror, base: Sha, head: Sha) -> BranchChange:
     """Compare a branch with its base: everything that differs, deletions and changes of mode included."""
     need_commit(mirror, base)
-    forks = mirror.ask("merge-base", "--all", base, head, allowed=(0, 1)).out.decode("ascii").split()
+    forks = ask_deeper(mirror, base, lambda: _forks(mirror, base, head))
+    if forks is None:
+        sentence = f"the branch at {head[:12]} of {mirror.repository} left its base too long ago to be compared"
+        raise Transient(SYSTEM, sentence)
     if not forks:
         raise Permanent(SYSTEM, f"the branch at {head[:12]} of {mirror.repository} shares no history with its base")
     # Branches merged into each other have several forks; a path that differs from any of them counts as touched.
-    paths = {path: None for fork in forks for path in _differing_paths(mirror, Sha(fork), head)}
+    paths = {path: None for fork in forks for path in _differing_paths(mirror, fork, head)}
     message = read_commits(mirror, [head])[head].message
-    return BranchChange(head=head, fork=Sha(forks[0]), paths=tuple(sorted(paths)), message=message)
+    return BranchChange(head=head, fork=forks[0], paths=tuple(sorted(paths)), message=message)
+
+
+def _forks(mirror: Mirror, base: Sha, head: Sha) -> list[Sha] | None:
+    found = mirror.ask("merge-base", "--all", base, head, allowed=(0, 1)).out.decode("ascii").split()
+    forks = [Sha(fork) for fork in found]
+    return None if meets_boundary(mirror, [base, head], without=forks) else forks
 
 
 def _differing_paths(mirror: Mirror, old: Sha, new: Sha) -> list[str]:

@@ -16,10 +16,10 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import tenacity
@@ -39,6 +39,9 @@ from bot.adapters.git.recollection import Recollection
 from bot.adapters.git.settings import GitLimits, GitSettings, TokenFor
 from bot.domain.model import Sha
 from bot.ports import Permanent, Transient
+
+if TYPE_CHECKING:
+    from bot.adapters.git.index import BranchIndex
 
 T = TypeVar("T")
 
@@ -67,6 +70,8 @@ class Mirror:
         self.known: dict[Sha, None] = {}
         self.absent: set[Sha] = set()
         self.answers = Recollection()
+        self.indexes: dict[str, BranchIndex] = {}
+        self.deepened = 0
         self._url = settings.url.replace("{repository}", repository)
         self._token = token
         self._directory = settings.mirrors / f"{repository}.git"
@@ -108,22 +113,44 @@ class Mirror:
             return outcome
         raise self._trouble(outcome.err) or Damaged(f"git {arguments[0]} said: {first_line(outcome.err)}")
 
-    def write(self, *arguments: str, stdin: bytes, env: dict[str, str] | None = None) -> str:
+    def write(self, *arguments: str, stdin: bytes) -> str:
         """Run a command that makes an object and return its name."""
-        run = Run(arguments=arguments, stdin=stdin, env=env or {}, deadline=self.limits.local)
-        outcome = self._run(run)
+        outcome = self.run_writer(*arguments, stdin=stdin)
         if outcome.status == 0:
             return outcome.out.decode("ascii").strip()
-        raise self._trouble(outcome.err) or Damaged(f"git {arguments[0]} said: {first_line(outcome.err)}")
+        raise Damaged(f"git {arguments[0]} said: {first_line(outcome.err)}")
 
-    def fetch(self, *refspecs: str, config: Sequence[tuple[str, str]] = ()) -> Outcome:
-        """Fetch from the server, as a partial clone does; the caller judges a failure. Tried again when it may pass."""
-        arguments = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--stdin", "origin")
+    def run_writer(
+        self,
+        *arguments: str,
+        stdin: bytes,
+        env: Mapping[str, str] | None = None,
+        config: Sequence[tuple[str, str]] = (),
+    ) -> Outcome:
+        """Run a command that makes an object; the caller judges a failure that is not the mirror's own."""
+        run = Run(arguments=arguments, stdin=stdin, env=env or {}, config=config, deadline=self.limits.local)
+        outcome = self._run(run)
+        trouble = self._trouble(outcome.err) if outcome.status != 0 else None
+        if trouble is not None:
+            raise trouble
+        return outcome
+
+    def repack(self) -> Outcome:
+        """Put all packs into one. What the server promised to have stays promised; nothing is asked of it."""
+        run = Run(arguments=("repack", "-a", "-d", "-q"), config=_PROMISOR, deadline=self.limits.first_fetch)
+        return self._run(run)
+
+    def fetch(self, *refspecs: str, config: Sequence[tuple[str, str]] = (), depth: str | None = None) -> Outcome:
+        """Fetch from the server, as a partial clone does; the caller judges a failure. Tried again when it may pass.
+
+        `depth` is git's option for how much history is to come.
+        """
+        flags = ("--quiet", "--no-tags", "--no-write-fetch-head", *((depth,) if depth else ()), "--stdin")
         run = Run(
-            arguments=arguments,
+            arguments=("fetch", *flags, "origin"),
             stdin="".join(f"{refspec}\n" for refspec in refspecs).encode(),
             config=(*_PROMISOR, *config, *self._remote()),
-            deadline=self.limits.first_fetch if self._is_empty() else self.limits.network,
+            deadline=self.limits.first_fetch if depth or self._is_empty() else self.limits.network,
         )
         return self._with_retries(run)
 
@@ -268,6 +295,8 @@ class Mirror:
         self.known.clear()
         self.absent.clear()
         self.answers.clear()
+        self.indexes.clear()
+        self.deepened = 0
         shutil.rmtree(self._directory, ignore_errors=True)
         if self._directory.is_symlink() or self._directory.is_file():
             self._directory.unlink()

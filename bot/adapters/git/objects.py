@@ -138,14 +138,18 @@ def _describe(entry: Entry) -> str:
 def read_blobs(mirror: Mirror, blobs: Sequence[Sha]) -> dict[Sha, bytes]:
     """Return contents by object name; those that the mirror lacks are fetched first, in one request."""
     wanted = list(dict.fromkeys(blobs))
-    found = dict(zip(wanted, read_objects(mirror, wanted), strict=True))
+    contents = {sha: known for sha in wanted if isinstance(known := mirror.answers.recall(("blob", sha)), bytes)}
+    unread = [sha for sha in wanted if sha not in contents]
+    found = dict(zip(unread, read_objects(mirror, unread), strict=True))
     missing = [sha for sha, stored in found.items() if stored is None]
     if missing:
         fetch_blobs(mirror, missing)
         found |= zip(missing, read_objects(mirror, missing), strict=True)
-    contents = {sha: stored.content for sha, stored in found.items() if stored is not None and stored.kind == "blob"}
-    if len(contents) != len(wanted):
-        raise Damaged("a file's content is missing after it was fetched")
+    for sha, stored in found.items():
+        if stored is None or stored.kind != "blob":
+            raise Damaged("a file's content is missing after it was fetched")
+        contents[sha] = stored.content
+        mirror.answers.keep(("blob", sha), stored.content, weight=len(stored.content))
     return contents
 
 
@@ -167,14 +171,24 @@ def decode_text(mirror: Mirror, path: str, content: bytes) -> str:
         raise Permanent(SYSTEM, sentence) from error
 
 
+def missing_blobs(mirror: Mirror, blobs: Sequence[Sha]) -> list[Sha]:
+    """Return those contents that the partial mirror does not hold."""
+    if not blobs:
+        return []
+    out = mirror.ask("cat-file", "--batch-check=%(objectname)", stdin="".join(f"{sha}\n" for sha in blobs).encode()).out
+    return [Sha(line[: -len(" missing")]) for line in out.decode("ascii").splitlines() if line.endswith(" missing")]
+
+
 def read_commits(mirror: Mirror, commits: Sequence[Sha]) -> dict[Sha, CommitFacts]:
-    """Return what commit objects say, by name."""
+    """Return what commit objects say, by name; those read before are remembered."""
     wanted = list(dict.fromkeys(commits))
-    facts: dict[Sha, CommitFacts] = {}
-    for sha, stored in zip(wanted, read_objects(mirror, wanted), strict=True):
+    facts = {sha: known for sha in wanted if isinstance(known := mirror.answers.recall(("commit", sha)), CommitFacts)}
+    unread = [sha for sha in wanted if sha not in facts]
+    for sha, stored in zip(unread, read_objects(mirror, unread), strict=True):
         if stored is None or stored.kind != "commit":
             raise Damaged(f"the commit {sha} is missing")
         facts[sha] = _parse_commit(stored.content)
+        mirror.answers.keep(("commit", sha), facts[sha], weight=len(stored.content))
     return facts
 
 

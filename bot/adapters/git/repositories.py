@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from bot.adapters.git.commits import make_commit
+from bot.adapters.git.commits import ServerCommits, Signature, make_commit, make_commit_on_server
 from bot.adapters.git.fetching import fetch_branch, has_or_fetches, need_commit
-from bot.adapters.git.history import compare, is_ancestor, walk_file
+from bot.adapters.git.history import compare, describe_versions, is_ancestor, read_pasts
+from bot.adapters.git.index import BranchIndex
 from bot.adapters.git.mirror import Mirror
 from bot.adapters.git.names import SYSTEM, check_branch, check_path, check_repository, check_sha
 from bot.adapters.git.objects import decode_text, locate, need_regular, read_blobs
 from bot.adapters.git.pushes import push_commit
 from bot.adapters.git.settings import GitSettings, TokenFor
+from bot.adapters.git.upkeep import tidy
 from bot.domain.model import Sha
-from bot.ports import BranchChange, Clock, FileCommit, FileVersion, Permanent
+from bot.domain.policy import CommitsBy
+from bot.ports import BranchChange, Clock, FileCommit, FileHistory, Permanent
 
 
 class GitRepositories:
-    """Repositories on a git server. Safe to share between threads; one thread at a time works on a repository."""
+    """Repositories on a git server. Safe to share between threads; one thread at a time works on a repository.
 
-    def __init__(self, settings: GitSettings, *, token: TokenFor, clock: Clock) -> None:
+    `server` makes the commits that a policy wants made, and signed, by the server.
+    """
+
+    def __init__(
+        self, settings: GitSettings, *, token: TokenFor, clock: Clock, server: ServerCommits | None = None
+    ) -> None:
         self._settings = settings
         self._token = token
         self._clock = clock
+        self._server = server
         self._lock = threading.Lock()
         self._mirrors: dict[str, Mirror] = {}
 
-    def refresh(self, repository: str, branch: str) -> Sha:
+    def refresh(self, repository: str, branch: str, paths: Sequence[str] = ()) -> Sha:
         """Fetch the branch (one fetch) and return its head."""
         check_branch(branch)
+        for path in paths:
+            check_path(path)
 
         def task(mirror: Mirror) -> Sha:
             mirror.absent.clear()
-            head = fetch_branch(mirror, branch)
+            head = fetch_branch(mirror, branch, is_tracked=True)
             if head is None:
                 raise Permanent(SYSTEM, f"{repository} has no branch {branch}: check the policy's gitops branch")
+            index = mirror.indexes.setdefault(branch, BranchIndex(head))
+            index.advance(mirror, head)
+            index.watch(paths)
+            tidy(mirror)
             return head
 
         return self._mirror(repository).work(task)
@@ -44,26 +59,36 @@ class GitRepositories:
         """Return a regular file's text at a commit byte for byte; None where there is no such file."""
         check_sha(commit)
         check_path(path)
+        return self._mirror(repository).work(lambda mirror: _read_text(mirror, commit, path))
 
-        def task(mirror: Mirror) -> str | None:
-            return mirror.answers.recall(("file", commit, path), lambda: _read_text(mirror, commit, path), weigh=_weigh)
-
-        return self._mirror(repository).work(task)
-
-    def file_history(self, repository: str, head: Sha, path: str, *, limit: int) -> Sequence[FileVersion]:
-        """Return the newest `limit` first-parent commits that touched `path`, newest first."""
+    def file_history(
+        self, repository: str, head: Sha, path: str, *, limit: int, since: Sha | None = None
+    ) -> FileHistory:
+        """Return the newest `limit` first-parent commits that touched `path`, newest first, or those after `since`."""
         check_sha(head)
         check_path(path)
 
-        def task(mirror: Mirror) -> tuple[FileVersion, ...]:
-            key = ("history", head, path, limit)
-            return mirror.answers.recall(
-                key,
-                lambda: walk_file(mirror, head, path, limit=limit),
-                weigh=lambda versions: sum(_weigh(version.text) + len(version.message) for version in versions),
-            )
+        def task(mirror: Mirror) -> FileHistory:
+            index = next((index for index in mirror.indexes.values() if index.head == head), None)
+            if index is not None:
+                past = index.past(mirror, path, limit=limit)
+            else:
+                past = read_pasts(mirror, head, [path], limit=limit)[path]
+            newer = [one.commit for one in past.versions]
+            joins = since is not None and since in newer
+            chosen = past.versions[: newer.index(since)] if since is not None and joins else past.versions[:limit]
+            is_whole = past.complete and (joins or len(past.versions) < limit)
+            return FileHistory(versions=describe_versions(mirror, chosen), complete=is_whole, joins=joins)
 
         return self._mirror(repository).work(task)
+
+    def read_contents(self, repository: str, contents: Sequence[Sha]) -> Mapping[Sha, str | None]:
+        """Return the texts of contents that a history named; None for one that is no UTF-8 text."""
+        for content in contents:
+            check_sha(content)
+        return self._mirror(repository).work(
+            lambda mirror: {sha: _as_text(raw) for sha, raw in read_blobs(mirror, contents).items()}
+        )
 
     def contains(self, repository: str, commit: Sha, ancestor: Sha) -> bool | None:
         """Say whether `commit` is `ancestor` or descends from it; None if the server knows one of them no more."""
@@ -71,11 +96,20 @@ class GitRepositories:
         check_sha(ancestor)
 
         def task(mirror: Mirror) -> bool | None:
-            if commit == ancestor and mirror.has_commit(commit):
-                return True
+            for index in mirror.indexes.values():
+                on_line = index.contains(commit, ancestor)
+                if on_line is not None:
+                    return on_line
             if not has_or_fetches(mirror, commit) or not has_or_fetches(mirror, ancestor):
                 return None
-            return is_ancestor(mirror, ancestor, commit)
+            key = ("contains", commit, ancestor)
+            known = mirror.answers.recall(key)
+            if isinstance(known, bool):
+                return known
+            found = commit == ancestor or is_ancestor(mirror, ancestor, commit)
+            if found is not None:
+                mirror.answers.keep(key, found, weight=0)
+            return found
 
         return self._mirror(repository).work(task)
 
@@ -91,11 +125,17 @@ class GitRepositories:
         return self._mirror(repository).work(task)
 
     def commit_file(self, plan: FileCommit) -> Sha:
-        """Make a commit in the mirror only; raise `Conflict` if the file is gone or already says so."""
+        """Make a commit in the mirror only; raise `Conflict` if a file is gone, or all of them already say so."""
         check_sha(plan.parent)
-        check_path(plan.path)
-        author, now = self._settings.author, self._clock.now()
-        return self._mirror(plan.repository).work(lambda mirror: make_commit(mirror, plan, author=author, at=now))
+        for path in plan.files:
+            check_path(path)
+        mirror = self._mirror(plan.repository)
+        if plan.by is CommitsBy.GITHUB:
+            server = self._need_server(plan.repository)
+            return mirror.work(lambda held: make_commit_on_server(held, plan, server))
+        settings, now = self._settings, self._clock.now()
+        signature = Signature(author=settings.author, at=now, signing=settings.signing)
+        return mirror.work(lambda held: make_commit(held, plan, signature))
 
     def push(self, repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
         """Set the server's branch to `commit` if it is at `expected`; a lost answer is looked up, never guessed."""
@@ -104,6 +144,11 @@ class GitRepositories:
         if expected is not None:
             check_sha(expected)
         self._mirror(repository).work(lambda mirror: push_commit(mirror, branch, commit, expected=expected))
+
+    def _need_server(self, repository: str) -> ServerCommits:
+        if self._server is None:
+            raise Permanent(SYSTEM, f"commits for {repository} are to be made by the server, which is not set up")
+        return self._server
 
     def _mirror(self, repository: str) -> Mirror:
         check_repository(repository)
@@ -114,6 +159,10 @@ class GitRepositories:
 
 
 def _read_text(mirror: Mirror, commit: Sha, path: str) -> str | None:
+    for index in mirror.indexes.values():
+        version = index.version_at(mirror, commit, path)
+        if version is not None and version.blob is not None:
+            return decode_text(mirror, path, read_blobs(mirror, [version.blob])[version.blob])
     need_commit(mirror, commit)
     entry = locate(mirror, commit, path).entry
     if entry is None:
@@ -122,5 +171,8 @@ def _read_text(mirror: Mirror, commit: Sha, path: str) -> str | None:
     return decode_text(mirror, path, read_blobs(mirror, [blob])[blob])
 
 
-def _weigh(text: str | None) -> int:
-    return len(text or "")
+def _as_text(content: bytes) -> str | None:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None

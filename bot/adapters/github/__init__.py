@@ -1,5 +1,7 @@
 """GitHub behind the port `Forge`, through PyGithub: pull requests, their checks and reviews, merges, one comment.
 
+Beside the port stand commits that GitHub makes and signs itself (`commits`).
+
 Enters: repository names, branches, numbers and texts. Leaves: frozen values, or `Transient`, `Permanent` and `Conflict`
 with one sentence. It never decides anything, never sends a write again without having looked, and never shows a token.
 
@@ -15,7 +17,16 @@ What PyGithub 2.10 does by itself and what is done here instead, each with a tes
 """
 
 from bot.adapters.github.clients import Clients, GitHubSettings
+from bot.adapters.github.commits import GitHubCommits
 from bot.adapters.github.credentials import AppCredentials, Credentials, TokenCredentials
 from bot.adapters.github.forge import GitHubForge
 
-__all__ = ["AppCredentials", "Clients", "Credentials", "GitHubForge", "GitHubSettings", "TokenCredentials"]
+__all__ = [
+    "AppCredentials",
+    "Clients",
+    "Credentials",
+    "GitHubCommits",
+    "GitHubForge",
+    "GitHubSettings",
+    "TokenCredentials",
+]

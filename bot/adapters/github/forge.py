@@ -51,7 +51,7 @@ class GitHubForge:
 
     def find_promotion(self, repository: str, branch: str) -> Pull | None:
         """Return the newest pull request from `branch`; costs one request, four more if it is open."""
-        _check_repository(repository)
+        check_repository(repository)
         tried = f"find the pull request of {_shown(branch)} in {repository}"
         login = self.login()
 
@@ -71,7 +71,7 @@ class GitHubForge:
 
     def find_open_promotions(self, repository: str, prefix: str) -> Sequence[Pull]:
         """Return the open pull requests whose branch starts with `prefix`; checks and reviews are left empty."""
-        _check_repository(repository)
+        check_repository(repository)
         tried = f"list the open pull requests of {repository}"
         return self._clients.read(repository, tried, lambda github: list_open(github, repository, prefix))
 
@@ -86,7 +86,7 @@ class GitHubForge:
 
     def open_promotion(self, repository: str, text: PullText) -> Pull:
         """Open a pull request with its labels, or return the one that is open already."""
-        _check_repository(repository)
+        check_repository(repository)
         tried = f"open a pull request of {_shown(text.branch)} in {repository}"
 
         def send(github: Github) -> Seen:
@@ -134,7 +134,7 @@ class GitHubForge:
 
     def merge_promotion(self, repository: str, number: int, *, head: Sha, text: MergeText) -> Sha:
         """Merge at exactly `head` with a merge commit, or squashed where the repository allows no merge commits."""
-        _check_repository(repository)
+        check_repository(repository)
         try:
             return self._merge(repository, number, head, text, method="merge")
         except Refused as refused:
@@ -187,7 +187,7 @@ class GitHubForge:
 
     def close_promotion(self, repository: str, number: int) -> None:
         """Close a pull request without merging it, if it is open."""
-        _check_repository(repository)
+        check_repository(repository)
         tried = f"close pull request #{number} of {repository}"
 
         def look() -> bool | None:
@@ -203,7 +203,7 @@ class GitHubForge:
 
     def delete_branch(self, repository: str, branch: str) -> None:
         """Delete one of the bot's own branches; an absent one is no error."""
-        _check_repository(repository)
+        check_repository(repository)
         tried = f"delete the branch {_shown(branch)} of {repository}"
         if not branch.startswith(OWN_PREFIX):
             raise Permanent(SYSTEM, f"the bot does not {tried}: only branches under {OWN_PREFIX} are its own")
@@ -227,7 +227,7 @@ class GitHubForge:
 
         Only a comment of the bot's own account counts: anyone can post one with the same first line.
         """
-        _check_repository(repository)
+        check_repository(repository)
         text = with_marker(marker, body)
         tried = f"comment on pull request #{number} of {repository}"
         login = self.login()
@@ -280,6 +280,7 @@ def _shown(name: str) -> str:
     return as_sentence(name, longest=100)
 
 
-def _check_repository(name: str) -> None:
+def check_repository(name: str) -> None:
+    """Raise `Permanent` unless the name is `owner/name`."""
     if not _REPOSITORY.fullmatch(name) or name.endswith(("/.", "/..")):
         raise Permanent(SYSTEM, f"“{_shown(name)}” cannot be used as a repository: expected a name like acme/deploy")

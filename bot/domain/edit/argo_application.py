@@ -55,18 +55,14 @@ def _roots(edit: ArgoApplicationEdit, stream: Stream) -> list[int]:
     return [root for root in roots if (text_of(stream, root, "kind") or "") in _SPECS]
 
 
-def _sources(edit: ArgoApplicationEdit, stream: Stream, root: int) -> Iterator[tuple[int, tuple[Step, ...]]]:
-    """Give the sources of an application that are meant, each with its path."""
+def _sources(edit: ArgoApplicationEdit, stream: Stream, root: int) -> list[tuple[int, tuple[Step, ...]]]:
+    """Return the sources of an application that are meant, each with its path."""
     above = _SPECS[text_of(stream, root, "kind") or ""]
-    for node in find_all(stream, (*above, "source"), roots=(root,)):
-        if edit.source is None or _is_called(stream, node, edit.source):
-            yield node, (*above, "source")
+    found = [(node, (*above, "source")) for node in find_all(stream, (*above, "source"), roots=(root,))]
     for node in find_all(stream, (*above, "sources"), roots=(root,)):
-        if not stream.is_list(node):
-            continue
-        for index, source in enumerate(stream.children(node)):
-            if edit.source is None or _is_called(stream, source, edit.source):
-                yield source, (*above, "sources", index)
+        entries = stream.children(node) if stream.is_list(node) else []
+        found += [(source, (*above, "sources", index)) for index, source in enumerate(entries)]
+    return [(node, steps) for node, steps in found if edit.source is None or _is_called(stream, node, edit.source)]
 
 
 def _is_called(stream: Stream, source: int, name: str) -> bool:

@@ -50,6 +50,11 @@ class Written:
     digest: str | None = None
     name: str | None = None
 
+    @property
+    def shown(self) -> str:
+        """The version as messages show it: the tag, with the digest where one is pinned."""
+        return f"{self.tag}@{self.digest}" if self.digest else self.tag
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:

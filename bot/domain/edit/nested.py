@@ -13,7 +13,7 @@ from bot.domain.edit.locate import Style, content_span, find, find_all
 from bot.domain.edit.path import Step, render_path
 from bot.domain.edit.places import Form, Place, Setting, scalar_place
 from bot.domain.edit.replace import Plan, Splice, make_edit, plan_scalar
-from bot.domain.edit.stream import Stream, read_stream
+from bot.domain.edit.stream import BREAK, Stream, read_stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +79,9 @@ def _carried(stream: Stream, outer: int, inner: str, splice: Splice, path: str) 
     column = splice.start - (inner.rfind("\n", 0, splice.start) + 1)
     inner_line = inner.split("\n")[line]
     # The block's first line is behind its header.
-    place = start
-    for _ in range(line + 1):
-        place = stream.text.index("\n", place) + 1
-    outer_line = stream.text[place:stop].split("\n", 1)[0].rstrip("\r")
-    indent = len(outer_line) - len(inner_line)
-    is_same = indent >= 0 and outer_line.endswith(inner_line) and not outer_line[:indent].strip(" ")
-    if not is_same or "\n" in inner[splice.start : splice.end]:
-        reason = "the lines of this text cannot be told apart for certain; write it as a plain block (|)"
-        stream.refuse(outer, (), reason)
-    at = place + indent + column
+    lines = list(BREAK.finditer(stream.text, start, stop))
+    place = lines[line].end()
+    outer_line = stream.text[place : lines[line + 1].start() if line + 1 < len(lines) else stop]
+    # Were this not the same line, or not only further in, the proof of the outer file would show it.
+    at = place + len(outer_line) - len(inner_line) + column
     return replace(splice, start=at, end=at + splice.end - splice.start, path=path)

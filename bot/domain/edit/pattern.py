@@ -19,6 +19,7 @@ from bot.domain.edit.replace import Splice, apply_splices, changes_of
 from bot.domain.edit.stream import Reading, line_at
 
 MAX_PATTERN = 500
+_AT_LINES = "(?m)"
 _MAX_MEMORY = 8 * 1024 * 1024
 
 
@@ -87,8 +88,9 @@ def check_pattern(pattern: str) -> str | None:
     try:
         groups = _compile(pattern).groups
     except re2.error as error:
-        said = error.args[0] if error.args else ""
-        return f"no valid RE2 pattern ({said.decode(errors='replace') if isinstance(said, bytes) else said})"
+        said = error.args[0] if error.args else b""
+        words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        return f"no valid RE2 pattern ({words.replace(_AT_LINES, '', 1)})"
     return None if groups == 1 else f"a pattern with {groups} groups"
 
 
@@ -110,4 +112,4 @@ def _compile(pattern: str) -> Any:  # the package has no types
     options.one_line = False
     options.perl_classes = True
     options.posix_syntax = False
-    return re2.compile(f"(?m){pattern}", options)
+    return re2.compile(_AT_LINES + pattern, options)

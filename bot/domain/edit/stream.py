@@ -36,7 +36,7 @@ from bot.domain.edit.refusal import EditRefused
 
 BYTE_ORDER_MARK = "\ufeff"
 _BREAKS_OF_YAML_1_1 = re.compile("[\x85\u2028\u2029]")
-_BREAK = re.compile(r"\r\n|\r|\n")
+BREAK = re.compile(r"\r\n|\r|\n")
 
 EventParser = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
 FASTEST: EventParser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -171,7 +171,7 @@ class Stream:
 
 def line_at(text: str, place: int) -> int:
     """Return the line of a character, from 1. A line ends as YAML has it: by a line feed, a return, or both."""
-    return len(_BREAK.findall(text, 0, place)) + 1
+    return len(BREAK.findall(text, 0, place)) + 1
 
 
 def read_stream(text: str, *, file: str = "", reading: Reading | None = None) -> Stream:

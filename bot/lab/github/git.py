@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _DEADLINE_SECONDS = 60
 _COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
 _FIELDS = 10
+_FULL_NAME = re.compile("[0-9a-f]{40}")
 
 # Refuses what the server named in LAB_REFUSED (lines of ref, tab, reason), and for the refs in LAB_PROTECTED what
 # GitHub refuses on every protected branch: deletion and anything but a fast-forward.
@@ -87,6 +89,15 @@ class FileChange:
     additions: int
     deletions: int
     patch: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeEntry:
+    """What is to stand at a path of a new tree: an object with its mode, or nothing any more (`sha` None)."""
+
+    path: str
+    mode: str
+    sha: str | None
 
 
 def hermetic_environment() -> dict[str, str]:
@@ -189,6 +200,10 @@ class Bare:
             return None
         return self.run("cat-file", "blob", f"{commit}:{path}")
 
+    def kind(self, sha: str) -> str | None:
+        """Return `blob`, `tree`, `commit` or `tag` for the full name of an object; None if there is none."""
+        return self.ask("cat-file", "-t", sha) if _FULL_NAME.fullmatch(sha) else None
+
     def entries(self, commit: str, path: str) -> list[tuple[str, str, str, int, str]] | None:
         """List a tree: mode, kind, object, size, name. None if `path` is no directory at the commit."""
         if self.ask("cat-file", "-t", f"{commit}:{path}") != "tree":
@@ -256,21 +271,32 @@ class Bare:
 
     def write_tree(self, parent: str | None, files: Mapping[str, str | bytes | None]) -> str:
         """Return the tree of `parent` with these files put in its place; None deletes one. File modes are kept."""
+        modes = self._modes(parent)
+        entries = [
+            TreeEntry(
+                path=path,
+                mode=modes.get(path, "100644"),
+                sha=None if content is None else self.write_blob(content),
+            )
+            for path, content in files.items()
+        ]
+        return self.change_tree(parent, entries)
+
+    def write_blob(self, content: str | bytes) -> str:
+        """Store a file's content and return its name."""
+        bytes_ = content if isinstance(content, bytes) else content.encode()
+        return self.run("hash-object", "-w", "--stdin", stdin=bytes_).decode().strip()
+
+    def change_tree(self, base: str | None, entries: Sequence[TreeEntry]) -> str:
+        """Return the tree of `base`, a commit or a tree, with these entries put in its place."""
         with tempfile.TemporaryDirectory(prefix="lab-index-") as folder:
             env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            self.run("read-tree", *([parent] if parent else ["--empty"]), env=env)
-            modes = self._modes(parent)
-            lines = []
-            for path, content in files.items():
-                if content is None:
-                    lines.append(f"0 {'0' * 40}\t{path}")
-                    continue
-                bytes_ = content if isinstance(content, bytes) else content.encode()
-                sha = self.run("hash-object", "-w", "--stdin", stdin=bytes_).decode().strip()
-                lines.append(f"{modes.get(path, '100644')} {sha}\t{path}")
-            self.run(
-                "update-index", "-z", "--index-info", stdin="".join(f"{line}\0" for line in lines).encode(), env=env
-            )
+            self.run("read-tree", *([base] if base else ["--empty"]), env=env)
+            lines = [
+                f"0 {'0' * 40}\t{entry.path}\0" if entry.sha is None else f"{entry.mode} {entry.sha}\t{entry.path}\0"
+                for entry in entries
+            ]
+            self.run("update-index", "-z", "--index-info", stdin="".join(lines).encode(), env=env)
             return self.run("write-tree", env=env).decode().strip()
 
     def _modes(self, parent: str | None) -> dict[str, str]:
@@ -293,6 +319,13 @@ class Bare:
             "GIT_COMMITTER_DATE": f"{int(signature.at.timestamp())} +0000",
         }
         return self.run("commit-tree", tree, *flags, stdin=message.encode(), env=env).decode().strip()
+
+    def sign_commit(self, sha: str, signature: str) -> str:
+        """Make the same commit again with a signature in its header; return the new commit's name."""
+        header, blank, message = self.run("cat-file", "commit", sha).partition(b"\n\n")
+        folded = signature.strip("\n").replace("\n", "\n ")
+        signed = header + f"\ngpgsig {folded}".encode() + blank + message
+        return self.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed).decode().strip()
 
     def merge_tree(self, ours: str, theirs: str) -> str | None:
         """Return the tree of a merge of two commits; None if it conflicts."""

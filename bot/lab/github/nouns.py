@@ -61,6 +61,15 @@ class Credential:
     repositories: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """GitHub's signature of a commit that it made for an app; `payload` is what was signed."""
+
+    signature: str
+    payload: str
+    at: datetime
+
+
 @dataclass(slots=True, kw_only=True)
 class Label:
     """A repository's label."""

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.lab.github.access import demand, read_token
-from bot.lab.github.api import checks, commits, issues, pulls, users
+from bot.lab.github.api import checks, commits, issues, objects, pulls, users
 from bot.lab.github.call import Call, Endpoint, Json, Refusal, Reply, not_found
 from bot.lab.github.limits import RateLimits
 from bot.lab.github.mishaps import API_PREFIX
@@ -26,6 +26,7 @@ _ENDPOINTS = (
     *users.ENDPOINTS,
     *checks.ENDPOINTS,
     *commits.ENDPOINTS,
+    *objects.ENDPOINTS,
     *pulls.ENDPOINTS,
     *issues.ENDPOINTS,
     *commits.LAST,

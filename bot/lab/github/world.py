@@ -23,6 +23,7 @@ from bot.lab.github.nouns import (
     Protection,
     Pull,
     Role,
+    Seal,
     Status,
     Webhook,
 )
@@ -51,6 +52,8 @@ class Repository:
     check_runs: list[CheckRun] = field(default_factory=list)
     protections: dict[str, Protection] = field(default_factory=dict)
     webhooks: list[Webhook] = field(default_factory=list)
+    seals: dict[str, Seal] = field(default_factory=dict)
+    """By commit: what GitHub vouches for."""
 
     @property
     def full_name(self) -> str:

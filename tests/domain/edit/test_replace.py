@@ -1,5 +1,6 @@
 import pytest
 import yaml
+from yaml.events import ScalarEvent
 
 from bot.domain.edit import EditRefused, Reading, Style, locate, replace_scalars
 from bot.domain.edit.replace import Plan, Splice, prove, render_scalar
@@ -156,3 +157,35 @@ def test_style_that_can_hold_the_value_is_kept() -> None:
     assert render_scalar("a b", Style.PLAIN, in_flow=True) == "a b"
     assert render_scalar("ü", Style.SINGLE_QUOTED, in_flow=False) == "'ü'"
     assert render_scalar("ü", Style.PLAIN, in_flow=False) == '"ü"'
+
+
+@pytest.mark.parametrize(
+    ("added", "is_right"),
+    [
+        ("b: c\n", True),
+        ("b: 1\n", False),
+        ("b: d\n", False),
+        ("b: !x c\n", False),
+        ("b: &x c\n", False),
+        ("b: [c]\n", False),
+        ("", False),
+        ("b: c\nd: e\n", False),
+    ],
+)
+def test_proof_takes_exactly_the_events_that_were_to_be_added(added: str, is_right: bool) -> None:
+    before = read_stream("t: v1\n")
+    splice = Splice(start=6, end=6, text=added, path="b", old=None, new="c")
+    plan = Plan(splices=(splice,), added={5: ((ScalarEvent, "b"), (ScalarEvent, "c"))})
+    if is_right:
+        prove(before, f"t: v1\n{added}", plan, [splice])
+        return
+    with pytest.raises(EditRefused, match="would change what the rest"):
+        prove(before, f"t: v1\n{added}", plan, [splice])
+
+
+def test_proof_lets_a_value_that_is_no_certain_text_stand_only_as_it_once_was() -> None:
+    before = read_stream("t: v1\n")
+    splice = Splice(start=3, end=5, text="1.10", path="t", old="v1", new="1.10")
+    prove(before, "t: 1.10\n", Plan(splices=(splice,), values={4: "1.10"}, as_before=frozenset({4})), [splice])
+    with pytest.raises(EditRefused):
+        prove(before, "t: 1.10\n", Plan(splices=(splice,), values={4: "1.10"}), [splice])

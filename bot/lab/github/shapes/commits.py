@@ -22,25 +22,39 @@ def _web(world: World, repo: Repository) -> str:
     return f"{world.url}/{repo.full_name}"
 
 
-def _signature(who: Person, at: datetime) -> Json:
+def signature(who: Person, at: datetime) -> Json:
+    """Who wrote or committed, and when."""
     return {"name": who.name, "email": who.email, "date": instant(at.astimezone(UTC))}
+
+
+def verification(repo: Repository, sha: str) -> Json:
+    """Whether GitHub vouches for a commit: only for those that it signed itself."""
+    seal = repo.seals.get(sha)
+    if seal is None:
+        return {"verified": False, "reason": "unsigned", "signature": None, "payload": None, "verified_at": None}
+    return {
+        "verified": True,
+        "reason": "valid",
+        "signature": seal.signature,
+        "payload": seal.payload,
+        "verified_at": instant(seal.at),
+    }
 
 
 def commit(world: World, repo: Repository, one: Commit) -> Json:
     """GitHub's `commit`, without its diff."""
     api, web = _api(world, repo), _web(world, repo)
-    unsigned = {"verified": False, "reason": "unsigned", "signature": None, "payload": None, "verified_at": None}
     return {
         "sha": one.sha,
         "node_id": f"C_{one.sha}",
         "commit": {
-            "author": _signature(one.author, one.authored_at),
-            "committer": _signature(one.committer, one.committed_at),
+            "author": signature(one.author, one.authored_at),
+            "committer": signature(one.committer, one.committed_at),
             "message": one.message,
             "tree": {"sha": one.tree, "url": f"{api}/git/trees/{one.tree}"},
             "url": f"{api}/git/commits/{one.sha}",
             "comment_count": 0,
-            "verification": unsigned,
+            "verification": verification(repo, one.sha),
         },
         "url": f"{api}/commits/{one.sha}",
         "html_url": f"{web}/commit/{one.sha}",

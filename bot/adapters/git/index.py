@@ -1,0 +1,97 @@
+"""What is known of a branch's files at its head, carried forward as the branch moves.
+
+When a branch moves from A to B, one walk over A..B says which files changed; every other file is as it was. So "which
+commit changed this file last" costs what changed since the last sweep, not the history, and not the number of files.
+If A is not on B's line of first parents (the branch was set back, or merged into something), all is read anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.adapters.git.fetching import fetch_blobs, has_or_fetches
+from bot.adapters.git.history import Past, Touched, read_pasts, walk
+from bot.adapters.git.mirror import Mirror
+from bot.adapters.git.objects import missing_blobs, read_commits
+from bot.domain.model import Sha
+
+_MOST_NEW_COMMITS = 2000
+_LONGEST_LINE = 4096
+_MOST_VERSIONS = 1000
+
+
+class BranchIndex:
+    """The files of one branch at its head. Use it only inside `Mirror.work`."""
+
+    def __init__(self, head: Sha) -> None:
+        self.head = head
+        self._watched: dict[str, None] = {}
+        self._pasts: dict[str, Past] = {}
+        # The newest part of the line of first parents; a larger number is newer.
+        self._places: dict[Sha, int] = {head: 0}
+
+    def watch(self, paths: Sequence[str]) -> None:
+        """Note files that will be asked for, so that the first question reads them all together."""
+        self._watched.update(dict.fromkeys(paths))
+
+    def advance(self, mirror: Mirror, head: Sha) -> None:
+        """Move on to a new head."""
+        if head == self.head:
+            return
+        known = has_or_fetches(mirror, self.head)
+        seen = walk(mirror, [head, f"^{self.head}"], most=_MOST_NEW_COMMITS) if known else None
+        if seen is None or not seen.line or seen.line[-1][1] != self.head:
+            self._forget(head)
+            return
+        for path, touched in seen.files.items():
+            if path in self._pasts:
+                past = self._pasts[path]
+                versions = (*touched, *past.versions)
+                cut = versions[:_MOST_VERSIONS]
+                self._pasts[path] = Past(versions=cut, complete=past.complete and len(cut) == len(versions))
+        self._lengthen(seen.line)
+        self.head = head
+
+    def past(self, mirror: Mirror, path: str, *, limit: int) -> Past:
+        """Return at least the newest `limit` versions of a file, or all of them as far as the mirror may go."""
+        known = self._pasts.get(path)
+        if known is None or (not known.complete and len(known.versions) < limit):
+            others = [other for other in self._watched if other not in self._pasts and other != path]
+            self._pasts |= read_pasts(mirror, self.head, [path, *others], limit=limit)
+            self._bring_contents(mirror, [path, *others])
+        return self._pasts[path]
+
+    def version_at(self, mirror: Mirror, commit: Sha, path: str) -> Touched | None:
+        """Return the version of a watched file that stood at a commit of the line; None if that is not known here."""
+        place = self._places.get(commit)
+        if place is None or path not in self._watched:
+            return None
+        past = self.past(mirror, path, limit=1)
+        # A commit that has no place is older than all that have one.
+        return next((one for one in past.versions if self._places.get(one.commit, -1) <= place), None)
+
+    def contains(self, commit: Sha, ancestor: Sha) -> bool | None:
+        """Say whether one commit of the line descends from another; None if one of them is not known here."""
+        newer, older = self._places.get(commit), self._places.get(ancestor)
+        return None if newer is None or older is None else older <= newer
+
+    def _bring_contents(self, mirror: Mirror, paths: Sequence[str]) -> None:
+        """Fetch what the partial mirror left out of these files, all at once, and read their commits together."""
+        touched = [one for path in paths for one in self._pasts[path].versions]
+        lacking = missing_blobs(mirror, list(dict.fromkeys(one.blob for one in touched if one.blob)))
+        if lacking:
+            fetch_blobs(mirror, lacking)
+        read_commits(mirror, [one.commit for one in touched])
+
+    def _lengthen(self, line: Sequence[tuple[Sha, Sha | None]]) -> None:
+        newest = self._places[self.head]
+        for back, (commit, _) in enumerate(reversed(line), start=1):
+            self._places[commit] = newest + back
+        if len(self._places) > _LONGEST_LINE:
+            kept = sorted(self._places.items(), key=lambda item: item[1])[-_LONGEST_LINE // 2 :]
+            self._places = dict(kept)
+
+    def _forget(self, head: Sha) -> None:
+        self.head = head
+        self._pasts.clear()
+        self._places = {head: 0}
