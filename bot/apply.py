@@ -235,7 +235,7 @@ class _Step:
         return self._tags(stage).head
 
     def _planner(self, stage: Stage) -> Planner:
-        return Planner(repositories=self.world.repositories, policy=self.policy, stage=stage)
+        return self.world.planner(self.policy, stage)
 
     def _planned(self, plan: Callable[[], Edited]) -> Edited:
         try:

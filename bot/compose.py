@@ -27,6 +27,7 @@ from bot.adapters.ledger import DryBoard, DryLedger, open_ledger
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.adapters.registry import OciRegistry
 from bot.apply import Applier, Texts
+from bot.domain.edit import Reading
 from bot.domain.policy import Policy
 from bot.engine.schedule import Schedule
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
@@ -107,7 +108,11 @@ def _world(stack: ExitStack, settings: Settings, clock: Clock, ledger: Ledger) -
         ledger=ledger,
         lag=settings.bot.ingestion_lag,
         spell_gap=max(_LEAST_SPELL_GAP, settings.bot.interval * _SPELL_GAP_SWEEPS),
-        tags=TagReader(repositories=repositories, limit=settings.bot.history_limit),
+        tags=TagReader(
+            repositories=repositories,
+            limit=settings.bot.history_limit,
+            reading=Reading.up_to(settings.git.max_file_bytes),
+        ),
     )
     return world, deployments.begin_sweep
 
@@ -211,7 +216,11 @@ def _repositories(settings: Settings, credentials: Credentials, clock: Clock, cl
         mirrors=mirrors,
         url=f"{settings.github.url.rstrip('/')}/{{repository}}.git",
         author=Author(name=settings.git.author_name, email=settings.git.author_email),
-        limits=GitLimits(network=settings.git.deadline, history_commits=settings.git.history_commits),
+        limits=GitLimits(
+            network=settings.git.deadline,
+            history_commits=settings.git.history_commits,
+            max_file_bytes=settings.git.max_file_bytes,
+        ),
         signing=_signing(settings.git),
     )
     return GitRepositories(git, token=credentials.token_for, clock=clock, server=GitHubCommits(clients))

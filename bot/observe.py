@@ -76,6 +76,10 @@ class World:
     spell_gap: timedelta
     tags: TagReader
 
+    def planner(self, policy: Policy, stage: Stage) -> Planner:
+        """Return what plans the edits of a stage."""
+        return Planner(repositories=self.repositories, policy=policy, stage=stage, reading=self.tags.reading)
+
 
 def observe(world: World, policy: Policy, head: Sha | Trouble, policy_since: datetime | None) -> Observation:
     """Observe one service. `head` is the branch head that this sweep fetched, or why it could not be fetched."""
@@ -149,7 +153,7 @@ def _carries_one(world: World, policy: Policy, stage: Stage, tags: TagHistory, r
         if not contained:
             return Carries.BEHIND
         text = world.repositories.read_file(repository, revision, stage.edit.file)
-        same = text is not None and read_tag(stage.edit, policy.image, text) == tags.tag
+        same = text is not None and read_tag(stage.edit, policy.image, text, reading=world.tags.reading) == tags.tag
     except (OutsideError, EditRefused):
         return Carries.UNKNOWN
     return Carries.YES if same else Carries.OTHER_TAG
@@ -212,7 +216,7 @@ class _Look:
 
     @property
     def planner(self) -> Planner:
-        return Planner(repositories=self.world.repositories, policy=self.policy, stage=self.stage)
+        return self.world.planner(self.policy, self.stage)
 
     def promotion(self, release: Release, artifact: Artifact | Trouble | None) -> Proposal | Trouble:
         branch = release_branch(self.policy.service, self.stage.name, release)

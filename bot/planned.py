@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.domain.edit import Edited, EditRefused, Wanted, Written, read_image, undo_image, write_image
+from bot.domain.edit import Edited, EditRefused, Reading, Wanted, Written, read_image, undo_image, write_image
 from bot.domain.model import Release, Sha
 from bot.domain.policy import Policy, Stage
 from bot.ports import Permanent, Repositories
@@ -21,11 +21,12 @@ class Planner:
     repositories: Repositories
     policy: Policy
     stage: Stage
+    reading: Reading
 
     def promotion(self, parent: Sha, release: Release) -> Edited:
         """Plan the file at `parent` with the release set, and its digest where the file or the policy pins one."""
         wanted = Wanted(tag=release.tag, digest=release.digest)
-        return write_image(self.stage.edit, self.policy.image, self.text_at(parent), wanted)
+        return write_image(self.stage.edit, self.policy.image, self.text_at(parent), wanted, reading=self.reading)
 
     def revert(self, parent: Sha, *, promotion: Sha, back_to: Release) -> Edited:
         """Plan the file at `parent` with what the promotion did taken back, to the byte where that fits still.
@@ -38,7 +39,7 @@ class Planner:
         if undone is not None and self._said(undone.text).tag == back_to.tag:
             return undone
         wanted = Wanted(tag=back_to.tag, digest=back_to.digest)
-        return write_image(self.stage.edit, self.policy.image, now, wanted)
+        return write_image(self.stage.edit, self.policy.image, now, wanted, reading=self.reading)
 
     def _undone(self, before: str, after: str, now: str) -> Edited | None:
         """Take back what was done between two texts; None where the texts are too different for that."""
@@ -47,7 +48,9 @@ class Planner:
             reason = f"the file says {stands.shown} now, not {became.shown} as the promotion left it"
             raise EditRefused(file=self.stage.edit.file, path="", reason=reason)
         try:
-            undone = undo_image(self.stage.edit, self.policy.image, before=before, after=after, now=now)
+            undone = undo_image(
+                self.stage.edit, self.policy.image, before=before, after=after, now=now, reading=self.reading
+            )
             # Whatever runs the image beside what the promotion changed must go back with it.
             return undone if self._said(undone.text) == self._said(before) else None
         except EditRefused:
@@ -73,4 +76,4 @@ class Planner:
         return None if before is None or after is None else (before, after)
 
     def _said(self, text: str) -> Written:
-        return read_image(self.stage.edit, self.policy.image, text)
+        return read_image(self.stage.edit, self.policy.image, text, reading=self.reading)

@@ -125,6 +125,7 @@ class GitSection(_Section):
     author_email: str = "liftlock@users.noreply.github.com"
     deadline: Duration = timedelta(seconds=60)
     history_commits: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
+    max_file_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
     signing_format: Literal["ssh", "openpgp"] | None = None
     signing_key: Annotated[str, Field(min_length=1, pattern=r"^[^-\x00-\x1f][^\x00-\x1f]*$")] | None = None
     gnupg_home: Path | None = None

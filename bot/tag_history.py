@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.domain.edit import EditRefused, read_tag
+from bot.domain.edit import EditRefused, Reading, read_tag
 from bot.domain.model import Sha, TagChange, TagHistory, Trouble
 from bot.domain.policy import Policy, Stage
 from bot.domain.trailers import parse_trailers
@@ -34,6 +34,7 @@ class TagReader:
 
     repositories: Repositories
     limit: int = 50
+    reading: Reading = field(default_factory=Reading)
     _known: dict[tuple[str, str], Remembered] = field(default_factory=dict)
 
     def read(self, policy: Policy, stage: Stage, head: Sha) -> TagHistory | Trouble:
@@ -95,18 +96,18 @@ class TagReader:
     def _tags_of(self, policy: Policy, stage: Stage, versions: Sequence[FileVersion]) -> list[str | EditRefused | None]:
         named = [version.content for version in versions if version.content is not None]
         texts = self.repositories.read_contents(policy.gitops.repository, named) if named else {}
-        return [_tag_of(texts, version, policy, stage) for version in versions]
+        return [_tag_of(texts, version, policy, stage, self.reading) for version in versions]
 
 
 def _tag_of(
-    texts: Mapping[Sha, str | None], version: FileVersion, policy: Policy, stage: Stage
+    texts: Mapping[Sha, str | None], version: FileVersion, policy: Policy, stage: Stage, reading: Reading
 ) -> str | EditRefused | None:
     text = texts[version.content] if version.content is not None else None
     if text is None:
         reason = "the file is not UTF-8 text" if version.content is not None else "the file is no regular file"
         return EditRefused(file=stage.edit.file, path="", reason=reason)
     try:
-        return read_tag(stage.edit, policy.image, text)
+        return read_tag(stage.edit, policy.image, text, reading=reading)
     except EditRefused as error:
         return error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +45,10 @@ class Ours:
         settings = GitSettings(mirrors=mirrors, url=url)
         self._repositories = GitRepositories(settings, token=lambda repository: None, clock=StoppedClock())
 
-    def refresh(self) -> Sha:
-        """Fetch the branch and return its head."""
+    def refresh(self, paths: Sequence[str]) -> Sha:
+        """Fetch the branch and return its head; `paths` are the files that will be asked for."""
         with self.watch.lap("refresh"):
-            return self._repositories.refresh(REPOSITORY, BRANCH)
+            return self._repositories.refresh(REPOSITORY, BRANCH, paths)
 
     def commit(self, head: Sha, bump: Bump) -> Sha:
         """Read the file, edit it and commit it on top of the head."""

@@ -56,7 +56,7 @@ def _sweep(url: str, mirrors: Path, wanted: Sequence[Wanted]) -> Swept:
     ours, idle = Ours(mirrors, url), peak_memory_bytes()
     changes = []
     with counted_processes() as processes:
-        head = ours.refresh()
+        head = ours.refresh([one.bump.path for one in wanted])
         for one in wanted:
             before = ours.watch.total
             ours.push(one.branch, ours.commit(head, one.bump), expected=None)

@@ -114,11 +114,12 @@ def bump_with_ours(built: Built, root: Path) -> list[Change]:
     changes = []
     with a_scene(built, root) as scene:
         ours = Ours(root / "mirrors", scene.url)
+        watched = [built.shape.values_path(number) for number in range(1 + LATER_CHANGES)]
         for number in range(1 + LATER_CHANGES):
             bump = scene.begin(number)
             ours.watch = Watch()
             with counted_processes() as processes:
-                head = ours.refresh()
+                head = ours.refresh(watched)
                 ours.push(BRANCH, ours.commit(head, bump), expected=head)
             changes.append(scene.end(bump, ours.watch, disk=disk_bytes(ours.mirrors), processes=processes))
     return changes

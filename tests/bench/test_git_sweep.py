@@ -41,8 +41,8 @@ def test_all_services_are_bumped_in_one_sweep(build: Build, tmp_path: Path, show
     show(render_swept(swept, rival_seconds, requests=requests, disk=disk_bytes(mirrors)))
     check_branches(server, swept, wanted)
     assert swept.processes["push"] == SERVICES
-    # One for the branch, and at most one for the content of each file.
-    assert swept.processes["fetch"] <= 1 + SERVICES
+    # One for the branch, and one for the contents of all files.
+    assert swept.processes["fetch"] == 2
 
 
 def make_wanted(shape: Shape, number: int) -> Wanted:

@@ -47,6 +47,7 @@ def make_commit(mirror: Mirror, plan: FileCommit, signature: Signature) -> Sha:
         raise _unsigned(mirror, outcome.err) if signature.signing else Damaged(first_line(outcome.err))
     commit = Sha(outcome.out.decode("ascii").strip())
     mirror.remember(commit)
+    mirror.answers.keep(("contains", commit, plan.parent), value=True, weight=0)
     return commit
 
 
@@ -56,7 +57,7 @@ def make_commit_on_server(mirror: Mirror, plan: FileCommit, server: ServerCommit
     commit, tree = server.create(
         plan.repository,
         parent=plan.parent,
-        base_tree=prepared.base_tree,
+        base_tree=Sha(mirror.write("rev-parse", "--verify", "--end-of-options", f"{plan.parent}^{{tree}}", stdin=b"")),
         files=prepared.files,
         message=prepared.message.decode("utf-8"),
     )
@@ -73,7 +74,6 @@ class _Prepared:
     """All of a commit but the commit itself."""
 
     tree: Sha
-    base_tree: Sha
     files: tuple[FileContent, ...]
     message: bytes
 
@@ -100,7 +100,6 @@ def _prepare(mirror: Mirror, plan: FileCommit) -> _Prepared:
     trees = _Trees.of(located, changed)
     return _Prepared(
         tree=trees.write(mirror),
-        base_tree=Sha(mirror.write("rev-parse", "--verify", "--end-of-options", f"{plan.parent}^{{tree}}", stdin=b"")),
         files=tuple(FileContent(path=path, mode=places[path][1].mode, text=plan.files[path]) for path in changed),
         message=message,
     )

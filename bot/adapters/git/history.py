@@ -150,7 +150,14 @@ def is_ancestor(mirror: Mirror, older: Sha, newer: Sha) -> bool | None:
             return True
         return None if meets_boundary(mirror, [newer], without=[older]) else False
 
-    return ask_deeper(mirror, newer, ask)
+    key = ("contains", newer, older)
+    known = mirror.answers.recall(key)
+    if isinstance(known, bool):
+        return known
+    found = ask_deeper(mirror, newer, ask)
+    if found is not None:
+        mirror.answers.keep(key, found, weight=0)
+    return found
 
 
 def compare(mirror: Mirror, base: Sha, head: Sha) -> BranchChange:

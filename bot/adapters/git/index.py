@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.adapters.git.fetching import fetch_blobs, has_or_fetches
-from bot.adapters.git.history import Past, Touched, read_pasts, walk
+from bot.adapters.git.history import Past, read_pasts, walk
 from bot.adapters.git.mirror import Mirror
-from bot.adapters.git.objects import missing_blobs, read_commits
+from bot.adapters.git.objects import list_blobs, missing_blobs, read_blobs, read_commits
 from bot.domain.model import Sha
 
 _MOST_NEW_COMMITS = 2000
 _LONGEST_LINE = 4096
 _MOST_VERSIONS = 1000
+_FILES_AT_ONCE = 200
 
 
 class BranchIndex:
@@ -27,6 +28,7 @@ class BranchIndex:
         self.head = head
         self._watched: dict[str, None] = {}
         self._pasts: dict[str, Past] = {}
+        self._blobs: dict[str, Sha | None] = {}
         # The newest part of the line of first parents; a larger number is newer.
         self._places: dict[Sha, int] = {head: 0}
 
@@ -44,6 +46,8 @@ class BranchIndex:
             self._forget(head)
             return
         for path, touched in seen.files.items():
+            if path in self._blobs:
+                self._blobs[path] = touched[0].blob
             if path in self._pasts:
                 past = self._pasts[path]
                 versions = (*touched, *past.versions)
@@ -61,26 +65,38 @@ class BranchIndex:
             self._bring_contents(mirror, [path, *others])
         return self._pasts[path]
 
-    def version_at(self, mirror: Mirror, commit: Sha, path: str) -> Touched | None:
-        """Return the version of a watched file that stood at a commit of the line; None if that is not known here."""
-        place = self._places.get(commit)
-        if place is None or path not in self._watched:
+    def blob_at(self, mirror: Mirror, commit: Sha, path: str) -> Sha | None:
+        """Return what a watched file is at a commit of the line; None if that is not known here, or no regular file."""
+        if path not in self._watched:
             return None
-        past = self.past(mirror, path, limit=1)
+        if commit == self.head:
+            if path not in self._blobs:
+                self._read_head(mirror)
+            return self._blobs.get(path)
+        place, past = self._places.get(commit), self._pasts.get(path)
+        if place is None or past is None:
+            return None
         # A commit that has no place is older than all that have one.
-        return next((one for one in past.versions if self._places.get(one.commit, -1) <= place), None)
+        version = next((one for one in past.versions if self._places.get(one.commit, -1) <= place), None)
+        return version.blob if version is not None else None
 
     def contains(self, commit: Sha, ancestor: Sha) -> bool | None:
         """Say whether one commit of the line descends from another; None if one of them is not known here."""
         newer, older = self._places.get(commit), self._places.get(ancestor)
         return None if newer is None or older is None else older <= newer
 
+    def _read_head(self, mirror: Mirror) -> None:
+        """Read what all watched files are at the head, and their contents, all at once."""
+        self._blobs |= list_blobs(mirror, self.head, [path for path in self._watched if path not in self._blobs])
+        blobs = [blob for blob in self._blobs.values() if blob is not None]
+        _bring(mirror, blobs)
+        for start in range(0, len(blobs), _FILES_AT_ONCE):
+            read_blobs(mirror, blobs[start : start + _FILES_AT_ONCE])
+
     def _bring_contents(self, mirror: Mirror, paths: Sequence[str]) -> None:
         """Fetch what the partial mirror left out of these files, all at once, and read their commits together."""
         touched = [one for path in paths for one in self._pasts[path].versions]
-        lacking = missing_blobs(mirror, list(dict.fromkeys(one.blob for one in touched if one.blob)))
-        if lacking:
-            fetch_blobs(mirror, lacking)
+        _bring(mirror, [one.blob for one in touched if one.blob])
         read_commits(mirror, [one.commit for one in touched])
 
     def _lengthen(self, line: Sequence[tuple[Sha, Sha | None]]) -> None:
@@ -94,4 +110,11 @@ class BranchIndex:
     def _forget(self, head: Sha) -> None:
         self.head = head
         self._pasts.clear()
+        self._blobs.clear()
         self._places = {head: 0}
+
+
+def _bring(mirror: Mirror, blobs: Sequence[Sha]) -> None:
+    lacking = missing_blobs(mirror, list(dict.fromkeys(blobs)))
+    if lacking:
+        fetch_blobs(mirror, lacking)

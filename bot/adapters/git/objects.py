@@ -20,6 +20,7 @@ _REFUSED_MODES = {
     "160000": "a submodule, which is never entered",
     _TREE: "a folder",
 }
+_PATHS_AT_ONCE = 500
 _LFS = b"version https://git-lfs.github.com/spec/"
 _PERSON = re.compile(rb"(?P<name>.*?) ?<[^<>]*> (?P<at>-?\d+) [+-]\d+")
 
@@ -169,6 +170,20 @@ def decode_text(mirror: Mirror, path: str, content: bytes) -> str:
     except UnicodeDecodeError as error:
         sentence = f"{path} in {mirror.repository} is not UTF-8 text (byte {error.start}): convert it"
         raise Permanent(SYSTEM, sentence) from error
+
+
+def list_blobs(mirror: Mirror, commit: Sha, paths: Sequence[str]) -> dict[str, Sha | None]:
+    """Return what each path is at a commit; None for what is not there, or no regular file."""
+    found: dict[str, Sha | None] = dict.fromkeys(paths)
+    for start in range(0, len(paths), _PATHS_AT_ONCE):
+        some = paths[start : start + _PATHS_AT_ONCE]
+        out = mirror.ask("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit, "--", *some).out
+        for row in out.decode("utf-8", "backslashreplace").split("\0")[:-1]:
+            facts, _, path = row.partition("\t")
+            mode, _, sha = facts.split(" ")
+            if path in found and mode in REGULAR:
+                found[path] = Sha(sha)
+    return found
 
 
 def missing_blobs(mirror: Mirror, blobs: Sequence[Sha]) -> list[Sha]:

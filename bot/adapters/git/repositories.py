@@ -102,14 +102,7 @@ class GitRepositories:
                     return on_line
             if not has_or_fetches(mirror, commit) or not has_or_fetches(mirror, ancestor):
                 return None
-            key = ("contains", commit, ancestor)
-            known = mirror.answers.recall(key)
-            if isinstance(known, bool):
-                return known
-            found = commit == ancestor or is_ancestor(mirror, ancestor, commit)
-            if found is not None:
-                mirror.answers.keep(key, found, weight=0)
-            return found
+            return commit == ancestor or is_ancestor(mirror, ancestor, commit)
 
         return self._mirror(repository).work(task)
 
@@ -160,9 +153,9 @@ class GitRepositories:
 
 def _read_text(mirror: Mirror, commit: Sha, path: str) -> str | None:
     for index in mirror.indexes.values():
-        version = index.version_at(mirror, commit, path)
-        if version is not None and version.blob is not None:
-            return decode_text(mirror, path, read_blobs(mirror, [version.blob])[version.blob])
+        known = index.blob_at(mirror, commit, path)
+        if known is not None:
+            return decode_text(mirror, path, read_blobs(mirror, [known])[known])
     need_commit(mirror, commit)
     entry = locate(mirror, commit, path).entry
     if entry is None:

@@ -6,6 +6,7 @@ and its aliases follow it. An alias (`*x`) is refused.
 """
 
 from bot.domain.edit.change import Change, Edited, invert
+from bot.domain.edit.guess import guess_kind
 from bot.domain.edit.image import Wanted, Written, read_image, read_tag, undo_image, write_image, write_tag
 from bot.domain.edit.kinds import (
     ArgoApplicationEdit,
@@ -46,6 +47,7 @@ __all__ = [
     "Wanted",
     "Written",
     "check_pattern",
+    "guess_kind",
     "invert",
     "locate",
     "parse_path",

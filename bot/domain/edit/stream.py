@@ -72,6 +72,11 @@ class Reading:
     events: int = 400_000
     parser: EventParser = field(default=FASTEST)
 
+    @classmethod
+    def up_to(cls, size_bytes: int) -> Reading:
+        """Return how files of so many bytes are read: with as many events as such a file may well have."""
+        return cls(size_bytes=size_bytes, events=max(400_000, size_bytes // 2))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
