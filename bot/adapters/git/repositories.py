@@ -66,6 +66,8 @@ class GitRepositories:
     ) -> FileHistory:
         """Return the newest `limit` first-parent commits that touched `path`, newest first, or those after `since`."""
         check_sha(head)
+        if since is not None:
+            check_sha(since)
         check_path(path)
 
         def task(mirror: Mirror) -> FileHistory:
