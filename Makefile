@@ -20,7 +20,7 @@ COMPILE = $(UV) pip compile --quiet --python-version 3.11 --universal --generate
 .DEFAULT_GOAL := help
 # Two installs into one .venv at once would disturb each other.
 .NOTPARALLEL:
-.PHONY: help install install-dev demo test lint types imports pytest unit format bench image lock clean
+.PHONY: help install install-dev demo test lint types imports pytest unit format bench fuzz image lock clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -68,8 +68,10 @@ format: install-dev ## Mend style and format where that is safe
 	@$(BIN)/ruff format .
 
 bench: install-dev ## Measure speed
-	@test -d tests/bench || { echo "There are no benchmarks yet: tests/bench does not exist."; exit 1; }
-	@$(BIN)/pytest tests/bench $(PYTEST_ARGS)
+	@$(BIN)/pytest -q tests/bench $(PYTEST_ARGS)
+
+fuzz: install-dev ## Give the editor many arbitrary files (LIFTLOCK_FUZZ_EXAMPLES, 20,000 a test)
+	@LIFTLOCK_FUZZ_EXAMPLES=$${LIFTLOCK_FUZZ_EXAMPLES:-20000} $(BIN)/pytest -q --timeout=3600 --numprocesses=$(WORKERS) tests/properties/test_edit_fuzz.py
 
 image: ## Build the container image (IMAGE=name:tag)
 	docker build --tag $(IMAGE) .
