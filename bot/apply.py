@@ -136,10 +136,11 @@ class _Step:
             # The branch is exactly the planned edit: an opening was interrupted between push and pull request.
             pushed = proposal.branch_head
         else:
-            message = promotion_commit(self._move(action))
-            pushed = self._commit_promotion(stage, self._head(action.stage), action.release, message)
+            edited = self._promotion(action)
+            message = promotion_commit(self._move(action, edited))
+            pushed = self._commit(stage, self._head(action.stage), edited, message)
             self.world.repositories.push(self.repository, action.branch, pushed, expected=None)
-        view = self._move(action)
+        view = self._move(action, self._promotion(action))
         text = PullText(
             branch=action.branch,
             base=self.policy.gitops.branch,
@@ -150,12 +151,18 @@ class _Step:
         return f"opened #{pull.number} at {pushed[:_SHORT]}"
 
     def merge(self, action: MergePromotion) -> str:
-        message = revert_commit(self._revert(action)) if action.reverts else promotion_commit(self._move(action))
+        message = self._merge_message(action)
         subject, _, rest = message.partition("\n")
         text = MergeText(title=f"{subject} (#{action.number})", message=rest.strip("\n"))
         merged = self.world.forge.merge_promotion(self.repository, action.number, head=action.head, text=text)
         self.world.forge.delete_branch(self.repository, action.branch)
         return f"merged #{action.number} as {merged[:_SHORT]}"
+
+    def _merge_message(self, action: MergePromotion) -> str:
+        if action.reverts is None:
+            return promotion_commit(self._move(action, self._promotion(action)))
+        edited = self._reverted(action, self._head(action.stage))
+        return revert_commit(self._revert(action, edited))
 
     def close(self, action: ClosePromotion) -> str:
         self._write_comment(action.number, closing_comment(action.reason), key="closed")
@@ -201,16 +208,15 @@ class _Step:
             when = format_date_instant(since.at)
             who = f"{one_line(since.author, limit=60)} set {action.stage} to {tags.tag} at {when}"
             raise Conflict("Git", f"{who} ({since.commit[:_SHORT]}); nothing is reverted over that")
-        plan = self._planner(stage).revert
-        edited = self._planned(lambda: plan(head, promotion=action.promotion, back_to=action.back_to))
-        return self._commit(stage, head, edited, revert_commit(self._revert(action)))
+        edited = self._reverted(action, head)
+        return self._commit(stage, head, edited, revert_commit(self._revert(action, edited)))
 
     def _propose_revert(self, action: RollBack) -> str:
         seen = self._seen(action.stage).revert
         if not (isinstance(seen, Proposal) and seen.branch_head is not None):
             revert = self._revert_commit(action, self._head(action.stage))
             self.world.repositories.push(self.repository, action.branch, revert, expected=None)
-        view = self._revert(action)
+        view = self._revert(action, self._reverted(action, self._head(action.stage)))
         text = PullText(
             branch=action.branch,
             base=self.policy.gitops.branch,
@@ -243,9 +249,14 @@ class _Step:
         except EditRefused as error:
             raise Permanent("Git", str(error)) from error
 
-    def _commit_promotion(self, stage: Stage, parent: Sha, release: Release, message: str) -> Sha:
-        edited = self._planned(lambda: self._planner(stage).promotion(parent, release))
-        return self._commit(stage, parent, edited, message)
+    def _promotion(self, action: OpenPromotion | MergePromotion) -> Edited:
+        planner = self._planner(self.policy.stage(action.stage))
+        return self._planned(lambda: planner.promotion(self._head(action.stage), action.release))
+
+    def _reverted(self, action: RollBack | MergePromotion, head: Sha) -> Edited:
+        planner = self._planner(self.policy.stage(action.stage))
+        promotion, back_to = _promotion_and_target(action)
+        return self._planned(lambda: planner.revert(head, promotion=promotion, back_to=back_to))
 
     def _commit(self, stage: Stage, parent: Sha, edited: Edited, message: str) -> Sha:
         """Commit exactly the planned edit on top of `parent`, in the mirror only."""
@@ -269,7 +280,7 @@ class _Step:
         assert judgement is not None  # noqa: S101 - decide judges every stage's running release
         return judgement
 
-    def _move(self, action: OpenPromotion | MergePromotion) -> MoveView:
+    def _move(self, action: OpenPromotion | MergePromotion, edited: Edited) -> MoveView:
         stage = self.policy.stage(action.stage)
         source = self.policy.stage(stage.source or stage.name)
         return MoveView(
@@ -278,6 +289,7 @@ class _Step:
             stage=stage,
             release=action.release,
             replaces=self._known(action.replaces),
+            changes=edited.changes,
             forge_url=self.texts.forge_url,
             judgement=self._running(source.name),
         )
@@ -292,15 +304,15 @@ class _Step:
             return release
         return Release(image=release.image, tag=release.tag, digest=artifact.digest, revision=artifact.revision)
 
-    def _revert(self, action: RollBack | MergePromotion) -> RevertView:
-        promotion = action.promotion if isinstance(action, RollBack) else action.reverts
-        assert promotion is not None  # noqa: S101 - only a merge that reverts comes here
+    def _revert(self, action: RollBack | MergePromotion, edited: Edited) -> RevertView:
+        promotion, back_to = _promotion_and_target(action)
         return RevertView(
             policy=self.policy,
             stage=self.policy.stage(action.stage),
             release=action.release,
-            back_to=action.back_to if isinstance(action, RollBack) else action.replaces,
+            back_to=back_to,
             promotion=promotion,
+            changes=edited.changes,
             judgement=self._running(action.stage),
         )
 
@@ -353,3 +365,11 @@ class _Step:
         self.applier._commented[where] = (now, key)  # noqa: SLF001 - likewise
         self.world.ledger.comment_digest(*where, replace_with=digest)
         return f"wrote the evidence on #{number}"
+
+
+def _promotion_and_target(action: RollBack | MergePromotion) -> tuple[Sha, Release]:
+    """Return the promotion that is taken back, and the release that comes back."""
+    if isinstance(action, RollBack):
+        return action.promotion, action.back_to
+    assert action.reverts is not None  # noqa: S101 - only a merge that reverts comes here
+    return action.reverts, action.replaces

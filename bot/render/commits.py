@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import TextWrapper
 
+from bot.domain.edit import Change
 from bot.domain.evidence import evidence_hash
 from bot.domain.model import Trailers
 from bot.domain.trailers import render_trailers
@@ -11,6 +13,7 @@ from bot.render.escape import for_commit
 from bot.render.views import MoveView, RevertView
 
 # Names such as http-errors stay whole, so that a search in the log finds them.
+_MOST_CHANGES = 10
 _LINES = TextWrapper(72, break_on_hyphens=False, break_long_words=False)
 
 
@@ -31,7 +34,8 @@ def promotion_commit(view: MoveView) -> str:
         evidence=evidence_hash(view.judgement.verdicts),
     )
     why = f"{for_commit(view.release.tag)} has passed {view.source.name}: {for_commit(view.judgement.reason)}."
-    return f"{promotion_subject(view)}\n\n{_LINES.fill(why)}\n\n{render_trailers(trailers)}\n"
+    body = f"{_LINES.fill(why)}\n\n{_changed(view.changes)}"
+    return f"{promotion_subject(view)}\n\n{body}{render_trailers(trailers)}\n"
 
 
 def revert_commit(view: RevertView) -> str:
@@ -45,5 +49,17 @@ def revert_commit(view: RevertView) -> str:
     )
     why = _LINES.fill(f"{for_commit(view.judgement.reason)}.")
     then = _LINES.fill(f"The release {for_commit(view.release.tag)} is quarantined: it does not move again by itself.")
-    body = f"This reverts commit {view.promotion}.\n\n{why}\n\n{then}"
-    return f'Revert "{promotion_subject(view)}"\n\n{body}\n\n{render_trailers(trailers)}\n'
+    body = f"This reverts commit {view.promotion}.\n\n{why}\n\n{then}\n\n{_changed(view.changes)}"
+    return f'Revert "{promotion_subject(view)}"\n\n{body}{render_trailers(trailers)}\n'
+
+
+def _changed(changes: Sequence[Change]) -> str:
+    """Return a paragraph that names each value that changed, empty if there is none."""
+    lines = []
+    for change in changes[:_MOST_CHANGES]:
+        old, new = (for_commit(value) if value else "(nothing)" for value in (change.old, change.new))
+        lines.append(f"- {for_commit(change.path)}: {old} -> {new}")
+    if len(changes) > _MOST_CHANGES:
+        lines.append(f"- and {len(changes) - _MOST_CHANGES} more")
+    listed = "\n".join(lines)
+    return f"Changed in {for_commit(changes[0].file)}:\n{listed}\n\n" if changes else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.domain.decision import Judgement, State, WaitsOn
+from bot.domain.edit import Change
 from bot.domain.model import Release
 from bot.domain.policy import Merge, Road, Stage
 from bot.domain.text import format_date_instant, format_duration
@@ -15,6 +16,7 @@ from bot.render.views import CommentView, MoveView, RevertView
 
 _LONGEST = 60_000
 _SHORT = 12
+_MOST_CHANGES = 10
 _ROADS = {Road.COMMIT: "a commit", Road.PULL_REQUEST: "a pull request"}
 
 
@@ -66,7 +68,21 @@ def _what_moves(view: MoveView) -> str:
     compare = _compare(view)
     link = f"\n\n[Commits between the two releases]({compare})" if compare else ""
     where = f"{code(view.release.image)} in {code(view.stage.edit.file)}:"
-    return f"### What moves\n\n{where}\n\n| | now | after the merge |\n|---|---|---|\n{table}{link}"
+    edit = edit_lines(view.changes)
+    return f"### What moves\n\n{where}\n\n| | now | after the merge |\n|---|---|---|\n{table}{edit}{link}"
+
+
+def edit_lines(changes: Sequence[Change]) -> str:
+    """Return a list of the values that the commit changes, each with its line in the file."""
+    if not changes:
+        return ""
+    shown = []
+    for change in changes[:_MOST_CHANGES]:
+        old = code(change.old) if change.old else "nothing"
+        shown.append(f"- line {change.line}, {code(change.path)}: {old} → {code(change.new)}")
+    if len(changes) > _MOST_CHANGES:
+        shown.append(f"- and {len(changes) - _MOST_CHANGES} more")
+    return "\n\nThe commit changes this and nothing else:\n\n" + "\n".join(shown)
 
 
 def _digest(release: Release) -> str:
@@ -127,7 +143,7 @@ def revert_body(view: RevertView) -> str:
     parts = [
         f"<!-- liftlock:rollback {view.policy.service}/{view.stage.name} -->",
         answer,
-        effect,
+        effect + edit_lines(view.changes),
         evidence_table(view.stage, view.judgement.verdicts),
         data_quality(view.judgement.verdicts),
         exact_queries(view.judgement.verdicts),

@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.decision import Judgement
+from bot.domain.edit import Change
 from bot.domain.model import Release, Sha
 from bot.domain.policy import Merge, Policy, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveView:
-    """A release's move from `source` into `stage`. `forge_url` is the base of all links."""
+    """A release's move from `source` into `stage`, and the edit it is. `forge_url` is the base of all links."""
 
     policy: Policy
     source: Stage
     stage: Stage
     release: Release
     replaces: Release
+    changes: tuple[Change, ...]
     forge_url: str
     judgement: Judgement
 
@@ -30,13 +32,14 @@ class MoveView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevertView:
-    """A promotion that is taken back, and the judgement that says why."""
+    """A promotion that is taken back, the edit that does it, and the judgement that says why."""
 
     policy: Policy
     stage: Stage
     release: Release
     back_to: Release
     promotion: Sha
+    changes: tuple[Change, ...]
     judgement: Judgement
 
 

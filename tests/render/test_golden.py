@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bot.domain.decide import decide
 from bot.domain.decision import Judgement
+from bot.domain.edit import Change
 from bot.domain.model import CountEvidence, Digest, Observation, Release, Samples, Sha, Trouble
 from bot.domain.policy import Merge, Policy
 from bot.render.commits import promotion_commit, revert_commit
@@ -64,6 +65,11 @@ def in_production(sampled: Samples | Trouble) -> Judgement:
     return judged("production", "running", an_observation(production=production, at=NOON + 10 * MINUTE))
 
 
+CHANGE = Change(
+    file=PRODUCTION.edit.file, path="image.tag", line=3, old=OLD, new=NEW, at=0, was=f'"{OLD}"', now=f'"{NEW}"'
+)
+
+
 def a_move(**changes: object) -> MoveView:
     view = MoveView(
         policy=POLICY,
@@ -71,6 +77,7 @@ def a_move(**changes: object) -> MoveView:
         stage=PRODUCTION,
         release=AFTER,
         replaces=BEFORE,
+        changes=(CHANGE,),
         forge_url=FORGE,
         judgement=judged("staging", "running"),
     )
@@ -88,6 +95,7 @@ REVERT = RevertView(
     release=AFTER,
     back_to=BEFORE,
     promotion=PROMOTION_COMMIT,
+    changes=(replace(CHANGE, old=CHANGE.new, new=CHANGE.old or ""),),
     judgement=in_production(BAD),
 )
 BY_HAND = an_observation(production=old_production(promotion=a_proposal(a_pull())))
