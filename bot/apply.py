@@ -29,7 +29,7 @@ from bot.domain.decision import (
     Wait,
 )
 from bot.domain.edit import Edited, EditRefused
-from bot.domain.model import Observation, Proposal, Release, Sha, StageObservation, TagHistory, Trouble
+from bot.domain.model import NOT_SET, Observation, Proposal, Release, Sha, StageObservation, TagHistory, Trouble
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.text import format_date_instant, one_line
 from bot.observe import World
@@ -296,6 +296,8 @@ class _Step:
 
     def _known(self, release: Release) -> Release:
         """Add digest and source commit for show, where the registry tells them; it is no fault if it does not."""
+        if release.tag == NOT_SET:
+            return release
         try:
             artifact = self.world.registry.find_artifact(release.image, release.tag)
         except OutsideError:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.domain.edit import EditRefused, Reading, read_tag
-from bot.domain.model import Sha, TagChange, TagHistory, Trouble
+from bot.domain.edit import EditRefused, NothingWritten, Reading, read_tag
+from bot.domain.model import NOT_SET, Sha, TagChange, TagHistory, Trouble
 from bot.domain.policy import Policy, Stage
 from bot.domain.trailers import parse_trailers
 from bot.ports import FileVersion, Repositories
@@ -108,6 +108,8 @@ def _tag_of(
         return EditRefused(file=stage.edit.file, path="", reason=reason)
     try:
         return read_tag(stage.edit, policy.image, text, reading=reading)
+    except NothingWritten:
+        return NOT_SET
     except EditRefused as error:
         return error
 
@@ -131,7 +133,7 @@ def _changes(
             commit=version.commit,
             at=version.at,
             author=version.author,
-            old=old,
+            old=old or None,
             new=new,
             trailers=trailers if mine else None,
         )

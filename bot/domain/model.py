@@ -91,6 +91,10 @@ class TagChange:
     trailers: Trailers | None = None
 
 
+NOT_SET = ""
+"""The tag of a stage whose file says nothing yet, where the policy lets the first promotion add it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagHistory:
     """What Git says of a stage: the tag at the branch's head and the commits that set it, newest first.

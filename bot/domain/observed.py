@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.liveness import Liveness
-from bot.domain.model import Observation, StageObservation, TagHistory, Trouble
+from bot.domain.model import NOT_SET, Observation, StageObservation, TagHistory, Trouble
 from bot.domain.policy import CountGate, Policy, Rollback, Stage
 from bot.domain.tiles import MeasuringWindow, measuring_window
 
@@ -40,7 +40,7 @@ def is_candidate_pending(stage: Stage, target: Stage, seen: Observation) -> bool
     here, there = seen.stage(stage.name).tags, seen.stage(target.name).tags
     if isinstance(here, Trouble) or isinstance(there, Trouble):
         return False
-    return here.tag != there.tag and here.tag not in quarantined_tags(seen)
+    return here.tag not in (NOT_SET, there.tag) and here.tag not in quarantined_tags(seen)
 
 
 def is_under_observation(policy: Policy, stage: Stage, seen: Observation) -> bool:

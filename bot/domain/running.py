@@ -10,7 +10,7 @@ from bot.domain.gates.argocd_degraded import judge_degraded
 from bot.domain.gates.argocd_healthy import judge_argocd_healthy
 from bot.domain.gates.counts import REVERT, STOP, judge_counts
 from bot.domain.liveness import Liveness, Stance, judge_liveness
-from bot.domain.model import Observation, Release, StageObservation, TagHistory, Trouble, Verdict, VerdictKind
+from bot.domain.model import NOT_SET, Observation, Release, StageObservation, TagHistory, Trouble, Verdict, VerdictKind
 from bot.domain.naming import revert_branch
 from bot.domain.observed import (
     gate_measurements,
@@ -68,6 +68,8 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
     seen = observation.stage(stage.name)
     if isinstance(seen.tags, Trouble):
         return Running(judgement=_unreadable(stage, seen.tags))
+    if seen.tags.tag == NOT_SET:
+        return Running(judgement=_nothing_yet(stage))
     liveness = judge_liveness(seen, seen.tags, policy.image, now)
     case = _Case(
         policy=policy,
@@ -108,6 +110,17 @@ def _unreadable(stage: Stage, trouble: Trouble) -> Judgement:
         state=State.CANNOT_TELL,
         waits_on=WaitsOn.HUMAN,
         reason=f"{trouble.system}: {trouble.sentence}",
+    )
+
+
+def _nothing_yet(stage: Stage) -> Judgement:
+    return Judgement(
+        stage=stage.name,
+        role="running",
+        release=None,
+        state=State.SETTLED,
+        waits_on=WaitsOn.NOTHING,
+        reason="no release is set here yet; the first promotion adds it",
     )
 
 

@@ -20,7 +20,7 @@ _LINES = TextWrapper(72, break_on_hyphens=False, break_long_words=False)
 def promotion_subject(view: MoveView | RevertView) -> str:
     """Return `Promote checkout to production: 1.8.2 -> 1.9.0`, of a rollback the one of the promotion."""
     before = view.replaces if isinstance(view, MoveView) else view.back_to
-    tags = f"{for_commit(before.tag)} -> {for_commit(view.release.tag)}"
+    tags = f"{for_commit(before.tag) or 'nothing'} -> {for_commit(view.release.tag)}"
     return f"Promote {view.policy.service} to {view.stage.name}: {tags}"
 
 

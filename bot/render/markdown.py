@@ -60,7 +60,7 @@ def _answer(view: MoveView) -> str:
 
 def _what_moves(view: MoveView) -> str:
     rows = [
-        ("tag", code(view.replaces.tag), code(view.release.tag)),
+        ("tag", code(view.replaces.tag) if view.replaces.tag else "nothing", code(view.release.tag)),
         ("digest", _digest(view.replaces), _digest(view.release)),
         ("source commit", _revision(view, view.replaces), _revision(view, view.release)),
     ]

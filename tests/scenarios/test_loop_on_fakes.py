@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.decision import State
+from bot.domain.edit import KustomizeEdit
 from bot.domain.model import Artifact, Digest, PullState, Release
 from bot.domain.naming import revert_branch
 from bot.domain.policy import Merge, Road
@@ -483,3 +484,29 @@ def test_tiles_that_another_window_did_not_need_are_read_after_all() -> None:
     del world.metrics.fail["fetch_samples"]
     world.sweep()
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+def test_the_first_promotion_adds_the_entry_where_the_policy_says_so_and_is_never_reverted_to_nothing() -> None:
+    world = FakeWorld()
+    production = world.policy.stage("production")
+    edit = KustomizeEdit(file=PRODUCTION_FILE, create=True)
+    stages = (world.policy.stages[0], replace(production, edit=edit))
+    world.policy = replace(world.policy, stages=stages)
+    world.repositories.commit("main", {PRODUCTION_FILE: "resources: [a.yaml]\n"}, "No image yet")
+    world.restart()
+    world.release()
+    world.pass_time(40)
+    world.sweep()
+    (pull,) = world.forge.pulls.values()
+    message = world.repositories.commits[pull.head].message
+    assert message.startswith("Promote checkout to production: nothing -> 1.9.0\n")
+    assert "| tag | nothing | `1.9.0` |" in world.forge.bodies[pull.number]
+    for _ in range(3):
+        world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == f"resources: [a.yaml]\nimages:\n- name: {IMAGE}\n  newTag: 1.9.0\n"
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.5}
+    world.pass_time(10)
+    running = next(one for one in world.sweep().judgements if (one.stage, one.role) == ("production", "running"))
+    assert running.state is State.HALTED
+    assert "1.9.0" in world.tag_in(PRODUCTION_FILE)

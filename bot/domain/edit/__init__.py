@@ -22,7 +22,7 @@ from bot.domain.edit.kinds import (
 from bot.domain.edit.locate import Scalar, Style, locate
 from bot.domain.edit.path import EntryWhere, Step, parse_path, render_path
 from bot.domain.edit.pattern import check_pattern
-from bot.domain.edit.refusal import EditRefused
+from bot.domain.edit.refusal import EditRefused, NothingWritten
 from bot.domain.edit.replace import replace_scalars
 from bot.domain.edit.stream import Reading
 
@@ -38,6 +38,7 @@ __all__ = [
     "Holds",
     "KustomizeEdit",
     "ManifestEdit",
+    "NothingWritten",
     "PathEdit",
     "Reading",
     "RegexEdit",

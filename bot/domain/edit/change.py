@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.edit.refusal import EditRefused
+from bot.domain.edit.stream import line_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,26 @@ class Edited:
 
     text: str
     changes: tuple[Change, ...] = ()
+
+
+def taken_back(before: str, changes: Sequence[Change]) -> Edited:
+    """Return the edit that undoes the one which made these changes to `before`."""
+    moved, found = 0, []
+    for change in changes:
+        at = change.at - moved
+        moved += len(change.now) - len(change.was)
+        found.append(
+            replace(
+                change,
+                line=line_at(before, at),
+                old=change.new,
+                new=change.old or "",
+                at=at,
+                was=change.now,
+                now=change.was,
+            )
+        )
+    return Edited(text=before, changes=tuple(found))
 
 
 def invert(text: str, changes: Sequence[Change]) -> str:

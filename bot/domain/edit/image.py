@@ -6,12 +6,12 @@ Nothing here guesses: what cannot be read or written with certainty raises EditR
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.domain.edit.argo_application import open_application
-from bot.domain.edit.change import Edited
+from bot.domain.edit.change import Edited, taken_back
 from bot.domain.edit.helm import open_path, open_values
 from bot.domain.edit.kinds import (
     ArgoApplicationEdit,
@@ -37,7 +37,7 @@ from bot.domain.edit.places import (
     with_reference,
 )
 from bot.domain.edit.reference import ImageReference, is_digest, parse_reference
-from bot.domain.edit.refusal import EditRefused, quoted
+from bot.domain.edit.refusal import EditRefused, NothingWritten, quoted
 from bot.domain.edit.stream import Reading
 from bot.domain.tags import is_tag
 
@@ -96,6 +96,9 @@ def write_image(edit: Edit, image: str, text: str, wanted: Wanted, *, reading: R
     _check_wanted(edit, wanted)
     sheet = _open(edit, image, text, reading)
     old = [(place, read_place(place, file=edit.file) if place.is_set else Said()) for place in sheet.places]
+    has_tag = Form.TAG in sheet.gaps or any(_holds_tag(place) for place, _ in old)
+    if not has_tag and not isinstance(edit, PathEdit):
+        raise _no_tag(edit, sheet)
     is_pinned = edit.pin or any(said.digest for _, said in old)
     if is_pinned and wanted.digest is None:
         raise _no_digest(edit, old)
@@ -121,8 +124,13 @@ def undo_image(edit: Edit, image: str, *, before: str, after: str, now: str, rea
     """
     sheets = [_open(edit, image, text, reading) for text in (before, after, now)]
     was, became, stands = ({place.key: place for place in sheet.places} for sheet in sheets)
+    if now == after:
+        made_here = _made_here(sheets[0], was, became, after)
+        if made_here is not None:
+            return taken_back(before, made_here.changes)
     if became.keys() - was.keys():
-        return _undo_whole(edit, before=before, after=after, now=now)
+        reason = "the change to be undone added this entry, and more was changed with it or since; remove it by hand"
+        raise refusal(became[next(iter(became.keys() - was.keys()))], edit.file, reason)
     for key, place in became.items():
         here = stands.get(key)
         if here is None or here.value != place.value:
@@ -138,11 +146,17 @@ def undo_image(edit: Edit, image: str, *, before: str, after: str, now: str, rea
         return sheets[2].edit(tuple(replace(setting, raw=None) for setting in as_written), {})
 
 
-def _undo_whole(edit: Edit, *, before: str, after: str, now: str) -> Edited:
-    if now != after:
-        reason = "the change to be undone added an entry, and the file has changed since; remove the entry by hand"
-        raise EditRefused(file=edit.file, line=0, path="", reason=reason)
-    return Edited(text=before)
+def _made_here(sheet: Sheet, was: Mapping[object, Place], became: Mapping[object, Place], after: str) -> Edited | None:
+    """Return the edit that made `after`, if it is one that is made here, and nothing else was changed with it."""
+    settings = tuple(Setting(place=was[key], value=place.value) for key, place in became.items() if key in was)
+    added = {place.form: place.value for key, place in became.items() if key not in was}
+    if not added.keys() <= sheet.gaps:
+        return None
+    try:
+        edited = sheet.edit(settings, added)
+    except EditRefused:
+        return None
+    return edited if edited.text == after else None
 
 
 def _open(edit: Edit, image: str, text: str, reading: Reading | None) -> Sheet:
@@ -194,10 +208,12 @@ def _agreed(what: str, said: Sequence[tuple[Place, str | None]], file: str) -> s
 
 
 def _no_tag(edit: Edit, sheet: Sheet) -> EditRefused:
-    place = sheet.places[0] if sheet.places else None
-    line, path = (place.line, place.path) if place else (0, "")
-    reason = "the entry pins a digest and has no tag beside it, so it is not known which tag runs"
-    return EditRefused(file=edit.file, line=line, path=path, reason=reason if place else "no tag is set in this file")
+    if Form.TAG in sheet.gaps and not sheet.places:
+        return NothingWritten(file=edit.file, path="", reason="no tag is set in this file yet")
+    place = sheet.places[0]
+    return refusal(
+        place, edit.file, "a digest is pinned here without a tag beside it, so it is not known which tag runs"
+    )
 
 
 # --- writing ---

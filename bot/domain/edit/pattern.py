@@ -75,6 +75,7 @@ def open_pattern(edit: RegexEdit, text: str, reading: Reading) -> PatternSheet:
         line=line_at(text, start),
         value=text[start:end],
         raw=text[start:end],
+        is_set=end > start,
         is_certain=True,
         key=Form.TAG,
     )

@@ -14,7 +14,7 @@ from bot.domain.edit.reference import ImageReference, is_digest, parse_reference
 from bot.domain.edit.refusal import EditRefused, quoted
 from bot.domain.edit.stream import Stream
 
-NOT_SET = ("", "~", "null")
+_NOTHING = ("~", "null", "Null", "NULL")
 
 
 class Form(StrEnum):
@@ -33,7 +33,8 @@ class Form(StrEnum):
 class Place:
     """One place: `value` is its text, `raw` how that is written, `path` what it is called in messages.
 
-    `key` finds it again in another version of the file. `is_certain` says that every reader reads the same text there.
+    `key` finds it again in another version of the file. `is_set` says that something is written there, `is_certain`
+    that every reader reads the same text.
     """
 
     form: Form
@@ -41,13 +42,9 @@ class Place:
     line: int
     value: str
     raw: str
+    is_set: bool
     is_certain: bool
     key: object
-
-    @property
-    def is_set(self) -> bool:
-        """Say whether anything is written at the place."""
-        return not ((self.value in NOT_SET and self.raw in NOT_SET) or self.value == "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +83,7 @@ def scalar_place(stream: Stream, node: int, steps: tuple[Step, ...], form: Form,
         line=scalar.line,
         value=scalar.value,
         raw=stream.text[slice(*scalar.span)],
+        is_set=scalar.value != "" and (scalar.style is not Style.PLAIN or scalar.value not in _NOTHING),
         is_certain=scalar.style is not Style.PLAIN or reads_as_written(scalar.value),
         key=key or (form, render_path(steps)),
     )

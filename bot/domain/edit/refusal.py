@@ -19,6 +19,10 @@ class EditRefused(Exception):
         self.reason = reason
 
 
+class NothingWritten(EditRefused):
+    """The file says nothing of the image yet, and the edit may add it."""
+
+
 def quoted(text: str) -> str:
     """Return outside text as an error may show it: shortened, in quotes, control and invisible characters escaped."""
     return repr(text if len(text) <= 60 else f"{text[:60]}…")

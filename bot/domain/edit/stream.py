@@ -251,8 +251,11 @@ def _check_characters(text: str, file: str, reading: Reading) -> None:
     if size > reading.size_bytes:
         reason = f"the file has {size:,} bytes, more than the {reading.size_bytes:,} that are read"
         raise EditRefused(file=file, line=0, path="", reason=reason)
-    if text.startswith(BYTE_ORDER_MARK * 2):
-        raise EditRefused(file=file, line=1, path="", reason="the file begins with two byte order marks")
+    mark = text.find(BYTE_ORDER_MARK, 1)
+    if mark > 0:
+        # Parsers differ on it: libyaml passes over one before a key, PyYAML's own parser makes it a part of the key.
+        reason = "a byte order mark (U+FEFF) stands inside the file; remove it"
+        raise EditRefused(file=file, line=line_at(text, mark), path="", reason=reason)
     # Most files have no character beyond ASCII, and asking that first is almost free.
     foreign = None if text.isascii() else _BREAKS_OF_YAML_1_1.search(text)
     if foreign:

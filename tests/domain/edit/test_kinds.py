@@ -17,6 +17,7 @@ from bot.domain.edit import (
     Wanted,
     Written,
     check_pattern,
+    guess_kind,
     invert,
     read_image,
     undo_image,
@@ -85,7 +86,7 @@ def test_pinning_without_a_digest_is_refused() -> None:
 
 def test_a_digest_without_a_tag_beside_it_is_not_read() -> None:
     refused = refusal(KUSTOMIZE, f"images:\n- name: {IMAGE}\n  digest: {OLD}\n")
-    assert refused.reason == "the entry pins a digest and has no tag beside it, so it is not known which tag runs"
+    assert refused.reason == "a digest is pinned here without a tag beside it, so it is not known which tag runs"
 
 
 def test_new_name_is_read_and_changed_only_when_asked() -> None:
@@ -624,8 +625,64 @@ def test_undo_of_a_value_that_moved_away_is_refused() -> None:
 
 def test_undo_of_an_added_entry_is_refused_once_the_file_has_changed() -> None:
     after = write_image(CREATING, IMAGE, "a: b\n", Wanted(tag="v1")).text
-    with pytest.raises(EditRefused, match="remove the entry by hand"):
+    with pytest.raises(EditRefused, match="remove it by hand"):
         undo_image(CREATING, IMAGE, before="a: b\n", after=after, now=after + "c: d\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("a: b\n", f"a: c\nimages: [{{name: {IMAGE}, newTag: v1}}]\n", id="with something else"),
+        pytest.param("{a: b}", f"{{a: b, images: [{{name: {IMAGE}, newTag: v1}}]}}", id="where none is added here"),
+        pytest.param(
+            f"images:\n- {{name: {IMAGE}, newTag: v0}}\n",
+            f"images:\n- {{name: {IMAGE}, newTag: v1, newName: x}}\n",
+            id="a key that is not added here",
+        ),
+    ],
+)
+def test_undo_of_what_a_person_added_is_refused(before: str, after: str) -> None:
+    edit = CREATING if "newName" not in after else KUSTOMIZE
+    with pytest.raises(EditRefused, match="remove it by hand"):
+        undo_image(edit, IMAGE, before=before, after=after, now=after)
+
+
+def test_undo_of_a_change_among_others_takes_back_the_value_alone() -> None:
+    before, after = "image: {tag: v1}\na: b\n", "image: {tag: v2}\na: c\n"
+    undone = undo_image(VALUES, IMAGE, before=before, after=after, now=after)
+    assert undone.text == "image: {tag: v1}\na: c\n"
+    assert [(change.old, change.new, change.line) for change in undone.changes] == [("v2", "v1", 1)]
+
+
+def test_undo_of_a_value_that_was_nothing_leaves_nothing() -> None:
+    for before in ("image:\n  tag:\n", "image:\n  tag: &a  # c\n", "image: {tag: ~}\n"):
+        after = write_image(VALUES, IMAGE, before, Wanted(tag="v1"))
+        undone = undo_image(VALUES, IMAGE, before=before, after=after.text, now=after.text)
+        assert undone.text == before
+        assert invert(undone.text, undone.changes) == after.text
+
+
+def test_a_digest_alone_is_not_moved_without_its_tag() -> None:
+    text = f"images:\n- name: {IMAGE}\n  digest: {OLD}\n"
+    refused = refusal(KUSTOMIZE, text, wanted=Wanted(tag="v2", digest=NEW))
+    assert "without a tag beside it" in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "kind"),
+    [
+        ("a/kustomization.yaml", "x: y\n", "kustomize"),
+        ("a.yaml", "kind: Kustomization\n", "kustomize"),
+        ("a.yaml", "kind: Pod\n---\nkind: Deployment\n", "manifest"),
+        ("a.yaml", "kind: Application\n---\nkind: ApplicationSet\n", "argocd-application"),
+        ("a.yaml", "kind: Application\n---\nkind: Pod\n", None),
+        ("values.yaml", "image: {tag: v1}\n", None),
+        ("a.yaml", "- a\n", None),
+        ("a.yaml", "", None),
+    ],
+)
+def test_the_kind_of_a_file_is_guessed_only_where_it_is_plain(file: str, text: str, kind: str | None) -> None:
+    assert guess_kind(file, text) == kind
 
 
 def test_inverse_of_another_text_is_refused() -> None:

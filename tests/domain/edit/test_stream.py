@@ -73,8 +73,9 @@ def test_line_breaks_that_yaml_versions_disagree_on_are_refused(character: str) 
     assert f"U+{ord(character):04X}" in refused.reason
 
 
-def test_second_byte_order_mark_is_refused() -> None:
-    assert refusal_of("\ufeff\ufeffa: 1", Reading()).reason == "the file begins with two byte order marks"
+def test_byte_order_mark_inside_a_file_is_refused() -> None:
+    for text in ("\ufeff\ufeffa: 1", "a: 1\n\ufeffb: 2\n", "a: '\ufeff'"):
+        assert "a byte order mark (U+FEFF) stands inside the file" in refusal_of(text, Reading()).reason
 
 
 def test_alias_bomb_costs_nothing_as_aliases_are_not_followed() -> None:
@@ -85,3 +86,8 @@ def test_alias_bomb_costs_nothing_as_aliases_are_not_followed() -> None:
 def test_refusal_says_where_it_can() -> None:
     assert str(EditRefused(file="f.yaml", line=3, path="a.b", reason="no")) == "f.yaml, line 3, a.b: no"
     assert str(EditRefused(file="f.yaml", path="", reason="no")) == "f.yaml: no"
+
+
+def test_larger_files_may_have_more_events() -> None:
+    assert Reading.up_to(1000) == Reading(size_bytes=1000)
+    assert Reading.up_to(10_000_000).events == 5_000_000
