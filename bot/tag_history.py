@@ -76,6 +76,9 @@ class TagReader:
     def _read(self, policy: Policy, stage: Stage, head: Sha, limit: int) -> TagHistory | Trouble:
         history = self.repositories.file_history(policy.gitops.repository, head, stage.edit.file, limit=limit)
         versions = history.versions
+        if not versions and not history.complete:
+            sentence = f"the history that is known of {stage.edit.file} does not reach the commit that set its tag"
+            return Trouble(system="Git", sentence=sentence)
         if not versions or versions[0].content is None:
             where = f"{policy.gitops.repository} at {head[:7]}"
             sentence = f"{stage.edit.file} does not exist in {where}; check the policy's edit"

@@ -34,6 +34,8 @@ _BROKEN_OFF = re.compile(
     r"expected flush|bad line length|invalid index-pack output",
     re.IGNORECASE,
 )
+_OTHER_NAMES = re.compile(r"mismatched algorithms", re.IGNORECASE)
+_NO_SINGLE_OBJECTS = re.compile(r"does not allow request for unadvertised object", re.IGNORECASE)
 _CERTIFICATE = re.compile(r"SSL certificate problem|server certificate verification failed", re.IGNORECASE)
 _FORBIDDEN_PROTOCOL = re.compile(r"transport '[^']*' not allowed|is not a valid remote|Unable to find remote helper")
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
@@ -58,6 +60,8 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[Permanent | Transient], str], ...] 
     (_MOVED, Permanent, "was redirected, which is not followed: set the repository's new name"),
     (_CERTIFICATE, Permanent, "met a certificate that is not trusted: install the server's authority"),
     (_FORBIDDEN_PROTOCOL, Permanent, "needs a protocol other than https, http or file, which is not allowed"),
+    (_OTHER_NAMES, Permanent, "found object names of another kind (SHA-256), which mirrors do not have"),
+    (_NO_SINGLE_OBJECTS, Permanent, "was refused single objects: set uploadpack.allowAnySHA1InWant on the server"),
     (_NO_SPACE, Transient, "found no space left on the disk of the mirrors: make room"),
     (_NO_NETWORK, Transient, "could not reach the server ({said})"),
     (_BROKEN_OFF, Transient, "was broken off by the server ({said})"),

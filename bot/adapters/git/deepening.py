@@ -5,6 +5,9 @@ ancestors. So no answer counts that could be otherwise if the boundary were furt
 until it is certain or the history is whole. What git finds (an ancestor, a fork) is always true; what it does not find
 is true only if no boundary was met on the way.
 
+Only the boundary below the commit in question counts: a branch that was force-pushed away or deleted leaves a boundary
+of its own behind, which no fetch ever moves again.
+
 Source: Documentation/technical/shallow in git's repository; `fetch --deepen` counts from the present boundary.
 """
 
@@ -13,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from bot.adapters.git.complaints import is_unknown_object
 from bot.adapters.git.mirror import Mirror
 from bot.domain.model import Sha
 
@@ -27,22 +31,29 @@ def ask_deeper(mirror: Mirror, head: Sha, ask: Callable[[], T | None]) -> T | No
     step = FIRST_STEP
     while True:
         answer = ask()
-        if answer is not None or not deepen(mirror, head, step):
+        if answer is not None or not _deepen(mirror, head, step):
             return answer
         step *= _FACTOR
 
 
-def deepen(mirror: Mirror, head: Sha, commits: int) -> bool:
+def _deepen(mirror: Mirror, head: Sha, commits: int) -> bool:
     """Fetch more history below `head`; False if there is none, or the limit of the settings is reached."""
     before = boundary(mirror)
-    if not before or mirror.deepened >= mirror.limits.history_commits:
+    room = mirror.limits.history_commits - _length(mirror, head) if before else 0
+    if room <= 0:
         return False
-    commits = min(commits, mirror.limits.history_commits - mirror.deepened)
-    outcome = mirror.fetch(head, depth=f"--deepen={commits}")
+    outcome = mirror.fetch(head, depth=f"--deepen={min(commits, room)}")
+    if outcome.status != 0 and is_unknown_object(outcome.err):
+        # The server does not know this commit (any more): a force-push, or a commit of ours that nobody has yet.
+        return False
     if outcome.status != 0:
         raise mirror.explain_fetch(outcome.err)
-    mirror.deepened += commits
     return boundary(mirror) != before
+
+
+def _length(mirror: Mirror, head: Sha) -> int:
+    """Return how many commits of the line of first parents the mirror holds."""
+    return int(mirror.ask("rev-list", "--first-parent", "--count", "--end-of-options", head).out)
 
 
 def boundary(mirror: Mirror) -> frozenset[Sha]:
@@ -52,6 +63,16 @@ def boundary(mirror: Mirror) -> frozenset[Sha]:
     except FileNotFoundError:
         return frozenset()
     return frozenset(Sha(line) for line in text.split())
+
+
+def line_end(mirror: Mirror, head: Sha) -> Sha | None:
+    """Return the boundary commit at the end of a line of first parents; None if the line goes back to its beginning."""
+    edge = boundary(mirror)
+    if not edge:
+        return None
+    line = mirror.ask("rev-list", "--first-parent", "--end-of-options", head).out.decode("ascii").split()
+    oldest = Sha(line[-1])
+    return oldest if oldest in edge else None
 
 
 def meets_boundary(mirror: Mirror, tips: Sequence[Sha], *, without: Sequence[Sha]) -> bool:

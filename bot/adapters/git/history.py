@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.adapters.git.deepening import ask_deeper, boundary, meets_boundary
+from bot.adapters.git.deepening import ask_deeper, line_end, meets_boundary
 from bot.adapters.git.fetching import need_commit
 from bot.adapters.git.mirror import Mirror
 from bot.adapters.git.names import SYSTEM
@@ -101,18 +101,23 @@ def _is_short(past: Past, limit: int) -> bool:
 
 def _read_known(mirror: Mirror, head: Sha, paths: Sequence[str], *, limit: int) -> dict[str, Past]:
     """Read pasts as far as the mirror has them. A boundary commit only seems to add files, so it is no version."""
-    edge = boundary(mirror)
+    edge = line_end(mirror, head)
+    if len(paths) == 1:
+        # One file's walk can end where it has enough; for several, a count would be of their commits together.
+        walked = walk(mirror, [head], paths, most=limit)
+        versions = _without(edge, walked.files.get(paths[0], ()))
+        if len(walked.line) < limit or len(versions) == limit:
+            is_whole = edge is None and len(walked.line) < limit
+            return {paths[0]: Past(versions=versions, complete=is_whole)}
+        # Some of these commits changed files below a folder of that name.
     found: dict[str, tuple[Touched, ...]] = {}
     for start in range(0, len(paths), _PATHS_IN_ONE_WALK):
-        some = paths[start : start + _PATHS_IN_ONE_WALK]
-        # One file's walk can end where it has enough; for several, a count would be of their commits together.
-        found |= walk(mirror, [head], some, most=limit if len(some) == 1 else None).files
-    pasts = {}
-    for path in paths:
-        versions = tuple(touched for touched in found.get(path, ()) if touched.commit not in edge)
-        is_whole = not edge and (len(paths) > 1 or len(versions) < limit)
-        pasts[path] = Past(versions=versions, complete=is_whole)
-    return pasts
+        found |= walk(mirror, [head], paths[start : start + _PATHS_IN_ONE_WALK]).files
+    return {path: Past(versions=_without(edge, found.get(path, ())), complete=edge is None) for path in paths}
+
+
+def _without(edge: Sha | None, touched: Sequence[Touched]) -> tuple[Touched, ...]:
+    return tuple(one for one in touched if one.commit != edge)
 
 
 def describe_versions(mirror: Mirror, touched: Sequence[Touched]) -> tuple[FileVersion, ...]:

@@ -71,7 +71,6 @@ class Mirror:
         self.absent: set[Sha] = set()
         self.answers = Recollection()
         self.indexes: dict[str, BranchIndex] = {}
-        self.deepened = 0
         self._url = settings.url.replace("{repository}", repository)
         self._token = token
         self._directory = settings.mirrors / f"{repository}.git"
@@ -109,9 +108,11 @@ class Mirror:
     def ask(self, *arguments: str, stdin: bytes = b"", allowed: Sequence[int] = (0,)) -> Outcome:
         """Run a command on the mirror alone; raise `Damaged` unless it ends with an allowed status."""
         outcome = self._run(Run(arguments=arguments, stdin=stdin, deadline=self.limits.local))
-        if outcome.status in allowed:
+        # A "no" of git's that comes with a complaint about a missing object is no answer.
+        trouble = self._trouble(outcome.err) if outcome.status != 0 else None
+        if outcome.status in allowed and trouble is None:
             return outcome
-        raise self._trouble(outcome.err) or Damaged(f"git {arguments[0]} said: {first_line(outcome.err)}")
+        raise trouble or Damaged(f"git {arguments[0]} said: {first_line(outcome.err)}")
 
     def write(self, *arguments: str, stdin: bytes) -> str:
         """Run a command that makes an object and return its name."""
@@ -167,7 +168,9 @@ class Mirror:
 
     def send(self, *arguments: str) -> Outcome:
         """Run `push` once: what a failure means, and whether to try again, is for the caller to find out. May hang."""
-        run = Run(arguments=("push", *arguments), config=self._remote(), deadline=self.limits.network)
+        # Without it git packs all it has, and dies on what the mirror left out, once the server has a newer commit.
+        config = (("push.negotiate", "true"), *self._remote())
+        run = Run(arguments=("push", *arguments), config=config, deadline=self.limits.network)
         return run_git(self._directory, run)
 
     def has_commit(self, sha: Sha) -> bool:
@@ -296,7 +299,6 @@ class Mirror:
         self.absent.clear()
         self.answers.clear()
         self.indexes.clear()
-        self.deepened = 0
         shutil.rmtree(self._directory, ignore_errors=True)
         if self._directory.is_symlink() or self._directory.is_file():
             self._directory.unlink()

@@ -66,7 +66,10 @@ def _check_forward(mirror: Mirror, branch: str, commit: Sha, *, expected: Sha | 
         raise Conflict(
             SYSTEM, f"{branch} of {mirror.repository} is not at {expected[:12]}, which nobody knows any more"
         )
-    if not is_ancestor(mirror, expected, commit):
+    is_forward = is_ancestor(mirror, expected, commit)
+    if is_forward is None:
+        raise Transient(SYSTEM, f"it is not known whether the push to {branch} of {mirror.repository} is forward")
+    if not is_forward:
         raise Permanent(SYSTEM, f"{branch} of {mirror.repository} would lose commits by this push, so it was not tried")
 
 

@@ -1,7 +1,9 @@
 """Keep a mirror small and quick over months: every fetch leaves a pack, every commit of ours a few loose objects.
 
-Runs inside `Mirror.work`, right after a fetch, so that no commit of ours is between being made and being pushed on
-this thread. Objects that are dropped here can be fetched again: the server has all that was ever pushed.
+Runs inside `Mirror.work`, right after a fetch. A repack in a partial mirror leaves out loose objects that the server's
+own objects name (a commit of ours that somebody built on), so that what may go is asked of git: only what no branch
+reaches, and what is old enough that no thread can be between making and pushing it. All of it can be made or fetched
+again.
 """
 
 from __future__ import annotations
@@ -29,10 +31,18 @@ def tidy(mirror: Mirror) -> None:
             "mirror not packed", repository=mirror.repository, reason=first_line(outcome.err)
         )
         return
+    _drop_loose(mirror)
+
+
+def _drop_loose(mirror: Mirror) -> None:
     oldest = time.time() - _LOOSE_DAYS * 86400
-    for path in mirror.directory.glob("objects/[0-9a-f][0-9a-f]/*"):
+    loose = {path.parent.name + path.name: path for path in mirror.directory.glob("objects/[0-9a-f][0-9a-f]/*")}
+    old = {name: path for name, path in loose.items() if path.stat().st_mtime < oldest}
+    if not old:
+        return
+    reached = mirror.ask("rev-list", "--objects", "--all", "--missing=allow-any", "--no-object-names").out
+    for name in old.keys() - set(reached.decode("ascii").split()):
         with suppress(OSError):
-            if path.stat().st_mtime < oldest:
-                path.unlink()
+            old[name].unlink()
     # What was dropped must not count as known.
     mirror.known.clear()

@@ -111,13 +111,19 @@ def value_of(stream: Stream, mapping: int, key: str, path: tuple[Step, ...]) -> 
 
 
 def content_span(stream: Stream, node: int) -> tuple[int, int]:
-    """Return where a scalar's characters and quotes stand, without its anchor and tag."""
+    """Return where a scalar's characters and quotes stand, without its anchor and tag.
+
+    A value that is not written at all stands directly behind what is before it: parsers differ on the blanks there.
+    """
     start, end = stream.span(node)
-    if start == end or (stream.anchor(node) is None and stream.tag(node) is None):
+    if start != end and not (stream.anchor(node) is None and stream.tag(node) is None):
+        # Behind the anchor and the tag there may be spaces, comments and line breaks before the value.
+        properties = _PROPERTIES.match(stream.text, start, end)
+        start = properties.end() if properties else start
+    if start != end:
         return start, end
-    # Behind the anchor and the tag there may be spaces, comments and line breaks before the value.
-    properties = _PROPERTIES.match(stream.text, start, end)
-    return properties.end() if properties else start, end
+    start -= len(stream.text[:start]) - len(stream.text[:start].rstrip(" \t"))
+    return start, start
 
 
 def _walk(stream: Stream, root: int, path: tuple[Step, ...]) -> int | _Missing:
