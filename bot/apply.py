@@ -256,7 +256,8 @@ class _Step:
     def _reverted(self, action: RollBack | MergePromotion, head: Sha) -> Edited:
         planner = self._planner(self.policy.stage(action.stage))
         promotion, back_to = _promotion_and_target(action)
-        return self._planned(lambda: planner.revert(head, promotion=promotion, back_to=back_to))
+        release = action.release
+        return self._planned(lambda: planner.revert(head, promotion=promotion, release=release, back_to=back_to))
 
     def _commit(self, stage: Stage, parent: Sha, edited: Edited, message: str) -> Sha:
         """Commit exactly the planned edit on top of `parent`, in the mirror only."""

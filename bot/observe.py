@@ -260,7 +260,7 @@ class _Look:
         promotion, target = self.tags.introduced.commit, Release(image=self.policy.image, tag=back_to)
 
         def plan(fork: Sha) -> Edited:
-            return self.planner.revert(fork, promotion=promotion, back_to=target)
+            return self.planner.revert(fork, promotion=promotion, release=release, back_to=target)
 
         return _attempt(lambda: self.proposal(branch, plan))
 

@@ -28,13 +28,17 @@ class Planner:
         wanted = Wanted(tag=release.tag, digest=release.digest)
         return write_image(self.stage.edit, self.policy.image, self.text_at(parent), wanted, reading=self.reading)
 
-    def revert(self, parent: Sha, *, promotion: Sha, back_to: Release) -> Edited:
+    def revert(self, parent: Sha, *, promotion: Sha, release: Release, back_to: Release) -> Edited:
         """Plan the file at `parent` with what the promotion did taken back, to the byte where that fits still.
 
         Where the promotion did not come from the release that is gone back to, or the file was built anew since, that
         release is set as a promotion would set it. Raise EditRefused where somebody changed the same value since.
         """
         now, texts = self.text_at(parent), self._around(promotion)
+        said = self._said(now)
+        if said.tag != release.tag:
+            reason = f"the file says {said.shown} now, not {release.tag} as the promotion left it"
+            raise EditRefused(file=self.stage.edit.file, path="", reason=reason)
         undone = self._undone(*texts, now) if texts is not None else None
         if undone is not None and self._said(undone.text).tag == back_to.tag:
             return undone

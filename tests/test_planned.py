@@ -50,7 +50,7 @@ def test_a_rollback_restores_the_bytes_of_the_value_and_leaves_what_else_changed
     commit(repositories, "image:\n  tag: v1 # ours\nreplicas: 1\n")
     promotion = commit(repositories, 'image:\n  tag: "1.10" # ours\nreplicas: 1\n')
     head = commit(repositories, '# new\nimage:\n  tag: "1.10" # ours\nreplicas: 9\n')
-    undone = planner.revert(head, promotion=promotion, back_to=release("v1"))
+    undone = planner.revert(head, promotion=promotion, release=release("1.10"), back_to=release("v1"))
     assert undone.text == "# new\nimage:\n  tag: v1 # ours\nreplicas: 9\n"
     assert [(change.old, change.new) for change in undone.changes] == [("1.10", "v1")]
 
@@ -61,7 +61,7 @@ def test_a_rollback_brings_the_digest_back_with_the_tag() -> None:
     before = f"images:\n- name: {IMAGE}\n  newTag: v1\n  digest: {OLD}\n"
     commit(repositories, before)
     head = commit(repositories, before.replace("v1", "v2").replace(OLD, NEW))
-    assert planner.revert(head, promotion=head, back_to=release("v1")).text == before
+    assert planner.revert(head, promotion=head, release=release("v2"), back_to=release("v1")).text == before
 
 
 def test_a_rollback_takes_out_what_the_promotion_pinned() -> None:
@@ -70,7 +70,7 @@ def test_a_rollback_takes_out_what_the_promotion_pinned() -> None:
     before = f"images:\n- name: {IMAGE}\n  newTag: v1\n"
     start = commit(repositories, before)
     head = commit(repositories, planner.promotion(start, release("v2", NEW)).text)
-    assert planner.revert(head, promotion=head, back_to=release("v1")).text == before
+    assert planner.revert(head, promotion=head, release=release("v2"), back_to=release("v1")).text == before
 
 
 def test_a_rollback_over_a_digest_that_somebody_changed_is_refused() -> None:
@@ -81,7 +81,7 @@ def test_a_rollback_over_a_digest_that_somebody_changed_is_refused() -> None:
     promotion = commit(repositories, before.replace("v1", "v2"))
     head = commit(repositories, before.replace("v1", "v2").replace(OLD, NEW))
     with pytest.raises(EditRefused, match=f"the file says v2@{NEW} now, not v2@{OLD} as the promotion left it"):
-        planner.revert(head, promotion=promotion, back_to=release("v1"))
+        planner.revert(head, promotion=promotion, release=release("v2"), back_to=release("v1"))
 
 
 def test_a_rollback_of_manifests_takes_a_container_along_that_was_added_since() -> None:
@@ -92,7 +92,7 @@ def test_a_rollback_of_manifests_takes_a_container_along_that_was_added_since() 
     promotion = commit(repositories, before.replace("v1", "v2"))
     more = f"  - {{name: b, image: '{IMAGE}:v2'}}\n"
     head = commit(repositories, before.replace("v1", "v2") + more)
-    undone = planner.revert(head, promotion=promotion, back_to=release("v1"))
+    undone = planner.revert(head, promotion=promotion, release=release("v2"), back_to=release("v1"))
     assert undone.text == before + more.replace("v2", "v1")
 
 
@@ -102,7 +102,7 @@ def test_a_rollback_into_a_file_that_was_built_anew_sets_the_tag() -> None:
     commit(repositories, f"kind: Pod\nspec: {{containers: [{{name: a, image: '{IMAGE}:v1'}}]}}\n")
     promotion = commit(repositories, f"kind: Pod\nspec: {{containers: [{{name: a, image: '{IMAGE}:v2'}}]}}\n")
     head = commit(repositories, f"kind: Pod\nspec: {{containers: [{{name: other, image: '{IMAGE}:v2'}}]}}\n")
-    undone = planner.revert(head, promotion=promotion, back_to=release("v1"))
+    undone = planner.revert(head, promotion=promotion, release=release("v2"), back_to=release("v1"))
     assert undone.text == f"kind: Pod\nspec: {{containers: [{{name: other, image: '{IMAGE}:v1'}}]}}\n"
 
 
@@ -111,14 +111,18 @@ def test_a_rollback_to_another_release_than_the_one_before_sets_that_one() -> No
     planner = a_planner(repositories, HELM)
     commit(repositories, "image: {tag: v1}\n")
     head = commit(repositories, "image: {tag: v2}\n")
-    assert planner.revert(head, promotion=head, back_to=release("v0")).text == "image: {tag: v0}\n"
+    assert (
+        planner.revert(head, promotion=head, release=release("v2"), back_to=release("v0")).text == "image: {tag: v0}\n"
+    )
 
 
 def test_a_rollback_of_the_first_commit_of_a_file_sets_the_tag() -> None:
     repositories = FakeRepositories()
     planner = a_planner(repositories, HELM)
     head = commit(repositories, "image: {tag: v2}\n")
-    assert planner.revert(head, promotion=head, back_to=release("v1")).text == "image: {tag: v1}\n"
+    assert (
+        planner.revert(head, promotion=head, release=release("v2"), back_to=release("v1")).text == "image: {tag: v1}\n"
+    )
 
 
 def test_a_file_that_is_gone_is_said() -> None:
@@ -126,3 +130,11 @@ def test_a_file_that_is_gone_is_said() -> None:
     head = repositories.commit("main", {"other": "x"}, "m")
     with pytest.raises(Permanent, match=r"apps/production/file\.yaml is gone from acme/deploy"):
         a_planner(repositories, HELM).promotion(head, release("v2"))
+
+
+def test_a_rollback_over_a_tag_that_somebody_set_since_is_refused_whatever_is_known_of_the_past() -> None:
+    repositories = FakeRepositories()
+    planner = a_planner(repositories, HELM)
+    head = commit(repositories, "image: {tag: v5}\n")
+    with pytest.raises(EditRefused, match="the file says v5 now, not v2 as the promotion left it"):
+        planner.revert(head, promotion=head, release=release("v2"), back_to=release("v1"))

@@ -10,7 +10,7 @@ import contextlib
 import difflib
 import json
 import os
-import shutil
+import stat
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +37,7 @@ from bot.domain.edit import (
     RegexEdit,
     Wanted,
     guess_kind,
+    visible,
     write_image,
 )
 
@@ -113,8 +114,8 @@ def edit(  # noqa: PLR0917 - Typer makes each argument an option, by name
 
     Ends with 0 if a file changed (or would), 3 if all said so already, 2 if one was refused: then none is changed.
     """
-    tag, _, digest = to.partition("@")
-    wanted = Wanted(tag=tag, digest=digest or None, name=new_name)
+    tag, at, digest = to.partition("@")
+    wanted = Wanted(tag=tag, digest=digest if at else None, name=new_name)
     try:
         options = _Options(
             image=image,
@@ -126,7 +127,7 @@ def edit(  # noqa: PLR0917 - Typer makes each argument an option, by name
             source=source,
             document=_parse_document(document),
             create=create,
-            pin=bool(digest),
+            pin=bool(at),
             reading=Reading.up_to(max_bytes),
         )
         planned = [_plan(file, options, wanted) for file in files]
@@ -153,12 +154,16 @@ def _plan(file: Path, options: _Options, wanted: Wanted) -> _Planned:
 
 def _read(file: Path, reading: Reading) -> str:
     try:
-        size = file.stat().st_size
-        content = b"" if size > reading.size_bytes else file.read_bytes()
+        facts = file.stat()
+        is_readable = stat.S_ISREG(facts.st_mode) and facts.st_size <= reading.size_bytes
+        content = file.read_bytes() if is_readable else b""
     except OSError as error:
         raise _refused(file, error.strerror or type(error).__name__) from error
-    if size > reading.size_bytes:
-        raise _refused(file, f"the file has {size:,} bytes, more than the {reading.size_bytes:,} that are read")
+    if not stat.S_ISREG(facts.st_mode):
+        raise _refused(file, "this is a folder" if stat.S_ISDIR(facts.st_mode) else "this is no regular file")
+    if not is_readable:
+        size, most = facts.st_size, reading.size_bytes
+        raise _refused(file, f"the file has {size:,} bytes, more than the {most:,} that are read")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -218,7 +223,7 @@ def _parse_document(text: str | None) -> DocumentWhere:
     said = dict.fromkeys(("kind", "name", "namespace", "index"), "")
     for part in (text or "").split(",") if text else ():
         key, sign, value = part.partition("=")
-        if key not in said or not sign or not value or (key == "index" and not value.isdecimal()):
+        if key not in said or not sign or not value or (key == "index" and not _is_count(value)):
             reason = f"--document {part!r}: expected kind=, name=, namespace= or index= with a value"
             raise EditRefused(file="", path="", reason=reason)
         said[key] = value
@@ -230,35 +235,60 @@ def _parse_document(text: str | None) -> DocumentWhere:
     )
 
 
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 6
+
+
 # --- writing ---
 
 
 def _write_all(planned: Sequence[_Planned]) -> None:
-    """Write each changed file. All are laid beside the old ones before the first is put in its place."""
+    """Write each changed file, or none: what was put in its place before a failure is put back."""
+    changed = [(one, Path(os.path.realpath(one.file))) for one in planned if one.edited.changes]
+    done: list[tuple[_Planned, Path]] = []
+    failed = ""
     with contextlib.ExitStack() as stack:
-        laid = []
-        for one in planned:
-            if one.edited.changes:
-                target = Path(os.path.realpath(one.file))
-                try:
-                    laid.append((_lay(stack, target, one.edited.text), target))
-                except OSError as error:
-                    typer.echo(f"liftlock: {one.file}: not written ({error.strerror}); no file is changed", err=True)
-                    raise typer.Exit(WRONG_USE) from None
-        for new, target in laid:
-            new.replace(target)
+        try:
+            # All are laid beside the old ones before the first is put in its place.
+            laid = []
+            for one, target in changed:
+                failed = str(one.file)
+                laid.append((_lay(stack, target, one.edited.text), one, target))
+            for new, one, target in laid:
+                failed = str(one.file)
+                new.replace(target)
+                done.append((one, target))
+        except OSError as error:
+            kept = _put_back(stack, done)
+            reason = f"{visible(failed)}: not written ({error.strerror}); {kept}"
+            typer.echo(f"liftlock: {reason}", err=True)
+            raise typer.Exit(WRONG_USE) from None
+
+
+def _put_back(stack: contextlib.ExitStack, done: Sequence[tuple[_Planned, Path]]) -> str:
+    """Restore files that were replaced already; return what became of it, in words."""
+    left = []
+    for one, target in done:
+        try:
+            _lay(stack, target, one.before).replace(target)
+        except OSError:
+            left.append(visible(str(one.file)))
+    return f"these stay changed: {', '.join(left)}" if left else "no file is changed"
 
 
 def _lay(stack: contextlib.ExitStack, target: Path, text: str) -> Path:
-    """Write the new text beside the old file, with its mode."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    """Write the new text beside the old file, with its mode, and its owner where that is allowed."""
+    facts = target.stat()
+    handle, name = tempfile.mkstemp(prefix=".liftlock-", dir=target.parent)
     new = Path(name)
     stack.callback(new.unlink, missing_ok=True)
     with os.fdopen(handle, "wb") as stream:
         stream.write(text.encode("utf-8"))
         stream.flush()
         os.fsync(stream.fileno())
-    shutil.copymode(target, new)
+    with contextlib.suppress(PermissionError):
+        os.chown(new, facts.st_uid, facts.st_gid)
+    new.chmod(stat.S_IMODE(facts.st_mode))
     return new
 
 
@@ -301,5 +331,5 @@ def _diff(one: _Planned) -> str:
 
 
 def _seen(text: str) -> str:
-    """Show a file's own characters so that none of them can command the terminal."""
-    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode("ascii") for c in text)
+    """Show a file's own characters, tabs too, so that none of them can command the terminal."""
+    return "\t".join(visible(part) for part in text.split("\t"))

@@ -168,7 +168,7 @@ def test_bytes_that_are_no_text_and_files_that_are_not_there_are_said(tmp_path: 
     path.write_bytes(b"a: \xff\n")
     assert "the file is not UTF-8 text (byte 3)" in edit(path, "--path", "a", "--to", "v2").stderr
     assert "No such file or directory" in edit(tmp_path / "none", "--path", "a", "--to", "v2").stderr
-    assert "Is a directory" in edit(tmp_path, "--path", "a", "--to", "v2").stderr
+    assert "this is a folder" in edit(tmp_path, "--path", "a", "--to", "v2").stderr
 
 
 def test_mode_mark_line_ends_and_a_link_are_kept(tmp_path: Path) -> None:

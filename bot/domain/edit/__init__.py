@@ -22,7 +22,7 @@ from bot.domain.edit.kinds import (
 from bot.domain.edit.locate import Scalar, Style, locate
 from bot.domain.edit.path import EntryWhere, Step, parse_path, render_path
 from bot.domain.edit.pattern import check_pattern
-from bot.domain.edit.refusal import EditRefused, NothingWritten
+from bot.domain.edit.refusal import EditRefused, NothingWritten, visible
 from bot.domain.edit.replace import replace_scalars
 from bot.domain.edit.stream import Reading
 
@@ -57,6 +57,7 @@ __all__ = [
     "render_path",
     "replace_scalars",
     "undo_image",
+    "visible",
     "write_image",
     "write_tag",
 ]

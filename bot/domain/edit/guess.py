@@ -6,10 +6,11 @@ from pathlib import PurePosixPath
 
 from bot.domain.edit.kinds import ANY_DOCUMENT
 from bot.domain.edit.sheet import chosen_roots, text_of
-from bot.domain.edit.stream import Reading, read_stream
+from bot.domain.edit.stream import Reading, Stream, read_stream
 
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_APPLICATIONS = ("Application", "ApplicationSet")
+_KUSTOMIZE_KINDS = ("Kustomization", "Component")
+_ARGO_KINDS = ("Application", "ApplicationSet")
 
 
 def guess_kind(file: str, text: str, *, reading: Reading | None = None) -> str | None:
@@ -20,9 +21,15 @@ def guess_kind(file: str, text: str, *, reading: Reading | None = None) -> str |
     if PurePosixPath(file.replace("\\", "/")).name in _KUSTOMIZATIONS:
         return "kustomize"
     stream = read_stream(text, file=file, reading=reading)
-    kinds = {text_of(stream, root, "kind") for root in chosen_roots(stream, ANY_DOCUMENT)} - {None}
-    if kinds and kinds <= {"Kustomization", "Component"}:
+    kinds = {_kind_of(stream, root) for root in chosen_roots(stream, ANY_DOCUMENT)} - {None}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _kind_of(stream: Stream, root: int) -> str | None:
+    """Return the kind of edit for one document. Others have kinds of these names, too: Flux has a Kustomization."""
+    kind, version = text_of(stream, root, "kind"), text_of(stream, root, "apiVersion")
+    if kind in _KUSTOMIZE_KINDS and (version is None or version.startswith("kustomize.config.k8s.io/")):
         return "kustomize"
-    if kinds & set(_APPLICATIONS):
-        return "argocd-application" if kinds <= set(_APPLICATIONS) else None
-    return "manifest" if kinds else None
+    if kind in _ARGO_KINDS and (version is None or version.startswith("argoproj.io/")):
+        return "argocd-application"
+    return "manifest" if kind else None

@@ -72,6 +72,7 @@ def read_image(edit: Edit, image: str, text: str, *, reading: Reading | None = N
     """
     sheet = _open(edit, image, text, reading)
     said = [(place, _read_certain(place, edit.file)) for place in sheet.places if place.is_set or _holds_tag(place)]
+    _check_one_digest(edit, sheet, said)
     tag = _agreed("tag", [(place, one.tag) for place, one in said], edit.file)
     if tag is None:
         raise _no_tag(edit, sheet)
@@ -96,6 +97,7 @@ def write_image(edit: Edit, image: str, text: str, wanted: Wanted, *, reading: R
     _check_wanted(edit, wanted)
     sheet = _open(edit, image, text, reading)
     old = [(place, read_place(place, file=edit.file) if place.is_set else Said()) for place in sheet.places]
+    _check_one_digest(edit, sheet, old)
     has_tag = Form.TAG in sheet.gaps or any(_holds_tag(place) for place, _ in old)
     if not has_tag and not isinstance(edit, PathEdit):
         raise _no_tag(edit, sheet)
@@ -106,8 +108,12 @@ def write_image(edit: Edit, image: str, text: str, wanted: Wanted, *, reading: R
         wanted = replace(wanted, digest=None)
     added = _gaps_to_fill(sheet, wanted)
     forms = {place.form for place in sheet.places} | added.keys()
-    chosen = [(place, said) for place, said in old if place.form is not Form.NAME or wanted.name is not None]
-    settings = tuple(Setting(place=place, value=_new_value(place, said, wanted, forms)) for place, said in chosen)
+    unasked = {Form.NAME: wanted.name is None, Form.DIGEST: wanted.digest is None}
+    settings = tuple(
+        Setting(place=place, value=_new_value(edit, image, place, said, wanted, forms))
+        for place, said in old
+        if not unasked.get(place.form, False)
+    )
     return sheet.edit(settings, added)
 
 
@@ -137,8 +143,14 @@ def undo_image(edit: Edit, image: str, *, before: str, after: str, now: str, rea
             found = quoted(here.value) if here else "no longer there"
             reason = f"the value is {found}, not {quoted(place.value)} as the change to be undone left it"
             raise refusal(here or place, edit.file, reason)
-    moved = [(stands[key], was[key]) for key in became if was[key].value != became[key].value]
-    as_written = tuple(Setting(place=here, value=old.value, raw=old.raw) for here, old in moved)
+    if not all(place.is_alone for place in became.values()):
+        reason = "several places are called the same here, so it is not certain which one was changed"
+        raise refusal(next(place for place in became.values() if not place.is_alone), edit.file, reason)
+    moved = [(stands[key], became[key], was[key]) for key in became if was[key].value != became[key].value]
+    # What is around a value in its own characters, such as a block's header, is somebody else's if it is another one.
+    as_written = tuple(
+        Setting(place=here, value=old.value, raw=old.raw if here.raw == new.raw else None) for here, new, old in moved
+    )
     try:
         return sheets[2].edit(as_written, {})
     except EditRefused:
@@ -148,7 +160,11 @@ def undo_image(edit: Edit, image: str, *, before: str, after: str, now: str, rea
 
 def _made_here(sheet: Sheet, was: Mapping[object, Place], became: Mapping[object, Place], after: str) -> Edited | None:
     """Return the edit that made `after`, if it is one that is made here, and nothing else was changed with it."""
-    settings = tuple(Setting(place=was[key], value=place.value) for key, place in became.items() if key in was)
+    settings = tuple(
+        Setting(place=was[key], value=place.value)
+        for key, place in became.items()
+        if key in was and was[key].value != place.value
+    )
     added = {place.form: place.value for key, place in became.items() if key not in was}
     if not added.keys() <= sheet.gaps:
         return None
@@ -171,7 +187,7 @@ def _open(edit: Edit, image: str, text: str, reading: Reading | None) -> Sheet:
         case ArgoApplicationEdit():
             return open_application(edit, image, text, reading)
         case PathEdit():
-            return open_path(edit, text, reading)
+            return open_path(edit, image, text, reading)
         case RegexEdit():
             return open_pattern(edit, text, reading)
         case _:
@@ -182,7 +198,7 @@ def _open(edit: Edit, image: str, text: str, reading: Reading | None) -> Sheet:
 
 
 def _holds_tag(place: Place) -> bool:
-    return place.form in (Form.TAG, Form.IMAGE, Form.RENAMED_IMAGE)
+    return place.form in (Form.TAG, Form.PARAMETER, Form.IMAGE, Form.RENAMED_IMAGE)
 
 
 def _read_certain(place: Place, file: str) -> Said:
@@ -249,8 +265,18 @@ def _gaps_to_fill(sheet: Sheet, wanted: Wanted) -> dict[Form, str]:
     return {form: value for form, value in values.items() if form in sheet.gaps and value is not None}
 
 
-def _new_value(place: Place, said: Said, wanted: Wanted, forms: set[Form]) -> str:
-    if place.form is Form.TAG:
+def _check_one_digest(edit: Edit, sheet: Sheet, said: Sequence[tuple[Place, Said]]) -> None:
+    """Refuse a digest behind a tag where the digest has a place of its own: both together are no image."""
+    forms = {place.form for place in sheet.places} | sheet.gaps
+    for place, one in said:
+        if place.form is Form.TAG and one.digest is not None and Form.DIGEST in forms:
+            raise refusal(place, edit.file, "the tag holds a digest, which has a place of its own; take it out here")
+
+
+def _new_value(edit: Edit, image: str, place: Place, said: Said, wanted: Wanted, forms: set[Form]) -> str:
+    if place.form is Form.PARAMETER and wanted.tag.lower() == "null":
+        raise refusal(place, edit.file, "Helm reads the parameter null as no value, so the tag null cannot be set here")
+    if place.form in (Form.TAG, Form.PARAMETER):
         digest = wanted.digest if said.digest or Form.DIGEST not in forms else None
         return f"{wanted.tag}@{digest}" if digest else wanted.tag
     if place.form is Form.DIGEST:
@@ -258,5 +284,7 @@ def _new_value(place: Place, said: Said, wanted: Wanted, forms: set[Form]) -> st
     if place.form is Form.NAME:
         return wanted.name or ""
     old = reference_at(place)
-    name = wanted.name or (old.name if old else "")
+    name = wanted.name or (old.name if old else image)
+    if not name:
+        raise refusal(place, edit.file, "no image is set here, and none is named")
     return with_reference(place, ImageReference(name=name, tag=wanted.tag, digest=wanted.digest))

@@ -15,7 +15,7 @@ from bot.domain.edit.locate import Style
 from bot.domain.edit.path import EntryWhere, Step, render_path
 from bot.domain.edit.places import Form
 from bot.domain.edit.refusal import EditRefused
-from bot.domain.edit.replace import Expected, Splice, is_in_flow, render_scalar
+from bot.domain.edit.replace import Expected, Splice, render_scalar
 from bot.domain.edit.stream import Stream
 
 _KEYS = {Form.TAG: "newTag", Form.DIGEST: "digest", Form.NAME: "newName"}
@@ -62,7 +62,7 @@ def _plan_keys(stream: Stream, gap: Gap, pairs: list[tuple[str, str]]) -> Fillin
     """Add keys at the end of a mapping that has some."""
     end = stream.end(gap.node) - 1
     events = tuple(event for pair in pairs for event in _scalars(pair))
-    if is_in_flow(stream, gap.node + 1):
+    if stream.is_in_flow(gap.node + 1):
         text = "".join(f", {key}: {_write(value, in_flow=True)}" for key, value in pairs)
         return _filling(_at(_last_place(stream, gap), text, gap, pairs), end, events)
     column = _column(stream, gap.node)

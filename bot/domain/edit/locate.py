@@ -41,11 +41,16 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Missing:
-    """A path that a document does not have: how many steps it has, the line of the last one, what is not there."""
+    """A path that a document does not have: how many steps it has, the last node, what is not there.
+
+    `is_merged` says that it may come from elsewhere (`<<`) all the same.
+    """
 
     depth: int
+    node: int
     line: int
     reason: str
+    is_merged: bool
 
 
 def locate(text: str, *path: Step, file: str = "", reading: Reading | None = None) -> Scalar:
@@ -74,8 +79,15 @@ def find(stream: Stream, path: tuple[Step, ...], *, roots: Sequence[int]) -> int
 
 
 def find_all(stream: Stream, path: tuple[Step, ...], *, roots: Sequence[int]) -> list[int]:
-    """Return the nodes at `path` below these roots, at most one each; raise EditRefused where that is not certain."""
-    return _try_all(stream, path, roots)[0]
+    """Return the nodes at `path` below these roots, at most one each; raise EditRefused where that is not certain.
+
+    A mapping that takes keys from elsewhere (`<<`) might have the path all the same: that is not certain.
+    """
+    hits, missing = _try_all(stream, path, roots)
+    for one in missing:
+        if one.is_merged:
+            stream.refuse(one.node, path, one.reason)
+    return hits
 
 
 def _try_all(stream: Stream, path: tuple[Step, ...], roots: Sequence[int]) -> tuple[list[int], list[_Missing]]:
@@ -110,6 +122,11 @@ def value_of(stream: Stream, mapping: int, key: str, path: tuple[Step, ...]) -> 
     return found[0] if found else None
 
 
+def has_merge(stream: Stream, mapping: int, path: tuple[Step, ...]) -> bool:
+    """Say whether a mapping takes keys from elsewhere (`<<`)."""
+    return value_of(stream, mapping, _MERGE, path) is not None
+
+
 def content_span(stream: Stream, node: int) -> tuple[int, int]:
     """Return where a scalar's characters and quotes stand, without its anchor and tag.
 
@@ -134,7 +151,8 @@ def _walk(stream: Stream, root: int, path: tuple[Step, ...]) -> int | _Missing:
             stream.refuse(node, here, _alias_reason(stream, node))
         found = _step_into(stream, node, step, here)
         if isinstance(found, str):
-            return _Missing(depth=depth, line=stream.line(node), reason=found)
+            is_merged = isinstance(step, str) and stream.is_mapping(node) and has_merge(stream, node, here)
+            return _Missing(depth=depth, node=node, line=stream.line(node), reason=found, is_merged=is_merged)
         node = found
     return node
 
@@ -175,7 +193,7 @@ def _matches(stream: Stream, entry: int, step: EntryWhere, path: tuple[Step, ...
 def _field_is(stream: Stream, entry: int, name: str, wanted: str, path: tuple[Step, ...]) -> bool:
     found = value_of(stream, entry, name, path)
     if found is None:
-        if value_of(stream, entry, _MERGE, path) is not None:
+        if has_merge(stream, entry, path):
             stream.refuse(
                 entry, path, f"an entry of the list takes keys from elsewhere (<<), so its {name} is not certain"
             )
@@ -193,7 +211,7 @@ def _key_text(stream: Stream, key: int, path: tuple[Step, ...]) -> str | None:
 
 
 def _no_key(stream: Stream, mapping: int, key: str, where: str, path: tuple[Step, ...]) -> str:
-    if value_of(stream, mapping, _MERGE, path) is not None:
+    if has_merge(stream, mapping, path):
         return f"{where} has no {quoted(key)} of its own; if it comes from a merge (<<), write it out here"
     return f"{where} has no {quoted(key)}"
 

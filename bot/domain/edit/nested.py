@@ -38,6 +38,8 @@ def open_nested(stream: Stream, outer: int, steps: tuple[Step, ...], *, outer_st
     file = f"{stream.file} ({render_path(outer_steps)})"
     inner = read_stream(stream.value(outer), file=file, reading=replace(stream.reading, is_json=False))
     roots = tuple(inner.roots())
+    if len(roots) > 1:
+        stream.refuse(outer, outer_steps, "Helm reads the first document of these values only; leave one")
     if not find_all(inner, steps, roots=roots):
         return None
     if Style(stream.style(outer)) is not Style.LITERAL:

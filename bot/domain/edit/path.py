@@ -25,7 +25,7 @@ _STEP = re.compile(
     r"""
     (?P<dot> \.)? (?P<key> (?: [^.\[\]\\] | \\. )+ )
     | \[ (?P<index> [0-9]{1,9} ) \]
-    | \[ (?P<field> [^=\[\]]+ ) = (?P<value> [^\[\]]+ ) \]
+    | \[ (?P<field> (?: [^=\[\]\\] | \\. )+ ) = (?P<value> (?: [^\[\]\\] | \\. )+ ) \]
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -54,8 +54,12 @@ def _step(found: re.Match[str]) -> Step:
     if found["index"] is not None:
         return int(found["index"])
     if found["field"] is not None:
-        return EntryWhere(fields=(found["field"],), value=found["value"])
-    return re.sub(r"\\(.)", r"\1", found["key"], flags=re.DOTALL)
+        return EntryWhere(fields=(_unescaped(found["field"]),), value=_unescaped(found["value"]))
+    return _unescaped(found["key"])
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
 
 
 def render_path(steps: tuple[Step, ...]) -> str:
@@ -67,5 +71,6 @@ def _render_step(step: Step) -> str:
     if isinstance(step, int):
         return f"[{step}]"
     if isinstance(step, EntryWhere):
-        return f"[{step.fields[0]}={step.value}]"
+        field, value = (re.sub(r"[=\[\]\\]", r"\\\g<0>", part) for part in (step.fields[0], step.value))
+        return f"[{field}={value}]"
     return "." + re.sub(r"[.\[\]\\]", r"\\\g<0>", step)

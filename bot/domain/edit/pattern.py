@@ -84,6 +84,8 @@ def open_pattern(edit: RegexEdit, text: str, reading: Reading) -> PatternSheet:
 
 def check_pattern(pattern: str) -> str | None:
     """Say in words why a pattern cannot be used; None if it can."""
+    if any("\ud800" <= character <= "\udfff" for character in pattern):
+        return "half a character in a pattern"
     if len(pattern) > MAX_PATTERN:
         return f"a pattern of more than {MAX_PATTERN} characters"
     try:
@@ -103,7 +105,19 @@ def _matches(edit: RegexEdit, text: str) -> list[tuple[int, int]]:
         raise EditRefused(file=edit.file, line=0, path=edit.pattern[:200], reason=reason)
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise EditRefused(file=edit.file, line=0, path=edit.pattern, reason="the file holds half a character")
-    return [found.span(1) for found in _compile(edit.pattern).finditer(text) if found.span(1)[0] >= 0]
+    spans = [found.span(1) for found in _compile(edit.pattern).finditer(text) if found.span(1)[0] >= 0]
+    return [
+        (start, end - 1 if text[start:end].endswith("\r") and text[end:].startswith("\n") else end)
+        for start, end in spans
+    ]
+
+
+def matches_whole(pattern: str, text: str) -> bool:
+    """Say whether a pattern matches a text as a whole; not if it is no pattern."""
+    try:
+        return _compile(f"^(?:{pattern})$").match(text) is not None
+    except (re2.error, UnicodeEncodeError):
+        return False
 
 
 def _compile(pattern: str) -> Any:  # the package has no types

@@ -9,7 +9,7 @@ from typing import Protocol
 from bot.domain.edit.change import Edited
 from bot.domain.edit.locate import Style, scalar_at
 from bot.domain.edit.path import Step, render_path
-from bot.domain.edit.plain import reads_as_written
+from bot.domain.edit.plain import is_text, reads_as_written
 from bot.domain.edit.reference import ImageReference, is_digest, parse_reference, parse_tag_and_digest
 from bot.domain.edit.refusal import EditRefused, quoted
 from bot.domain.edit.stream import Stream
@@ -21,6 +21,8 @@ class Form(StrEnum):
     """What the text at a place is."""
 
     TAG = "tag"
+    PARAMETER = "parameter"
+    """A tag that Helm reads as `--set` does: `null` takes the value away."""
     DIGEST = "digest"
     NAME = "name"
     IMAGE = "image"
@@ -33,8 +35,9 @@ class Form(StrEnum):
 class Place:
     """One place: `value` is its text, `raw` how that is written, `path` what it is called in messages.
 
-    `key` finds it again in another version of the file. `is_set` says that something is written there, `is_certain`
-    that every reader reads the same text.
+    `key` finds it again in another version of the file, for certain if `is_alone`: else other places are called the
+    same, or only its index tells. `is_set` says that something is written there, `is_certain` that every reader reads
+    the same text.
     """
 
     form: Form
@@ -45,6 +48,7 @@ class Place:
     is_set: bool
     is_certain: bool
     key: object
+    is_alone: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +78,18 @@ class Sheet(Protocol):
         ...
 
 
-def scalar_place(stream: Stream, node: int, steps: tuple[Step, ...], form: Form, *, key: object = None) -> Place:
-    """Describe a scalar of a stream as a place; raise EditRefused if it is no scalar."""
+def scalar_place(
+    stream: Stream,
+    node: int,
+    steps: tuple[Step, ...],
+    form: Form,
+    *,
+    is_typed: bool = False,
+) -> Place:
+    """Describe a scalar of a stream as a place; raise EditRefused if it is no scalar.
+
+    `is_typed` says that its reader takes a text only, and fails at a number.
+    """
     scalar = scalar_at(stream, node, steps)
     return Place(
         form=form,
@@ -84,8 +98,10 @@ def scalar_place(stream: Stream, node: int, steps: tuple[Step, ...], form: Form,
         value=scalar.value,
         raw=stream.text[slice(*scalar.span)],
         is_set=scalar.value != "" and (scalar.style is not Style.PLAIN or scalar.value not in _NOTHING),
-        is_certain=scalar.style is not Style.PLAIN or reads_as_written(scalar.value),
-        key=key or (form, render_path(steps)),
+        is_certain=scalar.style is not Style.PLAIN
+        or (is_text(scalar.value) if is_typed else reads_as_written(scalar.value)),
+        key=(form, render_path(steps)),
+        is_alone=not any(isinstance(step, int) for step in steps),
     )
 
 
@@ -109,7 +125,9 @@ def read_place(place: Place, *, file: str) -> Said:
 
 
 def _take_apart(place: Place) -> Said | None:
-    if place.form is Form.TAG:
+    if place.form is Form.PARAMETER and place.value.lower() == "null":
+        return None
+    if place.form in (Form.TAG, Form.PARAMETER):
         found = parse_tag_and_digest(place.value)
         return Said(tag=found[0], digest=found[1]) if found else None
     if place.form is Form.DIGEST:
@@ -138,5 +156,10 @@ def refusal(place: Place, file: str, reason: str) -> EditRefused:
 
 
 def _expected(form: Form) -> str:
-    named = {Form.TAG: "an image tag", Form.DIGEST: "a digest such as sha256:…", Form.NAME: "an image's name"}
+    named = {
+        Form.TAG: "an image tag",
+        Form.PARAMETER: "an image tag (a parameter null takes the value away)",
+        Form.DIGEST: "a digest such as sha256:…",
+        Form.NAME: "an image's name",
+    }
     return named.get(form, "an image such as ghcr.io/acme/checkout:v1")

@@ -29,8 +29,12 @@ _SMALL_COUNT = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
 def is_text(value: str) -> bool:
-    """Say whether every reader takes the unquoted `value` for text, and not for a number, a boolean, null or a date."""
-    return _NOT_TEXT.fullmatch(value) is None
+    """Say whether every reader takes the unquoted `value` for text, and not for a number, a boolean, null or a date.
+
+    Go takes underscores out wherever they stand before it tries numbers: `0_x1F` is 31 to it.
+    """
+    bare = value[:1] + value[1:].replace("_", "")
+    return _NOT_TEXT.fullmatch(value) is None and _NOT_TEXT.fullmatch(bare) is None
 
 
 def can_be_plain(value: str, *, in_flow: bool) -> bool:

@@ -12,7 +12,8 @@ class EditRefused(Exception):
 
     def __init__(self, *, file: str, path: str, reason: str, line: int = 0) -> None:
         line_text = f"line {line}" if line else ""
-        super().__init__(f"{', '.join(part for part in (file, line_text, path) if part)}: {reason}")
+        where = ", ".join(visible(part) for part in (file, line_text, path) if part)
+        super().__init__(f"{where}: {reason}" if where else reason)
         self.file = file
         self.line = line
         self.path = path
@@ -26,3 +27,8 @@ class NothingWritten(EditRefused):
 def quoted(text: str) -> str:
     """Return outside text as an error may show it: shortened, in quotes, control and invisible characters escaped."""
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
+
+
+def visible(text: str) -> str:
+    """Return a name from outside so that none of its characters can command a terminal or hide."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from bot.domain.edit.locate import Scalar, Style, scalar_at
 from bot.domain.edit.path import Step, render_path
 from bot.domain.edit.plain import can_be_plain, is_text
 from bot.domain.edit.refusal import EditRefused, quoted
-from bot.domain.edit.stream import Kind, Reading, Shape, Stream, line_at, read_stream
+from bot.domain.edit.stream import Kind, Reading, Shape, Stream, line_at, line_starts, read_stream
 
 Expected = tuple[Kind, str | None]
 """An event that an edit adds: its kind, and the text of a scalar."""
@@ -82,7 +83,7 @@ def apply_splices(text: str, splices: Sequence[Splice]) -> str:
 
 def changes_of(file: str, before: str, edited: str, splices: Sequence[Splice]) -> tuple[Change, ...]:
     """Describe what the splices of one edit did, each where it stands in the edited text."""
-    found, moved = [], 0
+    found, moved, starts = [], 0, line_starts(edited)
     for splice in splices:
         at = splice.start + moved
         moved += len(splice.text) - (splice.end - splice.start)
@@ -90,7 +91,7 @@ def changes_of(file: str, before: str, edited: str, splices: Sequence[Splice]) -
             Change(
                 file=file,
                 path=splice.path,
-                line=line_at(edited, at + len(splice.text) - len(splice.text.lstrip())),
+                line=bisect_right(starts, at + len(splice.text) - len(splice.text.lstrip())) + 1,
                 old=splice.old,
                 new=splice.new,
                 at=at,
@@ -152,7 +153,7 @@ def write_scalar(stream: Stream, node: int, value: str) -> str:
         return json.dumps(value, ensure_ascii=not value.isprintable())
     style = Style(stream.style(node))
     # Who wrote a colon without quotes into a flow mapping has no reader that minds.
-    is_strict = is_in_flow(stream, node) and ":" not in stream.value(node)
+    is_strict = stream.is_in_flow(node) and ":" not in stream.value(node)
     return render_scalar(value, style, in_flow=is_strict)
 
 
@@ -163,11 +164,6 @@ def render_scalar(value: str, style: Style, *, in_flow: bool) -> str:
     if style is Style.SINGLE_QUOTED and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
     return '"' + "".join(_escape(character) for character in value) + '"'
-
-
-def is_in_flow(stream: Stream, node: int) -> bool:
-    """Say whether a node stands somewhere inside `{…}` or `[…]`."""
-    return any(start < node < end and stream.is_flow(start) for start, end in stream.ends.items())
 
 
 def _spaced(stream: Stream, start: int, end: int, text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bot.domain.edit.change import Edited
 from bot.domain.edit.insert import Gap, plan_gaps
-from bot.domain.edit.kinds import DocumentWhere
+from bot.domain.edit.kinds import ANY_DOCUMENT, DocumentWhere
 from bot.domain.edit.locate import find, value_of
 from bot.domain.edit.nested import Nested, plan_nested
 from bot.domain.edit.path import Step
@@ -91,6 +91,21 @@ def chosen_roots(stream: Stream, where: DocumentWhere) -> tuple[int, ...]:
         reason = f"the file has no document with {describe(where)}, of {len(roots)}"
         raise EditRefused(file=stream.file, line=1, path="", reason=reason)
     return found
+
+
+def only_root(stream: Stream, where: DocumentWhere, reader: str) -> tuple[int, ...]:
+    """Return the roots that a tool reads which stops after the first document, unless others are asked for.
+
+    Raise EditRefused if there is anything in a later one: whoever wrote it there thought that it counts.
+    """
+    if where != ANY_DOCUMENT:
+        return chosen_roots(stream, where)
+    roots = tuple(stream.roots())
+    later = next((root for root in roots[1:] if not _is_nothing(stream, root)), None)
+    if later is not None:
+        reason = f"{reader} reads the first document of a file only; say which document is meant, or split the file"
+        stream.refuse(later, (), reason)
+    return roots[:1]
 
 
 def describe(where: DocumentWhere) -> str:

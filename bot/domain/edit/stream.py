@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import re
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, NoReturn
 
@@ -55,6 +57,7 @@ _PARTS: Mapping[Kind, Callable[[Event], Shape]] = {
     DocumentEndEvent: attrgetter("explicit"),
     **dict.fromkeys((StreamStartEvent, StreamEndEvent, SequenceEndEvent, MappingEndEvent), lambda _event: None),
 }
+_NODES = frozenset({ScalarEvent, SequenceStartEvent, MappingStartEvent})
 _OPENING = frozenset({SequenceStartEvent, MappingStartEvent})
 _CLOSING = frozenset({SequenceEndEvent, MappingEndEvent})
 
@@ -78,12 +81,12 @@ class Reading:
         return cls(size_bytes=size_bytes, events=max(400_000, size_bytes // 2))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Stream:
     """The events of a text, in order, a column for each thing known of them. A node is the index of its first event.
 
     `starts` and `stops` count from the first character behind a byte order mark, which is `offset`. `ends` has the
-    index just past each list and mapping.
+    index just past each list and mapping. What many nodes ask for is worked out once: a hostile file has thousands.
     """
 
     file: str
@@ -167,7 +170,41 @@ class Stream:
 
     def line(self, node: int) -> int:
         """Return the line on which a node begins, from 1."""
-        return line_at(self.text, self.span(node)[0])
+        return bisect_right(self._line_starts, self.span(node)[0]) + 1
+
+    def is_in_flow(self, node: int) -> bool:
+        """Say whether a node stands somewhere inside `{…}` or `[…]`."""
+        place = bisect_right(self._flow_starts, node - 1) - 1
+        return place >= 0 and node < self.ends[self._flow_starts[place]]
+
+    def target(self, alias: int) -> int | None:
+        """Return the node that an alias means: the last one before it that has the anchor."""
+        nodes = self._anchored.get(self.anchor(alias) or "", [])
+        place = bisect_right(nodes, alias) - 1
+        return nodes[place] if place >= 0 else None
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return line_starts(self.text)
+
+    @cached_property
+    def _flow_starts(self) -> list[int]:
+        """The outermost flow collections, in order."""
+        found: list[int] = []
+        end = 0
+        for start in sorted(self.ends):
+            if start >= end and self.is_flow(start):
+                found.append(start)
+                end = self.ends[start]
+        return found
+
+    @cached_property
+    def _anchored(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for node, kind in enumerate(self.kinds):
+            if kind in _NODES and self.anchor(node) is not None:
+                found.setdefault(str(self.anchor(node)), []).append(node)
+        return found
 
     def refuse(self, node: int, steps: tuple[Step, ...], reason: str) -> NoReturn:
         """Raise EditRefused at a node."""
@@ -177,6 +214,11 @@ class Stream:
 def line_at(text: str, place: int) -> int:
     """Return the line of a character, from 1. A line ends as YAML has it: by a line feed, a return, or both."""
     return len(BREAK.findall(text, 0, place)) + 1
+
+
+def line_starts(text: str) -> list[int]:
+    """Return where each line but the first begins."""
+    return [found.end() for found in BREAK.finditer(text)]
 
 
 def read_stream(text: str, *, file: str = "", reading: Reading | None = None) -> Stream:

@@ -41,7 +41,7 @@ def test_kustomize_entry_is_found_by_new_name_too() -> None:
         (f"images:\n- name: {IMAGE}\n  newTag: a\n- newName: {IMAGE}\n  newTag: b\n", 4, "two entries of the list"),
         (f"images:\n- name: {IMAGE}\n  digest: sha256:0\n", 3, "'sha256:0' is not a digest such as sha256:…"),
         (f"images:\n- name: {IMAGE}\n  newTag: v1\n  digest: sha256:0\n", 4, "is not a digest"),
-        (f"images:\n- name: {IMAGE}\n  newTag: v1\n---\nimages:\n- name: {IMAGE}\n", 2, "several documents"),
+        (f"images:\n- name: {IMAGE}\n  newTag: v1\n---\nimages:\n- name: {IMAGE}\n", 5, "reads the first document"),
     ],
 )
 def test_kustomization_that_leaves_a_doubt_is_refused(text: str, line: int, reason: str) -> None:

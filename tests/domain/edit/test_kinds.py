@@ -356,7 +356,7 @@ def test_an_alias_of_the_image_is_refused_unless_its_anchor_is_set_too() -> None
         f"x: &i {IMAGE}:v1\nkind: Pod\nspec: {{containers: [{{name: a, image: *i}}]}}\n---\nkind: Pod\n"
         f"spec: {{containers: [{{name: b, image: {IMAGE}:v1}}]}}\n"
     )
-    assert "this is an alias (*i) of a value on line 1" in refusal(MANIFEST, text, wanted=Wanted(tag="v2")).reason
+    assert "this takes the image from line 1 by an alias" in refusal(MANIFEST, text, wanted=Wanted(tag="v2")).reason
     both = f"kind: Pod\nspec: {{containers: [{{name: a, image: &i '{IMAGE}:v1'}}, {{name: b, image: *i}}]}}\n"
     assert set_to(MANIFEST, both) == both.replace("v1", "v2")
     other = (
@@ -389,8 +389,6 @@ spec:
       helm:
         parameters:
           - {{name: image.tag, value: v1}}   # {{by hand}}
-        valuesObject:
-          sidecar: {{tag: v7}}
         values: |
           # inside
           worker:
@@ -400,6 +398,7 @@ spec:
     - repoURL: https://git.acme.io/deploy
       ref: values
       targetRevision: main
+      helm: {{valuesObject: {{sidecar: {{tag: v7}}}}}}
       kustomize:
         images:
           - {IMAGE}:v1
@@ -425,7 +424,7 @@ def application(holds: Holds, path: str | None = None, source: str | None = None
             application(Holds.HELM, "sidecar.tag"),
             "{tag: v7}",
             "{tag: v2}",
-            "spec.sources[0].helm.valuesObject.sidecar.tag",
+            "spec.sources[1].helm.valuesObject.sidecar.tag",
             id="valuesObject",
         ),
         pytest.param(
@@ -477,7 +476,7 @@ def test_a_value_in_two_sources_needs_the_source_to_be_said() -> None:
     refused = refusal(application(Holds.TARGET_REVISION), APPLICATION)
     assert refused.reason == (
         "the version stands in several places: spec.sources[0].targetRevision (line 8) and "
-        "spec.sources[1].targetRevision (line 22); say which is meant"
+        "spec.sources[1].targetRevision (line 20); say which is meant"
     )
 
 
