@@ -23,11 +23,12 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . 
 
 FROM python:3.12-slim-bookworm
 
+# gnupg and openssh-client sign commits, where the settings ask for it.
 # The base image brings pip and the means to bring it back; a running bot installs nothing. Packages of Debian carry no
 # version here, because its archive keeps only the newest and a pinned one could soon not be built.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates git \
+    && apt-get install --yes --no-install-recommends ca-certificates git gnupg openssh-client \
     && rm -rf /var/lib/apt/lists/* \
     && python -m pip uninstall --yes pip \
     && rm -rf /usr/local/lib/python3.12/ensurepip \

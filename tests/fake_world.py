@@ -45,6 +45,7 @@ class FakeWorld:
     clock: FakeClock = field(default_factory=lambda: FakeClock(NOON))
     broken: tuple[BrokenPolicy, ...] = ()
     more_policies: tuple[Policy, ...] = ()
+    pauses: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.repositories = FakeRepositories(clock=self.clock)
@@ -78,7 +79,7 @@ class FakeWorld:
         self.tags = TagReader(repositories=self.repositories)
         applier = Applier(
             world=self.world,
-            sleep=lambda _: None,
+            sleep=self.pauses.append,
             texts=Texts(forge_url="https://github.example", comment_every=timedelta(0)),
         )
         self.sweeper = Sweeper(

@@ -79,9 +79,9 @@ def test_nothing_is_changed_as_root_after_the_user_is_set(final: tuple[Instructi
     assert {"RUN", "COPY", "ADD"}.isdisjoint(keywords[keywords.index("USER") :])
 
 
-def test_the_final_stage_installs_git_and_certificates(final: tuple[Instruction, ...]) -> None:
+def test_the_final_stage_installs_git_certificates_and_what_signs_commits(final: tuple[Instruction, ...]) -> None:
     installed = " ".join(re.findall(r"apt-get install ([^&]*)", " ".join(texts(final, "RUN")))).split()
-    assert {"git", "ca-certificates"} <= set(installed)
+    assert {"git", "ca-certificates", "gnupg", "openssh-client"} <= set(installed)
     assert "--no-install-recommends" in installed
 
 

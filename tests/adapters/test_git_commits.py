@@ -15,6 +15,7 @@ import pytest
 
 from bot.adapters.git import GitLimits, GitRepositories, GitSettings, SignatureFormat, Signing
 from bot.adapters.git.commits import ServerCommits
+from bot.domain.edit import KustomizeEdit, write_tag
 from bot.domain.model import Sha
 from bot.domain.policy import CommitsBy
 from bot.ports import Conflict, FileCommit, FileContent, Permanent, Transient
@@ -234,3 +235,40 @@ def test_old_loose_objects_go_and_what_was_made_just_now_stays(tmp_path: Path, s
     assert all(path.stat().st_mtime > week_ago + 60 for path in mirror.glob("objects/[0-9a-f][0-9a-f]/*"))
     repositories.push(REPO, "liftlock/x", young, expected=None)
     assert server.show(young, "top") == b"young\n"
+
+
+# --- several services in one repository ------------------------------------------------------------------------------
+
+TWO = "images:\n- name: one\n  newTag: v1\n- name: two\n  newTag: v1\n"
+
+
+def test_edits_of_two_services_in_one_file_do_not_stand_in_each_others_way(tmp_path: Path, server: GitServer) -> None:
+    server.commit({"kustomization.yaml": TWO})
+    repositories = make_repositories(tmp_path, server)
+    head = repositories.refresh(REPO, "main")
+    edit = KustomizeEdit(file="kustomization.yaml")
+    for image in ("one", "two"):
+        made = repositories.commit_file(plan_of(head, {edit.file: write_tag(edit, image, TWO, "v2")}))
+        repositories.push(REPO, f"liftlock/{image}", made, expected=None)
+    merged = server.git("merge-tree", "--write-tree", "liftlock/one", "liftlock/two")
+    assert server.git("cat-file", "blob", f"{merged}:{edit.file}") == TWO.replace("v1", "v2").strip()
+
+
+def test_two_writers_on_one_branch_both_land_each_with_its_edit_made_anew(tmp_path: Path, server: GitServer) -> None:
+    server.commit({"kustomization.yaml": TWO})
+    edit = KustomizeEdit(file="kustomization.yaml")
+    writers = {image: make_repositories(tmp_path / image, server) for image in ("one", "two")}
+    heads = {image: writer.refresh(REPO, "main") for image, writer in writers.items()}
+
+    def land(image: str, head: Sha) -> None:
+        text = writers[image].read_file(REPO, head, edit.file)
+        assert text is not None
+        made = writers[image].commit_file(plan_of(head, {edit.file: write_tag(edit, image, text, "v2")}))
+        writers[image].push(REPO, "main", made, expected=head)
+
+    land("one", heads["one"])
+    with pytest.raises(Conflict):
+        land("two", heads["two"])
+    land("two", writers["two"].refresh(REPO, "main"))
+    assert server.show("main", edit.file).decode() == TWO.replace("v1", "v2")
+    assert int(server.git("rev-list", "--count", f"{heads['one']}..main")) == 2

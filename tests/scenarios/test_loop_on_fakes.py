@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.decision import State
 from bot.domain.edit import KustomizeEdit
-from bot.domain.model import Artifact, Digest, PullState, Release
+from bot.domain.model import Artifact, Digest, PullState, Release, Sha
 from bot.domain.naming import revert_branch
 from bot.domain.policy import Merge, Road
 from bot.domain.trailers import parse_trailers
@@ -345,8 +345,29 @@ def test_a_tag_that_a_person_changed_since_is_not_rolled_back() -> None:
         return refreshed(repository, branch, paths)
 
     world.repositories.refresh = meddle  # type: ignore[method-assign,assignment]  # a person between look and write
-    world.sweep()
+    outcomes = [outcome for _, outcome in world.report().outcomes]
     assert world.tag_in(PRODUCTION_FILE) == values("1.9.1")
+    assert any("alice set production to 1.9.1 at 2026-03-02 " in outcome for outcome in outcomes), outcomes
+    assert any("nothing is reverted over that" in outcome for outcome in outcomes)
+
+
+def test_a_branch_that_never_stands_still_is_given_up_for_this_sweep_with_growing_pauses() -> None:
+    world = promoted_world()
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    pushed, pauses = world.repositories.push, world.pauses
+
+    def race(repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
+        world.repositories.commit("main", {"other": str(len(pauses))}, "Meanwhile")
+        pushed(repository, branch, commit, expected=expected)
+
+    world.repositories.push = race  # type: ignore[method-assign]  # the race is the fake's
+    outcomes = [outcome for _, outcome in world.report().outcomes]
+    assert any("main moved 3 times while reverting; it is tried again at the next sweep" in one for one in outcomes)
+    assert len(pauses) == 2
+    assert all(0 <= pause <= 2 for pause in pauses)
+    assert world.tag_in(PRODUCTION_FILE) == values(NEW)
 
 
 # --- bytes, replay, dry run ------------------------------------------------------------------------------------------

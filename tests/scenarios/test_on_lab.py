@@ -345,7 +345,8 @@ def test_a_wrong_token_is_one_sentence_without_the_token(lab: Lab, clock: Manual
 # --- as a GitHub App -------------------------------------------------------------------------------------------------
 
 
-def test_the_bot_works_as_a_github_app(lab: Lab, clock: ManualClock) -> None:
+def write_settings_for_an_app(lab: Lab) -> Path:
+    """Make the bot a GitHub App of the lab, and return its settings."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -357,9 +358,29 @@ def test_the_bot_works_as_a_github_app(lab: Lab, clock: ManualClock) -> None:
     key_file.write_bytes(private)
     token = f'token_file = "{lab.directory}/secrets/github"'
     settings.write_text(settings.read_text().replace(token, f'app_id = 77\nprivate_key_file = "{key_file}"'))
+    return settings
+
+
+def test_the_bot_works_as_a_github_app(lab: Lab, clock: ManualClock) -> None:
+    settings = write_settings_for_an_app(lab)
     lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=GOOD)
     with compose(load_settings(settings), clock=clock) as bot:
         Stage(lab, clock, bot.sweeper).play_until("checkout", lambda _: is_promoted(lab))
         Stage(lab, clock, bot.sweeper).play(2)
     pull = lab.pulls("checkout")[0]
     assert {pull.author.login, *(comment.author.login for comment in pull.comments)} == {"app-77[bot]"}
+
+
+def test_a_promotion_may_be_a_commit_that_github_makes_and_signs(lab: Lab, clock: ManualClock) -> None:
+    settings = write_settings_for_an_app(lab)
+    policy = lab.directory / "policies" / "checkout.yaml"
+    policy.write_text(policy.read_text().replace("branch: main}", "branch: main, commits: github}"))
+    before = lab.text("checkout", "production")
+    lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=GOOD)
+    with compose(load_settings(settings), clock=clock) as bot:
+        Stage(lab, clock, bot.sweeper).play_until("checkout", lambda _: is_promoted(lab))
+    subject = "Promote checkout to production: 1.8.2 -> 1.9.0"
+    (commit,) = (one for one in lab.github.log(GITOPS, BRANCH) if one.message.splitlines()[0] == subject)
+    assert commit.author.name == "app-77[bot]"
+    assert parse_trailers(commit.message) is not None
+    assert lab.text("checkout", "production") == before.replace("1.8.2", "1.9.0")
