@@ -66,10 +66,16 @@ class Scene:
         self._shape = shape
         self._requests = 0
 
+    def path_of(self, number: int) -> str:
+        """Return the file of one bump."""
+        return self._shape.values_path(self._service(number))
+
+    def _service(self, number: int) -> int:
+        return 7 * number % self._shape.services
+
     def begin(self, number: int) -> Bump:
         """Commit as another author, and say which bump comes next. Counting of requests starts."""
-        service = 7 * number % self._shape.services
-        path, image = self._shape.values_path(service), self._shape.image(service)
+        path, image = self.path_of(number), self._shape.image(self._service(number))
         self.server.commit({path.replace("/production/", "/staging/"): f"round: {number}\n"})
         self._requests = self._served.requests()
         return Bump(path=path, image=image, tag=f"v2.0.{number}")
@@ -114,7 +120,7 @@ def bump_with_ours(built: Built, root: Path) -> list[Change]:
     changes = []
     with a_scene(built, root) as scene:
         ours = Ours(root / "mirrors", scene.url)
-        watched = [built.shape.values_path(number) for number in range(1 + LATER_CHANGES)]
+        watched = [scene.path_of(number) for number in range(1 + LATER_CHANGES)]
         for number in range(1 + LATER_CHANGES):
             bump = scene.begin(number)
             ours.watch = Watch()
