@@ -15,7 +15,7 @@ COVERAGE ?= --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail
 DEMO_ARGS ?=
 IMAGE ?= liftlock:dev
 UV ?= $(shell command -v uv || echo $(BIN)/uv)
-COMPILE = $(UV) pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url
+COMPILE = $(UV) pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-emit-index-url --no-strip-extras
 
 .DEFAULT_GOAL := help
 # Two installs into one .venv at once would disturb each other.

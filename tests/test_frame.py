@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def targets_named_in(text: str) -> set[str]:
 
 def pins(lock: str) -> dict[str, str]:
     """Return the version that a lock file gives to each distribution."""
-    return dict(re.findall(r"^([a-z0-9.-]+)==([^ ;\\]+)", read(lock), re.MULTILINE))
+    return dict(re.findall(r"^([a-z0-9.-]+)(?:\[[a-z0-9,-]+\])?==([^ ;\\]+)", read(lock), re.MULTILINE))
 
 
 def pyproject() -> dict[str, object]:
@@ -186,3 +187,20 @@ def test_this_python_is_one_the_project_promises_to_run_on() -> None:
     assert isinstance(project, dict)
     wanted = Requirement(f"python{project['requires-python']}").specifier
     assert wanted.contains(default_environment()["python_full_version"])
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_a_package_that_is_asked_for_with_an_extra_is_pinned_with_it(lock: str) -> None:
+    """Without it pip looks at the newest release for the extra, finds it unpinned, and refuses the whole lock."""
+    found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[([^\]]*)\])?==", read(lock), re.MULTILINE)
+    locked = {canonicalize_name(name): set(extras.split(",")) for name, extras in found}
+    for name, extras in locked.items():
+        try:
+            wanted = requires(name) or []
+        except PackageNotFoundError:
+            # Pinned for another platform or another Python.
+            continue
+        for one in map(Requirement, wanted):
+            needed = one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in extras)
+            if needed and one.extras:
+                assert one.extras <= locked[canonicalize_name(one.name)], f"{name} asks for {one}"
