@@ -25,6 +25,7 @@ from bot.adapters.github import (
 from bot.adapters.http import Endpoint, Limits, TokenSource
 from bot.adapters.ledger import DryBoard, DryLedger, open_ledger
 from bot.adapters.prometheus import PrometheusMetrics
+from bot.adapters.prometheus_access import Access, Dialect
 from bot.adapters.registry import OciRegistry
 from bot.apply import Applier, Texts
 from bot.domain.edit import Reading
@@ -265,7 +266,27 @@ def _metrics(settings: Settings) -> PrometheusMetrics:
         token=_source(section.read_token, is_set=section.token is not None or section.token_file is not None),
         ca_file=section.ca_file,
     )
-    return PrometheusMetrics(endpoint, limits=Limits(deadline=section.timeout))
+    access = Access(
+        dialect=Dialect(section.dialect),
+        tenant=section.tenant,
+        user=section.user,
+        password=_secret_file(section.password_file) if section.password_file else None,
+        headers={name: _secret_file(path) for name, path in section.header_files.items()},
+        certificate=section.cert_file,
+        key=section.key_file,
+    )
+    limits = Limits(deadline=section.timeout)
+    return PrometheusMetrics(endpoint, access=access, limits=limits, at_once=section.at_once)
+
+
+def _secret_file(path: Path) -> Callable[[], str]:
+    def read() -> str:
+        try:
+            return read_secret_file(path)
+        except SettingsError as error:
+            raise Permanent("settings", str(error)) from error
+
+    return read
 
 
 def _registry(settings: Settings) -> OciRegistry:

@@ -147,9 +147,31 @@ class ArgoSection(_Server):
 
 
 class PrometheusSection(_Server):
-    """The Prometheus server, or one that speaks its API."""
+    """The Prometheus server, or one that speaks its API: `dialect` says which.
 
+    A user with `password_file`, a client's certificate, a tenant and further headers may say who we are, beside or
+    instead of the token. Headers name files, since their values may be secrets.
+    """
+
+    dialect: Literal["prometheus", "thanos", "mimir", "victoriametrics"] = "prometheus"
     timeout: Duration = timedelta(seconds=20)
+    at_once: Annotated[int, Field(ge=1, le=64)] = 4
+    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9!._*'()|-]{1,150}$")] | None = None
+    user: Annotated[str, Field(min_length=1, pattern=r"^[^:\x00-\x1f]+$")] | None = None
+    password_file: Path | None = None
+    header_files: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")], Path] = Field(default_factory=dict)
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _check_access(self) -> PrometheusSection:
+        if (self.user is None) != (self.password_file is None):
+            raise ValueError("user and password_file together, or neither")
+        if self.user is not None and (self.token is not None or self.token_file is not None):
+            raise ValueError("a user with a password, or a token, not both")
+        if self.key_file is not None and self.cert_file is None:
+            raise ValueError("key_file only with cert_file")
+        return self
 
 
 class RegistrySection(_Section):
@@ -358,7 +380,11 @@ def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
 
 
 def _absolute(section: BaseModel, base: Path) -> BaseModel:
-    paths = {
-        name: base / value for name in type(section).model_fields if isinstance(value := getattr(section, name), Path)
-    }
+    paths: dict[str, object] = {}
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Path):
+            paths[name] = base / value
+        elif isinstance(value, dict) and all(isinstance(item, Path) for item in value.values()):
+            paths[name] = {key: base / item for key, item in value.items()}
     return section.model_copy(update=paths)

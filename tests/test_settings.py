@@ -265,3 +265,44 @@ def test_bytes_and_broken_toml_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"\xff")
     with pytest.raises(SettingsError, match="is no UTF-8 text"):
         load_settings(tmp_path / "bytes.toml")
+
+
+def test_prometheus_may_be_another_server_and_know_us_in_other_ways(tmp_path: Path) -> None:
+    more = (
+        'dialect = "mimir"\ntenant = "team-a"\nuser = "bot"\npassword_file = "p"\nat_once = 8\n'
+        'cert_file = "c.pem"\nkey_file = "k.pem"\nheader_files = {X-Key = "secrets/key"}\n'
+    )
+    section = load(tmp_path, BASE + more).prometheus
+    assert (section.dialect, section.tenant, section.user, section.at_once) == ("mimir", "team-a", "bot", 8)
+    assert (section.password_file, section.cert_file, section.key_file) == (
+        tmp_path / "p",
+        tmp_path / "c.pem",
+        tmp_path / "k.pem",
+    )
+    assert section.header_files == {"X-Key": tmp_path / "secrets" / "key"}
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ('dialect = "influx"\n', "prometheus.dialect"),
+        ('user = "bot"\n', "user and password_file together, or neither"),
+        ('user = "bot"\npassword_file = "p"\ntoken_file = "t"\n', "a user with a password, or a token, not both"),
+        ('key_file = "k"\n', "key_file only with cert_file"),
+        ('tenant = "a b"\n', "prometheus.tenant"),
+        ('header_files = {"a b" = "k"}\n', "prometheus.header_files"),
+        ("at_once = 0\n", "prometheus.at_once"),
+    ],
+)
+def test_a_way_to_be_known_that_is_none_is_refused(tmp_path: Path, more: str, says: str) -> None:
+    assert says in refusal(tmp_path, BASE + more)
+
+
+def test_signing_needs_both_its_settings(tmp_path: Path) -> None:
+    git = load(tmp_path, BASE + '[git]\nsigning_format = "openpgp"\nsigning_key = "A1"\ngnupg_home = "g"\n').git
+    assert (git.signing_format, git.signing_key, git.gnupg_home) == ("openpgp", "A1", tmp_path / "g")
+    for text in ('signing_key = "A1"', 'signing_format = "ssh"', 'signing_format = "pgp"\nsigning_key = "A1"'):
+        assert "git" in refusal(tmp_path, f"{BASE}[git]\n{text}\n")
+    ssh = '[git]\nsigning_format = "ssh"\nsigning_key = "/k"\ngnupg_home = "g"\n'
+    assert "gnupg_home only with signing_format openpgp" in refusal(tmp_path, BASE + ssh)
+    assert "git.signing_key" in refusal(tmp_path, BASE + '[git]\nsigning_format = "ssh"\nsigning_key = "-x"\n')

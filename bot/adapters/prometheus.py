@@ -6,14 +6,15 @@ all of it; retries by itself, past any deadline; and puts the query of a POST in
 it. Here a query travels in the form body, with explicit times, a `timeout=` below the HTTP deadline, and everything
 that is not exactly one series of finite counts raises.
 
-Redirects are not followed. Of a failing query the class of the error decides: `bad_data` is a wrong query
-(`Permanent`), all else may pass (`Transient`).
+Redirects are not followed. Of a failing query the class of the error decides: `bad_data` is a wrong query, and one
+beyond the server's limits stays so (`Permanent`); all else may pass (`Transient`).
 """
 
 from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -24,9 +25,9 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from prometheus_api_client import PrometheusConnect
-from requests.auth import AuthBase
 from urllib3.util.retry import Retry
 
+from bot.adapters.breaker import Breaker, LeftAlone
 from bot.adapters.http import (
     Answer,
     Endpoint,
@@ -35,12 +36,12 @@ from bot.adapters.http import (
     parse_json,
     quote,
     raise_for_overload,
-    read_token,
     refusal,
     show_url,
     tls_context,
     with_retries,
 )
+from bot.adapters.prometheus_access import Access, Credentials
 from bot.adapters.prometheus_answer import (
     Points,
     UnusableAnswer,
@@ -57,6 +58,8 @@ from bot.ports import OutsideError, SampleRequest
 SYSTEM = "Prometheus"
 _LIMITS = Limits(deadline=timedelta(seconds=20), max_bytes=32 * 1024 * 1024)
 _DESCRIBE_SECONDS = 3.0
+_BEYOND = re.compile(r"too many|exceed|limit", re.IGNORECASE)
+"""How Prometheus, Thanos and Mimir word that a query asks for more than is allowed (errorType `execution`, 422)."""
 _VERSION = re.compile(r"[0-9A-Za-z.+~-]{1,40}\Z")
 _PIECE = 64 * 1024
 _NO_ADDRESS = (
@@ -67,15 +70,28 @@ _NO_ADDRESS = (
 
 
 class PrometheusMetrics:
-    """One Prometheus. Safe to share between threads; at most `at_once` queries are under way."""
+    """One Prometheus. Safe to share between threads; at most `at_once` queries are under way.
 
-    def __init__(self, endpoint: Endpoint, *, limits: Limits = _LIMITS, at_once: int = 4) -> None:
+    A server that failed several times in a row is left alone for a while: `breaker`.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        access: Access | None = None,
+        limits: Limits = _LIMITS,
+        at_once: int = 4,
+        breaker: Breaker | None = None,
+    ) -> None:
         self._endpoint = endpoint
+        self._access = access or Access()
         self._limits = limits
+        self._breaker = breaker or Breaker()
         self._places = threading.BoundedSemaphore(at_once)
         self._describing = threading.Lock()
         self._description: str | None = None
-        self._session = _open_session(endpoint)
+        self._session = _open_session(endpoint, self._access)
         self._connect = PrometheusConnect(
             url=endpoint.base,
             session=self._session,
@@ -140,7 +156,11 @@ class PrometheusMetrics:
         if not self._places.acquire(timeout=deadline):
             raise self._endpoint.transient(f"was busy with our other queries for {deadline:g} s")
         try:
-            answer = with_retries(self._limits, lambda seconds: self._post(form, seconds))
+            with self._breaker.call():
+                answer = with_retries(self._limits, lambda seconds: self._post(form, seconds))
+        except LeftAlone as alone:
+            found = f"failed {alone.failures} times in a row, so it is asked again in {alone.seconds:.0f} s only"
+            raise self._endpoint.transient(found, retry_after=timedelta(seconds=alone.seconds)) from alone
         finally:
             self._places.release()
         error = _api_error(answer)
@@ -155,11 +175,14 @@ class PrometheusMetrics:
         kind, said = str(error.get("errorType")), quote(str(error.get("error", "")))
         if kind == "bad_data" or answer.status == 400:
             return self._endpoint.permanent(f"refuses the query {show_query(query)}: {said}")
+        if answer.status == 422 and _BEYOND.search(said):
+            found = f"allows no query as large as {show_query(query)}: {said}; ask for less, or raise its limit"
+            return self._endpoint.permanent(found)
         return self._endpoint.transient(f"failed on the query {show_query(query)} ({quote(kind, longest=40)}): {said}")
 
     def _post(self, form: Mapping[str, str], seconds: float) -> Answer:
         """Ask once. The server gets a little less time than we wait, so that it is the one to say that it took long."""
-        body = dict(form) | {"timeout": f"{seconds * 0.9:.3f}"}
+        body = dict(form) | {"timeout": f"{seconds * 0.9:.3f}"} | dict(self._access.parameters)
         answer = self._exchange("POST", "/api/v1/query_range", body, seconds)
         if _api_error(answer) is None:
             raise_for_overload(self._endpoint, answer)
@@ -214,24 +237,14 @@ class PrometheusMetrics:
             raise self._endpoint.transient(f"could not be reached: {_reason(error)}") from error
 
 
-class _Bearer(AuthBase):
-    """Put the token, read anew, into each request. requests drops it when a redirect leaves the host."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        token = read_token(self._endpoint)
-        if token is not None:
-            request.headers["Authorization"] = f"Bearer {token}"
-        return request
-
-
-def _open_session(endpoint: Endpoint) -> requests.Session:
+def _open_session(endpoint: Endpoint, access: Access) -> requests.Session:
     tls_context(endpoint)  # A CA file that cannot be used is told at start, not at the first look.
     session = requests.Session()
     session.verify = False if endpoint.insecure else str(endpoint.ca_file or "") or True
-    session.auth = _Bearer(endpoint)
+    session.auth = Credentials(endpoint, access)
+    if access.certificate is not None:
+        _check_readable(endpoint, access)
+        session.cert = (str(access.certificate), str(access.key)) if access.key else str(access.certificate)
     session.headers["user-agent"] = "liftlock"
 
     def stay_on_host(response: requests.Response, *_: object, **__: object) -> None:
@@ -245,6 +258,15 @@ def _open_session(endpoint: Endpoint) -> requests.Session:
 
     session.hooks["response"].append(stay_on_host)
     return session
+
+
+def _check_readable(endpoint: Endpoint, access: Access) -> None:
+    """Tell a client certificate that cannot be used at start, not at the first look."""
+    try:
+        ssl.create_default_context().load_cert_chain(str(access.certificate), str(access.key) if access.key else None)
+    except (OSError, ssl.SSLError) as error:
+        reason = f"cannot be asked: the client certificate {access.certificate} could not be used: {quote(str(error))}"
+        raise endpoint.permanent(reason) from error
 
 
 def _api_error(answer: Answer) -> Mapping[str, object] | None:

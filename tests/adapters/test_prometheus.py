@@ -105,7 +105,7 @@ def test_a_long_range_is_asked_in_parts(server: Scripted, metrics: PrometheusMet
     [
         (an_error("bad_data", "parse error", status=400), Permanent, "refuses the query `errors`: parse error"),
         (an_error("timeout", "query timed out", status=503), Transient, "timeout.*query timed out"),
-        (an_error("execution", "too many samples", status=422), Transient, "execution.*too many samples"),
+        (an_error("execution", "expanding series", status=422), Transient, "execution.*expanding series"),
         (an_error("internal", "disk", status=500), Transient, "internal.*disk"),
         (an_error("unavailable", "starting", status=503), Transient, "unavailable.*starting"),
         (an_error("timeout", "odd", status=200), Transient, "timeout.*odd"),
