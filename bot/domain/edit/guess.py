@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from bot.domain.edit.kinds import ANY_DOCUMENT
 from bot.domain.edit.sheet import chosen_roots, text_of
 from bot.domain.edit.stream import Reading, Stream, read_stream
@@ -18,7 +16,7 @@ def guess_kind(file: str, text: str, *, reading: Reading | None = None) -> str |
 
     Kustomize reads a file by its name, whether or not it says its kind; all others are known by what they say.
     """
-    if PurePosixPath(file.replace("\\", "/")).name in _KUSTOMIZATIONS:
+    if file.replace("\\", "/").rpartition("/")[2] in _KUSTOMIZATIONS:
         return "kustomize"
     stream = read_stream(text, file=file, reading=reading)
     kinds = {_kind_of(stream, root) for root in chosen_roots(stream, ANY_DOCUMENT)} - {None}
