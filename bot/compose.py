@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.adapters.argocd import ArgoDeployments
-from bot.adapters.clock import SystemClock
+from bot.adapters.clock import StandingClock, SystemClock
 from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings, SignatureFormat, Signing
 from bot.adapters.github import (
     AppCredentials,
@@ -69,21 +69,29 @@ def compose(
     dry_run: bool = False,
     clock: Clock | None = None,
     listeners: tuple[Listener, ...] = (),
+    service: str | None = None,
+    at: datetime | None = None,
 ) -> Iterator[Bot]:
     """Build the bot that the settings describe; leaving the context closes its connections.
+
+    With `service`, it knows this one only. With `at`, it judges as of then; only a dry run may.
 
     Raise SettingsError or OutsideError for what is wrong before the first sweep: a state directory that cannot be
     made, a ledger that cannot be opened, a secret file that is missing.
     """
-    time = clock or SystemClock()
+    if at is not None and not dry_run:
+        raise ValueError("only a dry run judges as of another time")
     with ExitStack() as stack:
         ledger, board = _records(stack, settings, dry_run=dry_run)
-        world, begin = _world(stack, settings, time, ledger)
+        world, begin = _world(stack, settings, clock or SystemClock(), ledger)
+        if at is not None:
+            # Tokens and pauses go by the real time; only what is judged goes by the other.
+            world = replace(world, clock=StandingClock(at))
         texts = Texts(forge_url=settings.github.url.rstrip("/"), comment_every=settings.bot.comment_every)
         sweeper = Sweeper(
             world=world,
             board=board,
-            load_policies=_policies(settings.bot.policies, shipped_gate_templates()),
+            load_policies=_only(service, _policies(settings.bot.policies, shipped_gate_templates())),
             apply=Applier(world=world, texts=texts).apply,
             begin=begin,
             workers=settings.bot.workers,
@@ -157,9 +165,22 @@ def read_board(settings: Settings) -> Sequence[Posting]:
 # --- policies --------------------------------------------------------------------------------------------------------
 
 
-def _policies(
-    directory: Path, templates: GateTemplates
-) -> Callable[[], tuple[Sequence[Policy], Sequence[BrokenPolicy]]]:
+Load = Callable[[], tuple[Sequence[Policy], Sequence[BrokenPolicy]]]
+
+
+def _only(service: str | None, load: Load) -> Load:
+    """Leave out the policies of all other services."""
+    if service is None:
+        return load
+
+    def chosen() -> tuple[Sequence[Policy], Sequence[BrokenPolicy]]:
+        policies, broken = load()
+        return [policy for policy in policies if policy.service == service], broken
+
+    return chosen
+
+
+def _policies(directory: Path, templates: GateTemplates) -> Load:
     def load() -> tuple[Sequence[Policy], Sequence[BrokenPolicy]]:
         try:
             found = load_policies(directory, templates)

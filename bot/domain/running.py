@@ -170,9 +170,13 @@ def _gate_verdicts(case: _Case, window: HealthWindow) -> tuple[Verdict, ...]:
             item = measured[gate.name]
             verdicts.append(judge_counts(gate, case.seen.samples.get(item.key), item.window, STOP))
         else:
-            reason = "the release is not live yet, so nothing is counted"
-            verdicts.append(Verdict(gate=gate.name, kind=VerdictKind.NOT_YET, reason=reason))
+            verdicts.append(_nothing_counted(gate.name, "the release is not live yet, so nothing is counted"))
     return tuple(verdicts)
+
+
+def _nothing_counted(gate: str, reason: str) -> Verdict:
+    live = "the release live: every application synced and Healthy"
+    return Verdict(gate=gate, kind=VerdictKind.NOT_YET, reason=reason, would_change=live)
 
 
 def _lateness(case: _Case, window: HealthWindow) -> str | None:
@@ -215,8 +219,7 @@ def _trigger_verdicts(case: _Case, rollback: Rollback) -> tuple[Verdict, ...]:
             item = measured[trigger.name]
             verdicts.append(judge_counts(trigger, case.seen.samples.get(item.key), item.window, REVERT))
         else:
-            reason = "the release is not deployed yet, so nothing is counted"
-            verdicts.append(Verdict(gate=trigger.name, kind=VerdictKind.NOT_YET, reason=reason))
+            verdicts.append(_nothing_counted(trigger.name, "the release is not deployed yet, so nothing is counted"))
     return tuple(verdicts)
 
 

@@ -69,6 +69,17 @@ def _cells(service: str, judgement: Judgement) -> list[Text]:
     ]
 
 
+def verdict_lines(decision: Decision, judgements: Sequence[Judgement]) -> list[str]:
+    """Return each judgement's sentence, and below it each gate's verdict, its reason, and what would change it."""
+    lines = []
+    for judgement in judgements:
+        lines.append(_judged(decision.service, judgement))
+        for verdict in judgement.verdicts:
+            change = f" (would change it: {one_line(verdict.would_change)})" if verdict.would_change else ""
+            lines.append(f"  {one_line(verdict.gate)}: {verdict.kind}: {one_line(verdict.reason, limit=400)}{change}")
+    return lines
+
+
 def decision_lines(decision: Decision, *, dry_run: bool) -> list[str]:
     """Return a sentence for each release and for each action that is more than waiting."""
     lines = [_judged(decision.service, judgement) for judgement in decision.judgements]

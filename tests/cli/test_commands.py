@@ -150,3 +150,67 @@ def wait_for_sweep(ledger: Path, settings: Path) -> None:
             return
         time.sleep(0.2)
     raise AssertionError("the bot never swept")
+
+
+# --- check -----------------------------------------------------------------------------------------------------------
+
+
+def test_check_says_for_each_gate_what_it_found_and_what_would_change_it(live_lab: Lab, settings: Path) -> None:
+    live_lab.release("checkout", "1.9.0")
+    before = live_lab.github.branches(GITOPS)
+    result = liftlock("check", "checkout", "--stage", "staging", "--config", settings)
+    assert result.exit_code in (3, 4), result.output
+    first, *gates = result.stdout.splitlines()
+    assert first.startswith("checkout/staging: 1.9.0 runs: ")
+    assert {line.strip().partition(":")[0] for line in gates} == {"http-errors", "http-latency", "argocd-healthy"}
+    assert all("(would change it: " in line for line in gates)
+    assert "production" not in result.output
+    assert live_lab.github.branches(GITOPS) == before
+    assert not (live_lab.directory / "state" / "ledger.db").exists()
+
+
+def test_check_prints_json_and_ends_well_where_nothing_is_to_be_judged(settings: Path) -> None:
+    result = liftlock("check", "checkout", "--json", "--config", settings)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["service"] == "checkout"
+    assert [one["stage"] for one in found["judgements"]] == ["staging", "production"]
+
+
+def test_check_judges_what_was_measured_up_to_a_past_time(live_lab: Lab, settings: Path) -> None:
+    live_lab.release("checkout", "1.9.0")
+    result = liftlock(
+        "check", "checkout", "--stage", "staging", "--at", "2020-01-01T12:00Z", "--json", "--config", settings
+    )
+    found = json.loads(result.stdout)
+    assert found["at"].startswith("2020-01-01T12:00:00")
+    assert result.exit_code in (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["chekout"], "no policy describes the service 'chekout'"),
+        (["checkout", "--stage", "prod"], "checkout has no stage 'prod'; its stages are: staging, production"),
+        (["checkout", "--at", "yesterday"], "--at 'yesterday': expected a time such as"),
+        (["checkout", "--at", "2999-01-01T00:00Z"], "that is still to come"),
+    ],
+)
+def test_check_says_what_is_wrong_with_its_use(settings: Path, arguments: list[str], says: str) -> None:
+    result = liftlock("check", *arguments, "--config", settings)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert says in result.stderr
+
+
+def test_check_names_the_policies_that_cannot_be_read(live_lab: Lab, settings: Path) -> None:
+    (live_lab.directory / "policies" / "broken.yaml").write_text("service: [")
+    result = liftlock("check", "other", "--config", settings)
+    assert result.exit_code == 2
+    assert "some cannot be read: " in result.stderr
+
+
+def test_check_cannot_tell_while_prometheus_is_away(live_lab: Lab, settings: Path) -> None:
+    live_lab.release("checkout", "1.9.0")
+    settings.write_text(settings.read_text().replace(live_lab.prometheus_url, "http://127.0.0.1:9"))
+    result = liftlock("check", "checkout", "--stage", "staging", "--config", settings)
+    assert result.exit_code in (3, 5), result.output

@@ -150,3 +150,10 @@ def test_worse_news_never_turns_unhealthy_into_healthy(counts: Counts, worse: fl
     before = judge_counts(a_count_gate(), samples(*counts), window, STOP).kind
     after = judge_counts(a_count_gate(), samples(*changed), window, STOP).kind
     assert not (before is VerdictKind.UNHEALTHY and after is VerdictKind.HEALTHY)
+
+
+@given(observations())
+def test_every_verdict_says_what_would_change_it(seen: Observation) -> None:
+    decision = decide(a_policy(), seen, seen.at)
+    verdicts = [verdict for judgement in decision.judgements for verdict in judgement.verdicts]
+    assert all(verdict.would_change for verdict in verdicts)

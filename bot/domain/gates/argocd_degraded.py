@@ -35,13 +35,15 @@ def judge_degraded(trigger: DegradedTrigger, seen: StageObservation, since: date
     evidence = ApplicationEvidence(sentences=tuple(sentences))
     if sentences and longest >= trigger.lasting:
         kind, reason = VerdictKind.UNHEALTHY, f"{sentences[0]}, limit {format_duration(trigger.lasting)}"
+        change = "an application that is Healthy again"
     elif blind:
-        kind, reason = VerdictKind.CANNOT_TELL, blind[0]
+        kind, reason, change = VerdictKind.CANNOT_TELL, blind[0], "an answer from Argo CD"
     elif sentences:
         kind, reason = VerdictKind.NOT_YET, f"{sentences[0]}; fires at {format_duration(trigger.lasting)}"
+        change = f"{format_duration(trigger.lasting - longest)} more of it, or an application that is Healthy again"
     else:
-        kind, reason = VerdictKind.HEALTHY, "no application is Degraded"
-    return Verdict(gate=trigger.name, kind=kind, reason=reason, evidence=evidence)
+        kind, reason, change = VerdictKind.HEALTHY, "no application is Degraded", "an application that is Degraded"
+    return Verdict(gate=trigger.name, kind=kind, reason=reason, would_change=change, evidence=evidence)
 
 
 def _sync_of_the_ill(app: Application, seen: StageObservation) -> Operation | None:
