@@ -75,7 +75,8 @@ def verdict_lines(decision: Decision, judgements: Sequence[Judgement]) -> list[s
     for judgement in judgements:
         lines.append(_judged(decision.service, judgement))
         for verdict in judgement.verdicts:
-            change = f" (would change it: {one_line(verdict.would_change)})" if verdict.would_change else ""
+            is_said = verdict.would_change in verdict.reason
+            change = "" if is_said else f" (would change it: {one_line(verdict.would_change)})"
             lines.append(f"  {one_line(verdict.gate)}: {verdict.kind}: {one_line(verdict.reason, limit=400)}{change}")
     return lines
 

@@ -122,7 +122,7 @@ def test_the_revert_bar_needs_two_tiles_in_a_row() -> None:
 
 
 def test_the_revert_bar_is_higher_than_the_stop_bar() -> None:
-    counts = samples((4.0, 50.0), (0.0, 1.0))
+    counts = samples((3.0, 50.0), (3.0, 50.0))
     assert judged(counts, bar=STOP).kind is VerdictKind.UNHEALTHY
     assert judged(counts, bar=REVERT).kind is VerdictKind.NOT_YET
 

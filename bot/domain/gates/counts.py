@@ -66,7 +66,7 @@ def _weigh(gate: CountGate, samples: Samples, window: MeasuringWindow) -> CountE
         limit=gate.limit,
         floor=statistics.traffic_floor(gate.limit),
         upper_bound=statistics.upper_bound(bad, total) if total > 0 else None,
-        e_value=statistics.running_e_value(pairs, gate.limit),
+        e_value=statistics.running_e_value(pairs, gate.limit, caution=statistics.CAUTION),
         dispersion=statistics.dispersion(pairs),
         window_start=window.start,
         window_end=window.required_until,
@@ -119,7 +119,8 @@ def _alarms(samples: Samples, limit: float, bar: Bar) -> bool:
     present = _present(samples.tiles)
     bad = 0.0
     standing = 0
-    for tile, e_value in zip(present, statistics.prefix_e_values(_pairs(present), limit), strict=True):
+    e_values = statistics.prefix_e_values(_pairs(present), limit, caution=statistics.CAUTION)
+    for tile, e_value in zip(present, e_values, strict=True):
         bad += tile.bad or 0.0
         standing = standing + 1 if e_value >= bar.alarm and bad >= bar.bad_events else 0
         if standing >= bar.in_a_row:

@@ -21,7 +21,7 @@ TILES_FOR_DISPERSION = 10
 """With fewer tiles that had traffic, an estimate of the dispersion is mostly noise."""
 
 CAUTION = 1.0
-"""A margin, in standard errors of the dispersion, for services whose errors are known to come in clumps.
+"""A margin, in standard errors of the dispersion, since errors come in clumps: retries, one broken pod, one client.
 
 Every look takes the dispersion of the tiles so far, and the most alarming look counts: a plain estimate picks the looks
 that underestimate it, and says nothing before ten tiles. Simulated at a 1 % limit with 50 to 200 requests a minute for
