@@ -393,10 +393,14 @@ class ApplicationEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A gate's (or trigger's) answer with one sentence of reason, what would change it, and the evidence."""
+    """A gate's (or trigger's) answer with one sentence of reason, what would change it, and the evidence.
+
+    One in the shadow is shown and never decides.
+    """
 
     gate: str
     kind: VerdictKind
     reason: str
     would_change: str = ""
     evidence: CountEvidence | ApplicationEvidence | None = None
+    is_shadow: bool = False

@@ -67,6 +67,7 @@ class CountGate:
     query: str
     total: str
     tile: timedelta
+    is_shadow: bool = False
     kind: Literal["counts"] = "counts"
 
 
@@ -75,6 +76,7 @@ class ArgoHealthyGate:
     """Every application of the stage is live and stays Healthy for the whole window."""
 
     name: str
+    is_shadow: bool = False
     title: str = "Argo CD reports every application synced and Healthy"
     kind: Literal["argocd-healthy"] = "argocd-healthy"
 
@@ -85,10 +87,12 @@ class DegradedTrigger:
 
     name: str
     lasting: timedelta
+    is_shadow: bool = False
     title: str = "Argo CD reports an application Degraded"
     kind: Literal["argocd-degraded"] = "argocd-degraded"
 
 
+# A gate or trigger in the shadow is judged and shown, and never decides: for trying it out.
 Gate = CountGate | ArgoHealthyGate
 Trigger = CountGate | DegradedTrigger
 

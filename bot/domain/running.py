@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, State, WaitsOn
@@ -20,9 +21,9 @@ from bot.domain.observed import (
     trigger_measurements,
     watch_end,
 )
-from bot.domain.policy import CountGate, DegradedTrigger, HealthWindow, Policy, Rollback, Stage
+from bot.domain.policy import CountGate, DegradedTrigger, Gate, HealthWindow, Policy, Rollback, Stage, Trigger
 from bot.domain.text import format_duration, format_instant
-from bot.domain.verdicts import combine, worst
+from bot.domain.verdicts import combine, deciding, worst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,8 @@ def _judge_observed(case: _Case, window: HealthWindow) -> Judgement:
         return case.judge(State.UNHEALTHY, WaitsOn.HUMAN, _because(worst(verdicts)), verdicts)
     if kind is VerdictKind.HEALTHY:
         words = {1: "its gate is", 2: "both gates are"}
-        reason = f"{words.get(len(verdicts), f'all {len(verdicts)} gates are')} healthy"
+        count = len(deciding(verdicts))
+        reason = f"{words.get(count, f'all {count} gates are')} healthy"
         return case.judge(State.PROVEN, WaitsOn.PROMOTION, reason, verdicts)
     late = _lateness(case, window)
     if late is not None:
@@ -171,7 +173,7 @@ def _gate_verdicts(case: _Case, window: HealthWindow) -> tuple[Verdict, ...]:
             verdicts.append(judge_counts(gate, case.seen.samples.get(item.key), item.window, STOP))
         else:
             verdicts.append(_nothing_counted(gate.name, "the release is not live yet, so nothing is counted"))
-    return tuple(verdicts)
+    return _shaded(case.stage.gates, verdicts)
 
 
 def _nothing_counted(gate: str, reason: str) -> Verdict:
@@ -196,14 +198,14 @@ def _because(verdict: Verdict) -> str:
 
 def _judge_watched(case: _Case, rollback: Rollback) -> Running:
     verdicts = _trigger_verdicts(case, rollback)
-    fired = [verdict for verdict in verdicts if verdict.kind is VerdictKind.UNHEALTHY]
+    fired = [verdict for verdict in deciding(verdicts) if verdict.kind is VerdictKind.UNHEALTHY]
     if fired:
         return _take_back(case, rollback, fired[0], verdicts)
     ends = format_instant(watch_end(rollback, case.tags, case.liveness))
     if case.liveness.stance is not Stance.LIVE:
         reason = f"{case.liveness.reason}; watched until {ends}"
         return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
-    kind = combine(verdicts)
+    kind = combine(verdicts) if deciding(verdicts) else VerdictKind.HEALTHY
     trouble = f"{_because(worst(verdicts))}; " if kind in {VerdictKind.CANNOT_TELL, VerdictKind.NO_DATA} else ""
     reason = f"{trouble}no trigger has fired; watched until {ends}"
     return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
@@ -220,7 +222,13 @@ def _trigger_verdicts(case: _Case, rollback: Rollback) -> tuple[Verdict, ...]:
             verdicts.append(judge_counts(trigger, case.seen.samples.get(item.key), item.window, REVERT))
         else:
             verdicts.append(_nothing_counted(trigger.name, "the release is not deployed yet, so nothing is counted"))
-    return tuple(verdicts)
+    return _shaded(rollback.triggers, verdicts)
+
+
+def _shaded(gates: Sequence[Gate | Trigger], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """Mark the verdicts of gates in the shadow."""
+    pairs = zip(gates, verdicts, strict=True)
+    return tuple(replace(verdict, is_shadow=True) if gate.is_shadow else verdict for gate, verdict in pairs)
 
 
 def _take_back(case: _Case, rollback: Rollback, fired: Verdict, verdicts: tuple[Verdict, ...]) -> Running:

@@ -8,6 +8,8 @@
 | no            | no              | no          | yes         | no         | not yet     |
 | no            | no              | no          | no          | no         | healthy     |
 | -             | -               | -           | -           | yes        | no data     |
+
+Verdicts in the shadow are left out: where all are in the shadow, none is given.
 """
 
 from __future__ import annotations
@@ -26,16 +28,21 @@ _WORST_FIRST = (
 
 
 def combine(verdicts: Sequence[Verdict]) -> VerdictKind:
-    """Return the worst kind; no verdicts at all prove nothing and are `no data`."""
-    if not verdicts:
-        return VerdictKind.NO_DATA
-    return min((verdict.kind for verdict in verdicts), key=_WORST_FIRST.index)
+    """Return the worst kind of those that decide; none at all prove nothing and are `no data`."""
+    return min((verdict.kind for verdict in deciding(verdicts)), key=_WORST_FIRST.index, default=VerdictKind.NO_DATA)
+
+
+def deciding(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """Return the verdicts that are not in the shadow."""
+    return tuple(verdict for verdict in verdicts if not verdict.is_shadow)
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
-    """Return the first of the verdicts that decide the combined kind; ValueError if there are none."""
-    kind = combine(verdicts)
-    for verdict in verdicts:
-        if verdict.kind is kind:
-            return verdict
-    raise ValueError("no verdicts to choose from")
+    """Return the first of the verdicts that decide the combined kind; ValueError if there are none.
+
+    Where all are in the shadow, the worst of them is what there is to say.
+    """
+    chosen = deciding(verdicts) or tuple(verdicts)
+    if not chosen:
+        raise ValueError("no verdicts to choose from")
+    return min(chosen, key=lambda verdict: _WORST_FIRST.index(verdict.kind))

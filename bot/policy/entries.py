@@ -9,7 +9,7 @@ from datetime import timedelta
 from bot.domain.policy import CountGate
 from bot.domain.text import format_limit
 from bot.policy.grammar import A_LIMIT, NAME
-from bot.policy.reading import Section, matching, one_of_these, share, shown
+from bot.policy.reading import Section, matching, one_of, one_of_these, share, shown
 from bot.policy.templates import GateTemplate, GateTemplates, Parameter, parameter_words, promql_duration, selector
 
 
@@ -22,6 +22,7 @@ class Entry:
     name: str
     templates: GateTemplates
     labels: Mapping[str, str] | None
+    is_shadow: bool
 
     @classmethod
     def of(cls, section: Section, templates: GateTemplates, labels: Mapping[str, str] | None) -> Entry | None:
@@ -30,7 +31,15 @@ class Entry:
         if use is None:
             return None
         name = section.read("name", matching(NAME), "a name of a-z, 0-9 and -", default=use)
-        return cls(section=section, use=use, name=name or use, templates=templates, labels=labels)
+        mode = section.read("mode", one_of(("decide", "shadow")), "decide or shadow", default="decide")
+        return cls(
+            section=section,
+            use=use,
+            name=name or use,
+            templates=templates,
+            labels=labels,
+            is_shadow=mode == "shadow",
+        )
 
     def count_gate(self, tile: timedelta, *, others: Sequence[str]) -> CountGate | None:
         """Read it as a count gate; `others` are the names that a person could have meant beside the templates'."""
@@ -61,6 +70,7 @@ class Entry:
             query=template.fill(template.query, filled),
             total=template.fill(template.total, filled),
             tile=tile,
+            is_shadow=self.is_shadow,
         )
 
     def _words(self, template: GateTemplate) -> dict[str, str] | None:

@@ -215,9 +215,9 @@ class _Reader:
         for path, value in section.items("triggers", required=True):
             entry = self._entry(path, value, labels)
             if entry is not None and entry.use == "argocd-degraded":
-                lasting = entry.section.read("for", positive_duration, A_DURATION, default=_DEGRADED)
+                lasting = entry.section.read("for", positive_duration, A_DURATION, default=_DEGRADED) or _DEGRADED
                 entry.section.finish()
-                triggers.append(DegradedTrigger(name=entry.name, lasting=lasting or _DEGRADED))
+                triggers.append(DegradedTrigger(name=entry.name, lasting=lasting, is_shadow=entry.is_shadow))
             elif entry is not None:
                 gate = entry.count_gate(tile or _TILE, others=("argocd-degraded",))
                 triggers += [gate] if gate is not None else []
@@ -240,7 +240,7 @@ class _Reader:
             entry = self._entry(path, value, labels)
             if entry is not None and entry.use == "argocd-healthy":
                 entry.section.finish()
-                gates.append(ArgoHealthyGate(name=entry.name))
+                gates.append(ArgoHealthyGate(name=entry.name, is_shadow=entry.is_shadow))
             elif entry is not None:
                 gate = entry.count_gate(window.tile if window else _TILE, others=("argocd-healthy",))
                 gates += [gate] if gate is not None else []
@@ -290,8 +290,9 @@ class _Reader:
         for item in texts:
             is_source = any(other.stage.source == item.stage.name for other in texts)
             has_faults = any(fault.path.startswith(f"{item.path}.") for fault in self.faults.found)
-            if is_source and not has_faults and (item.stage.window is None or not item.stage.gates):
-                expected = "a window and at least one gate, since a release moves on from here"
+            decides = any(not gate.is_shadow for gate in item.stage.gates)
+            if is_source and not has_faults and (item.stage.window is None or not decides):
+                expected = "a window and at least one gate that decides, since a release moves on from here"
                 self.faults.note(item.value, item.path, "a stage without them", expected)
 
     def _check_edits(self, texts: Sequence[_StageText]) -> None:

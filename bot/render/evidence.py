@@ -38,7 +38,8 @@ def _row(stage: Stage, verdict: Verdict) -> str:
         limit = format_limit(verdict.evidence.limit)
         if verdict.evidence.upper_bound is not None:
             bound = format_share(verdict.evidence.upper_bound)
-    return f"| {gate} | {verdict_word(verdict)} | {_found(verdict)} | {limit} | {bound} |"
+    word = f"{verdict_word(verdict)} (shadow: does not decide)" if verdict.is_shadow else verdict_word(verdict)
+    return f"| {gate} | {word} | {_found(verdict)} | {limit} | {bound} |"
 
 
 def _title(stage: Stage, verdict: Verdict) -> str | None:

@@ -77,7 +77,10 @@ def verdict_lines(decision: Decision, judgements: Sequence[Judgement]) -> list[s
         for verdict in judgement.verdicts:
             is_said = verdict.would_change in verdict.reason
             change = "" if is_said else f" (would change it: {one_line(verdict.would_change)})"
-            lines.append(f"  {one_line(verdict.gate)}: {verdict.kind}: {one_line(verdict.reason, limit=400)}{change}")
+            shadow = " (shadow)" if verdict.is_shadow else ""
+            lines.append(
+                f"  {one_line(verdict.gate)}{shadow}: {verdict.kind}: {one_line(verdict.reason, limit=400)}{change}"
+            )
     return lines
 
 

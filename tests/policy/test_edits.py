@@ -129,3 +129,28 @@ def test_who_makes_the_commits_is_the_policys_choice() -> None:
     assert chosen.gitops.commits is CommitsBy.GITHUB
     with pytest.raises(PolicyError, match=r'gitops\.commits: found "x", expected git or github'):
         policy_with("{kustomize: a}", "{repository: acme/deploy, commits: x}")
+
+
+def policy_of_gates(gates: str) -> Policy:
+    text = (
+        "apiVersion: liftlock.dev/v1\nservice: a\nimage: r/a\ngitops: {repository: acme/deploy}\nstages:\n"
+        "  - {name: one, argocd: a, edit: {kustomize: a}, metrics: {x: y}, window: {for: 5m}, gates: " + gates + "}\n"
+        "  - {name: two, from: one, argocd: b, edit: {kustomize: b}, metrics: {x: y},\n"
+        "     rollback: {watch: 1h, triggers: [{use: argocd-degraded, mode: shadow}]}}\n"
+    )
+    return parse_policy(text, file="a.yaml", templates=TEMPLATES)
+
+
+def test_gates_and_triggers_may_be_in_the_shadow() -> None:
+    policy = policy_of_gates("[{use: http-errors, limit: 1%, mode: shadow}, {use: argocd-healthy, mode: decide}]")
+    assert [gate.is_shadow for gate in policy.stages[0].gates] == [True, False]
+    rollback = policy.stages[1].rollback
+    assert rollback is not None
+    assert [trigger.is_shadow for trigger in rollback.triggers] == [True]
+
+
+def test_a_stage_that_releases_move_on_from_needs_a_gate_that_decides() -> None:
+    with pytest.raises(PolicyError, match="a window and at least one gate that decides"):
+        policy_of_gates("[{use: argocd-healthy, mode: shadow}]")
+    with pytest.raises(PolicyError, match='mode: found "dark", expected decide or shadow'):
+        policy_of_gates("[{use: argocd-healthy, mode: dark}]")
