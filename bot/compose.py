@@ -154,6 +154,15 @@ def make_state_directory(path: Path) -> None:
         raise SettingsError(f"bot.state: the directory {path} cannot be made: {error.strerror}") from error
 
 
+@contextmanager
+def read_ledger(settings: Settings) -> Iterator[Ledger]:
+    """Open the ledger for reading; raise SettingsError where no bot has run with these settings yet."""
+    if not _has_ledger(settings):
+        raise SettingsError(f"bot.state: there is no ledger in {settings.bot.state} yet: start `liftlock run`")
+    with open_ledger(settings.ledger_url) as ledger:
+        yield ledger
+
+
 def read_board(settings: Settings) -> Sequence[Posting]:
     """Return what the last sweep posted; nothing where no bot has run with these settings yet."""
     if not _has_ledger(settings):

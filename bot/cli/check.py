@@ -16,7 +16,7 @@ from rich.console import Console
 
 from bot.adapters.clock import SystemClock
 from bot.adapters.log import configure_logging
-from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, WRONG_USE, told_in_one_sentence
+from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, refusal, told_in_one_sentence
 from bot.cli.run import ConfigOption
 from bot.compose import compose
 from bot.domain.decision import Decision, Judgement, State
@@ -76,10 +76,10 @@ def _parse_instant(text: str | None) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise _refusal(f"--at {text!r}: expected a time such as 2026-03-02T12:00Z") from None
+        raise refusal(f"--at {text!r}: expected a time such as 2026-03-02T12:00Z") from None
     moment = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     if moment > SystemClock().now():
-        raise _refusal(f"--at {text}: that is still to come")
+        raise refusal(f"--at {text}: that is still to come")
     return moment
 
 
@@ -92,20 +92,15 @@ def _decision(service: str, reports: Sequence[ServiceReport]) -> Decision:
             raise typer.Exit(CANNOT_TELL)
     broken = "; ".join(report.error for report in reports if report.error is not None)
     unread = f"; some cannot be read: {broken}" if broken else ""
-    raise _refusal(f"no policy describes the service {service!r}{unread}")
+    raise refusal(f"no policy describes the service {service!r}{unread}")
 
 
 def _chosen(decision: Decision, stage: str | None) -> list[Judgement]:
     chosen = [one for one in decision.judgements if stage in (None, one.stage)]
     if not chosen:
         known = ", ".join(dict.fromkeys(one.stage for one in decision.judgements))
-        raise _refusal(f"{decision.service} has no stage {stage!r}; its stages are: {known}")
+        raise refusal(f"{decision.service} has no stage {stage!r}; its stages are: {known}")
     return chosen
-
-
-def _refusal(sentence: str) -> typer.Exit:
-    typer.echo(f"liftlock: {sentence}", err=True)
-    return typer.Exit(WRONG_USE)
 
 
 def max_code(judgements: Sequence[Judgement]) -> int:

@@ -27,3 +27,9 @@ def told_in_one_sentence() -> Iterator[None]:
     except (SettingsError, OutsideError) as error:
         typer.echo(f"liftlock: {error}", err=True)
         raise typer.Exit(WRONG_USE) from None
+
+
+def refusal(sentence: str) -> typer.Exit:
+    """Say on stderr what is wrong with the command's use; return what ends it."""
+    typer.echo(f"liftlock: {sentence}", err=True)
+    return typer.Exit(WRONG_USE)

@@ -203,6 +203,12 @@ def test_check_says_what_is_wrong_with_its_use(settings: Path, arguments: list[s
     assert says in result.stderr
 
 
+def test_replay_without_a_ledger_says_so(settings: Path) -> None:
+    result = liftlock("replay", "0" * 64, "--config", settings)
+    assert result.exit_code == 2
+    assert "there is no ledger in" in result.stderr
+
+
 def test_check_names_the_policies_that_cannot_be_read(live_lab: Lab, settings: Path) -> None:
     (live_lab.directory / "policies" / "broken.yaml").write_text("service: [")
     result = liftlock("check", "other", "--config", settings)

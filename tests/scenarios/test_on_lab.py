@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from typer.testing import CliRunner, Result
 
+from bot.cli.app import app
 from bot.compose import compose
 from bot.domain.decision import Decision, State
 from bot.domain.trailers import parse_trailers
@@ -384,3 +387,41 @@ def test_a_promotion_may_be_a_commit_that_github_makes_and_signs(lab: Lab, clock
     assert commit.author.name == "app-77[bot]"
     assert parse_trailers(commit.message) is not None
     assert lab.text("checkout", "production") == before.replace("1.8.2", "1.9.0")
+
+
+# --- evidence --------------------------------------------------------------------------------------------------------
+
+
+def test_the_evidence_of_a_promotion_is_decided_again_from_its_trailer(lab: Lab, clock: ManualClock) -> None:
+    settings = lab.write_settings(lab.directory / "liftlock.toml")
+    lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=GOOD)
+    with compose(load_settings(settings), clock=clock) as bot:
+        Stage(lab, clock, bot.sweeper).play_until("checkout", lambda _: is_promoted(lab))
+    trailers = parse_trailers(lab.messages()[0])
+    assert trailers is not None
+    assert trailers.evidence is not None
+
+    def replay(evidence: str) -> Result:
+        return CliRunner().invoke(app, ["replay", evidence, "--config", str(settings)])
+
+    same = replay(trailers.evidence)
+    assert same.exit_code == 0, same.output
+    assert same.stdout.startswith(f"{trailers.evidence}: decided at ")
+    assert "checkout/staging: 1.9.0 runs: proven: " in same.stdout
+    assert same.stdout.endswith("the same, byte for byte.\n")
+    assert replay(trailers.evidence.removeprefix("sha256:")[:12]).stdout == same.stdout
+
+    missing, nonsense = replay("0" * 64), replay("HEAD")
+    assert (missing.exit_code, nonsense.exit_code) == (2, 2)
+    assert "recorded decisions has the evidence" in missing.stderr
+    assert "expected the hash of a Liftlock-Evidence trailer" in nonsense.stderr
+
+    with sqlite3.connect(lab.directory / "state" / "ledger.db") as ledger:
+        for (name,) in ledger.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+            ledger.execute(f"drop trigger {name}")
+        rows = ledger.execute("select id, body from events where kind = 'policy'").fetchall()
+        for number, body in rows:
+            ledger.execute("update events set body = ? where id = ?", (body.replace("0.01", "0.0001"), number))
+    other = replay(trailers.evidence)
+    assert other.exit_code == 1, other.output
+    assert "something else comes out:" in other.stdout

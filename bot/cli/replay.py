@@ -1,0 +1,83 @@
+"""`liftlock replay`: decide again, offline, what a commit's evidence stood for, and compare with what was recorded."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli.faults import BAD_NEWS, refusal, told_in_one_sentence
+from bot.cli.run import ConfigOption
+from bot.compose import read_ledger
+from bot.domain.decision import Decision, Judgement
+from bot.domain.evidence import evidence_hash
+from bot.domain.text import format_date_instant
+from bot.engine.record import as_json, parse_decision
+from bot.engine.record import replay as decide_again
+from bot.ports import Event, Ledger
+from bot.render.terminal import verdict_lines
+from bot.settings import load_settings
+
+_HASH = re.compile(r"(?:sha256:)?(?P<digits>[0-9a-f]{8,64})")
+_MOST_DECISIONS = 2_000
+_MOST_POLICIES = 1_000
+
+
+def replay(
+    evidence: Annotated[
+        str,
+        typer.Argument(help="The hash of a commit's Liftlock-Evidence trailer, or its beginning.", show_default=False),
+    ],
+    config: ConfigOption = Path("liftlock.toml"),
+) -> None:
+    """Show the evidence that a promotion or rollback rests on, and decide again from what was observed then.
+
+    Nothing outside is asked. Ends with 0 if the same comes out, byte for byte, 1 if not, 2 if the ledger lacks it.
+    """
+    wanted = _HASH.fullmatch(evidence.strip())
+    if wanted is None:
+        raise refusal(f"{evidence!r} is no evidence: expected the hash of a Liftlock-Evidence trailer")
+    with told_in_one_sentence():
+        settings = load_settings(config)
+        with read_ledger(settings) as ledger:
+            event, decision, judgement = _find(ledger, f"sha256:{wanted['digits']}")
+            policy = _policy(ledger, decision)
+    typer.echo(f"{evidence_hash(judgement.verdicts)}: decided at {format_date_instant(decision.at)}")
+    for line in verdict_lines(decision, [judgement]):
+        typer.echo(line)
+    recorded, again = decide_again(event.body, policy)
+    differences = _differences(recorded, again)
+    if differences:
+        typer.echo("Decided again from what was observed then, something else comes out:")
+        typer.echo("\n".join(differences))
+        raise typer.Exit(BAD_NEWS)
+    typer.echo("Decided again from what was observed then: the same, byte for byte.")
+
+
+def _find(ledger: Ledger, wanted: str) -> tuple[Event, Decision, Judgement]:
+    """Return the newest recorded decision with a judgement whose evidence has this hash."""
+    events = ledger.events(kind="decision", limit=_MOST_DECISIONS)
+    for event in events:
+        decision = parse_decision(event.body["decision"])
+        for judgement in decision.judgements:
+            if judgement.verdicts and evidence_hash(judgement.verdicts).startswith(wanted):
+                return event, decision, judgement
+    raise refusal(f"none of the newest {len(events)} recorded decisions has the evidence {wanted}")
+
+
+def _policy(ledger: Ledger, decision: Decision) -> Mapping[str, object]:
+    for event in ledger.events(service=decision.service, kind="policy", limit=_MOST_POLICIES):
+        policy = event.body.get("policy")
+        if event.body.get("version") == decision.policy_version and isinstance(policy, dict):
+            return policy
+    raise refusal(f"the ledger does not have the policy {decision.policy_version[:12]} of {decision.service} any more")
+
+
+def _differences(recorded: Decision, again: Decision) -> Sequence[str]:
+    before, after = (json.dumps(as_json(one), indent=1, sort_keys=True).splitlines() for one in (recorded, again))
+    return list(difflib.unified_diff(before, after, "recorded", "decided again", lineterm="", n=1))
