@@ -360,10 +360,21 @@ class VerdictKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Several tiles together, for people to see how counts went: `total` is None where none of them was measured."""
+
+    start: datetime
+    end: datetime
+    bad: float | None
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CountEvidence:
     """The numbers behind a verdict on counts. Ratios are shares of 1; `e_value` is dimensionless, alarms at 20 / 100.
 
-    `upper_bound` is the one-sided 95 % upper confidence bound of the bad share, None with no events.
+    `upper_bound` is the one-sided 95 % upper confidence bound of the bad share, None with no events. `course` has at
+    most some two dozen slices, from the first tile to the last.
     """
 
     bad: float
@@ -380,6 +391,7 @@ class CountEvidence:
     tiles_expected: int
     queries: tuple[str, ...]
     backend: str
+    course: tuple[Slice, ...] = ()
     kind: Literal["counts"] = "counts"
 
 

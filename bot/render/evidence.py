@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bot.domain.model import CountEvidence, Verdict, VerdictKind
 from bot.domain.policy import CountGate, Stage
 from bot.domain.text import format_count, format_date_instant, format_instant, format_limit, format_share
+from bot.render.course import sparkline
 from bot.render.escape import code, fenced, plain
 
 _SYMBOLS = {
@@ -63,6 +64,8 @@ def _found(verdict: Verdict) -> str:
     if not isinstance(found, CountEvidence) or found.total <= 0 or verdict.kind is VerdictKind.NO_DATA:
         return plain(verdict.reason)
     counts = f"{format_count(found.bad)} of {format_count(found.total)} ({format_share(found.bad / found.total)})"
+    bars = sparkline(found)
+    counts = f"{counts} {bars}" if bars else counts
     waits = verdict.kind is VerdictKind.NOT_YET and verdict.would_change
     return f"{counts}; {plain(verdict.would_change)}" if waits else counts
 

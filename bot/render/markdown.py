@@ -10,6 +10,7 @@ from bot.domain.model import Release
 from bot.domain.policy import Merge, Road, Stage
 from bot.domain.text import format_date_instant, format_duration
 from bot.render.commits import promotion_subject
+from bot.render.course import charts
 from bot.render.escape import code, plain
 from bot.render.evidence import data_quality, evidence_table, exact_queries
 from bot.render.views import CommentView, MoveView, RevertView
@@ -33,6 +34,7 @@ def promotion_body(view: MoveView) -> str:
         _what_moves(view),
         f"### Evidence from {code(view.source.name)}\n\n{evidence_table(view.source, view.judgement.verdicts)}",
         data_quality(view.judgement.verdicts),
+        charts(view.judgement.verdicts),
         exact_queries(view.judgement.verdicts),
         _what_next(view),
         _judged_by(view.policy.file, view.policy.version),
@@ -146,6 +148,7 @@ def revert_body(view: RevertView) -> str:
         effect + edit_lines(view.changes),
         evidence_table(view.stage, view.judgement.verdicts),
         data_quality(view.judgement.verdicts),
+        charts(view.judgement.verdicts),
         exact_queries(view.judgement.verdicts),
         _judged_by(view.policy.file, view.policy.version),
     ]
@@ -162,11 +165,13 @@ def evidence_comment(view: CommentView) -> str:
     parts = [_headline(view)]
     if view.running is not None and view.running.verdicts:
         parts.append(f"### In {code(view.stage.name)}\n\n{evidence_table(view.stage, view.running.verdicts)}")
-        parts += [data_quality(view.running.verdicts), exact_queries(view.running.verdicts)]
+        verdicts = view.running.verdicts
+        parts += [data_quality(verdicts), charts(verdicts), exact_queries(verdicts)]
     if view.source is not None and view.source.verdicts:
         source = view.policy.stage(view.source.stage)
         parts.append(f"### In {code(source.name)}\n\n{evidence_table(source, view.source.verdicts)}")
-        parts += [data_quality(view.source.verdicts), exact_queries(view.source.verdicts)]
+        verdicts = view.source.verdicts
+        parts += [data_quality(verdicts), charts(verdicts), exact_queries(verdicts)]
     parts.append(_judged_by(view.policy.file, view.policy.version))
     return _cut(parts)
 

@@ -22,7 +22,9 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
+from bot.domain.model import CountEvidence
 from bot.domain.text import one_line
+from bot.render.course import sparkline
 
 _COLOURS = {
     State.UNHEALTHY: "red",
@@ -78,9 +80,9 @@ def verdict_lines(decision: Decision, judgements: Sequence[Judgement]) -> list[s
             is_said = verdict.would_change in verdict.reason
             change = "" if is_said else f" (would change it: {one_line(verdict.would_change)})"
             shadow = " (shadow)" if verdict.is_shadow else ""
-            lines.append(
-                f"  {one_line(verdict.gate)}{shadow}: {verdict.kind}: {one_line(verdict.reason, limit=400)}{change}"
-            )
+            bars = sparkline(verdict.evidence) if isinstance(verdict.evidence, CountEvidence) else ""
+            reason = f"{one_line(verdict.reason, limit=400)}{f' {bars}' if bars else ''}"
+            lines.append(f"  {one_line(verdict.gate)}{shadow}: {verdict.kind}: {reason}{change}")
     return lines
 
 

@@ -7,15 +7,18 @@ waits, and says for what. No measurement is never health.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain import statistics
-from bot.domain.model import CountEvidence, Samples, Tile, Trouble, Verdict, VerdictKind
+from bot.domain.model import CountEvidence, Samples, Slice, Tile, Trouble, Verdict, VerdictKind
 from bot.domain.policy import CountGate
 from bot.domain.text import format_count, format_instant, format_share
 from bot.domain.tiles import MeasuringWindow
 
+SLICES = 24
+"""Into how many slices a window is put together at the most, for people to see how it went."""
 TILES_NEEDED = 0.8
 """The share of a window's tiles that must hold data before the gate may say healthy."""
 
@@ -75,6 +78,23 @@ def _weigh(gate: CountGate, samples: Samples, window: MeasuringWindow) -> CountE
         tiles_expected=window.tiles_until(samples.end),
         queries=samples.queries,
         backend=samples.backend,
+        course=_course(samples.tiles),
+    )
+
+
+def _course(tiles: Sequence[Tile]) -> tuple[Slice, ...]:
+    """Put tiles together, the same number in each slice but the last, so that there are at most `SLICES`."""
+    size = max(1, math.ceil(len(tiles) / SLICES))
+    return tuple(_slice(tiles[first : first + size]) for first in range(0, len(tiles), size))
+
+
+def _slice(tiles: Sequence[Tile]) -> Slice:
+    present = _present(tiles)
+    return Slice(
+        start=tiles[0].start,
+        end=tiles[-1].end,
+        bad=sum(tile.bad or 0.0 for tile in present) if present else None,
+        total=sum(tile.total or 0.0 for tile in present) if present else None,
     )
 
 
