@@ -26,7 +26,7 @@ LABEL = r"[a-zA-Z_][a-zA-Z0-9_]*"
 _TYPES = ("metric", "label", "text", "duration")
 _OWN = ("selector", "key", "tile", "limit")
 _BUILT_IN = ("argocd-healthy", "argocd-degraded")
-_TAKEN = (*_OWN, "use", "name")
+_TAKEN = (*_OWN, "use", "name", "mode")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +86,13 @@ def bucket_matcher(threshold: timedelta) -> str:
     """
     milliseconds = threshold // timedelta(milliseconds=1)
     if milliseconds % 1000 == 0:
-        whole = milliseconds // 1000
-        return f'le=~"{whole}|{whole}\\\\.0"'
+        return _whole_bucket(milliseconds // 1000)
     seconds = f"{milliseconds / 1000:.3f}".rstrip("0")
     return f'le="{seconds}"'
+
+
+def _whole_bucket(number: int) -> str:
+    return f'le=~"{number}|{number}\\\\.0"'
 
 
 def parameter_words(parameter: Parameter, text: str) -> dict[str, str]:
@@ -103,7 +106,13 @@ def parameter_words(parameter: Parameter, text: str) -> dict[str, str]:
             threshold = parse_duration(text)
             if threshold <= timedelta(0):
                 raise ValueError(text)
-            return {parameter.name: promql_duration(threshold), f"{parameter.name}_bucket": bucket_matcher(threshold)}
+            milliseconds = threshold // timedelta(milliseconds=1)
+            return {
+                parameter.name: promql_duration(threshold),
+                f"{parameter.name}_bucket": bucket_matcher(threshold),
+                # Istio and Envoy measure in milliseconds.
+                f"{parameter.name}_bucket_ms": _whole_bucket(milliseconds),
+            }
         case _:
             return {parameter.name: quote(text)}
 
@@ -203,7 +212,9 @@ def _pattern(section: Section, key: str, expected: str, parameters: tuple[Parame
     if text is None:
         return None
     known = {*_OWN, *(item.name for item in parameters)}
-    known |= {f"{item.name}_bucket" for item in parameters if item.type == "duration"}
+    known |= {
+        f"{item.name}_{kind}" for item in parameters if item.type == "duration" for kind in ("bucket", "bucket_ms")
+    }
     template = Template(text)
     unknown = sorted(set(template.get_identifiers()) - known)
     if unknown or not template.is_valid():

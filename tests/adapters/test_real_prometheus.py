@@ -17,6 +17,8 @@ import pytest
 from bot.adapters.http import Endpoint, Limits
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.domain.model import Samples
+from bot.domain.policy import CountGate, Counts
+from bot.policy import parse_policy, shipped_gate_templates
 from bot.ports import Permanent, SampleRequest, Transient
 
 pytestmark = [
@@ -202,6 +204,27 @@ def test_slow_requests_are_all_that_are_in_no_fast_bucket(metrics: PrometheusMet
 def test_a_threshold_that_is_no_bucket_bound_is_told(metrics: PrometheusMetrics) -> None:
     with pytest.raises(Permanent, match="is the threshold a bucket bound"):
         metrics.fetch_samples(a_latency_request("0.4"))
+
+
+@pytest.mark.parametrize("name", sorted(shipped_gate_templates()))
+def test_every_shipped_template_is_a_query_that_the_server_takes(metrics: PrometheusMetrics, name: str) -> None:
+    bound = ", slower_than: 500ms" if name.endswith("-latency") else ""
+    text = (
+        "apiVersion: liftlock.dev/v1\nservice: a\nimage: r/a\ngitops: {repository: acme/deploy}\nstages:\n"
+        "  - {name: one, argocd: a, edit: {kustomize: a}, metrics: {namespace: x, pod: 'a\"b'}, window: {for: 5m},\n"
+        f"     gates: [{{use: {name}, limit: 1%{bound}}}]}}\n"
+    )
+    (gate,) = parse_policy(text, file="a.yaml", templates=shipped_gate_templates()).stages[0].gates
+    assert isinstance(gate, CountGate)
+    request = SampleRequest(
+        query=gate.query,
+        total=gate.total,
+        counts_good=gate.counts is Counts.GOOD,
+        start=START,
+        end=START + 2 * MINUTE,
+        width=MINUTE,
+    )
+    assert counts(metrics.fetch_samples(request)) == [(None, None)] * 2
 
 
 def test_several_series_are_refused_and_listed(metrics: PrometheusMetrics) -> None:

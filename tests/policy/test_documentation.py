@@ -51,7 +51,8 @@ def rows(heading: str) -> list[list[str]]:
     """Return the cells of the tables below a heading, without code marks."""
     _, _, below = PAGE.partition(f"\n## {heading}\n")
     lines = [line for line in below.partition("\n## ")[0].splitlines() if line.startswith("| `")]
-    return [[cell.strip().strip("`") for cell in line.strip("|").split(" | ")] for line in lines]
+    cells = [[cell.strip().strip("`") for cell in line.strip("|").split(" | ")] for line in lines]
+    return [[cell.replace("\\|", "|") for cell in row] for row in cells]
 
 
 def parameters() -> set[str]:

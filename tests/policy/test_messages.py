@@ -22,7 +22,7 @@ EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
             "use: zzz, limit: 1%",
             "13:15",
             "stages[0].gates[0].use",
-            'found "zzz", expected one of argocd-healthy, http-errors, http-latency',
+            f'found "zzz", expected one of {", ".join(sorted(["argocd-healthy", *TEMPLATES]))}',
         ),
         (
             "liftlock.dev/v1",

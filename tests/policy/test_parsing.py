@@ -339,7 +339,9 @@ def test_an_empty_key_is_named_where_it_stands() -> None:
 
 def test_an_unknown_gate_is_answered_with_the_known_ones() -> None:
     fault = the_fault(changed("use: http-errors, limit: 1%", "use: zzz, limit: 1%"))
-    assert fault.endswith("expected one of argocd-healthy, http-errors, http-latency")
+    known = sorted(["argocd-healthy", *TEMPLATES])
+    assert {"http-errors", "grpc-latency", "istio-errors"} < set(known)
+    assert fault.endswith(f"expected one of {', '.join(known)}")
 
 
 def test_an_unknown_gate_is_answered_with_the_nearest_one() -> None:

@@ -7,7 +7,15 @@ import pytest
 
 from bot.domain.policy import Counts
 from bot.policy import PolicyError, parse_template, shipped_gate_templates
-from bot.policy.templates import bucket_matcher, promql_duration, quote, read_templates, selector
+from bot.policy.templates import (
+    Parameter,
+    bucket_matcher,
+    parameter_words,
+    promql_duration,
+    quote,
+    read_templates,
+    selector,
+)
 
 GATES = Path(__file__).resolve().parents[2] / "policies" / "gates"
 GOOD = """\
@@ -124,6 +132,12 @@ def test_a_template_is_a_mapping() -> None:
 )
 def test_a_bucket_is_matched_as_client_libraries_write_it(threshold: timedelta, matcher: str) -> None:
     assert bucket_matcher(threshold) == matcher
+
+
+def test_a_bucket_of_milliseconds_is_matched_as_proxies_write_it() -> None:
+    words = parameter_words(Parameter(name="slower_than", type="duration", description=""), "2500ms")
+    assert words["slower_than_bucket_ms"] == r'le=~"2500|2500\\.0"'
+    assert words["slower_than_bucket"] == 'le="2.5"'
 
 
 @pytest.mark.parametrize(
