@@ -188,19 +188,16 @@ def test_check_judges_what_was_measured_up_to_a_past_time(live_lab: Lab, setting
     assert result.exit_code in (3, 4)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
+def test_check_says_what_is_wrong_with_its_use(settings: Path) -> None:
+    for arguments, says in (
         (["chekout"], "no policy describes the service 'chekout'"),
         (["checkout", "--stage", "prod"], "checkout has no stage 'prod'; its stages are: staging, production"),
         (["checkout", "--at", "yesterday"], "--at 'yesterday': expected a time such as"),
         (["checkout", "--at", "2999-01-01T00:00Z"], "that is still to come"),
-    ],
-)
-def test_check_says_what_is_wrong_with_its_use(settings: Path, arguments: list[str], says: str) -> None:
-    result = liftlock("check", *arguments, "--config", settings)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert says in result.stderr
+    ):
+        result = liftlock("check", *arguments, "--config", settings)
+        assert (result.exit_code, result.stdout) == (2, ""), arguments
+        assert says in result.stderr
 
 
 def test_replay_without_a_ledger_says_so(settings: Path) -> None:
