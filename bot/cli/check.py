@@ -20,8 +20,7 @@ from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, refusal, told_in_one_sentenc
 from bot.cli.run import ConfigOption
 from bot.compose import compose
 from bot.domain.decision import Decision, Judgement, State
-from bot.domain.model import VerdictKind
-from bot.domain.verdicts import combine
+from bot.domain.verdicts import VerdictKind, combine
 from bot.engine.record import as_json as to_json
 from bot.engine.sweep import ServiceReport
 from bot.render.terminal import verdict_lines

@@ -23,10 +23,11 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
-from bot.domain.model import CountEvidence, Observation, Proposal, Pull, PullState, Release, StageObservation, Trouble
+from bot.domain.model import Observation, Proposal, Pull, PullState, Release, StageObservation, Trouble
 from bot.domain.naming import release_branch
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.running import Running, judge_running
+from bot.domain.verdicts import CountEvidence
 
 _LOOK_AGAIN = timedelta(minutes=1)
 _URGENCY = (

@@ -10,8 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from bot.domain.model import Release, Sha, Verdict
+from bot.domain.model import Release, Sha
 from bot.domain.policy import Road
+from bot.domain.verdicts import Verdict
 
 
 class State(StrEnum):

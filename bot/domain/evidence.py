@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 
-from bot.domain.model import Verdict
+from bot.domain.verdicts import Verdict
 
 
 def evidence_hash(verdicts: Iterable[Verdict]) -> str:

@@ -11,7 +11,7 @@ from bot.domain.gates.argocd_degraded import judge_degraded
 from bot.domain.gates.argocd_healthy import judge_argocd_healthy
 from bot.domain.gates.counts import REVERT, STOP, judge_counts
 from bot.domain.liveness import Liveness, Stance, judge_liveness
-from bot.domain.model import NOT_SET, Observation, Release, StageObservation, TagHistory, Trouble, Verdict, VerdictKind
+from bot.domain.model import NOT_SET, Observation, Release, StageObservation, TagHistory, Trouble
 from bot.domain.naming import revert_branch
 from bot.domain.observed import (
     gate_measurements,
@@ -23,7 +23,7 @@ from bot.domain.observed import (
 )
 from bot.domain.policy import CountGate, DegradedTrigger, Gate, HealthWindow, Policy, Rollback, Stage, Trigger
 from bot.domain.text import format_duration, format_instant
-from bot.domain.verdicts import combine, deciding, worst
+from bot.domain.verdicts import Verdict, VerdictKind, combine, deciding, worst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Combine the verdicts of a stage's gates into one (the only place that does).
+"""What a gate answers, the numbers behind it, and how the answers of a stage become one (nowhere else).
 
 | any unhealthy | any cannot tell | any no data | any not yet | none given | combined    |
 |---------------|-----------------|-------------|-------------|------------|-------------|
@@ -15,8 +15,80 @@ Verdicts in the shadow are left out: where all are in the shadow, none is given.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
 
-from bot.domain.model import Verdict, VerdictKind
+
+class VerdictKind(StrEnum):
+    """A gate's answer. Only `healthy` promotes, only `unhealthy` reverts; the other three wait."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    NOT_YET = "not yet"
+    NO_DATA = "no data"
+    CANNOT_TELL = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Several tiles together, for people to see how counts went: `total` is None where none of them was measured."""
+
+    start: datetime
+    end: datetime
+    bad: float | None
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountEvidence:
+    """The numbers behind a verdict on counts. Ratios are shares of 1; `e_value` is dimensionless, alarms at 20 / 100.
+
+    `upper_bound` is the one-sided 95 % upper confidence bound of the bad share, None with no events. `course` has at
+    most some two dozen slices, from the first tile to the last.
+    """
+
+    bad: float
+    total: float
+    limit: float
+    floor: float
+    upper_bound: float | None
+    e_value: float
+    dispersion: float
+    window_start: datetime
+    window_end: datetime
+    seen_until: datetime
+    tiles_present: int
+    tiles_expected: int
+    queries: tuple[str, ...]
+    backend: str
+    course: tuple[Slice, ...] = ()
+    kind: Literal["counts"] = "counts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationEvidence:
+    """What Argo CD said, one sentence an application."""
+
+    sentences: tuple[str, ...]
+    kind: Literal["applications"] = "applications"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A gate's (or trigger's) answer with one sentence of reason, what would change it, and the evidence.
+
+    One in the shadow is shown and never decides.
+    """
+
+    gate: str
+    kind: VerdictKind
+    reason: str
+    would_change: str = ""
+    evidence: CountEvidence | ApplicationEvidence | None = None
+    is_shadow: bool = False
+
 
 _WORST_FIRST = (
     VerdictKind.UNHEALTHY,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.model import CountEvidence, Slice, Verdict
 from bot.domain.text import format_limit
+from bot.domain.verdicts import CountEvidence, Slice, Verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
 _GAP = "·"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.model import CountEvidence, Verdict, VerdictKind
 from bot.domain.policy import CountGate, Stage
 from bot.domain.text import format_count, format_date_instant, format_instant, format_limit, format_share
+from bot.domain.verdicts import CountEvidence, Verdict, VerdictKind
 from bot.render.course import sparkline
 from bot.render.escape import code, fenced, plain
 

@@ -22,8 +22,8 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
-from bot.domain.model import CountEvidence
 from bot.domain.text import one_line
+from bot.domain.verdicts import CountEvidence
 from bot.render.course import sparkline
 
 _COLOURS = {

@@ -34,9 +34,9 @@ from bot.domain.model import (
     Samples,
     StageObservation,
     Trouble,
-    VerdictKind,
 )
 from bot.domain.policy import Merge, Policy, Road
+from bot.domain.verdicts import VerdictKind
 from tests.builders import (
     HEAD,
     IMAGE,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from bot.domain.evidence import canonical_json, evidence_hash
-from bot.domain.model import ApplicationEvidence, CountEvidence, Verdict, VerdictKind
+from bot.domain.verdicts import ApplicationEvidence, CountEvidence, Verdict, VerdictKind
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 COUNTS = CountEvidence(

@@ -11,20 +11,10 @@ from bot.domain.gates.argocd_degraded import judge_degraded
 from bot.domain.gates.argocd_healthy import judge_argocd_healthy
 from bot.domain.gates.counts import REVERT, STOP, Bar, judge_counts
 from bot.domain.liveness import Liveness, Stance
-from bot.domain.model import (
-    Application,
-    Carries,
-    CountEvidence,
-    HealthSpell,
-    NoApplication,
-    Samples,
-    Trouble,
-    Verdict,
-    VerdictKind,
-)
+from bot.domain.model import Application, Carries, HealthSpell, NoApplication, Samples, Trouble
 from bot.domain.policy import ArgoHealthyGate, DegradedTrigger
 from bot.domain.tiles import MeasuringWindow
-from bot.domain.verdicts import combine, worst
+from bot.domain.verdicts import CountEvidence, Verdict, VerdictKind, combine, worst
 from tests.builders import (
     HEAD,
     MINUTE,

@@ -10,17 +10,9 @@ from hypothesis import strategies as st
 from bot.domain.decide import decide
 from bot.domain.decision import MergePromotion, OpenPromotion, RollBack
 from bot.domain.gates.counts import STOP, judge_counts
-from bot.domain.model import (
-    Carries,
-    Checks,
-    Observation,
-    PullState,
-    Reviews,
-    StageObservation,
-    Trouble,
-    VerdictKind,
-)
+from bot.domain.model import Carries, Checks, Observation, PullState, Reviews, StageObservation, Trouble
 from bot.domain.tiles import MeasuringWindow
+from bot.domain.verdicts import VerdictKind
 from tests.builders import (
     HEAD,
     MINUTE,

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.gates.counts import SLICES, STOP, judge_counts
-from bot.domain.model import CountEvidence, Samples, Slice
+from bot.domain.model import Samples
 from bot.domain.tiles import MeasuringWindow
+from bot.domain.verdicts import CountEvidence, Slice
 from bot.render.course import charts, sparkline
 from tests.builders import MINUTE, NOON, a_count_gate, samples
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.model import ApplicationEvidence, CountEvidence, Verdict, VerdictKind
 from bot.domain.policy import Stage
+from bot.domain.verdicts import ApplicationEvidence, CountEvidence, Verdict, VerdictKind
 from bot.render.evidence import data_quality, evidence_table, exact_queries
 from tests.builders import MINUTE, NOON, a_count_gate, a_policy, a_rollback
 

@@ -14,8 +14,9 @@ from rich.console import Console
 from bot.domain.decide import decide
 from bot.domain.decision import Judgement
 from bot.domain.edit import Change
-from bot.domain.model import CountEvidence, Digest, Observation, Release, Samples, Sha, Trouble
+from bot.domain.model import Digest, Observation, Release, Samples, Sha, Trouble
 from bot.domain.policy import Merge, Policy
+from bot.domain.verdicts import CountEvidence
 from bot.render.commits import promotion_commit, revert_commit
 from bot.render.markdown import (
     closing_comment,

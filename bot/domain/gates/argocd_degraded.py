@@ -7,18 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot.domain.model import (
-    Application,
-    ApplicationEvidence,
-    Carries,
-    Operation,
-    StageObservation,
-    Trouble,
-    Verdict,
-    VerdictKind,
-)
+from bot.domain.model import Application, Carries, Operation, StageObservation, Trouble
 from bot.domain.policy import DegradedTrigger
 from bot.domain.text import format_duration
+from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind
 
 
 def judge_degraded(trigger: DegradedTrigger, seen: StageObservation, since: datetime, now: datetime) -> Verdict:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.domain.liveness import Liveness, Stance
-from bot.domain.model import ApplicationEvidence, Verdict, VerdictKind
 from bot.domain.policy import ArgoHealthyGate, HealthWindow
 from bot.domain.text import format_instant
+from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind
 
 _KINDS = {
     Stance.UNHEALTHY: VerdictKind.UNHEALTHY,

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain import statistics
-from bot.domain.model import CountEvidence, Samples, Slice, Tile, Trouble, Verdict, VerdictKind
+from bot.domain.model import Samples, Tile, Trouble
 from bot.domain.policy import CountGate
 from bot.domain.text import format_count, format_instant, format_share
 from bot.domain.tiles import MeasuringWindow
+from bot.domain.verdicts import CountEvidence, Slice, Verdict, VerdictKind
 
 SLICES = 24
 """Into how many slices a window is put together at the most, for people to see how it went."""
