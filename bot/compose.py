@@ -35,6 +35,7 @@ from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.observe import World
 from bot.policy import GateTemplates, PolicyError, load_policies, shipped_gate_templates
 from bot.ports import Board, Clock, Ledger, Permanent, Posting
+from bot.sampling import Sampler
 from bot.settings import GitHubSection, GitSection, Settings, SettingsError, read_secret_file
 from bot.tag_history import TagReader
 
@@ -95,6 +96,7 @@ def compose(
             apply=Applier(world=world, texts=texts).apply,
             begin=begin,
             workers=settings.bot.workers,
+            sampler=Sampler(metrics=world.metrics, ledger=ledger, lag=world.lag),
             dry_run=dry_run,
             listeners=listeners,
             stopping=threading.Event(),
@@ -306,7 +308,7 @@ def _metrics(settings: Settings) -> PrometheusMetrics:
         key=section.key_file,
     )
     limits = Limits(deadline=section.timeout)
-    return PrometheusMetrics(endpoint, access=access, limits=limits, at_once=section.at_once)
+    return PrometheusMetrics(endpoint, access=access, limits=limits, at_once=section.at_once, together=section.together)
 
 
 def _secret_file(path: Path) -> Callable[[], str]:

@@ -1,7 +1,8 @@
 """Read the world for one service: ports in, one `Observation` out.
 
-Nothing is judged here but what decides what to ask for next: which revisions need their ancestry, which gates need
-tiles, which pull requests matter. A port that fails becomes a `Trouble` in the place of its fact.
+Nothing is judged here but what decides what to ask for next: which revisions need their ancestry, which pull requests
+matter. What Prometheus measured is read for all services together, in `bot.sampling`. A port that fails becomes a
+`Trouble` in the place of its fact.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TypeVar
 
 from bot.domain.edit import Edited, EditRefused, read_tag
@@ -24,7 +24,6 @@ from bot.domain.model import (
     Proposal,
     Pull,
     Release,
-    Samples,
     Sha,
     StageObservation,
     TagChange,
@@ -32,8 +31,8 @@ from bot.domain.model import (
     Trouble,
 )
 from bot.domain.naming import is_promotion_branch, promotion_prefix, release_branch, revert_branch
-from bot.domain.observed import Measurement, is_candidate_pending, is_watched, measurements
-from bot.domain.policy import Counts, Policy, Road, Stage
+from bot.domain.observed import is_candidate_pending, is_watched
+from bot.domain.policy import Policy, Road, Stage
 from bot.domain.trailers import parse_trailers
 from bot.planned import Planner
 from bot.ports import (
@@ -46,8 +45,6 @@ from bot.ports import (
     OutsideError,
     Registry,
     Repositories,
-    SampleRequest,
-    SeriesKey,
 )
 from bot.tag_history import TagReader
 
@@ -82,13 +79,19 @@ class World:
 
 
 def observe(world: World, policy: Policy, head: Sha | Trouble, policy_since: datetime | None) -> Observation:
-    """Observe one service. `head` is the branch head that this sweep fetched, or why it could not be fetched."""
+    """Observe what of one service is cheap to see: Git and Argo CD. The rest is added when that is known.
+
+    `head` is the branch head that this sweep fetched, or why it could not be fetched.
+    """
     now = world.clock.now()
     applications = _attempt(lambda: _applications(world, policy))
     stages = tuple(_observe_stage(world, policy, stage, head, applications) for stage in policy.stages)
-    seen = Observation(service=policy.service, at=now, policy_since=policy_since, stages=stages)
-    seen = _with_each(seen, lambda stage: _with_proposals(world, policy, stage, seen))
-    return _with_each(seen, lambda stage: _with_samples(world, policy, stage, seen))
+    return Observation(service=policy.service, at=now, policy_since=policy_since, stages=stages)
+
+
+def with_proposals(world: World, policy: Policy, seen: Observation) -> Observation:
+    """Add the pull requests and artifacts that matter now."""
+    return replace(seen, stages=tuple(_with_proposals(world, policy, stage, seen) for stage in seen.stages))
 
 
 def _attempt(read: Callable[[], T]) -> T | Trouble:
@@ -96,10 +99,6 @@ def _attempt(read: Callable[[], T]) -> T | Trouble:
         return read()
     except OutsideError as error:
         return error.as_trouble()
-
-
-def _with_each(seen: Observation, change: Callable[[StageObservation], StageObservation]) -> Observation:
-    return replace(seen, stages=tuple(change(stage) for stage in seen.stages))
 
 
 # --- Git and Argo CD -------------------------------------------------------------------------------------------------
@@ -304,45 +303,3 @@ class _Look:
         after = self.world.repositories.read_file(self.repository, change.head, file)
         values = ", ".join(one.new for one in planned.changes)
         return None if after == planned.text else f"{file} differs from the edit that only sets {values}"
-
-
-# --- Prometheus ------------------------------------------------------------------------------------------------------
-
-
-def _with_samples(world: World, policy: Policy, seen: StageObservation, all_seen: Observation) -> StageObservation:
-    if isinstance(seen.tags, Trouble):
-        return seen
-    stage, tags = policy.stage(seen.stage), seen.tags
-    liveness = judge_liveness(seen, tags, policy.image, all_seen.at)
-    wanted = measurements(policy, stage, liveness, all_seen)
-    samples = {item.key: _attempt(partial(_sample, world, policy, stage, tags, item)) for item in wanted}
-    return replace(seen, samples=samples)
-
-
-def _sample(world: World, policy: Policy, stage: Stage, tags: TagHistory, wanted: Measurement) -> Samples:
-    """Return all tiles of a window so far: those kept in the ledger, and those read now and kept from now on."""
-    gate, window = wanted.gate, wanted.window
-    end = window.seen_until(world.clock.now(), world.lag)
-    key = SeriesKey(
-        service=policy.service, stage=stage.name, commit=tags.introduced.commit, fingerprint=wanted.fingerprint
-    )
-    kept, after = window.without_hole(world.ledger.tiles(key), end)
-    if after < end:
-        request = SampleRequest(
-            query=gate.query,
-            total=gate.total,
-            counts_good=gate.counts is Counts.GOOD,
-            start=after,
-            end=end,
-            width=gate.tile,
-        )
-        fresh = world.metrics.fetch_samples(request)
-        world.ledger.keep_tiles(key, fresh.tiles)
-        kept.extend(fresh.tiles)
-    return Samples(
-        start=window.start,
-        end=end,
-        tiles=tuple(kept),
-        queries=(gate.query, gate.total),
-        backend=world.metrics.describe(),
-    )

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from bot.domain.model import Application, Artifact, HealthSpell, NoApplication, Pull, Samples, Sha, Tile, Trouble
+from bot.domain.model import Application, Artifact, HealthSpell, NoApplication, Numbers, Pull, Sha, Trouble
 from bot.domain.policy import CommitsBy
+from bot.domain.queries import Query
 
 
 class OutsideError(Exception):
@@ -217,29 +218,57 @@ class Deployments(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SampleRequest:
-    """Tiles to be read: `query` and `total` are evaluated at `start + width`, `start + 2·width` … `end`.
+class Look:
+    """A query over tiles: it is evaluated at `start + width`, `start + 2·width` … `end`."""
 
-    `counts_good` says that `query` counts good events, so that bad is `total - query`.
-    """
-
-    query: str
-    total: str
-    counts_good: bool
+    query: Query
     start: datetime
     end: datetime
     width: timedelta
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What looks have cost a backend: queries, and the series and points in its answers."""
+
+    queries: int = 0
+    series: int = 0
+    points: int = 0
+
+    def since(self, before: Cost) -> Cost:
+        """Return what was added to an earlier cost."""
+        return Cost(
+            queries=self.queries - before.queries,
+            series=self.series - before.series,
+            points=self.points - before.points,
+        )
+
+
 class Metrics(Protocol):
     """How releases behave, as Prometheus measured it."""
 
-    def fetch_samples(self, request: SampleRequest) -> Samples:
-        """Read the tiles by range queries. Errors, warnings and unexpected shapes raise, they never become zeros."""
+    def read(self, looks: Sequence[Look]) -> Sequence[Numbers | OutsideError]:
+        """Answer each look, looks of one shape together: a number for each tile, or why there is none.
+
+        Errors, warnings and unexpected shapes are errors of the looks they concern, they never become zeros. Nothing is
+        raised for what the outside does.
+        """
+        ...
+
+    def bucket_bounds(self, histogram: str, start: datetime, end: datetime) -> Sequence[str]:
+        """Return the bounds of a histogram's buckets, smallest first; `histogram` is a series selector."""
         ...
 
     def describe(self) -> str:
         """Return the backend's name, version and address for the evidence; never raise, never ask twice."""
+        ...
+
+    def scrape_interval(self) -> timedelta | None:
+        """Return how often the backend scrapes, if it tells; never raise, never ask twice."""
+        ...
+
+    def cost(self) -> Cost:
+        """Return what all looks so far have cost."""
         ...
 
 
@@ -252,13 +281,16 @@ class Registry(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesKey:
-    """Which tiles belong together: one gate's queries, for one arrival of a release in a stage."""
+class Arrival:
+    """One arrival of a release in a stage: what its numbers are kept under. `commit` introduced it."""
 
     service: str
     stage: str
     commit: Sha
-    fingerprint: str
+
+
+Kept = Mapping[str, Mapping[datetime, float | None]]
+"""Numbers of tiles by the fingerprint of their query and the start of the tile; None where there was no series."""
 
 
 EventKind = Literal["policy", "observation", "decision", "action", "outcome", "error"]
@@ -290,12 +322,12 @@ class Ledger(Protocol):
         """Return each service's newest entry of a kind."""
         ...
 
-    def tiles(self, key: SeriesKey) -> Sequence[Tile]:
-        """Return the tiles kept under a key, oldest first."""
+    def numbers(self, arrivals: Sequence[Arrival]) -> Mapping[Arrival, Kept]:
+        """Return all numbers kept of each arrival."""
         ...
 
-    def keep_tiles(self, key: SeriesKey, tiles: Sequence[Tile]) -> None:
-        """Keep tiles; one that is kept already is left as it was first seen."""
+    def keep_numbers(self, numbers: Mapping[Arrival, Kept]) -> None:
+        """Keep numbers; one that is kept already is left as it was first seen."""
         ...
 
     def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:

@@ -156,6 +156,7 @@ class PrometheusSection(_Server):
     dialect: Literal["prometheus", "thanos", "mimir", "victoriametrics"] = "prometheus"
     timeout: Duration = timedelta(seconds=20)
     at_once: Annotated[int, Field(ge=1, le=64)] = 4
+    together: Annotated[int, Field(ge=1, le=10_000)] = 1000
     tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9!._*'()|-]{1,150}$")] | None = None
     user: Annotated[str, Field(min_length=1, pattern=r"^[^:\x00-\x1f]+$")] | None = None
     password_file: Path | None = None

@@ -28,26 +28,14 @@ from bot.domain.model import (
     StageObservation,
     TagChange,
     TagHistory,
-    Tile,
     Trailers,
     Trouble,
 )
 from bot.domain.naming import release_branch, revert_branch
-from bot.domain.policy import (
-    ArgoHealthyGate,
-    CountGate,
-    Counts,
-    DegradedTrigger,
-    Gate,
-    GitOps,
-    HealthWindow,
-    Merge,
-    Policy,
-    Road,
-    Rollback,
-    Stage,
-    Trigger,
-)
+from bot.domain.policy import GitOps, HealthWindow, Merge, Policy, Road, Rollback, Stage
+from bot.domain.queries import Query
+from bot.domain.rules import ArgoHealthyGate, CountGate, Counts, DegradedTrigger, Gate, Trigger
+from bot.domain.verdicts import Measured
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 IMAGE = "ghcr.io/acme/checkout"
@@ -71,8 +59,8 @@ def a_count_gate(*, name: str = "http-errors", limit: float = 0.01, tile: timede
         title="HTTP errors below 1 %",
         limit=limit,
         counts=Counts.BAD,
-        query=f"bad-{name}",
-        total=f"total-{name}",
+        query=Query.plain(f"bad-{name}"),
+        total=Query.plain(f"total-{name}"),
         tile=tile,
     )
 
@@ -185,17 +173,35 @@ def samples(
     *counts: tuple[float, float] | None, start: datetime = NOON + 3 * MINUTE, width: timedelta = MINUTE
 ) -> Samples:
     """Tiles of (bad, total), oldest first; None is a tile without any series."""
-    tiles = tuple(
-        Tile(
-            start=start + index * width,
-            width=width,
-            bad=None if count is None else count[0],
-            total=None if count is None else count[1],
-        )
-        for index, count in enumerate(counts)
+    return Samples(
+        start=start,
+        end=start + len(counts) * width,
+        width=width,
+        numbers={
+            "counted": tuple(None if count is None else count[0] for count in counts),
+            "total": tuple(None if count is None else count[1] for count in counts),
+        },
+        queries=("bad", "total"),
+        backend="Prometheus",
+        lag=timedelta(seconds=15),
     )
-    end = start + len(tiles) * width
-    return Samples(start=start, end=end, tiles=tiles, queries=("bad", "total"), backend="Prometheus")
+
+
+def a_measured(
+    *, present: int = 18, expected: int = 20, queries: tuple[str, ...] = ("sum(bad)", "sum(total)")
+) -> Measured:
+    """What a measurement of half an hour says of itself after twenty minutes."""
+    return Measured(
+        window_start=NOON,
+        window_end=NOON + 30 * MINUTE,
+        seen_until=NOON + 20 * MINUTE,
+        tile=MINUTE,
+        tiles_present=present,
+        tiles_expected=expected,
+        queries=queries,
+        backend="Prometheus",
+        lag=timedelta(seconds=15),
+    )
 
 
 def a_stage(

@@ -11,6 +11,7 @@ from bot.domain.model import Sha
 from bot.domain.policy import Policy
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.observe import World
+from bot.sampling import Sampler
 from bot.tag_history import TagReader
 from tests.builders import IMAGE, NEW, NOON, OLD, a_policy
 from tests.fakes import (
@@ -89,6 +90,7 @@ class FakeWorld:
             apply=applier.apply,
             begin=lambda: None,
             workers=1,
+            sampler=Sampler(metrics=self.metrics, ledger=self.ledger, lag=LAG),
             dry_run=self.dry_run,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,28 +13,29 @@ from bot.domain.model import (
     Artifact,
     HealthSpell,
     NoApplication,
+    Numbers,
     Operation,
     Pull,
     PullState,
-    Samples,
     Sha,
-    Tile,
     Trouble,
 )
 from bot.ports import (
+    Arrival,
     BranchChange,
     Conflict,
+    Cost,
     Event,
     EventKind,
     FileCommit,
     FileHistory,
     FileVersion,
+    Kept,
+    Look,
     MergeText,
     OutsideError,
     Posting,
     PullText,
-    SampleRequest,
-    SeriesKey,
 )
 
 
@@ -297,26 +299,34 @@ class FakeMetrics(Failing):
     per_minute: float = 100.0
     bad_share: dict[str, float] = field(default_factory=dict)
     silent: bool = False
-    asked: list[SampleRequest] = field(default_factory=list)
+    asked: list[Look] = field(default_factory=list)
 
-    def fetch_samples(self, request: SampleRequest) -> Samples:
-        self.called("fetch_samples")
-        self.asked.append(request)
-        share = next((share for part, share in self.bad_share.items() if part in request.query), 0.0)
-        total = self.per_minute * (request.width / timedelta(minutes=1))
-        tiles = []
-        at = request.start
-        while at < request.end:
-            counts = (None, None) if self.silent else (total, total * share)
-            tiles.append(Tile(start=at, width=request.width, total=counts[0], bad=counts[1]))
-            at += request.width
-        return Samples(
-            start=request.start,
-            end=request.end,
-            tiles=tuple(tiles),
-            queries=(request.query, request.total),
-            backend=self.describe(),
-        )
+    def read(self, looks: Sequence[Look]) -> Sequence[Numbers | OutsideError]:
+        if not looks:
+            return []
+        try:
+            self.called("read")
+        except OutsideError as error:
+            return [error for _ in looks]
+        self.asked.extend(looks)
+        return [self._numbers(look) for look in looks]
+
+    def _numbers(self, look: Look) -> Numbers:
+        total = self.per_minute * (look.width / timedelta(minutes=1))
+        is_bad = look.query.text.startswith("bad-")
+        share = next((share for part, share in self.bad_share.items() if part in look.query.text), 0.0)
+        value = None if self.silent else total * share if is_bad else total
+        return (value,) * ((look.end - look.start) // look.width)
+
+    def bucket_bounds(self, histogram: str, start: datetime, end: datetime) -> Sequence[str]:
+        self.called("bucket_bounds")
+        return ()
+
+    def scrape_interval(self) -> timedelta | None:
+        return timedelta(seconds=15)
+
+    def cost(self) -> Cost:
+        return Cost(queries=len(self.asked))
 
     def describe(self) -> str:
         return "Prometheus (fake)"
@@ -338,7 +348,7 @@ class FakeLedger(Failing):
     """Ledger and board in lists and dictionaries."""
 
     recorded: list[Event] = field(default_factory=list)
-    kept: dict[SeriesKey, dict[datetime, Tile]] = field(default_factory=dict)
+    kept: dict[Arrival, dict[str, dict[datetime, float | None]]] = field(default_factory=dict)
     health: dict[tuple[str, str], list[HealthSpell]] = field(default_factory=dict)
     digests: dict[tuple[str, int], str] = field(default_factory=dict)
     posted: dict[str, Posting] = field(default_factory=dict)
@@ -360,14 +370,16 @@ class FakeLedger(Failing):
         self.called("latest")
         return {event.service: event for event in self.recorded if event.kind == kind}
 
-    def tiles(self, key: SeriesKey) -> Sequence[Tile]:
-        self.called("tiles")
-        return [tile for _, tile in sorted(self.kept.get(key, {}).items())]
+    def numbers(self, arrivals: Sequence[Arrival]) -> Mapping[Arrival, Kept]:
+        self.called("numbers")
+        return {arrival: deepcopy(self.kept.get(arrival, {})) for arrival in arrivals}
 
-    def keep_tiles(self, key: SeriesKey, tiles: Sequence[Tile]) -> None:
-        self.called("keep_tiles")
-        for tile in tiles:
-            self.kept.setdefault(key, {}).setdefault(tile.start, tile)
+    def keep_numbers(self, numbers: Mapping[Arrival, Kept]) -> None:
+        self.called("keep_numbers")
+        for arrival, kept in numbers.items():
+            for series, found in kept.items():
+                old = self.kept.setdefault(arrival, {}).setdefault(series, {})
+                old.update({start: value for start, value in found.items() if start not in old})
 
     def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
         self.called("saw_health")

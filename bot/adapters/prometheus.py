@@ -1,10 +1,10 @@
 """How releases behave, from Prometheus' HTTP API: the port `Metrics`.
 
-prometheus-api-client serves the check of the connection (and, later, discovery and metadata). Queries go a strict way
+prometheus-api-client serves the check of the connection and the values of labels. Queries go a strict way
 of ours on the same session, because the package drops the `warnings` of an answer, so that half of the data looks like
 all of it; retries by itself, past any deadline; and puts the query of a POST into the URL, where proxies cut and log
 it. Here a query travels in the form body, with explicit times, a `timeout=` below the HTTP deadline, and everything
-that is not exactly one series of finite counts raises.
+that is not exactly one series of finite numbers for each stage is an error of that stage.
 
 Redirects are not followed. Of a failing query the class of the error decides: `bad_data` is a wrong query, and one
 beyond the server's limits stays so (`Permanent`); all else may pass (`Transient`).
@@ -14,17 +14,18 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Self
-from urllib.parse import urljoin, urlsplit
 
 import requests
 from prometheus_api_client import PrometheusConnect
+from prometheus_api_client.exceptions import PrometheusApiClientException
 from urllib3.util.retry import Retry
 
 from bot.adapters.breaker import Breaker, LeftAlone
@@ -37,30 +38,34 @@ from bot.adapters.http import (
     quote,
     raise_for_overload,
     refusal,
-    show_url,
-    tls_context,
     with_retries,
 )
-from bot.adapters.prometheus_access import Access, Credentials
+from bot.adapters.prometheus_access import Access, open_session
 from bot.adapters.prometheus_answer import (
-    Points,
     UnusableAnswer,
+    cause_of,
     decimal,
-    expected_instants,
-    join_tiles,
+    interval_of,
+    is_beyond_limits,
+    milliseconds,
     parse_matrix,
     show_query,
+    sorted_bounds,
     split_range,
 )
-from bot.domain.model import Samples
-from bot.ports import OutsideError, SampleRequest
+from bot.adapters.prometheus_batch import Batch, Series, numbers_of, plan, points_of, sort_series
+from bot.domain.model import Numbers
+from bot.domain.queries import Labels
+from bot.ports import Cost, Look, OutsideError, Permanent, Transient
 
 SYSTEM = "Prometheus"
 _LIMITS = Limits(deadline=timedelta(seconds=20), max_bytes=32 * 1024 * 1024)
 _DESCRIBE_SECONDS = 3.0
-_BEYOND = re.compile(r"too many|exceed|limit", re.IGNORECASE)
-"""How Prometheus, Thanos and Mimir word that a query asks for more than is allowed (errorType `execution`, 422)."""
 _VERSION = re.compile(r"[0-9A-Za-z.+~-]{1,40}\Z")
+_MOST_SPLITS = 10
+"""How often a batch is halved that is too much for the server."""
+_MOST_SEARCHES = 40
+"""How many batches are halved to find the stages whose series a query fails on."""
 _PIECE = 64 * 1024
 _NO_ADDRESS = (
     requests.exceptions.InvalidURL,
@@ -69,8 +74,31 @@ _NO_ADDRESS = (
 )
 
 
+class _TooLarge(Permanent):
+    """The query asks for more than the server allows; half of it may be allowed."""
+
+    def __init__(self, error: OutsideError) -> None:
+        super().__init__(error.system, error.sentence)
+
+
+class _TooSlow(Transient):
+    """The server gave up on the query; half of it may be done in time."""
+
+    def __init__(self, error: OutsideError) -> None:
+        super().__init__(error.system, error.sentence)
+
+
+class _FailsOnSeries(Transient):
+    """The server failed while it evaluated the query (422); the series of some stages only may be the cause."""
+
+    def __init__(self, error: OutsideError) -> None:
+        super().__init__(error.system, error.sentence)
+
+
 class PrometheusMetrics:
     """One Prometheus. Safe to share between threads; at most `at_once` queries are under way.
+
+    One query asks for at most `together` stages at once, and for fewer from when that was too much for the server.
 
     A server that failed several times in a row is left alone for a while: `breaker`.
     """
@@ -82,16 +110,23 @@ class PrometheusMetrics:
         access: Access | None = None,
         limits: Limits = _LIMITS,
         at_once: int = 4,
+        together: int = 1000,
         breaker: Breaker | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._access = access or Access()
         self._limits = limits
         self._breaker = breaker or Breaker()
+        self._at_once = at_once
+        self._together = together
         self._places = threading.BoundedSemaphore(at_once)
+        self._counting = threading.Lock()
+        self._cost = Cost()
         self._describing = threading.Lock()
         self._description: str | None = None
-        self._session = _open_session(endpoint, self._access)
+        self._asked_interval = False
+        self._interval: timedelta | None = None
+        self._session = open_session(endpoint, self._access)
         self._connect = PrometheusConnect(
             url=endpoint.base,
             session=self._session,
@@ -116,13 +151,30 @@ class PrometheusMetrics:
         if not answers:
             raise self._endpoint.transient("does not answer as a Prometheus does: check the address and the token")
 
-    def fetch_samples(self, request: SampleRequest) -> Samples:
-        """Read the tiles by range queries. Errors, warnings and unexpected shapes raise, they never become zeros."""
-        if not expected_instants(request):
-            return self._samples(request, {}, {})
-        counted = self._points(request, request.query)
-        total = self._points(request, request.total)
-        return self._samples(request, counted, total)
+    def read(self, looks: Sequence[Look]) -> Sequence[Numbers | OutsideError]:
+        """Answer each look by range queries, looks of one shape together; a failure is of the looks it concerns."""
+        found: list[Numbers | OutsideError] = [() for _ in looks]
+        batches = plan(looks, most=self._together)
+        with ThreadPoolExecutor(max_workers=self._at_once, thread_name_prefix="prometheus") as pool:
+            for answers in pool.map(lambda batch: self._answer(batch, searches=iter(range(_MOST_SEARCHES))), batches):
+                for number, answer in answers:
+                    found[number] = answer
+        return found
+
+    def bucket_bounds(self, histogram: str, start: datetime, end: datetime) -> Sequence[str]:
+        """Return the bounds of a histogram's buckets, smallest first, from the values of the label `le`."""
+        form = {"match[]": histogram, "start": decimal(milliseconds(start)), "end": decimal(milliseconds(end))}
+        with self._speaking_plainly(self._limits.deadline.total_seconds()):
+            try:
+                found: object = self._connect.get_label_values("le", params=form | dict(self._access.parameters))
+            except (PrometheusApiClientException, ValueError, KeyError) as error:
+                raise self._endpoint.transient(f"did not tell the bounds of {show_query(histogram)}") from error
+        return sorted_bounds(found)
+
+    def cost(self) -> Cost:
+        """Return what all looks so far have cost."""
+        with self._counting:
+            return self._cost
 
     def describe(self) -> str:
         """Return the backend's name, version and address for the evidence; never raise, never ask twice."""
@@ -131,28 +183,77 @@ class PrometheusMetrics:
                 self._description = f"{SYSTEM}{self._version()} at {self._endpoint.shown}"
             return self._description
 
-    def _samples(self, request: SampleRequest, counted: Points, total: Points) -> Samples:
-        with self._judging():
-            tiles = join_tiles(request, counted, total)
-        return Samples(
-            start=request.start,
-            end=request.end,
-            tiles=tiles,
-            queries=(request.query, request.total),
-            backend=self.describe(),
-        )
+    def scrape_interval(self) -> timedelta | None:
+        """Return how often the server scrapes where a job says nothing else; None where it does not tell."""
+        with self._describing:
+            if not self._asked_interval:
+                self._asked_interval = True
+                self._interval = self._configured_interval()
+            return self._interval
 
-    def _points(self, request: SampleRequest, query: str) -> Points:
+    def _configured_interval(self) -> timedelta | None:
+        try:
+            answer = self._exchange("GET", "/api/v1/status/config", None, _DESCRIBE_SECONDS)
+            data = parse_json(self._endpoint, answer, expected="configuration").get("data")
+        except OutsideError:
+            return None
+        return interval_of(data.get("yaml") if isinstance(data, dict) else None)
+
+    def _answer(
+        self, batch: Batch, *, searches: Iterator[int], splits: int = _MOST_SPLITS
+    ) -> list[tuple[int, Numbers | OutsideError]]:
+        """Answer a batch; one that is too much for the server, or fails on some series, is asked in two halves."""
+        try:
+            series = self._series(batch)
+        except (_TooLarge, _TooSlow, _FailsOnSeries) as error:
+            is_given_up = isinstance(error, _FailsOnSeries) and next(searches, None) is None
+            halves = batch.halves() if splits and not is_given_up else None
+            if isinstance(error, _TooLarge):
+                self._together = max(1, min(self._together, len(batch.queries) // 2))
+            if halves is None:
+                return [(number, error) for number, _ in batch.members]
+            # A server that is slow anyway is not asked more and more often.
+            left = max(0, splits - (_MOST_SPLITS // 2 if isinstance(error, _TooSlow) else 1))
+            return [item for half in halves for item in self._answer(half, searches=searches, splits=left)]
+        except OutsideError as error:
+            return [(number, error) for number, _ in batch.members]
+        return [(number, self._numbers(batch, look, series)) for number, look in batch.members]
+
+    def _numbers(
+        self, batch: Batch, look: Look, parts: Sequence[Mapping[Labels, Sequence[Series]]]
+    ) -> Numbers | OutsideError:
         points: dict[int, float] = {}
-        for first, last, step in split_range(request):
-            form = {"query": query, "start": decimal(first), "end": decimal(last), "step": decimal(step)}
+        try:
+            with self._judging():
+                for part in parts:
+                    points |= points_of(part.get(look.query.labels, ()), look, batch)
+        except OutsideError as error:
+            return error
+        return numbers_of(look, points)
+
+    def _series(self, batch: Batch) -> list[Mapping[Labels, Sequence[Series]]]:
+        """Return the series of a batch by its queries' labels, for each part of its range."""
+        parts = []
+        for first, last, step in split_range(batch.look):
+            form = {"query": batch.text, "start": decimal(first), "end": decimal(last), "step": decimal(step)}
             answer = self._query(form)
             with self._judging():
-                points |= parse_matrix(answer, query, range(first, last + 1, step))
-        return points
+                series = parse_matrix(answer, batch.text)
+                self._count(series)
+                parts.append(sort_series(batch, series))
+        return parts
+
+    def _count(self, series: Sequence[Series]) -> None:
+        values = (one.get("values") for one in series)
+        points = sum(len(some) for some in values if isinstance(some, list))
+        with self._counting:
+            cost = self._cost
+            self._cost = replace(cost, series=cost.series + len(series), points=cost.points + points)
 
     def _query(self, form: Mapping[str, str]) -> Mapping[str, object]:
         deadline = self._limits.deadline.total_seconds()
+        with self._counting:
+            self._cost = replace(self._cost, queries=self._cost.queries + 1)
         if not self._places.acquire(timeout=deadline):
             raise self._endpoint.transient(f"was busy with our other queries for {deadline:g} s")
         try:
@@ -172,13 +273,19 @@ class PrometheusMetrics:
         return parse_json(self._endpoint, answer, expected="query result")
 
     def _class_of(self, error: Mapping[str, object], answer: Answer, query: str) -> OutsideError:
-        kind, said = str(error.get("errorType")), quote(str(error.get("error", "")))
+        kind, whole = str(error.get("errorType")), str(error.get("error", ""))
+        said = quote(cause_of(whole))
         if kind == "bad_data" or answer.status == 400:
             return self._endpoint.permanent(f"refuses the query {show_query(query)}: {said}")
-        if answer.status == 422 and _BEYOND.search(said):
+        if answer.status == 422 and is_beyond_limits(whole):
             found = f"allows no query as large as {show_query(query)}: {said}; ask for less, or raise its limit"
-            return self._endpoint.permanent(found)
-        return self._endpoint.transient(f"failed on the query {show_query(query)} ({quote(kind, longest=40)}): {said}")
+            return _TooLarge(self._endpoint.permanent(found))
+        failed = self._endpoint.transient(
+            f"failed on the query {show_query(query)} ({quote(kind, longest=40)}): {said}"
+        )
+        if kind == "timeout":
+            return _TooSlow(failed)
+        return _FailsOnSeries(failed) if answer.status == 422 else failed
 
     def _post(self, form: Mapping[str, str], seconds: float) -> Answer:
         """Ask once. The server gets a little less time than we wait, so that it is the one to say that it took long."""
@@ -235,38 +342,6 @@ class PrometheusMetrics:
             raise self._endpoint.permanent("cannot be asked: that is not a usable http or https address") from error
         except requests.RequestException as error:
             raise self._endpoint.transient(f"could not be reached: {_reason(error)}") from error
-
-
-def _open_session(endpoint: Endpoint, access: Access) -> requests.Session:
-    tls_context(endpoint)  # A CA file that cannot be used is told at start, not at the first look.
-    session = requests.Session()
-    session.verify = False if endpoint.insecure else str(endpoint.ca_file or "") or True
-    session.auth = Credentials(endpoint, access)
-    if access.certificate is not None:
-        _check_readable(endpoint, access)
-        session.cert = (str(access.certificate), str(access.key)) if access.key else str(access.certificate)
-    session.headers["user-agent"] = "liftlock"
-
-    def stay_on_host(response: requests.Response, *_: object, **__: object) -> None:
-        """Stop the package's own redirects, before they are followed, where they leave the host."""
-        target = urljoin(response.url, response.headers.get("location", ""))
-        if response.is_redirect and urlsplit(target)[:2] != urlsplit(response.url)[:2]:
-            response.close()
-            raise endpoint.permanent(
-                f"redirects to {show_url(target)}, which is not followed: set that address instead"
-            )
-
-    session.hooks["response"].append(stay_on_host)
-    return session
-
-
-def _check_readable(endpoint: Endpoint, access: Access) -> None:
-    """Tell a client certificate that cannot be used at start, not at the first look."""
-    try:
-        ssl.create_default_context().load_cert_chain(str(access.certificate), str(access.key) if access.key else None)
-    except (OSError, ssl.SSLError) as error:
-        reason = f"cannot be asked: the client certificate {access.certificate} could not be used: {quote(str(error))}"
-        raise endpoint.permanent(reason) from error
 
 
 def _api_error(answer: Answer) -> Mapping[str, object] | None:

@@ -10,15 +10,17 @@ version" (deny_partial_response) and "Prometheus querying API enhancements" (noc
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from bot.adapters.http import Endpoint, read_token
+from bot.adapters.http import Endpoint, quote, read_token, show_url, tls_context
 
 SecretSource = Callable[[], str]
 
@@ -91,3 +93,36 @@ class Credentials(AuthBase):
             # Checked here because the HTTP libraries quote an illegal header value, and so the secret, in their error.
             raise self._endpoint.permanent(f"could not be asked: the {what} is empty or holds characters no header has")
         return value
+
+
+def open_session(endpoint: Endpoint, access: Access) -> requests.Session:
+    """Return a session that shows who we are, checks the server's certificate, and follows nobody to another host."""
+    tls_context(endpoint)  # A CA file that cannot be used is told at start, not at the first look.
+    session = requests.Session()
+    session.verify = False if endpoint.insecure else str(endpoint.ca_file or "") or True
+    session.auth = Credentials(endpoint, access)
+    if access.certificate is not None:
+        _check_readable(endpoint, access)
+        session.cert = (str(access.certificate), str(access.key)) if access.key else str(access.certificate)
+    session.headers["user-agent"] = "liftlock"
+
+    def stay_on_host(response: requests.Response, *_: object, **__: object) -> None:
+        """Stop the package's own redirects, before they are followed, where they leave the host."""
+        target = urljoin(response.url, response.headers.get("location", ""))
+        if response.is_redirect and urlsplit(target)[:2] != urlsplit(response.url)[:2]:
+            response.close()
+            raise endpoint.permanent(
+                f"redirects to {show_url(target)}, which is not followed: set that address instead"
+            )
+
+    session.hooks["response"].append(stay_on_host)
+    return session
+
+
+def _check_readable(endpoint: Endpoint, access: Access) -> None:
+    """Tell a client certificate that cannot be used at start, not at the first look."""
+    try:
+        ssl.create_default_context().load_cert_chain(str(access.certificate), str(access.key) if access.key else None)
+    except (OSError, ssl.SSLError) as error:
+        reason = f"cannot be asked: the client certificate {access.certificate} could not be used: {quote(str(error))}"
+        raise endpoint.permanent(reason) from error

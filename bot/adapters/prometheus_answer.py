@@ -1,4 +1,4 @@
-"""Read what Prometheus answered to a range query, and join two answers into tiles. Pure: JSON in, frozen values out.
+"""Read what Prometheus answered to a range query. Pure: JSON in, plain values out.
 
 Nothing here guesses: a warning, a point that was not asked for, a value that is no finite number or a second series
 makes the whole answer unusable, since half an answer looks exactly like health (invariant I5).
@@ -7,15 +7,22 @@ makes the whole answer unusable, since half an answer looks exactly like health 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bot.adapters.scrub import as_sentence
-from bot.domain.model import Tile
-from bot.ports import SampleRequest
+from bot.domain.text import parse_duration
+from bot.ports import Look
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_INTERVAL = re.compile(r"^global:\n(?:[ ]+.*\n)*?[ ]+scrape_interval: (\S{1,40})$", re.MULTILINE)
+_BEYOND = re.compile(r"\b(?:too many|exceed(?:s|ed|ing)?|limit)\b", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\{[^{}]*\}')
+"""Queries and series in an error's text, whose names may hold any word."""
+_AGAIN = re.compile(r'(?:error when executing query=|cannot evaluate )"(?:\\.|[^"\\])*"[^:"]*: ')
+"""How VictoriaMetrics begins an error: with the query and a part of it, before it comes to the cause."""
 _MOST_POINTS = 5000
 _MOST_LABELS = 5
 _LONGEST_QUERY = 160
@@ -48,7 +55,17 @@ def show_query(query: str) -> str:
     return f"`{as_sentence(query, longest=_LONGEST_QUERY)}`"
 
 
-def split_range(request: SampleRequest) -> Iterator[tuple[int, int, int]]:
+def is_beyond_limits(said: str) -> bool:
+    """Say whether an error is that a query asks for more than is allowed, as Prometheus, Thanos and Mimir word it."""
+    return _BEYOND.search(_QUOTED.sub("", said)) is not None
+
+
+def cause_of(said: str) -> str:
+    """Return what an error says beside the query, which is shown anyway."""
+    return _AGAIN.sub("", said)
+
+
+def split_range(request: Look) -> Iterator[tuple[int, int, int]]:
     """Yield first instant, last instant and step in milliseconds, for at most 5,000 points each.
 
     Prometheus refuses a query of more than 11,000 points.
@@ -60,7 +77,7 @@ def split_range(request: SampleRequest) -> Iterator[tuple[int, int, int]]:
         yield part[0], part[-1], step
 
 
-def expected_instants(request: SampleRequest) -> Sequence[int]:
+def expected_instants(request: Look) -> Sequence[int]:
     """Return the instants at which the tiles end."""
     if request.width < _MILLISECOND or request.width % _MILLISECOND:
         raise ValueError("a tile's width is a whole number of milliseconds")
@@ -70,8 +87,8 @@ def expected_instants(request: SampleRequest) -> Sequence[int]:
     return range(first, first + count * step, step)
 
 
-def parse_matrix(answer: Mapping[str, object], query: str, asked: Sequence[int]) -> Points:
-    """Return the one series of an answer, none at all as no points. Raise `UnusableAnswer` for anything else."""
+def parse_matrix(answer: Mapping[str, object], query: str) -> Sequence[Mapping[str, object]]:
+    """Return the series of an answer as they are. Raise `UnusableAnswer` for what is no matrix, or is in doubt."""
     _refuse_doubts(answer)
     data = answer.get("data")
     if answer.get("status") != "success" or not isinstance(data, dict):
@@ -82,9 +99,7 @@ def parse_matrix(answer: Mapping[str, object], query: str, asked: Sequence[int])
         raise UnusableAnswer(f"answered {show_query(query)} with a {shown}, where a matrix is needed", lasting=True)
     if not isinstance(series, list) or not all(isinstance(one, dict) for one in series):
         raise UnusableAnswer("answered a matrix that is no list of series")
-    if len(series) > 1:
-        raise UnusableAnswer(_too_many(series, query), lasting=True)
-    return _parse_points(series[0], query, asked) if series else {}
+    return series
 
 
 def _refuse_doubts(answer: Mapping[str, object]) -> None:
@@ -99,7 +114,8 @@ def _refuse_doubts(answer: Mapping[str, object]) -> None:
         raise UnusableAnswer("answered with a part of the data only, so the result is not used")
 
 
-def _too_many(series: Sequence[Mapping[str, object]], query: str) -> str:
+def too_many(series: Sequence[Mapping[str, object]], query: str) -> str:
+    """Say which series there are where one is needed."""
     labels = "; ".join(_show_labels(one.get("metric")) for one in series[:_MOST_LABELS])
     more = f" and {len(series) - _MOST_LABELS} more" if len(series) > _MOST_LABELS else ""
     return (
@@ -112,7 +128,8 @@ def _show_labels(metric: object) -> str:
     return as_sentence("{" + ", ".join(f'{name}="{value}"' for name, value in pairs) + "}", longest=120)
 
 
-def _parse_points(series: Mapping[str, object], query: str, asked: Sequence[int]) -> Points:
+def parse_points(series: Mapping[str, object], query: str, asked: Sequence[int], *, is_count: bool) -> Points:
+    """Return a series' values by instant. Raise `UnusableAnswer` for any that is no finite number, or no count."""
     if series.get("histograms"):
         raise UnusableAnswer(f"answered {show_query(query)} with histograms, where numbers are needed", lasting=True)
     values = series.get("values")
@@ -125,7 +142,7 @@ def _parse_points(series: Mapping[str, object], query: str, asked: Sequence[int]
             raise UnusableAnswer(f"answered {show_query(query)} for an instant that was not asked for")
         if at in points:
             raise UnusableAnswer(f"answered {show_query(query)} twice for one instant")
-        points[at] = _count(number, query)
+        points[at] = _checked(number, query, is_count=is_count)
     return points
 
 
@@ -140,55 +157,34 @@ def _parse_point(value: object) -> tuple[int, float]:
             raise UnusableAnswer("answered a point that is no pair of time and value")
 
 
-def _count(number: float, query: str) -> float:
+def _checked(number: float, query: str, *, is_count: bool) -> float:
     if not math.isfinite(number):
-        raise UnusableAnswer(f"answered {show_query(query)} with {number}, which is no count")
-    if number < 0:
+        noun = "count" if is_count else "finite number"
+        raise UnusableAnswer(f"answered {show_query(query)} with {number}, which is no {noun}")
+    if is_count and number < 0:
         raise UnusableAnswer(
             f"answered {show_query(query)} with {number:g}, and a count is never below 0", lasting=True
         )
     return number
 
 
-# --- joining ---------------------------------------------------------------------------------------------------------
+def sorted_bounds(values: object) -> tuple[str, ...]:
+    """Return the values of a histogram's label `le` by size, each bound once however it is written."""
+    found: dict[float, str] = {}
+    for value in values if isinstance(values, list) else ():
+        try:
+            found.setdefault(float(value), as_sentence(str(value), longest=20))
+        except (TypeError, ValueError):
+            continue
+    return tuple(found[bound] for bound in sorted(found))
 
 
-def join_tiles(request: SampleRequest, counted: Points, total: Points) -> tuple[Tile, ...]:
-    """Return every tile that was asked for; one without a usable count has None in both places.
-
-    | total  | counted | counts bad        | counts good                                     |
-    |--------|---------|-------------------|-------------------------------------------------|
-    | absent | any     | no tile           | no tile                                         |
-    | t      | b       | min(b, t)         | max(0, t - b)                                   |
-    | t      | absent  | 0: no such series | t = 0: 0; series absent everywhere: an error;   |
-    |        |         |                   | series absent only here: no tile                |
-    """
-    if request.counts_good and not counted and any(total.values()):
-        sentence = (
-            f"has traffic, but no bucket of {show_query(request.query)} matches; is the threshold a bucket bound?"
-        )
-        raise UnusableAnswer(sentence, lasting=True)
-    bad_at = _bad_of_good if request.counts_good else _bad_of_bad
-    return tuple(
-        _tile(request, nth, total.get(at), bad_at(total.get(at), counted.get(at)))
-        for nth, at in enumerate(expected_instants(request))
-    )
-
-
-def _bad_of_bad(total: float | None, counted: float | None) -> float | None:
-    if total is None:
+def interval_of(configuration: object) -> timedelta | None:
+    """Return the global `scrape_interval` of a configuration in YAML; None where there is none that can be read."""
+    found = _INTERVAL.search(configuration) if isinstance(configuration, str) else None
+    if found is None:
         return None
-    return min(counted or 0.0, total)
-
-
-def _bad_of_good(total: float | None, counted: float | None) -> float | None:
-    if total is None:
+    try:
+        return parse_duration(found[1])
+    except ValueError:
         return None
-    if counted is None:
-        return 0.0 if total == 0 else None
-    return max(0.0, total - counted)
-
-
-def _tile(request: SampleRequest, nth: int, total: float | None, bad: float | None) -> Tile:
-    known = bad is not None
-    return Tile(start=request.start + nth * request.width, width=request.width, total=total if known else None, bad=bad)

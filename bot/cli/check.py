@@ -23,7 +23,7 @@ from bot.domain.decision import Decision, Judgement, State
 from bot.domain.verdicts import VerdictKind, combine
 from bot.engine.record import as_json as to_json
 from bot.engine.sweep import ServiceReport
-from bot.render.terminal import verdict_lines
+from bot.render.terminal import narrow_tiles, verdict_lines
 from bot.settings import load_settings
 
 NO_DATA = 4
@@ -61,6 +61,8 @@ def check(
             reports = bot.sweeper.sweep()
     decision = _decision(service, reports)
     judgements = _chosen(decision, stage)
+    for warning in narrow_tiles(judgements):
+        typer.echo(f"liftlock: {warning}", err=True)
     if as_json:
         typer.echo(json.dumps(to_json(replace(decision, judgements=tuple(judgements), actions=())), indent=2))
     else:

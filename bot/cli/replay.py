@@ -16,8 +16,8 @@ from bot.cli.run import ConfigOption
 from bot.compose import read_ledger
 from bot.domain.decision import Decision, Judgement
 from bot.domain.evidence import evidence_hash
-from bot.domain.text import format_date_instant
-from bot.engine.record import as_json, parse_decision
+from bot.domain.text import count_of, format_date_instant
+from bot.engine.record import AnotherVersion, as_json, parse_decision
 from bot.engine.record import replay as decide_again
 from bot.ports import Event, Ledger
 from bot.render.terminal import verdict_lines
@@ -50,7 +50,10 @@ def replay(
     typer.echo(f"{evidence_hash(judgement.verdicts)}: decided at {format_date_instant(decision.at)}")
     for line in verdict_lines(decision, [judgement]):
         typer.echo(line)
-    recorded, again = decide_again(event.body, policy)
+    try:
+        recorded, again = decide_again(event.body, policy)
+    except AnotherVersion:
+        raise refusal("another version of Liftlock recorded this decision: replay it with that version") from None
     differences = _differences(recorded, again)
     if differences:
         typer.echo("Decided again from what was observed then, something else comes out:")
@@ -62,18 +65,25 @@ def replay(
 def _find(ledger: Ledger, wanted: str) -> tuple[Event, Decision, Judgement]:
     """Return the newest recorded decision with a judgement whose evidence has this hash."""
     events = ledger.events(kind="decision", limit=_MOST_DECISIONS)
+    others = 0
     for event in events:
-        decision = parse_decision(event.body["decision"])
+        try:
+            decision = parse_decision(event.body["decision"])
+        except AnotherVersion:
+            others += 1
+            continue
         for judgement in decision.judgements:
             if judgement.verdicts and evidence_hash(judgement.verdicts).startswith(wanted):
                 return event, decision, judgement
-    raise refusal(f"none of the newest {len(events)} recorded decisions has the evidence {wanted}")
+    older = f"; {count_of(others, 'decision')} of another version of Liftlock cannot be read" if others else ""
+    raise refusal(f"none of the newest {len(events)} recorded decisions has the evidence {wanted}{older}")
 
 
 def _policy(ledger: Ledger, decision: Decision) -> Mapping[str, object]:
     for event in ledger.events(service=decision.service, kind="policy", limit=_MOST_POLICIES):
         policy = event.body.get("policy")
-        if event.body.get("version") == decision.policy_version and isinstance(policy, dict):
+        in_force = event.at <= decision.at and event.body.get("version") == decision.policy_version
+        if in_force and isinstance(policy, dict):
             return policy
     raise refusal(f"the ledger does not have the policy {decision.policy_version[:12]} of {decision.service} any more")
 

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
-from bot.cli.faults import BAD_NEWS, WRONG_USE, told_in_one_sentence
+from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, WRONG_USE, told_in_one_sentence
 from bot.cli.run import ConfigOption
 from bot.compose import read_board
-from bot.engine.record import parse_decision
+from bot.engine.record import AnotherVersion, parse_decision
 from bot.engine.sweep import SWEEP
 from bot.ports import Posting
 from bot.render.terminal import status_table
@@ -24,11 +25,16 @@ def status(
     service: Annotated[str | None, typer.Argument(help="Only this service.")] = None,
     config: ConfigOption = Path("liftlock.toml"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    cost: Annotated[bool, typer.Option("--cost", help="Show what the sweeps ask of Prometheus instead.")] = False,
 ) -> None:
     """Show for every release what it waits on and why."""
     with told_in_one_sentence():
         settings = load_settings(config)
-        postings = [item for item in read_board(settings) if item.subject != SWEEP]
+        board = read_board(settings)
+    if cost:
+        _print_cost(board, as_json=as_json)
+        return
+    postings = [item for item in board if item.subject != SWEEP]
     chosen = [item for item in postings if service in (None, item.subject)]
     if service is not None and not chosen:
         known = ", ".join(item.subject for item in postings) or "none yet"
@@ -37,6 +43,27 @@ def status(
     typer.echo(_json(chosen)) if as_json else _print(chosen)
     if any("decision" not in item.body for item in chosen):
         raise typer.Exit(BAD_NEWS)
+
+
+def _print_cost(board: Sequence[Posting], *, as_json: bool) -> None:
+    """Print what the last sweep asked of Prometheus, and what all have since the bot started."""
+    sweep = next((item for item in board if item.subject == SWEEP), None)
+    if sweep is None:
+        typer.echo("no sweep has ended yet", err=True)
+        raise typer.Exit(NOTHING_TO_DO)
+    names = {"cost": "the last sweep", "cost_since_start": "since the bot started"}
+    body = {name: sweep.body.get(name, {}) for name in names}
+    if as_json:
+        typer.echo(json.dumps({"at": sweep.at.isoformat(), "services": sweep.body.get("services"), **body}, indent=2))
+        return
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    for heading in ("", "queries", "series", "points"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, title in names.items():
+        counts = body[name]
+        cells = counts if isinstance(counts, dict) else {}
+        table.add_row(title, *(f"{int(cells.get(unit, 0)):,}" for unit in ("queries", "series", "points")))
+    Console().print(table)
 
 
 def _json(postings: Sequence[Posting]) -> str:
@@ -50,9 +77,17 @@ def _print(postings: Sequence[Posting]) -> None:
     if not postings:
         console.print("Nothing has been looked at yet: start `liftlock run`.")
         return
-    decisions = [parse_decision(item.body["decision"]) for item in postings if "decision" in item.body]
+    decisions, others = [], []
+    for item in postings:
+        try:
+            decisions += [parse_decision(item.body["decision"])] if "decision" in item.body else []
+        except AnotherVersion:
+            others.append(item.subject)
     if decisions:
         console.print(status_table(decisions))
+    for subject in others:
+        # The next sweep writes it anew.
+        console.print(f"{subject}: last looked at by another version of Liftlock", markup=False, highlight=False)
     for item in postings:
         for fault in _faults(item):
             console.print(f"{item.subject}: halted: {fault}", style="red", markup=False, highlight=False)

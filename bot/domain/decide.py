@@ -27,7 +27,7 @@ from bot.domain.model import Observation, Proposal, Pull, PullState, Release, St
 from bot.domain.naming import release_branch
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.running import Running, judge_running
-from bot.domain.verdicts import CountEvidence
+from bot.domain.verdicts import MeasuredEvidence
 
 _LOOK_AGAIN = timedelta(minutes=1)
 _URGENCY = (
@@ -175,9 +175,9 @@ def _of_arrival(arrival: Proposal, running: Release) -> Release:
 
 def _look_again(judgements: Iterable[Judgement], now: datetime) -> datetime:
     ends = [
-        verdict.evidence.window_end
+        verdict.evidence.measured.window_end
         for judgement in judgements
         for verdict in judgement.verdicts
-        if isinstance(verdict.evidence, CountEvidence) and verdict.evidence.window_end > now
+        if isinstance(verdict.evidence, MeasuredEvidence) and verdict.evidence.measured.window_end > now
     ]
     return min([now + _LOOK_AGAIN, *ends])

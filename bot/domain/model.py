@@ -217,19 +217,34 @@ class Tile:
         return self.start + self.width
 
 
+Numbers = tuple[float | None, ...]
+"""What a query gave for each tile of a stretch of time, oldest first; None where there was no series."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """The tiles of one gate for one release, oldest first, with the exact queries that gave them.
+    """The numbers of one gate for one release: one for each tile and each of the gate's queries, by their roles.
 
-    `start` and `end` bound what was asked for; tiles that are missing inside these bounds are absent data.
+    `start` and `end` bound what was asked for in tiles of `width`; a None inside these bounds is absent data. `lag` is
+    how old a tile must be before it is read, `scrape` how often the backend scrapes, None where unknown. `note` is what
+    the backend said beside, such as a histogram's bounds.
     """
 
     start: datetime
     end: datetime
-    tiles: tuple[Tile, ...]
+    width: timedelta
+    numbers: Mapping[str, Numbers]
     queries: tuple[str, ...]
     backend: str
+    lag: timedelta = timedelta(0)
+    scrape: timedelta | None = None
+    note: str = ""
     kind: Literal["samples"] = "samples"
+
+    @property
+    def starts(self) -> tuple[datetime, ...]:
+        """Where each tile begins."""
+        return tuple(self.start + n * self.width for n in range((self.end - self.start) // self.width))
 
 
 # --- GitHub ----------------------------------------------------------------------------------------------------------

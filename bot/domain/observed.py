@@ -6,33 +6,31 @@ one rule in one place, so that what is read and what is judged cannot differ.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain.liveness import Liveness
 from bot.domain.model import NOT_SET, Observation, StageObservation, TagHistory, Trouble
-from bot.domain.policy import CountGate, Policy, Rollback, Stage
-from bot.domain.tiles import MeasuringWindow, measuring_window
+from bot.domain.policy import Policy, Rollback, Stage
+from bot.domain.rules import ArgoHealthyGate, Asks, MeasuredRule
+from bot.domain.tiles import MeasuringWindow, before_release, measuring_window
 
 ROLLOUT_GRACE = timedelta(minutes=5)
 """How long after its first sync a release is given to become live before its triggers count all the same."""
 
 
+Measured = MeasuredRule | ArgoHealthyGate
+"""The rules that ask Prometheus."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """A gate or trigger that counts, the key of its samples in the observation, and its window."""
+    """A rule that is measured, the key of its samples in the observation, its window, and what it asks by role."""
 
     key: str
-    gate: CountGate
+    rule: Measured
     window: MeasuringWindow
-
-    @property
-    def fingerprint(self) -> str:
-        """What makes two measurements one: the same queries, counted the same way, in tiles of the same width."""
-        gate = self.gate
-        text = "\n".join((gate.query, gate.total, gate.counts, str(gate.tile.total_seconds())))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+    asks: Asks
 
 
 def is_candidate_pending(stage: Stage, target: Stage, seen: Observation) -> bool:
@@ -83,7 +81,7 @@ def watch_end(rollback: Rollback, tags: TagHistory, liveness: Liveness) -> datet
     return (liveness.deployed_at or tags.introduced.at) + rollback.watch
 
 
-def gate_measurements(stage: Stage, liveness: Liveness, seen: Observation) -> tuple[Measurement, ...]:
+def gate_measurements(stage: Stage, tags: TagHistory, liveness: Liveness, seen: Observation) -> tuple[Measurement, ...]:
     """Return what the stage's gates must measure; nothing before the release was live for the first time."""
     if stage.window is None or liveness.first_live is None:
         return ()
@@ -91,50 +89,52 @@ def gate_measurements(stage: Stage, liveness: Liveness, seen: Observation) -> tu
     proof_since = liveness.proof_since or seen.at
     if seen.policy_since is not None:
         first, proof_since = max(first, seen.policy_since), max(proof_since, seen.policy_since)
-    window = stage.window
-    return tuple(
-        Measurement(
-            key=f"gate:{gate.name}",
-            gate=gate,
-            window=measuring_window(
-                first=first,
-                proof_since=proof_since,
-                warmup=window.warmup,
-                length=window.length,
-                width=gate.tile,
-            ),
+    length, warmup = stage.window.length, stage.window.warmup
+
+    def window(gate: Measured) -> MeasuringWindow:
+        return measuring_window(
+            first=first,
+            proof_since=proof_since,
+            # Argo CD needs no time to warm up: an illness counts from the first instant on.
+            warmup=timedelta(0) if isinstance(gate, ArgoHealthyGate) else warmup,
+            length=length,
+            width=gate.tile,
+            before=before_release(tags.introduced.at, gate.reach, gate.tile),
         )
-        for gate in stage.gates
-        if isinstance(gate, CountGate)
-    )
+
+    gates = [gate for gate in stage.gates if isinstance(gate, Measured) and gate.asks]
+    return tuple(_measurement(f"gate:{gate.name}", gate, window(gate), tags.tag) for gate in gates)
 
 
-def trigger_measurements(stage: Stage, liveness: Liveness) -> tuple[Measurement, ...]:
+def trigger_measurements(stage: Stage, tags: TagHistory, liveness: Liveness) -> tuple[Measurement, ...]:
     """Return what the stage's triggers must measure: from when the release is live, or some time after its sync.
 
     While old pods are still being replaced their errors are not the release's; but one that never becomes live, or
     not everywhere, is judged all the same after `ROLLOUT_GRACE`.
     """
-    reached = liveness.reached_at
-    if stage.rollback is None or reached is None:
+    reached, rollback = liveness.reached_at, stage.rollback
+    if rollback is None or reached is None:
         return ()
     late = reached + ROLLOUT_GRACE
     since = min(liveness.first_live or late, late)
-    return tuple(
-        Measurement(
-            key=f"trigger:{trigger.name}",
-            gate=trigger,
-            window=measuring_window(
-                first=since,
-                proof_since=since,
-                warmup=timedelta(0),
-                length=stage.rollback.watch,
-                width=trigger.tile,
-            ),
+
+    def window(trigger: Measured) -> MeasuringWindow:
+        return measuring_window(
+            first=since,
+            proof_since=since,
+            warmup=timedelta(0),
+            length=rollback.watch,
+            width=trigger.tile,
+            before=before_release(tags.introduced.at, trigger.reach, trigger.tile),
         )
-        for trigger in stage.rollback.triggers
-        if isinstance(trigger, CountGate)
-    )
+
+    triggers = [trigger for trigger in rollback.triggers if isinstance(trigger, MeasuredRule)]
+    return tuple(_measurement(f"trigger:{one.name}", one, window(one), tags.tag) for one in triggers)
+
+
+def _measurement(key: str, rule: Measured, window: MeasuringWindow, tag: str) -> Measurement:
+    asks = {role: replace(ask, query=ask.query.of_release(tag)) for role, ask in rule.asks.items()}
+    return Measurement(key=key, rule=rule, window=window, asks=asks)
 
 
 def measurements(policy: Policy, stage: Stage, liveness: Liveness, seen: Observation) -> tuple[Measurement, ...]:
@@ -144,9 +144,9 @@ def measurements(policy: Policy, stage: Stage, liveness: Liveness, seen: Observa
         return ()
     wanted: tuple[Measurement, ...] = ()
     if is_under_observation(policy, stage, seen):
-        wanted += gate_measurements(stage, liveness, seen)
+        wanted += gate_measurements(stage, tags, liveness, seen)
     if stage.rollback is not None and is_watched(stage.rollback, tags, liveness, seen.at):
-        wanted += trigger_measurements(stage, liveness)
+        wanted += trigger_measurements(stage, tags, liveness)
     return wanted
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Literal
 
 from bot.domain.edit.kinds import Edit
+from bot.domain.rules import Gate, Trigger
 
 
 class CommitsBy(StrEnum):
@@ -42,59 +42,6 @@ class HealthWindow:
     warmup: timedelta
     deadline: timedelta
     tile: timedelta
-
-
-class Counts(StrEnum):
-    """What a gate's first query counts: bad events, or good ones (a latency bucket counts requests that were fast)."""
-
-    BAD = "bad"
-    GOOD = "good"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountGate:
-    """A share of bad events must stay below `limit`. Queries are whole PromQL texts, already filled in.
-
-    `query` counts what `counts` says, `total` counts all; both are instant expressions over one tile of width `tile`
-    that give at most one series.
-    """
-
-    name: str
-    template: str
-    title: str
-    limit: float
-    counts: Counts
-    query: str
-    total: str
-    tile: timedelta
-    is_shadow: bool = False
-    kind: Literal["counts"] = "counts"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArgoHealthyGate:
-    """Every application of the stage is live and stays Healthy for the whole window."""
-
-    name: str
-    is_shadow: bool = False
-    title: str = "Argo CD reports every application synced and Healthy"
-    kind: Literal["argocd-healthy"] = "argocd-healthy"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DegradedTrigger:
-    """An application of the stage has been Degraded for `lasting` or longer."""
-
-    name: str
-    lasting: timedelta
-    is_shadow: bool = False
-    title: str = "Argo CD reports an application Degraded"
-    kind: Literal["argocd-degraded"] = "argocd-degraded"
-
-
-# A gate or trigger in the shadow is judged and shown, and never decides: for trying it out.
-Gate = CountGate | ArgoHealthyGate
-Trigger = CountGate | DegradedTrigger
 
 
 class Merge(StrEnum):
@@ -139,7 +86,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One service's policy. `version` is the SHA-256 of the file's bytes: evidence names the policy that judged."""
+    """One service's policy. Evidence names the policy that judged by its `version`.
+
+    That is the SHA-256 of the file's bytes; where the file uses a team's own templates, of that hash and theirs.
+    """
 
     service: str
     image: str

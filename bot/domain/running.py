@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, State, WaitsOn
-from bot.domain.gates.argocd_degraded import judge_degraded
-from bot.domain.gates.argocd_healthy import judge_argocd_healthy
-from bot.domain.gates.counts import REVERT, STOP, judge_counts
+from bot.domain.gates.judging import judge_gates, judge_triggers
 from bot.domain.liveness import Liveness, Stance, judge_liveness
 from bot.domain.model import NOT_SET, Observation, Release, StageObservation, TagHistory, Trouble
 from bot.domain.naming import revert_branch
-from bot.domain.observed import (
-    gate_measurements,
-    is_under_observation,
-    is_watched,
-    quarantined_tags,
-    trigger_measurements,
-    watch_end,
-)
-from bot.domain.policy import CountGate, DegradedTrigger, Gate, HealthWindow, Policy, Rollback, Stage, Trigger
+from bot.domain.observed import is_under_observation, is_watched, quarantined_tags, watch_end
+from bot.domain.policy import HealthWindow, Policy, Rollback, Stage
 from bot.domain.text import format_duration, format_instant
 from bot.domain.verdicts import Verdict, VerdictKind, combine, deciding, worst
 
@@ -141,7 +131,7 @@ def _asks_human(judgement: Judgement) -> bool:
 
 
 def _judge_observed(case: _Case, window: HealthWindow) -> Judgement:
-    verdicts = _gate_verdicts(case, window)
+    verdicts = judge_gates(case.stage, window, case.tags, case.liveness, case.observation, case.now)
     kind = combine(verdicts)
     if kind is VerdictKind.UNHEALTHY:
         return case.judge(State.UNHEALTHY, WaitsOn.HUMAN, _because(worst(verdicts)), verdicts)
@@ -161,26 +151,6 @@ def _judge_observed(case: _Case, window: HealthWindow) -> Judgement:
     return case.judge(state, WaitsOn.RUNTIME, _because(worst(verdicts)), verdicts)
 
 
-def _gate_verdicts(case: _Case, window: HealthWindow) -> tuple[Verdict, ...]:
-    measured = {item.gate.name: item for item in gate_measurements(case.stage, case.liveness, case.observation)}
-    verdicts = []
-    for gate in case.stage.gates:
-        if not isinstance(gate, CountGate):
-            since = case.observation.policy_since
-            verdicts.append(judge_argocd_healthy(gate, case.liveness, window, case.now, policy_since=since))
-        elif gate.name in measured:
-            item = measured[gate.name]
-            verdicts.append(judge_counts(gate, case.seen.samples.get(item.key), item.window, STOP))
-        else:
-            verdicts.append(_nothing_counted(gate.name, "the release is not live yet, so nothing is counted"))
-    return _shaded(case.stage.gates, verdicts)
-
-
-def _nothing_counted(gate: str, reason: str) -> Verdict:
-    live = "the release live: every application synced and Healthy"
-    return Verdict(gate=gate, kind=VerdictKind.NOT_YET, reason=reason, would_change=live)
-
-
 def _lateness(case: _Case, window: HealthWindow) -> str | None:
     began = case.liveness.first_live or case.tags.introduced.at
     if case.now < began + window.deadline:
@@ -197,10 +167,13 @@ def _because(verdict: Verdict) -> str:
 
 
 def _judge_watched(case: _Case, rollback: Rollback) -> Running:
-    verdicts = _trigger_verdicts(case, rollback)
+    verdicts = judge_triggers(case.stage, rollback, case.tags, case.liveness, case.seen, case.now)
     fired = [verdict for verdict in deciding(verdicts) if verdict.kind is VerdictKind.UNHEALTHY]
+    blamed = [verdict for verdict in fired if not verdict.began_before]
+    if blamed:
+        return _take_back(case, rollback, blamed[0], verdicts)
     if fired:
-        return _take_back(case, rollback, fired[0], verdicts)
+        return _halt(case, f"{_because(fired[0])}, so it is not taken back", verdicts)
     ends = format_instant(watch_end(rollback, case.tags, case.liveness))
     if case.liveness.stance is not Stance.LIVE:
         reason = f"{case.liveness.reason}; watched until {ends}"
@@ -209,26 +182,6 @@ def _judge_watched(case: _Case, rollback: Rollback) -> Running:
     trouble = f"{_because(worst(verdicts))}; " if kind in {VerdictKind.CANNOT_TELL, VerdictKind.NO_DATA} else ""
     reason = f"{trouble}no trigger has fired; watched until {ends}"
     return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
-
-
-def _trigger_verdicts(case: _Case, rollback: Rollback) -> tuple[Verdict, ...]:
-    measured = {item.gate.name: item for item in trigger_measurements(case.stage, case.liveness)}
-    verdicts = []
-    for trigger in rollback.triggers:
-        if isinstance(trigger, DegradedTrigger):
-            verdicts.append(judge_degraded(trigger, case.seen, case.tags.introduced.at, case.now))
-        elif trigger.name in measured:
-            item = measured[trigger.name]
-            verdicts.append(judge_counts(trigger, case.seen.samples.get(item.key), item.window, REVERT))
-        else:
-            verdicts.append(_nothing_counted(trigger.name, "the release is not deployed yet, so nothing is counted"))
-    return _shaded(rollback.triggers, verdicts)
-
-
-def _shaded(gates: Sequence[Gate | Trigger], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """Mark the verdicts of gates in the shadow."""
-    pairs = zip(gates, verdicts, strict=True)
-    return tuple(replace(verdict, is_shadow=True) if gate.is_shadow else verdict for gate, verdict in pairs)
 
 
 def _take_back(case: _Case, rollback: Rollback, fired: Verdict, verdicts: tuple[Verdict, ...]) -> Running:

@@ -98,6 +98,17 @@ def format_count(count: float) -> str:
     return f"{count:,.0f}"
 
 
+def format_number(value: float) -> str:
+    """Write any measured value with three significant digits, and whole ones in full: `0.0123`, `14.4`, `12,345`."""
+    if not math.isfinite(value):
+        return "unknown"
+    if value == round(value) or abs(value) >= 100:
+        return f"{value + 0.0:,.0f}"
+    if abs(value) < 0.001:
+        return f"{value:.2g}"
+    return _trim(f"{value:.{2 - math.floor(math.log10(abs(value)))}f}")
+
+
 def format_instant(instant: datetime) -> str:
     """Write the time of day in UTC: `14:32:05 UTC`."""
     return f"{instant.astimezone(UTC):%H:%M:%S} UTC"

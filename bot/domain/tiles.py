@@ -5,11 +5,11 @@ Alignment makes a look repeatable: whoever asks for the same window, whenever, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.model import Tile
+from bot.domain.model import Numbers
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,37 +26,59 @@ def align_down(instant: datetime, width: timedelta) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuringWindow:
-    """From `start`, tiles of `width` are counted; the proof is complete when they reach `required_until`."""
+    """From `start`, tiles of `width` are counted; the proof is complete when they reach `required_until`.
+
+    `before` bounds the tiles before the release that are measured too, to tell what began before it; None for none.
+    """
 
     start: datetime
     required_until: datetime
     width: timedelta
+    before: tuple[datetime, datetime] | None = None
+
+    @property
+    def first(self) -> datetime:
+        """Where the first tile begins that must be measured."""
+        return self.start if self.before is None else min(self.start, self.before[0])
 
     def seen_until(self, now: datetime, lag: timedelta) -> datetime:
-        """Return the end of the last tile that is whole and `lag` old at `now`; `start` if there is none yet."""
-        return max(self.start, align_down(now - lag, self.width))
+        """Return the end of the last tile that is whole and `lag` old at `now`; `first` if there is none yet."""
+        return max(self.first, align_down(now - lag, self.width))
 
     def tiles_until(self, seen_until: datetime) -> int:
         """Return how many tiles there are from the start to `seen_until`."""
         return max(0, (seen_until - self.start) // self.width)
 
-    def without_hole(self, tiles: Iterable[Tile], end: datetime) -> tuple[list[Tile], datetime]:
-        """Return the kept tiles from the start on up to the first that is missing, and where that would begin.
+    def without_hole(self, kept: Mapping[datetime, float | None], end: datetime) -> tuple[Numbers, datetime]:
+        """Return the kept numbers from the first on up to the first that is missing, and where that would begin.
 
-        A gate and a trigger with the same queries share their tiles, but not their windows: what one has kept may
-        begin later than what the other needs.
+        A gate and a trigger with the same query share its numbers, but not their windows: what one has kept may begin
+        later than what the other needs.
         """
-        by_start = {tile.start: tile for tile in tiles if tile.end <= end}
-        kept: list[Tile] = []
-        after = self.start
-        while after in by_start:
-            kept.append(by_start[after])
-            after = by_start[after].end
-        return kept, after
+        numbers: list[float | None] = []
+        after = self.first
+        while after in kept and after < end:
+            numbers.append(kept[after])
+            after += self.width
+        return tuple(numbers), after
+
+
+def before_release(at: datetime, reach: timedelta, width: timedelta) -> tuple[datetime, datetime] | None:
+    """Return the tiles that lie within `reach` before a release came at `at`; None where nothing is looked for."""
+    if reach <= timedelta(0):
+        return None
+    end = align_down(at, width)
+    return align_down(end - reach, width), end
 
 
 def measuring_window(
-    *, first: datetime, proof_since: datetime, warmup: timedelta, length: timedelta, width: timedelta
+    *,
+    first: datetime,
+    proof_since: datetime,
+    warmup: timedelta,
+    length: timedelta,
+    width: timedelta,
+    before: tuple[datetime, datetime] | None = None,
 ) -> MeasuringWindow:
     """Lay a window of tiles: counting starts `warmup` after `first`, the proof lasts `length` from `proof_since`.
 
@@ -65,4 +87,5 @@ def measuring_window(
     """
     start = align_up(first + warmup, width)
     proof_from = align_up(proof_since + warmup, width)
-    return MeasuringWindow(start=start, required_until=align_up(proof_from + length, width), width=width)
+    required_until = align_up(proof_from + length, width)
+    return MeasuringWindow(start=start, required_until=required_until, width=width, before=before)

@@ -16,9 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
+
+SCRAPES_IN_A_TILE = 4
+"""How many scrapes a tile should hold."""
 
 
 class VerdictKind(StrEnum):
@@ -42,29 +45,125 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What every measurement says of itself: window, tiles of width `tile`, exact queries, backend.
+
+    Each query is evaluated at the end of every tile. `lag` is how old a tile must be before it is read, `scrape` how
+    often the backend scrapes, None where it does not tell.
+    """
+
+    window_start: datetime
+    window_end: datetime
+    seen_until: datetime
+    tile: timedelta
+    tiles_present: int
+    tiles_expected: int
+    queries: tuple[str, ...]
+    backend: str
+    lag: timedelta
+    scrape: timedelta | None = None
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether fewer than four scrapes fit into a tile: then a single one that is lost changes the counts."""
+        return self.scrape is not None and self.tile < SCRAPES_IN_A_TILE * self.scrape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CountEvidence:
-    """The numbers behind a verdict on counts. Ratios are shares of 1; `e_value` is dimensionless, alarms at 20 / 100.
+    """The numbers behind a verdict on counts. Ratios are shares of 1; `e_value` is dimensionless, its bar is `alarm`.
 
     `upper_bound` is the one-sided 95 % upper confidence bound of the bad share, None with no events. `course` has at
     most some two dozen slices, from the first tile to the last.
     """
 
+    measured: Measured
     bad: float
     total: float
     limit: float
     floor: float
     upper_bound: float | None
     e_value: float
+    alarm: float
     dispersion: float
-    window_start: datetime
-    window_end: datetime
-    seen_until: datetime
-    tiles_present: int
-    tiles_expected: int
-    queries: tuple[str, ...]
-    backend: str
     course: tuple[Slice, ...] = ()
     kind: Literal["counts"] = "counts"
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether enough was counted, and the bound is below the limit."""
+        return self.total >= self.floor and self.upper_bound is not None and self.upper_bound < self.limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueEvidence:
+    """The numbers behind a verdict on values: the newest one, the worst, how many tiles were beyond the bound.
+
+    With `is_sum`, `last` is the sum over the window. `course` holds the tiles' values, put together as the worst of
+    each slice, None where nothing was measured.
+    """
+
+    measured: Measured
+    last: float | None
+    worst: float | None
+    bound: float
+    side: str
+    is_sum: bool
+    tiles_beyond: int
+    course: tuple[float | None, ...] = ()
+    kind: Literal["values"] = "values"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineEvidence:
+    """The counts of the new release and of its baseline, the share that is tolerated, and the e-value of the excess.
+
+    Shares are shares of 1. `upper_bound` is the one-sided 95 % upper confidence bound of the new release's share.
+    """
+
+    measured: Measured
+    base: str
+    bad: float
+    total: float
+    base_bad: float
+    base_total: float
+    tolerated: float | None
+    upper_bound: float | None
+    e_value: float
+    alarm: float
+    course: tuple[Slice, ...] = ()
+    kind: Literal["baseline"] = "baseline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burn:
+    """How fast the error budget is spent in one pair of windows, as multiples of the rate that just spends it.
+
+    `covered` is how much of the long window the release has lived through. A rate is None without traffic.
+    """
+
+    long: timedelta
+    short: timedelta
+    covered: timedelta
+    factor: float
+    long_rate: float | None
+    short_rate: float | None
+    before: float | None
+    bad: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurnEvidence:
+    """The numbers behind a verdict on burn rates: `objective` is a share of 1, the counts are in all."""
+
+    measured: Measured
+    objective: float
+    bad: float
+    total: float
+    upper_bound: float | None
+    burns: tuple[Burn, ...]
+    course: tuple[Slice, ...] = ()
+    kind: Literal["burn-rate"] = "burn-rate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,19 +174,25 @@ class ApplicationEvidence:
     kind: Literal["applications"] = "applications"
 
 
+MeasuredEvidence = CountEvidence | ValueEvidence | BaselineEvidence | BurnEvidence
+Evidence = MeasuredEvidence | ApplicationEvidence
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """A gate's (or trigger's) answer with one sentence of reason, what would change it, and the evidence.
 
-    One in the shadow is shown and never decides.
+    One in the shadow is shown and never decides. `began_before` says of an *unhealthy* one that it was so before the
+    release came: a person is told, and nothing is taken back.
     """
 
     gate: str
     kind: VerdictKind
     reason: str
     would_change: str = ""
-    evidence: CountEvidence | ApplicationEvidence | None = None
+    evidence: Evidence | None = None
     is_shadow: bool = False
+    began_before: bool = False
 
 
 _WORST_FIRST = (

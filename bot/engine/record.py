@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from bot.domain.decide import decide
 from bot.domain.decision import (
@@ -23,6 +24,8 @@ from bot.domain.decision import (
 from bot.domain.model import Observation
 from bot.domain.policy import Policy
 from bot.ports import Event, Ledger
+
+T = TypeVar("T")
 
 _DECISION = TypeAdapter(Decision)
 _OBSERVATION = TypeAdapter(Observation)
@@ -41,9 +44,20 @@ def as_json(decision: Decision) -> dict[str, object]:
     return plain
 
 
+class AnotherVersion(Exception):
+    """An entry that another version of Liftlock wrote, with fields that this one does not know."""
+
+
 def parse_decision(body: object) -> Decision:
-    """Read back what `as_json` wrote."""
-    return _DECISION.validate_python(body, strict=False)
+    """Read back what `as_json` wrote. Raise `AnotherVersion` for what this version did not write."""
+    return _parse(_DECISION, body)
+
+
+def _parse(adapter: TypeAdapter[T], body: object) -> T:
+    try:
+        return adapter.validate_python(body, strict=False)
+    except ValidationError as error:
+        raise AnotherVersion from error
 
 
 def action_json(action: Action) -> dict[str, object]:
@@ -63,11 +77,15 @@ def is_write(action: Action) -> bool:
 
 
 def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: datetime) -> datetime | None:
-    """Note a policy version that was not in force before; return since when it is, None for a service's first (I6)."""
-    if known is not None and known.body.get("version") == policy.version:
+    """Note a policy that was not in force before; return since when it is, None for a service's first (I6).
+
+    The same file may mean something else after an upgrade or with another template: what it means is compared.
+    """
+    meaning = _POLICY.dump_python(policy, mode="json")
+    if known is not None and (known.body.get("version"), known.body.get("policy")) == (policy.version, meaning):
         return None if known.body.get("first") else known.at
     first = known is None
-    body = {"version": policy.version, "first": first, "policy": _POLICY.dump_python(policy, mode="json")}
+    body = {"version": policy.version, "first": first, "policy": meaning}
     ledger.record(Event(at=now, service=policy.service, kind="policy", body=body))
     return None if first else now
 
@@ -99,7 +117,10 @@ def _meaning(decision: Decision) -> str:
 
 
 def replay(body: Mapping[str, object], policy: Mapping[str, object]) -> tuple[Decision, Decision]:
-    """Decide again from a recorded entry: return what was recorded and what comes out now, to be compared."""
+    """Decide again from a recorded entry: return what was recorded and what comes out now, to be compared.
+
+    Raise `AnotherVersion` for what another version of Liftlock recorded.
+    """
     recorded = parse_decision(body["decision"])
-    observation = _OBSERVATION.validate_python(body["observation"], strict=False)
-    return recorded, decide(_POLICY.validate_python(policy, strict=False), observation, recorded.at)
+    observation = _parse(_OBSERVATION, body["observation"])
+    return recorded, decide(_parse(_POLICY, policy), observation, recorded.at)

@@ -1,6 +1,7 @@
 """One sweep: every service is observed, decided, recorded and acted upon, each contained from the others (I13).
 
-What all services share is read once, before them: policies, branch heads, Argo CD's list. A service whose world is
+What all services share is read once, before them: policies, branch heads, Argo CD's list. What Prometheus measured is
+read for all of them together, when it is known which releases are under observation. A service whose world is
 unreachable waits with the reason shown; a bug in one is logged with its traceback and the next one goes on.
 
 Races, named and accepted: a person may change Git, a pull request or the policy between observation and action. Every
@@ -13,7 +14,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -22,8 +25,11 @@ from bot.domain.decision import Action, Decision
 from bot.domain.model import Observation, Sha, Trouble
 from bot.domain.policy import GitOps, Policy
 from bot.engine.record import action_json, as_json, is_quiet, is_write, note_decision, note_policy
-from bot.observe import World, observe
-from bot.ports import Board, Event, OutsideError, Posting
+from bot.observe import World, observe, with_proposals
+from bot.ports import Board, Cost, Event, OutsideError, Posting
+from bot.sampling import Sampler, Subject
+
+T = TypeVar("T")
 
 SWEEP = "(sweep)"
 """The board's subject for the sweep itself: what the health check looks at."""
@@ -64,6 +70,7 @@ class Sweeper:
     apply: Apply
     begin: Callable[[], None]
     workers: int
+    sampler: Sampler
     dry_run: bool = False
     listeners: tuple[Callable[[ServiceReport], None], ...] = ()
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -74,10 +81,15 @@ class Sweeper:
         self.begin()
         reports = [self._halted(item) for item in broken]
         known = _Known.read(self.world)
+        cost = self.world.metrics.cost()
         with ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="sweep") as pool:
             heads = dict(pool.map(self._head, *_files_of(policies)))
-            reports += pool.map(lambda policy: self._contained(policy, heads[policy.gitops], known), policies)
-        self._post_sweep(policies, broken)
+            looked = list(pool.map(lambda policy: self._look(policy, heads[policy.gitops], known), policies))
+            subjects = [item for item in looked if isinstance(item, Subject)]
+            sampled = self._sample(subjects)
+            reports += [item for item in looked if isinstance(item, ServiceReport)]
+            reports += pool.map(lambda subject, seen: self._judge(subject, seen, known), subjects, sampled)
+        self._post_sweep(policies, broken, self.world.metrics.cost().since(cost))
         return tuple(sorted(reports, key=lambda report: report.subject))
 
     def _head(self, gitops: GitOps, files: Sequence[str]) -> tuple[GitOps, Sha | Trouble]:
@@ -91,32 +103,60 @@ class Sweeper:
 
     # --- one service ---
 
-    def _contained(self, policy: Policy, head: Sha | Trouble, known: _Known) -> ServiceReport:
-        """Run one service's step; whatever goes wrong ends here."""
+    def _contained(self, policy: Policy, step: Callable[[], T]) -> T | ServiceReport:
+        """Run a step of one service; whatever goes wrong ends here, as a report."""
         log = structlog.get_logger().bind(service=policy.service)
         if self.stopping.is_set():
             return ServiceReport(subject=policy.service, error="not looked at: the bot is stopping")
         try:
-            report = self._step(policy, head, known)
+            return step()
         except OutsideError as error:
             log.warning("unreachable", system=error.system, reason=error.sentence)
-            report = self._failed(policy, f"{error.system}: {error.sentence}")
+            return self._failed(policy, f"{error.system}: {error.sentence}")
         except Exception as error:
             log.exception("bug", error=type(error).__name__)
-            report = self._failed(policy, "this step failed by a bug of Liftlock; the log has the traceback")
+            return self._failed(policy, "this step failed by a bug of Liftlock; the log has the traceback")
+
+    def _tell(self, report: ServiceReport) -> ServiceReport:
         for listener in self.listeners:
             try:
                 listener(report)
             except Exception as error:
+                log = structlog.get_logger().bind(service=report.subject)
                 log.exception("bug in a listener", error=type(error).__name__)
         return report
 
-    def _step(self, policy: Policy, head: Sha | Trouble, known: _Known) -> ServiceReport:
-        ledger, now = self.world.ledger, self.world.clock.now()
-        since = note_policy(ledger, policy, known.policies.get(policy.service), now)
-        observation = observe(self.world, policy, head, since)
+    def _look(self, policy: Policy, head: Sha | Trouble, known: _Known) -> Subject | ServiceReport:
+        """See what is cheap to see of a service, and so what must be measured."""
+
+        def look() -> Subject:
+            now = self.world.clock.now()
+            since = note_policy(self.world.ledger, policy, known.policies.get(policy.service), now)
+            return Subject(policy=policy, seen=observe(self.world, policy, head, since))
+
+        looked = self._contained(policy, look)
+        return self._tell(looked) if isinstance(looked, ServiceReport) else looked
+
+    def _sample(self, subjects: Sequence[Subject]) -> Sequence[Observation | ServiceReport]:
+        """Measure all services together; after a bug each alone, so that the others come through."""
+        try:
+            return self.sampler.sample(subjects)
+        except Exception as error:
+            structlog.get_logger().exception("bug", error=type(error).__name__)
+        return [self._contained(one.policy, partial(self._sample_alone, one)) for one in subjects]
+
+    def _sample_alone(self, subject: Subject) -> Observation:
+        return self.sampler.sample([subject])[0]
+
+    def _judge(self, subject: Subject, sampled: Observation | ServiceReport, known: _Known) -> ServiceReport:
+        if isinstance(sampled, ServiceReport):
+            return self._tell(sampled)
+        return self._tell(self._contained(subject.policy, lambda: self._step(subject.policy, sampled, known)))
+
+    def _step(self, policy: Policy, sampled: Observation, known: _Known) -> ServiceReport:
+        observation = with_proposals(self.world, policy, sampled)
         decision = decide(policy, observation, observation.at)
-        is_new = note_decision(ledger, decision, observation, known.decisions.get(policy.service))
+        is_new = note_decision(self.world.ledger, decision, observation, known.decisions.get(policy.service))
         self.board.post(Posting(subject=policy.service, at=decision.at, body={"decision": as_json(decision)}))
         _log(decision, level="info" if is_new else "debug", dry_run=self.dry_run)
         outcomes = () if self.dry_run else self._act(policy, observation, decision)
@@ -175,12 +215,13 @@ class Sweeper:
         structlog.get_logger().warning("policy is broken", file=broken.file, faults=list(broken.faults))
         return ServiceReport(subject=broken.subject, error="; ".join(broken.faults))
 
-    def _post_sweep(self, policies: Sequence[Policy], broken: Sequence[BrokenPolicy]) -> None:
+    def _post_sweep(self, policies: Sequence[Policy], broken: Sequence[BrokenPolicy], cost: Cost) -> None:
         current = {SWEEP, *(policy.service for policy in policies), *(item.subject for item in broken)}
         for posting in self.board.postings():
             if posting.subject not in current:
                 self.board.remove(posting.subject)
-        body = {"services": len(policies), "broken": len(broken)}
+        body: dict[str, object] = {"services": len(policies), "broken": len(broken), "cost": asdict(cost)}
+        body["cost_since_start"] = asdict(self.world.metrics.cost())
         self.board.post(Posting(subject=SWEEP, at=self.world.clock.now(), body=body))
 
 

@@ -21,7 +21,14 @@ _SUM = re.compile(
     rf"\s*(?:by\s*(?P<after>{_LABELS})\s*)?",
     re.DOTALL,
 )
+_COUNT = re.compile(
+    rf"\s*count\s*by\s*(?P<before>{_LABELS})\s*\(\s*count_over_time\s*\(\s*(?P<metric>{_NAME})\s*"
+    rf"\{{(?P<matchers>(?:[^{{}}\"'`]|{_STRING})*)\}}\s*\[\s*(?P<range>[0-9a-z]+)\s*\]\s*\)\s*\)\s*",
+    re.DOTALL,
+)
 _ONE_MATCHER = re.compile(rf"{_MATCHER}(?P<comma>,|\Z)", re.DOTALL)
+_OWN = ("http_",)
+"""How the metrics of the lab's services begin."""
 _UNITS = {"y": 31_536_000_000, "w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _DURATION = re.compile(
     r"(?:(?P<y>\d+)y)?(?:(?P<w>\d+)w)?(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m(?!s))?(?:(?P<s>\d+)s)?(?:(?P<ms>\d+)ms)?"
@@ -70,8 +77,20 @@ class IncreaseQuery:
 
 
 def parse_query(text: str) -> IncreaseQuery:
-    """Parse one query; raise UnknownShape for any other."""
+    """Parse one query; raise UnknownShape for any other.
+
+    How often a series was seen depends on scrapes, of which the answerer has none: that is answered only for metrics
+    that the lab does not have, such as Argo CD's own, and then there is nothing.
+    """
     found = _SUM.fullmatch(text)
+    seen = _COUNT.fullmatch(text)
+    if found is None and seen is not None and not seen["metric"].startswith(_OWN):
+        return IncreaseQuery(
+            metric=seen["metric"],
+            matchers=tuple(_parse_matchers(str(seen["matchers"]))),
+            window=parse_duration(str(seen["range"])),
+            by=tuple(re.findall(_LABEL, str(seen["before"]))),
+        )
     if found is None or (found["before"] and found["after"]):
         raise UnknownShape(f"the lab's built-in answerer cannot answer {text!r}; it answers only {ANSWERABLE}")
     by = found["before"] or found["after"] or ""

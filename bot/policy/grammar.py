@@ -12,6 +12,9 @@ APPLICATION = r"(?:[a-z0-9][-a-z0-9]{0,62}/)?[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])
 OWNER_AND_NAME = r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}"
 IMAGE = r"(?:[a-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
 A_DURATION = "a duration such as 30s, 5m or 1h30m"
+A_NUMBER = "a number such as 100, 0.8 or 80%"
+A_COUNT = "a number of events, such as 10"
+A_TILES = "how many tiles of how many in a row, such as 3 of 5, at most of 100"
 A_LIMIT = "a percentage such as 1% or a share such as 0.01"
 
 
@@ -39,3 +42,27 @@ def parse_tile(text: str) -> timedelta:
     if tile < timedelta(seconds=1):
         raise ValueError(text)
     return tile
+
+
+def parse_number(text: str) -> float:
+    """Parse a number of any size, also as a percentage."""
+    found = re.fullmatch(r"(-?\d{1,15}(?:\.\d{1,12})?) ?(%?)", text, re.ASCII)
+    if found is None:
+        raise ValueError(text)
+    return float(found[1]) / (100 if found[2] else 1)
+
+
+def parse_count(text: str) -> float:
+    """Parse a number of events: never below 0, and no percentage."""
+    number = parse_number(text)
+    if number < 0 or "%" in text:
+        raise ValueError(text)
+    return number
+
+
+def parse_tiles(text: str) -> tuple[int, int]:
+    """Parse `3 of 5`."""
+    found = re.fullmatch(r"(\d{1,3}) of (\d{1,3})", text, re.ASCII)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]) <= 100:
+        raise ValueError(text)
+    return int(found[1]), int(found[2])

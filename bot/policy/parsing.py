@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import MappingProxyType
 
 from bot.domain.edit import Edit
-from bot.domain.policy import (
-    ArgoHealthyGate,
-    CommitsBy,
-    DegradedTrigger,
-    Gate,
-    GitOps,
-    HealthWindow,
-    Merge,
-    Policy,
-    Road,
-    Rollback,
-    Stage,
-    Trigger,
-)
-from bot.domain.text import one_line, parse_duration
+from bot.domain.policy import CommitsBy, GitOps, HealthWindow, Merge, Policy, Road, Rollback, Stage
+from bot.domain.queries import Query
+from bot.domain.rules import ArgoHealthyGate, DegradedTrigger, Gate, SoakGate, Trigger
+from bot.domain.text import parse_duration
 from bot.policy.edits import read_edit
 from bot.policy.entries import Entry
 from bot.policy.faults import PolicyError
+from bot.policy.filling import Surroundings
 from bot.policy.grammar import (
     A_DURATION,
     APPLICATION,
@@ -36,20 +26,28 @@ from bot.policy.grammar import (
     parse_branch,
     parse_tile,
 )
+from bot.policy.labels import labels_of_stages, read_labels
 from bot.policy.reading import Faults, Section, matching, one_of, parsed, positive_duration
-from bot.policy.templates import LABEL, GateTemplates
+from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.tree import Value, read_tree
 
 API_VERSION = "liftlock.dev/v1"
 _WARMUP, _TILE, _DEGRADED = timedelta(minutes=2), timedelta(minutes=1), timedelta(minutes=5)
 _DEADLINE = timedelta(hours=6)
+_APPLICATIONS = "argocd_app_info"
 
 
-def parse_policy(text: str, *, file: str, templates: GateTemplates) -> Policy:
-    """Read one policy. Raise PolicyError with every fault of the file."""
+def parse_policy(
+    text: str, *, file: str, templates: GateTemplates, broken: Mapping[str, str] = MappingProxyType({})
+) -> Policy:
+    """Read one policy. Raise PolicyError with every fault of the file.
+
+    `broken` are files of templates that have faults themselves, by the name of each.
+    """
     faults = Faults(file=file)
     section = Section.of(read_tree(text, file=file, faults=faults.found), "", faults)
-    policy = _Reader(faults=faults, templates=templates).policy(section, text) if section is not None else None
+    reader = _Reader(faults=faults, templates=templates, broken=broken)
+    policy = reader.policy(section, text) if section is not None else None
     if policy is None or faults.found:
         raise PolicyError(faults.found)
     return policy
@@ -69,6 +67,7 @@ class _StageText:
 class _Reader:
     faults: Faults
     templates: GateTemplates
+    broken: Mapping[str, str]
 
     def policy(self, top: Section, text: str) -> Policy | None:
         top.read("apiVersion", one_of((API_VERSION,)), API_VERSION)
@@ -78,7 +77,8 @@ class _Reader:
         if top.get("source") is not None:
             source = top.read("source", matching(OWNER_AND_NAME), "a repository as owner/name")
         gitops = self._gitops(top.section("gitops", required=True))
-        listed = [self._stage(path, value) for path, value in top.items("stages", required=True)]
+        others = labels_of_stages(top.get("stages"))
+        listed = [self._stage(path, value, others) for path, value in top.items("stages", required=True)]
         top.finish()
         texts = [item for item in listed if item is not None]
         self._check_stages(top, texts, whole=len(texts) == len(listed))
@@ -107,7 +107,7 @@ class _Reader:
 
     # --- a stage ---
 
-    def _stage(self, path: str, value: Value) -> _StageText | None:
+    def _stage(self, path: str, value: Value, others: Mapping[str, Mapping[str, str]]) -> _StageText | None:
         section = Section.of(value, path, self.faults)
         if section is None:
             return None
@@ -116,11 +116,14 @@ class _Reader:
         source = section.read("from", matching(NAME), "the name of another stage") if source_at else None
         edit = read_edit(section.section("edit", required=True))
         applications = self._applications(section)
-        labels = self._labels(section.section("metrics"))
+        metrics = section.section("metrics")
+        labels = read_labels(metrics) if metrics is not None else None
         window = self._window(section.section("window"))
-        gates = self._gates(section, labels, window)
+        tile = window.tile if window is not None else _TILE
+        around = Surroundings(labels=labels, stages=others, tile=tile, window=window)
+        gates = self._gates(section, around, applications)
         merge = self._promote(section)
-        rollback = self._rollback(section.section("rollback"), labels)
+        rollback = self._rollback(section.section("rollback"), around)
         if source_at is None:
             self._refuse_in_first_stage(section)
         section.finish()
@@ -151,26 +154,6 @@ class _Reader:
         if len(set(names)) != len(names):
             self.faults.note(value, section.at("argocd"), "an application twice", "each application once")
         return tuple(names)
-
-    def _labels(self, section: Section | None) -> Mapping[str, str] | None:
-        """Read the labels that select the stage's series; None if the stage names none at all."""
-        if section is None:
-            return None
-        labels = {}
-        for name in section.entries:
-            text = section.read(name, str, "a label's value")
-            place = (section.value.keys or {})[name]
-            if re.fullmatch(LABEL, name) is None or name.startswith("__"):
-                found = f'the label "{one_line(name, limit=60)}"'
-                self.faults.note_at(place, section.path, found, "a Prometheus label name that does not begin with __")
-            elif text == "":
-                # In PromQL an empty value selects the series without the label, which are not this stage's.
-                self.faults.note_at(place, section.at(name), "an empty value", "the value that selects the stage")
-            elif text is not None:
-                labels[name] = text
-        if not section.entries:
-            self.faults.note(section.value, section.path, "no label", "at least one label, such as namespace")
-        return labels
 
     def _window(self, section: Section | None) -> HealthWindow | None:
         if section is None:
@@ -205,21 +188,22 @@ class _Reader:
         promote.finish()
         return Merge(merge or "human")
 
-    def _rollback(self, section: Section | None, labels: Mapping[str, str] | None) -> Rollback | None:
+    def _rollback(self, section: Section | None, around: Surroundings) -> Rollback | None:
         if section is None:
             return None
         watch = section.read("watch", positive_duration, A_DURATION)
         by = section.read("by", one_of(("commit", "pull-request")), "commit or pull-request", default="commit")
         tile = section.read("tile", parse_tile, f"{A_DURATION}, at least 1s", default=_TILE)
+        around = replace(around, tile=tile or _TILE, window=None, watch=watch, is_trigger=True)
         triggers: list[Trigger] = []
         for path, value in section.items("triggers", required=True):
-            entry = self._entry(path, value, labels)
+            entry = self._entry(path, value)
             if entry is not None and entry.use == "argocd-degraded":
                 lasting = entry.section.read("for", positive_duration, A_DURATION, default=_DEGRADED) or _DEGRADED
                 entry.section.finish()
                 triggers.append(DegradedTrigger(name=entry.name, lasting=lasting, is_shadow=entry.is_shadow))
             elif entry is not None:
-                gate = entry.count_gate(tile or _TILE, others=("argocd-degraded",))
+                gate = entry.measured(around, others=("argocd-degraded",))
                 triggers += [gate] if gate is not None else []
         section.finish()
         self._check_names(section, "triggers", [trigger.name for trigger in triggers])
@@ -232,17 +216,17 @@ class _Reader:
 
     # --- gates ---
 
-    def _gates(
-        self, section: Section, labels: Mapping[str, str] | None, window: HealthWindow | None
-    ) -> tuple[Gate, ...]:
+    def _gates(self, section: Section, around: Surroundings, applications: Sequence[str]) -> tuple[Gate, ...]:
         gates: list[Gate] = []
         for path, value in section.items("gates"):
-            entry = self._entry(path, value, labels)
+            entry = self._entry(path, value)
             if entry is not None and entry.use == "argocd-healthy":
+                gates.append(_argocd_healthy(entry, around.tile, applications))
+            elif entry is not None and entry.use == "soak":
                 entry.section.finish()
-                gates.append(ArgoHealthyGate(name=entry.name, is_shadow=entry.is_shadow))
+                gates.append(SoakGate(name=entry.name, is_shadow=entry.is_shadow))
             elif entry is not None:
-                gate = entry.count_gate(window.tile if window else _TILE, others=("argocd-healthy",))
+                gate = entry.measured(around, others=("argocd-healthy", "soak"))
                 gates += [gate] if gate is not None else []
         self._check_names(section, "gates", [gate.name for gate in gates])
         if gates and "window" not in section.entries:
@@ -250,9 +234,9 @@ class _Reader:
             self.faults.note(section.entries["gates"], section.at("gates"), "gates without a window", expected)
         return tuple(gates)
 
-    def _entry(self, path: str, value: Value, labels: Mapping[str, str] | None) -> Entry | None:
+    def _entry(self, path: str, value: Value) -> Entry | None:
         section = Section.of(value, path, self.faults)
-        return Entry.of(section, self.templates, labels) if section is not None else None
+        return Entry.of(section, self.templates, self.broken) if section is not None else None
 
     def _check_names(self, section: Section, key: str, names: Sequence[str]) -> None:
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -290,9 +274,10 @@ class _Reader:
         for item in texts:
             is_source = any(other.stage.source == item.stage.name for other in texts)
             has_faults = any(fault.path.startswith(f"{item.path}.") for fault in self.faults.found)
-            decides = any(not gate.is_shadow for gate in item.stage.gates)
+            # Plain time proves nothing: a release that only waited was not looked at.
+            decides = any(not gate.is_shadow and not isinstance(gate, SoakGate) for gate in item.stage.gates)
             if is_source and not has_faults and (item.stage.window is None or not decides):
-                expected = "a window and at least one gate that decides, since a release moves on from here"
+                expected = "a window and at least one gate that decides by looking, since a release moves on from here"
                 self.faults.note(item.value, item.path, "a stage without them", expected)
 
     def _check_edits(self, texts: Sequence[_StageText]) -> None:
@@ -303,6 +288,20 @@ class _Reader:
                 self.faults.note(
                     item.value, f"{item.path}.edit", f"the value that stage {other} has", "a value of its own"
                 )
+
+
+def _argocd_healthy(entry: Entry, tile: timedelta, applications: Sequence[str]) -> ArgoHealthyGate:
+    """Read the gate; Prometheus is asked for the past of each application, by its name without a namespace."""
+    expected = "the name of Argo CD's metric of applications, or none"
+    metric = entry.section.read("history", matching(METRIC), expected, default=_APPLICATIONS)
+    entry.section.finish()
+    names = [] if metric in (None, "none") else [name.rpartition("/")[2] for name in applications]
+    parts = (
+        f"count by (name) (count_over_time({metric}{{",
+        f',health_status=~"Degraded|Missing"}}[{promql_duration(tile)}]))',
+    )
+    history = tuple(Query(parts=parts, labels=(("name", name),), is_shared=True) for name in dict.fromkeys(names))
+    return ArgoHealthyGate(name=entry.name, is_shadow=entry.is_shadow, history=history, tile=tile)
 
 
 def _goes_round(stage: Stage, by_name: Mapping[str, _StageText]) -> bool:

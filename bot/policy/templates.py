@@ -1,4 +1,4 @@
-"""Gate templates: named PromQL with parameters, from `policies/gates/*.yaml`. A filled-in one is a `CountGate`.
+"""Gate templates: named PromQL with parameters, from `policies/gates/*.yaml`: what a rule of a policy asks.
 
 Only what fits Prometheus' grammar gets into a query: label names and metric names are checked, values are quoted.
 """
@@ -9,65 +9,100 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import StrEnum
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
 from types import MappingProxyType
 
-from bot.domain.policy import Counts
+from bot.domain.queries import Labels, Query, quote
+from bot.domain.rules import Counts, Side
 from bot.domain.text import one_line, parse_duration
 from bot.policy.faults import PolicyError, PolicyFault
+from bot.policy.grammar import A_COUNT, A_NUMBER, A_TILES, NAME, parse_count, parse_number, parse_tiles
 from bot.policy.reading import Faults, Section, matching, one_of, parsed
 from bot.policy.tree import Value, read_tree
 
 METRIC = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r"[a-zA-Z_][a-zA-Z0-9_]*"
-_TYPES = ("metric", "label", "text", "duration")
-_OWN = ("selector", "key", "tile", "limit")
-_BUILT_IN = ("argocd-healthy", "argocd-degraded")
-_TAKEN = (*_OWN, "use", "name", "mode")
+_TYPES = ("metric", "label", "text", "duration", "promql")
+_OWN = ("selector", "key", "tile")
+_BUILT_IN = ("argocd-healthy", "argocd-degraded", "soak")
+_OPTIONS = (
+    "use", "name", "mode", "labels", "limit", "floor", "accept", "against", "times", "points", "objective", "windows",
+    "least_bad", "above", "below", "tiles", "hard", "at_most", "absent",
+)  # fmt: skip
+_TAKEN = (*_OWN, *_OPTIONS)
+_FORMS = ("bucket", "bucket_ms", "seconds")
+"""How a duration may stand in a query, beside PromQL's own way."""
+_PLACE = "\x00"
+"""Stands for the label matchers while a query is filled in; no text of a policy or template can have it."""
+
+
+class TemplateKind(StrEnum):
+    """What a template measures: a share of events, a value, or events that should not happen."""
+
+    SHARE = "share"
+    VALUE = "value"
+    EVENTS = "events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A parameter of a template: its type (`metric`, `label`, `text`, `duration`) and its default, if any."""
+    """A parameter of a template: its type (`metric`, `label`, `text`, `duration`, `promql`) and its default, if any."""
 
     name: str
     type: str
     description: str
     default: str | None = None
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The names under which it may stand in a query."""
+        durations = [f"{self.name}_{form}" for form in _FORMS] if self.type == "duration" else []
+        return (self.name, *durations)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateTemplate:
-    """A kind of count gate. `query` counts what `counts` says, `total` counts all."""
+    """A kind of question. Of a share, `query` counts what `counts` says and `total` all; `buckets` is the histogram.
+
+    Of a value or of events, `alive` has data whenever the source is measured. `bound`, `side` and `tiles` are what a
+    policy may leave out.
+    """
 
     name: str
+    kind: TemplateKind
     title: str
     description: str
-    counts: Counts
-    query: str
-    total: str
     parameters: tuple[Parameter, ...]
+    query: str
+    counts: Counts = Counts.BAD
+    total: str | None = None
+    buckets: str | None = None
+    alive: str | None = None
+    bound: float | None = None
+    side: Side = Side.ABOVE
+    tiles: tuple[int, int] = (3, 5)
 
-    def fill(self, text: str, words: Mapping[str, str]) -> str:
-        """Fill one of the template's texts with words that are ready for PromQL."""
-        return Template(text).substitute(words)
+    def say(self, words: Mapping[str, str]) -> str:
+        """Return the title with the parameters' words in it."""
+        return Template(self.title).safe_substitute(words)
+
+    def fill(self, text: str, words: Mapping[str, str], labels: Labels, *, is_count: bool) -> Query:
+        """Fill one of the template's texts with words that are ready for PromQL; the label matchers stay open."""
+        own = {"selector": _PLACE, "key": ", ".join(name for name, _ in labels), "tile": words["tile"]}
+        brought = {item.name: words[item.name] for item in self.parameters if item.type == "promql"}
+        # Only what is PromQL by its type has places of its own; a text with a $ in it stays as it is.
+        inner = {name: Template(word).substitute(own) for name, word in brought.items()}
+        filled = Template(text).substitute({**words, **inner, **own})
+        used = [word for name, word in brought.items() if name in Template(text).get_identifiers()]
+        is_shared = any("key" in Template(part).get_identifiers() for part in (text, *used))
+        return Query(parts=tuple(filled.split(_PLACE)), labels=labels, is_shared=is_shared, is_count=is_count)
 
 
 GateTemplates = Mapping[str, GateTemplate]
-
-
-def quote(value: str) -> str:
-    """Return a PromQL string literal."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-def selector(labels: Mapping[str, str]) -> str:
-    """Return label matchers, `namespace="checkout-staging"`."""
-    return ",".join(f"{name}={quote(value)}" for name, value in sorted(labels.items()))
 
 
 def promql_duration(duration: timedelta) -> str:
@@ -112,9 +147,20 @@ def parameter_words(parameter: Parameter, text: str) -> dict[str, str]:
                 f"{parameter.name}_bucket": bucket_matcher(threshold),
                 # Istio and Envoy measure in milliseconds.
                 f"{parameter.name}_bucket_ms": _whole_bucket(milliseconds),
+                f"{parameter.name}_seconds": f"{milliseconds / 1000:.3f}",
             }
+        case "promql":
+            return {parameter.name: _promql(text)}
         case _:
             return {parameter.name: quote(text)}
+
+
+def _promql(text: str) -> str:
+    """Take PromQL as it is written; only the places that every query has may stand in it."""
+    template = Template(text)
+    if not text.strip() or not template.is_valid() or set(template.get_identifiers()) - set(_OWN):
+        raise ValueError(text)
+    return f"({text})"
 
 
 def shipped_gate_templates() -> GateTemplates:
@@ -152,29 +198,71 @@ def parse_template(text: str, *, file: str) -> GateTemplate:
 def _template(section: Section, faults: Faults) -> GateTemplate | None:
     name = section.read("name", _template_name, "a name of a-z, 0-9 and -, other than the built-in ones")
     description = section.read("description", str, "one line on what it measures")
-    counts = section.read("counts", one_of(("bad", "good")), "bad or good")
+    kind = section.read("kind", TemplateKind, "share, value or events", default=TemplateKind.SHARE)
     parameters = tuple(_parameters(section.section("parameters"), faults))
-    title = _pattern(section, "title", "a short phrase", parameters)
+    title = _pattern(section, "title", "a short phrase", parameters, own=("tile",))
     query = _pattern(section, "query", "PromQL", parameters)
-    total = _pattern(section, "total", "PromQL", parameters)
-    section.finish()
-    if not (name and title and description and counts and query and total):
+    if kind is None:
+        # What else it must have depends on its kind.
         return None
-    return GateTemplate(
-        name=name,
-        title=title,
-        description=description,
-        counts=Counts(counts),
-        query=query,
-        total=total,
-        parameters=parameters,
+    read = {TemplateKind.VALUE: _value, TemplateKind.EVENTS: _events}.get(kind, _share)
+    template = read(
+        section,
+        GateTemplate(
+            name=name or "",
+            kind=kind,
+            title=title or "",
+            description=description or "",
+            parameters=parameters,
+            query=query or "",
+        ),
     )
+    section.finish()
+    return template
+
+
+def _share(section: Section, template: GateTemplate) -> GateTemplate:
+    counts = section.read("counts", one_of(("bad", "good")), "bad or good")
+    return replace(
+        template,
+        counts=Counts(counts or "bad"),
+        total=_pattern(section, "total", "PromQL", template.parameters),
+        buckets=_optional(section, "buckets", template),
+    )
+
+
+def _value(section: Section, template: GateTemplate) -> GateTemplate:
+    bound, side = read_bound(section)
+    tiles = section.read("tiles", parse_tiles, A_TILES, default=template.tiles)
+    alive = _optional(section, "alive", template)
+    return replace(template, bound=bound, side=side, tiles=tiles or template.tiles, alive=alive)
+
+
+def _events(section: Section, template: GateTemplate) -> GateTemplate:
+    alive = _optional(section, "alive", template)
+    bound = section.read("at_most", parse_count, A_COUNT, default=0.0)
+    return replace(template, bound=bound, alive=alive)
+
+
+def _optional(section: Section, key: str, template: GateTemplate) -> str | None:
+    return None if section.get(key) is None else _pattern(section, key, "PromQL", template.parameters)
+
+
+def read_bound(section: Section) -> tuple[float | None, Side]:
+    """Read `above` or `below`, not both; None where there is neither."""
+    above, below = section.get("above"), section.get("below")
+    if above is not None and below is not None:
+        section.faults.note(below, section.at("below"), "a second bound", "above or below")
+    key = "below" if above is None and below is not None else "above"
+    bound = None if above is None and below is None else section.read(key, parse_number, A_NUMBER)
+    return bound, Side(key)
 
 
 def _parameters(section: Section | None, faults: Faults) -> list[Parameter]:
     if section is None:
         return []
-    found = []
+    found: list[Parameter] = []
+    forms: set[str] = set()
     for name in section.entries:
         inner = section.section(name, required=True)
         if inner is None:
@@ -187,6 +275,10 @@ def _parameters(section: Section | None, faults: Faults) -> list[Parameter]:
         default = inner.get("default")
         inner.finish()
         parameter = Parameter(name=name, type=kind or "text", description=description or "")
+        if not forms.isdisjoint(parameter.forms):
+            both = ", ".join(f"${form}" for form in parameter.forms if form in forms)
+            faults.note(inner.value, inner.path, f"a second {both}", "a name that no other parameter fills in")
+        forms.update(parameter.forms)
         found.append(parameter if default is None else _with_default(parameter, default, inner))
     return found
 
@@ -203,18 +295,17 @@ def _with_default(parameter: Parameter, default: Value, section: Section) -> Par
 def _template_name(text: str) -> str:
     if text in _BUILT_IN:
         raise ValueError(text)
-    return matching(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")(text)
+    return matching(NAME)(text)
 
 
-def _pattern(section: Section, key: str, expected: str, parameters: tuple[Parameter, ...]) -> str | None:
+def _pattern(
+    section: Section, key: str, expected: str, parameters: tuple[Parameter, ...], *, own: tuple[str, ...] = _OWN
+) -> str | None:
     """Read a text with places to fill; each `$name` in it must be one that will be filled in."""
     text = section.read(key, str, expected)
     if text is None:
         return None
-    known = {*_OWN, *(item.name for item in parameters)}
-    known |= {
-        f"{item.name}_{kind}" for item in parameters if item.type == "duration" for kind in ("bucket", "bucket_ms")
-    }
+    known = {*own, *(form for item in parameters for form in item.forms)}
     template = Template(text)
     unknown = sorted(set(template.get_identifiers()) - known)
     if unknown or not template.is_valid():

@@ -22,8 +22,8 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
-from bot.domain.text import one_line
-from bot.domain.verdicts import CountEvidence
+from bot.domain.text import format_duration, one_line
+from bot.domain.verdicts import SCRAPES_IN_A_TILE, MeasuredEvidence
 from bot.render.course import sparkline
 
 _COLOURS = {
@@ -80,10 +80,23 @@ def verdict_lines(decision: Decision, judgements: Sequence[Judgement]) -> list[s
             is_said = verdict.would_change in verdict.reason
             change = "" if is_said else f" (would change it: {one_line(verdict.would_change)})"
             shadow = " (shadow)" if verdict.is_shadow else ""
-            bars = sparkline(verdict.evidence) if isinstance(verdict.evidence, CountEvidence) else ""
+            bars = sparkline(verdict)
             reason = f"{one_line(verdict.reason, limit=400)}{f' {bars}' if bars else ''}"
             lines.append(f"  {one_line(verdict.gate)}{shadow}: {verdict.kind}: {reason}{change}")
     return lines
+
+
+def narrow_tiles(judgements: Sequence[Judgement]) -> list[str]:
+    """Return a warning for each rule whose tiles hold fewer than four scrapes."""
+    return [
+        f"{one_line(verdict.gate)}: its tiles of {format_duration(measured.tile)} hold fewer than {SCRAPES_IN_A_TILE} "
+        f"scrapes of {format_duration(measured.scrape)}; counts are rough"
+        for judgement in judgements
+        for verdict in judgement.verdicts
+        if isinstance(verdict.evidence, MeasuredEvidence)
+        and (measured := verdict.evidence.measured).is_coarse
+        and measured.scrape is not None
+    ]
 
 
 def decision_lines(decision: Decision, *, dry_run: bool) -> list[str]:

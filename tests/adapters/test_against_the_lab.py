@@ -13,12 +13,14 @@ from bot.adapters.http import Endpoint, Limits
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.adapters.registry import OciRegistry
 from bot.domain.model import Application, Artifact, NoApplication, Sha
+from bot.domain.queries import Query
 from bot.lab.answerer import PrometheusAnswerer
 from bot.lab.clock import ManualClock
 from bot.lab.cluster import Cluster, failing
 from bot.lab.registry import Credentials, RegistryLab
 from bot.lab.serving import Served
-from bot.ports import Permanent, SampleRequest, Transient
+from bot.ports import Look, Permanent, Transient
+from tests.adapters.backends import read
 from tests.lab.argo_world import APP, IMAGE, T0, ArgoWorld
 
 FAST = Limits(deadline=timedelta(seconds=10), pause=timedelta(milliseconds=1))
@@ -84,24 +86,24 @@ def test_counts_come_from_the_built_in_answerer() -> None:
     cluster.deploy("staging", IMAGE, "1", T0 - timedelta(seconds=1))
     clock.advance(timedelta(seconds=60))
     answerer = PrometheusAnswerer(cluster)
-    request = SampleRequest(
-        query='sum(increase(http_requests_total{namespace="staging",code=~"5.."}[10s]))',
-        total='sum(increase(http_requests_total{namespace="staging"}[10s]))',
-        counts_good=False,
-        start=T0,
-        end=T0 + timedelta(seconds=30),
-        width=timedelta(seconds=10),
+    bad, total = (
+        Look(query=Query.plain(text), start=T0, end=T0 + timedelta(seconds=30), width=timedelta(seconds=10))
+        for text in (
+            'sum(increase(http_requests_total{namespace="staging",code=~"5.."}[10s]))',
+            'sum(increase(http_requests_total{namespace="staging"}[10s]))',
+        )
     )
     with (
         Served(answerer.app) as served,
         PrometheusMetrics(Endpoint(system="Prometheus", url=served.url), limits=FAST) as metrics,
     ):
-        tiles = metrics.fetch_samples(request).tiles
-        assert len(tiles) == 3
-        assert all(tile.total and tile.bad and tile.bad == pytest.approx(tile.total / 10) for tile in tiles)
+        failed, requests = read(metrics, bad, total)
+        assert len(failed) == len(requests) == 3
+        assert all(failed)
+        assert failed == pytest.approx([count / 10 for count in requests if count])
         answerer.warn_next("half is missing")
         with pytest.raises(Transient, match="half is missing"):
-            metrics.fetch_samples(request)
+            read(metrics, total)
 
 
 @pytest.mark.parametrize("guarded", [False, True], ids=["open", "token flow"])

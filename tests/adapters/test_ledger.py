@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import os
-import resource
 import sqlite3
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,18 +8,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.ledger import SqlLedger, open_ledger
-from bot.adapters.ledger.opening import MIGRATIONS
-from bot.adapters.ledger.tables import metadata
-from bot.domain.model import HealthSpell, Sha, Tile
-from bot.ports import Event, EventKind, Ledger, Permanent, SeriesKey, Transient
+from bot.domain.model import HealthSpell, Sha
+from bot.ports import Arrival, Event, EventKind, Kept, Ledger
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -43,12 +34,12 @@ def an_event(n: int = 0, *, service: str = "checkout", kind: EventKind = "decisi
     return Event(at=NOON + n * MINUTE, service=service, kind=kind, body={"n": n}, stage=stage)
 
 
-def a_key(*, service: str = "checkout", fingerprint: str = "f1") -> SeriesKey:
-    return SeriesKey(service=service, stage="staging", commit=Sha("a" * 40), fingerprint=fingerprint)
+def an_arrival(*, service: str = "checkout", stage: str = "staging", commit: str = "a") -> Arrival:
+    return Arrival(service=service, stage=stage, commit=Sha(commit * 40))
 
 
-def a_tile(n: int, *, total: float | None = 10.0, bad: float | None = 0.0) -> Tile:
-    return Tile(start=NOON + n * MINUTE, width=MINUTE, total=total, bad=bad)
+def at(minute: int) -> datetime:
+    return NOON + minute * MINUTE
 
 
 def execute(path: Path, sql: str) -> None:
@@ -164,34 +155,53 @@ def test_a_ledger_in_memory_is_one_for_all_threads() -> None:
         assert len(ledger.events()) == 20
 
 
-# --- tiles -----------------------------------------------------------------------------------------------------------
+# --- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def test_tiles_come_back_oldest_first_under_their_key_only(ledger: SqlLedger) -> None:
-    ledger.keep_tiles(a_key(), [a_tile(2), a_tile(0, total=None, bad=None), a_tile(1, total=1e15, bad=0.1)])
-    ledger.keep_tiles(a_key(fingerprint="f2"), [a_tile(5)])
-    kept = ledger.tiles(a_key())
-    assert kept == (a_tile(0, total=None, bad=None), a_tile(1, total=1e15, bad=0.1), a_tile(2))
-    assert ledger.tiles(a_key(service="cart")) == ()
+def test_numbers_come_back_as_they_were_kept_under_their_arrival_only(ledger: SqlLedger) -> None:
+    kept: Kept = {"f1": {at(2): 10.0, at(0): None, at(1): 1e15}, "f2": {at(5): -0.1}}
+    ledger.keep_numbers({an_arrival(): kept})
+    others = [an_arrival(service="cart"), an_arrival(stage="production"), an_arrival(commit="b")]
+    assert ledger.numbers([an_arrival(), *others]) == {an_arrival(): kept} | {other: {} for other in others}
 
 
-def test_a_tile_is_kept_as_it_was_first_seen(ledger: SqlLedger) -> None:
-    ledger.keep_tiles(a_key(), [a_tile(0, bad=1.0)])
-    ledger.keep_tiles(a_key(), [a_tile(0, bad=9.0), a_tile(1), a_tile(1, bad=3.0)])
-    assert ledger.tiles(a_key()) == (a_tile(0, bad=1.0), a_tile(1))
+def test_numbers_of_many_arrivals_are_kept_and_read_together(ledger: SqlLedger) -> None:
+    numbers = {an_arrival(service=f"s{n}"): {"f": {at(0): float(n)}} for n in range(1200)}
+    ledger.keep_numbers(numbers)
+    assert ledger.numbers(list(numbers)) == numbers
 
 
-def test_many_tiles_are_kept_in_one_transaction(ledger: SqlLedger) -> None:
+def test_a_number_is_kept_as_it_was_first_seen_even_if_it_was_absent(ledger: SqlLedger) -> None:
+    ledger.keep_numbers({an_arrival(): {"f": {at(0): 1.0, at(1): None}}})
+    ledger.keep_numbers({an_arrival(): {"f": {at(0): 9.0, at(1): 9.0, at(2): 3.0}}})
+    assert ledger.numbers([an_arrival()]) == {an_arrival(): {"f": {at(0): 1.0, at(1): None, at(2): 3.0}}}
+
+
+def test_many_numbers_are_kept_in_one_transaction(ledger: SqlLedger) -> None:
     begun: list[object] = []
     sa.event.listen(ledger._engine, "begin", begun.append)
-    ledger.keep_tiles(a_key(), [a_tile(n) for n in range(5000)])
+    ledger.keep_numbers({an_arrival(): {"f": {at(n): 1.0 for n in range(5000)}}})
     assert len(begun) == 1
-    assert len(ledger.tiles(a_key())) == 5000
+    assert len(ledger.numbers([an_arrival()])[an_arrival()]["f"]) == 5000
 
 
-def test_keeping_no_tiles_writes_nothing(ledger: SqlLedger) -> None:
-    ledger.keep_tiles(a_key(), [])
-    assert ledger.tiles(a_key()) == ()
+@pytest.mark.parametrize("nothing", [{}, {an_arrival(): {}}, {an_arrival(): {"f": {}}}])
+def test_keeping_no_numbers_writes_nothing(ledger: SqlLedger, nothing: dict[Arrival, Kept]) -> None:
+    begun: list[object] = []
+    sa.event.listen(ledger._engine, "begin", begun.append)
+    ledger.keep_numbers(nothing)
+    assert begun == []
+    assert ledger.numbers([]) == {}
+
+
+def test_threads_that_keep_the_same_numbers_do_no_harm(ledger: SqlLedger) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for value in range(16):
+            kept = {an_arrival(): {"f": {at(n): float(value) for n in range(50)}}}
+            pool.submit(ledger.keep_numbers, kept)
+    seen = ledger.numbers([an_arrival()])[an_arrival()]["f"]
+    assert len(seen) == 50
+    assert len(set(seen.values())) == 1
 
 
 # --- health spells ---------------------------------------------------------------------------------------------------
@@ -254,148 +264,3 @@ def test_a_comment_digest_is_the_last_one_stored(ledger: SqlLedger) -> None:
     assert ledger.comment_digest("acme/deploy", 7, replace_with="d2") == "d1"
     assert ledger.comment_digest("acme/deploy", 7) == "d2"
     assert ledger.comment_digest("acme/deploy", 8) is None
-
-
-# --- migrations ------------------------------------------------------------------------------------------------------
-
-
-def make_at_revision(path: Path, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    engine = sa.create_engine(f"sqlite:///{path}")
-    try:
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
-    finally:
-        engine.dispose()
-
-
-def test_a_ledger_made_by_the_first_migration_is_upgraded_with_its_data(path: Path) -> None:
-    make_at_revision(path, "0001")
-    execute(
-        path,
-        "INSERT INTO events (at, service, stage, kind, body)"
-        " VALUES ('2026-03-01 12:00:00.123456', 'checkout', '', 'decision', '{\"n\":0}')",
-    )
-    with open_ledger(f"sqlite:///{path}") as ledger:
-        assert ledger.events() == (an_event(0),)
-        assert ledger.comment_digest("acme/deploy", 1, replace_with="d") is None
-    with pytest.raises(sqlite3.IntegrityError):
-        execute(path, "DELETE FROM events")
-
-
-def test_the_migrations_make_exactly_the_tables_of_the_code(ledger: SqlLedger) -> None:
-    with ledger._engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-
-
-def test_a_ledger_from_a_newer_version_is_refused_and_left_as_it_is(path: Path) -> None:
-    open_ledger(f"sqlite:///{path}").close()
-    execute(path, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(Permanent, match=r"newer Liftlock \(its tables are at 9999\)") as caught:
-        open_ledger(f"sqlite:///{path}")
-    assert str(path) in caught.value.sentence
-
-
-def test_two_openers_at_once_make_one_ledger(path: Path) -> None:
-    together = threading.Barrier(4)
-
-    def open_it(n: int) -> None:
-        together.wait()
-        with open_ledger(f"sqlite:///{path}") as ledger:
-            ledger.record(an_event(n))
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(open_it, range(4)))
-    with open_ledger(f"sqlite:///{path}") as ledger:
-        assert len(ledger.events()) == 4
-
-
-# --- what a database refuses -----------------------------------------------------------------------------------------
-
-
-def test_a_missing_directory_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Permanent, match=r"create .*/absent"):
-        open_ledger(f"sqlite:///{tmp_path}/absent/ledger.db")
-
-
-def test_a_file_that_is_no_database_is_refused_and_kept(path: Path) -> None:
-    path.write_text("this is no database, but somebody's notes\n" * 100)
-    with pytest.raises(Permanent, match="is no SQLite database"):
-        open_ledger(f"sqlite:///{path}")
-    assert path.read_text().startswith("this is no database")
-
-
-def test_a_directory_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Permanent, match="cannot be opened"):
-        open_ledger(f"sqlite:///{tmp_path}")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-@pytest.mark.parametrize(("file", "folder"), [(0o444, 0o755), (0o644, 0o555)], ids=["file", "directory"])
-def test_a_ledger_that_may_not_be_written_is_refused(path: Path, file: int, folder: int) -> None:
-    open_ledger(f"sqlite:///{path}").close()
-    path.chmod(file)
-    path.parent.chmod(folder)
-    try:
-        with pytest.raises(Permanent, match="may not be written"):
-            open_ledger(f"sqlite:///{path}")
-    finally:
-        path.parent.chmod(0o755)
-
-
-def test_a_ledger_locked_by_another_process_is_transient(path: Path) -> None:
-    with open_ledger(f"sqlite:///{path}", patience=timedelta(milliseconds=50)) as ledger:
-        other = sqlite3.connect(path, isolation_level=None)
-        try:
-            other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(Transient, match="locked by another process") as caught:
-                ledger.record(an_event())
-            assert str(path) in caught.value.sentence
-            assert ledger.events() == ()
-        finally:
-            other.close()
-        ledger.record(an_event())
-        assert ledger.events() == (an_event(),)
-
-
-def test_a_full_disk_is_transient_and_loses_nothing_that_was_recorded(ledger: SqlLedger) -> None:
-    ledger.record(an_event())
-    with ledger._engine.connect() as connection:
-        (pages,) = connection.exec_driver_sql("PRAGMA page_count").one()
-        # SQLite says the same of a database at its page limit as of a full disk.
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-    large = Event(at=NOON, service="checkout", kind="error", body={"text": "x" * 1_000_000})
-    with pytest.raises(Transient, match="disk is full"):
-        ledger.record(large)
-    assert ledger.events() == (an_event(),)
-
-
-def test_a_file_size_limit_of_the_system_is_one_sentence(path: Path) -> None:
-    with open_ledger(f"sqlite:///{path}") as ledger:
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
-        try:
-            with pytest.raises(Transient, match="disk"):
-                ledger.record(Event(at=NOON, service="checkout", kind="error", body={"text": "x" * 1_000_000}))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        ledger.record(an_event())
-        assert ledger.events() == (an_event(),)
-
-
-@pytest.mark.parametrize(
-    ("url", "sentence"),
-    [
-        ("no url with s3cret in it", "is no database URL"),
-        ("mysql://bot:s3cret@db/ledger", "cannot live in mysql"),
-        ("postgresql://bot:s3cret@127.0.0.1:1/ledger", "ledger"),
-    ],
-    ids=["no URL", "another database", "unreachable PostgreSQL"],
-)
-def test_a_password_never_stands_in_a_message(url: str, sentence: str) -> None:
-    with pytest.raises((Permanent, Transient), match=sentence) as caught:
-        open_ledger(url)
-    assert "s3cret" not in str(caught.value)

@@ -6,11 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.adapters.ledger import DryBoard, DryLedger, open_ledger
-from bot.domain.model import Tile
-from bot.ports import Event, Posting, SeriesKey
+from bot.ports import Arrival, Event, Posting
 from tests.builders import MINUTE, NOON, STAGING_COMMIT
 
-KEY = SeriesKey(service="checkout", stage="staging", commit=STAGING_COMMIT, fingerprint="f")
+ARRIVAL = Arrival(service="checkout", stage="staging", commit=STAGING_COMMIT)
 
 
 def a_posting(subject: str, *, note: str = "x") -> Posting:
@@ -19,10 +18,6 @@ def a_posting(subject: str, *, note: str = "x") -> Posting:
 
 def an_event(service: str, note: str) -> Event:
     return Event(at=NOON, service=service, kind="decision", body={"note": note})
-
-
-def a_tile(minute: int) -> Tile:
-    return Tile(start=NOON + minute * MINUTE, width=MINUTE, total=10.0, bad=0.0)
 
 
 def test_a_posting_replaces_the_one_before_and_survives_a_restart(tmp_path: Path) -> None:
@@ -41,13 +36,13 @@ def test_a_posting_replaces_the_one_before_and_survives_a_restart(tmp_path: Path
 def test_a_dry_run_reads_the_real_ledger_and_leaves_it_as_it_is() -> None:
     with open_ledger("sqlite://") as real, open_ledger("sqlite://") as scratch:
         real.record(an_event("checkout", "real"))
-        real.keep_tiles(KEY, [a_tile(0)])
+        real.keep_numbers({ARRIVAL: {"f": {NOON: 1.0}}})
         real.saw_health("checkout", "staging", {"app": "Healthy"}, NOON, gap=MINUTE)
         real.comment_digest("acme/deploy", 1, replace_with="digest")
         dry = DryLedger(real=real, scratch=scratch)
         dry.record(an_event("checkout", "dry"))
         dry.record(an_event("search", "dry"))
-        dry.keep_tiles(KEY, [a_tile(1)])
+        dry.keep_numbers({ARRIVAL: {"f": {NOON: 9.0, NOON + MINUTE: None}, "g": {NOON: 2.0}}})
         dry.saw_health("checkout", "staging", {"app": "Degraded"}, NOON + timedelta(hours=1), gap=MINUTE)
         dry.comment_digest("acme/deploy", 2, replace_with="new")
         assert {name: event.body["note"] for name, event in dry.latest("decision").items()} == {
@@ -55,11 +50,11 @@ def test_a_dry_run_reads_the_real_ledger_and_leaves_it_as_it_is() -> None:
             "search": "dry",
         }
         assert [event.body["note"] for event in dry.events(service="checkout")] == ["dry", "real"]
-        assert list(dry.tiles(KEY)) == [a_tile(0), a_tile(1)]
+        assert dry.numbers([ARRIVAL]) == {ARRIVAL: {"f": {NOON: 1.0, NOON + MINUTE: None}, "g": {NOON: 2.0}}}
         assert [spell.health for spell in dry.spells("checkout", "staging", NOON)] == ["Healthy", "Degraded"]
         assert (dry.comment_digest("acme/deploy", 1), dry.comment_digest("acme/deploy", 2)) == ("digest", "new")
         assert [event.body["note"] for event in real.events()] == ["real"]
-        assert list(real.tiles(KEY)) == [a_tile(0)]
+        assert real.numbers([ARRIVAL]) == {ARRIVAL: {"f": {NOON: 1.0}}}
         assert [spell.health for spell in real.spells("checkout", "staging", NOON)] == ["Healthy"]
         assert real.comment_digest("acme/deploy", 2) is None
 

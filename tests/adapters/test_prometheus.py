@@ -14,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 
 from bot.adapters.http import Endpoint, Limits
 from bot.adapters.prometheus import PrometheusMetrics
-from bot.domain.model import Tile
-from bot.ports import Metrics, Permanent, SampleRequest, Transient
+from bot.domain.queries import Query
+from bot.ports import Look, Metrics, Permanent, Transient
+from tests.adapters.backends import read, read_one
 from tests.adapters.scripted import Scripted, an_answer, serving
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -41,9 +42,8 @@ def an_endpoint(url: str) -> Endpoint:
     return Endpoint(system="Prometheus", url=url, token=lambda: "t0ken-of-nobody")
 
 
-def a_request(*, tiles: int = 2, query: str = "errors", counts_good: bool = False) -> SampleRequest:
-    end = NOON + tiles * MINUTE
-    return SampleRequest(query=query, total="requests", counts_good=counts_good, start=NOON, end=end, width=MINUTE)
+def a_look(*, tiles: int = 2, query: str = "errors") -> Look:
+    return Look(query=Query.plain(query), start=NOON, end=NOON + tiles * MINUTE, width=MINUTE)
 
 
 def a_matrix(*values: tuple[int, str], **more: object) -> Response:
@@ -57,24 +57,36 @@ def an_error(kind: str, said: str, *, status: int) -> Response:
     return an_answer({"status": "error", "errorType": kind, "error": said}, status=status)
 
 
-def test_two_queries_become_tiles_with_their_evidence(server: Scripted, metrics: PrometheusMetrics) -> None:
-    server.plan(RANGE, a_matrix((2, "3")), a_matrix((1, "100"), (2, "200.5")))
-    server.plan(BUILD, an_answer({"status": "success", "data": {"version": "2.42.0"}}))
+def ranges(server: Scripted) -> int:
+    """Return how many range queries came in."""
+    return sum(asked.path == RANGE for asked in server.asked)
+
+
+def test_a_look_gives_a_number_for_each_tile_and_none_where_there_is_no_point(
+    server: Scripted, metrics: PrometheusMetrics
+) -> None:
+    server.plan(RANGE, a_matrix((1, "100"), (3, "200.5")))
     port: Metrics = metrics
-    samples = port.fetch_samples(a_request(tiles=3))
-    assert samples.tiles == (
-        Tile(start=NOON, width=MINUTE, total=100.0, bad=0.0),
-        Tile(start=NOON + MINUTE, width=MINUTE, total=200.5, bad=3.0),
-        Tile(start=NOON + 2 * MINUTE, width=MINUTE, total=None, bad=None),
-    )
-    assert (samples.start, samples.end) == (NOON, NOON + 3 * MINUTE)
-    assert samples.queries == ("errors", "requests")
-    assert samples.backend == f"Prometheus 2.42.0 at {server.url}"
+    assert port.read([a_look(tiles=3)]) == [(100.0, None, 200.5)]
+
+
+def test_answers_come_in_the_order_of_the_looks(server: Scripted, metrics: PrometheusMetrics) -> None:
+    def answer(request: Request) -> Response:
+        form = parse_qs(request._body.decode())
+        return a_matrix((1, form["query"][0]))
+
+    server.plan(RANGE, answer)
+    assert read(metrics, *(a_look(query=str(n), tiles=1) for n in range(20))) == [(float(n),) for n in range(20)]
+
+
+def test_the_backend_is_named_with_its_version(server: Scripted, metrics: PrometheusMetrics) -> None:
+    server.plan(BUILD, an_answer({"status": "success", "data": {"version": "2.42.0"}}))
+    assert metrics.describe() == f"Prometheus 2.42.0 at {server.url}"
 
 
 def test_a_query_travels_in_the_form_body_with_explicit_times(server: Scripted, metrics: PrometheusMetrics) -> None:
     server.plan(RANGE, a_matrix())
-    metrics.fetch_samples(a_request(query='sum(x{a="b&c"})'))
+    read(metrics, a_look(query='sum(x{a="b&c"})'))
     asked = server.asked[0]
     form = {name: values[0] for name, values in parse_qs(asked.body.decode()).items()}
     assert (asked.method, asked.query) == ("POST", "")
@@ -90,14 +102,15 @@ def test_a_query_travels_in_the_form_body_with_explicit_times(server: Scripted, 
 
 
 def test_nothing_to_ask_asks_nothing(server: Scripted, metrics: PrometheusMetrics) -> None:
-    assert metrics.fetch_samples(a_request(tiles=0)).tiles == ()
-    assert [asked.path for asked in server.asked if asked.path == RANGE] == []
+    assert metrics.read([]) == []
+    assert metrics.read([a_look(tiles=0)]) == [()]
+    assert server.asked == []
 
 
 def test_a_long_range_is_asked_in_parts(server: Scripted, metrics: PrometheusMetrics) -> None:
     server.plan(RANGE, a_matrix())
-    assert len(metrics.fetch_samples(a_request(tiles=5001)).tiles) == 5001
-    assert len([asked for asked in server.asked if asked.path == RANGE]) == 4
+    assert len(read_one(metrics, a_look(tiles=5001))) == 5001
+    assert ranges(server) == 2
 
 
 @pytest.mark.parametrize(
@@ -126,45 +139,47 @@ def test_every_failure_is_classed_and_never_a_count(
 ) -> None:
     server.plan(RANGE, answer)
     with pytest.raises(error, match=sentence) as caught:
-        metrics.fetch_samples(a_request())
+        read(metrics, a_look())
     assert f"Prometheus at {server.url} " in str(caught.value)
 
 
-def test_a_failing_second_query_fails_the_whole(server: Scripted, metrics: PrometheusMetrics) -> None:
-    server.plan(RANGE, a_matrix((1, "1")), an_error("timeout", "slow", status=503))
-    with pytest.raises(Transient, match="`requests`"):
-        metrics.fetch_samples(a_request())
+def test_an_error_is_a_value_and_only_of_the_look_that_it_concerns(
+    server: Scripted, metrics: PrometheusMetrics
+) -> None:
+    def answer(request: Request) -> Response:
+        slow = b"slow" in request._body
+        return an_error("timeout", "too slow", status=503) if slow else a_matrix((1, "1"))
+
+    server.plan(RANGE, answer)
+    good, bad, other = metrics.read([a_look(), a_look(query="slow"), a_look(query="other")])
+    assert good == other == (1.0, None)
+    assert isinstance(bad, Transient)
+    assert "`slow`" in bad.sentence
 
 
 def test_a_gateway_s_failure_is_tried_again_but_a_query_that_timed_out_is_not(
     server: Scripted, metrics: PrometheusMetrics
 ) -> None:
     server.plan(RANGE, Response(status_code=502), a_matrix())
-    metrics.fetch_samples(a_request())
+    read(metrics, a_look())
     server.asked.clear()
     server.plan(RANGE, an_error("timeout", "slow", status=503))
     with pytest.raises(Transient):
-        metrics.fetch_samples(a_request())
+        read(metrics, a_look())
     assert len(server.asked) == 1
 
 
 def test_a_quota_says_when_to_come_back(server: Scripted, metrics: PrometheusMetrics) -> None:
     server.plan(RANGE, Response(status_code=429, headers={"Retry-After": "120"}))
     with pytest.raises(Transient) as caught:
-        metrics.fetch_samples(a_request())
+        read(metrics, a_look())
     assert caught.value.retry_after == timedelta(minutes=2)
-
-
-def test_a_wrong_bucket_is_a_matter_for_a_person(server: Scripted, metrics: PrometheusMetrics) -> None:
-    server.plan(RANGE, a_matrix(), a_matrix((1, "5")))
-    with pytest.raises(Permanent, match="is the threshold a bucket bound"):
-        metrics.fetch_samples(a_request(counts_good=True))
 
 
 def test_nothing_listening_is_transient_and_short() -> None:
     with PrometheusMetrics(an_endpoint("http://127.0.0.1:1"), limits=FAST) as metrics:
         with pytest.raises(Transient) as caught:
-            metrics.fetch_samples(a_request())
+            read(metrics, a_look())
         assert caught.value.sentence == "Prometheus at http://127.0.0.1:1 could not be reached: Connection refused"
         with pytest.raises(Transient, match="Connection refused"):
             metrics.check_connection()
@@ -177,7 +192,7 @@ def test_an_unusable_address_is_permanent(url: str) -> None:
         PrometheusMetrics(an_endpoint(url), limits=FAST) as metrics,
         pytest.raises(Permanent, match="not a usable http or https address"),
     ):
-        metrics.fetch_samples(a_request())
+        read(metrics, a_look())
 
 
 class Held(Response):
@@ -205,7 +220,7 @@ def test_a_silent_server_is_given_up_at_the_deadline(server: Scripted) -> None:
         PrometheusMetrics(an_endpoint(server.url), limits=hasty) as metrics,
         pytest.raises(Transient, match="did not answer within"),
     ):
-        metrics.fetch_samples(a_request())
+        read(metrics, a_look())
     gate.set()
 
 
@@ -214,10 +229,9 @@ def test_queries_under_way_at_once_are_bounded(server: Scripted) -> None:
     held = Held(gate)
     server.plan(RANGE, held)
     with PrometheusMetrics(an_endpoint(server.url), limits=FAST, at_once=2) as metrics, ThreadPoolExecutor(6) as pool:
-        looks = [pool.submit(metrics.fetch_samples, a_request()) for _ in range(6)]
+        looks = [pool.submit(metrics.read, [a_look(), a_look(query="requests")]) for _ in range(6)]
         gate.set()
-        for look in looks:
-            look.result()
+        assert [look.result() for look in looks] == [[(None, None)] * 2] * 6
     assert 1 <= held.most <= 2
 
 
@@ -251,7 +265,8 @@ def test_the_token_is_read_anew_for_every_query(server: Scripted) -> None:
     server.plan(RANGE, a_matrix())
     endpoint = Endpoint(system="Prometheus", url=server.url, token=lambda: next(tokens))
     with PrometheusMetrics(endpoint, limits=FAST) as metrics:
-        metrics.fetch_samples(a_request())
+        for _ in range(3):
+            read(metrics, a_look())
     seen = [asked.headers["authorization"] for asked in server.asked]
     assert seen == ["Bearer token-0", "Bearer token-1", "Bearer token-2"]
 
@@ -262,4 +277,4 @@ def test_a_server_that_breaks_off_is_transient(server: Scripted, metrics: Promet
 
     server.plan(RANGE, break_off)
     with pytest.raises(Transient, match="Prometheus at"):
-        metrics.fetch_samples(a_request())
+        read(metrics, a_look())

@@ -16,8 +16,9 @@ from bot.adapters.http import Endpoint
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.adapters.prometheus_access import Access, Dialect
 from bot.ports import Permanent, Transient
+from tests.adapters.backends import read
 from tests.adapters.scripted import Scripted, serving
-from tests.adapters.test_prometheus import FAST, RANGE, a_matrix, a_request, an_error
+from tests.adapters.test_prometheus import FAST, RANGE, a_look, a_matrix, an_error
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def asked(server: Scripted, access: Access) -> tuple[dict[str, list[str]], dict[
     """Ask once; return the form and the headers that arrived."""
     endpoint = Endpoint(system="Prometheus", url=server.url)
     with PrometheusMetrics(endpoint, access=access, limits=FAST) as metrics:
-        metrics.fetch_samples(a_request())
+        read(metrics, a_look())
     first = next(one for one in server.asked if one.path == RANGE)
     return parse_qs(first.body.decode()), {name.lower(): value for name, value in first.headers.items()}
 
@@ -68,7 +69,8 @@ def test_a_rotated_password_is_seen_at_the_next_query(server: Scripted) -> None:
     endpoint = Endpoint(system="Prometheus", url=server.url)
     access = Access(user="bot", password=lambda: next(passwords))
     with PrometheusMetrics(endpoint, access=access, limits=FAST) as metrics:
-        metrics.fetch_samples(a_request())
+        read(metrics, a_look())
+        read(metrics, a_look())
     sent = [dict(one.headers)["authorization"] for one in server.asked if one.path == RANGE]
     assert len(set(sent)) == len(sent) == 2
 
@@ -97,11 +99,29 @@ def test_a_client_certificate_that_cannot_be_used_is_told_at_start(server: Scrip
     [
         "query processing would load too many samples into memory in query execution",
         "the query time range exceeds the limit (err-mimir-max-query-length)",
+        "the query exceeded the maximum number of chunks (limit: 2000000 chunks) (err-mimir-max-chunks-per-query)",
+        "exceeded series limit: rpc error: code = ResourceExhausted desc = limit 100 violated (got 101)",
+        "the number of matching timeseries exceeds 300000; either narrow down the search or increase -search.max*",
     ],
 )
 def test_a_query_beyond_the_servers_limits_is_a_matter_for_a_person(server: Scripted, said: str) -> None:
     server.plan(RANGE, an_error("execution", said, status=422))
     with pytest.raises(Permanent, match="allows no query as large as `errors`"):
+        asked(server, Access())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'found duplicate series {pod="over-the-limit"}: [{__name__="resource_limits"}];many-to-many matching',
+        'error when executing query="sum(requests_over_limit)": unknown func "exceed"',
+        "expanding series: request_limits_exceeded_total could not be read",
+    ],
+    ids=["matching", "a query", "a name"],
+)
+def test_a_limit_in_the_name_of_a_series_is_no_limit_of_the_server(server: Scripted, said: str) -> None:
+    server.plan(RANGE, an_error("execution", said, status=422))
+    with pytest.raises(Transient, match="failed on the query `errors`"):
         asked(server, Access())
 
 
@@ -118,10 +138,10 @@ def test_a_server_that_is_down_is_left_alone_and_no_service_waits_for_it(server:
     with PrometheusMetrics(endpoint, limits=FAST, breaker=breaker) as metrics:
         for _ in range(2):
             with pytest.raises(Transient, match="HTTP 502"):
-                metrics.fetch_samples(a_request())
+                read(metrics, a_look())
         before = len(server.asked)
         with pytest.raises(Transient, match="failed 2 times in a row, so it is asked again in 60 s only") as alone:
-            metrics.fetch_samples(a_request())
+            read(metrics, a_look())
     assert len(server.asked) == before
     assert alone.value.retry_after == timedelta(seconds=60)
 
@@ -132,4 +152,4 @@ def test_a_query_that_fails_by_itself_does_not_count_against_the_server(server: 
     with PrometheusMetrics(endpoint, limits=FAST, breaker=Breaker(failures=1)) as metrics:
         for _ in range(3):
             with pytest.raises(Transient, match="timeout"):
-                metrics.fetch_samples(a_request())
+                read(metrics, a_look())

@@ -5,30 +5,32 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bot.adapters.prometheus_answer import (
+    Points,
     UnusableAnswer,
+    cause_of,
     decimal,
     expected_instants,
-    join_tiles,
+    interval_of,
     milliseconds,
     parse_matrix,
+    parse_points,
+    sorted_bounds,
     split_range,
 )
-from bot.domain.model import Tile
-from bot.ports import SampleRequest
+from bot.adapters.prometheus_batch import plan, points_of
+from bot.domain.queries import Query
+from bot.ports import Look
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NOON_SECONDS = NOON.timestamp()
 MINUTE = timedelta(minutes=1)
 
 
-def a_request(*, tiles: int = 2, counts_good: bool = False, width: timedelta = MINUTE) -> SampleRequest:
-    return SampleRequest(
-        query="errors", total="requests", counts_good=counts_good, start=NOON, end=NOON + tiles * width, width=width
-    )
+def a_look(*, tiles: float = 2, width: timedelta = MINUTE, query: str = "q", is_count: bool = True) -> Look:
+    asked = Query.plain(query, is_count=is_count)
+    return Look(query=asked, start=NOON, end=NOON + tiles * width, width=width)
 
 
 def a_matrix(*series: Mapping[str, object], **more: object) -> dict[str, object]:
@@ -39,23 +41,29 @@ def a_series(*values: Any, **metric: str) -> dict[str, object]:
     return {"metric": metric, "values": list(values)}
 
 
-ASKED = expected_instants(a_request())
-FIRST, SECOND = ASKED
+def points(answer: Mapping[str, object], look: Look | None = None) -> Points:
+    """Read an answer as that to one look."""
+    asked = look or a_look()
+    (batch,) = plan([asked], most=1)
+    return points_of(parse_matrix(answer, asked.query.text), asked, batch)
+
+
+FIRST, SECOND = expected_instants(a_look())
 GOOD_POINT = [NOON_SECONDS + 60, "5"]
 
 
 def test_one_series_becomes_points_by_instant() -> None:
     answer = a_matrix(a_series(GOOD_POINT, [NOON_SECONDS + 120, "0.5"]))
-    assert parse_matrix(answer, "q", ASKED) == {FIRST: 5.0, SECOND: 0.5}
+    assert points(answer) == {FIRST: 5.0, SECOND: 0.5}
 
 
 def test_advice_on_the_query_does_not_spoil_its_result() -> None:
     advised = a_matrix(a_series(GOOD_POINT), infos=["metric might not be a counter"])
-    assert parse_matrix(advised, "q", ASKED) == parse_matrix(a_matrix(a_series(GOOD_POINT)), "q", ASKED)
+    assert points(advised) == {FIRST: 5.0}
 
 
 def test_no_series_is_no_points_and_no_error() -> None:
-    assert parse_matrix(a_matrix(), "q", ASKED) == {}
+    assert points(a_matrix()) == {}
 
 
 @pytest.mark.parametrize(
@@ -82,14 +90,14 @@ def test_no_series_is_no_points_and_no_error() -> None:
 )
 def test_a_doubtful_answer_is_not_used(answer: dict[str, object], found: str, lasting: bool) -> None:
     with pytest.raises(UnusableAnswer, match=found) as caught:
-        parse_matrix(answer, "q", ASKED)
+        points(answer)
     assert caught.value.lasting is lasting
 
 
 def test_several_series_are_listed_up_to_five() -> None:
     answer = a_matrix(*(a_series(GOOD_POINT, pod=f"p{n}") for n in range(7)))
     with pytest.raises(UnusableAnswer, match="has 7 series for `q`") as caught:
-        parse_matrix(answer, "q", ASKED)
+        points(answer)
     assert caught.value.lasting
     assert '{pod="p4"} and 2 more; sum them' in caught.value.found
     assert "p5" not in caught.value.found
@@ -97,87 +105,89 @@ def test_several_series_are_listed_up_to_five() -> None:
 
 def test_a_long_query_is_cut_in_a_message() -> None:
     with pytest.raises(UnusableAnswer) as caught:
-        parse_matrix(a_matrix(a_series(), a_series()), "sum(" + "x" * 5000, ASKED)
+        points(a_matrix(a_series(), a_series()), a_look(query="sum(" + "x" * 5000))
     assert len(caught.value.found) < 400
 
 
-# --- joining ---------------------------------------------------------------------------------------------------------
-
-
-def tile(nth: int, total: float | None, bad: float | None) -> Tile:
-    return Tile(start=NOON + nth * MINUTE, width=MINUTE, total=total, bad=bad)
+def test_a_value_that_is_no_count_may_be_negative_but_not_infinite() -> None:
+    look = a_look(is_count=False)
+    assert points(a_matrix(a_series([NOON_SECONDS + 60, "-1.5"])), look) == {FIRST: -1.5}
+    with pytest.raises(UnusableAnswer, match="-inf, which is no finite number") as caught:
+        points(a_matrix(a_series([NOON_SECONDS + 60, "-Inf"])), look)
+    assert not caught.value.lasting
 
 
 @pytest.mark.parametrize(
-    ("counts_good", "counted", "total", "expected"),
+    ("said", "cause"),
     [
-        (False, None, None, (None, None)),
-        (False, 3.0, None, (None, None)),
-        (False, None, 10.0, (10.0, 0.0)),
-        (False, None, 0.0, (0.0, 0.0)),
-        (False, 3.0, 10.0, (10.0, 3.0)),
-        (False, 10.4, 10.0, (10.0, 10.0)),
-        (True, None, None, (None, None)),
-        (True, 8.0, None, (None, None)),
-        (True, None, 0.0, (0.0, 0.0)),
-        (True, None, 10.0, (None, None)),
-        (True, 8.0, 10.0, (10.0, 2.0)),
-        (True, 10.4, 10.0, (10.0, 0.0)),
+        (
+            r'error when executing query="sum(x{a=\"b\"})" for (time=1, step=60000): duplicate series',
+            "duplicate series",
+        ),
+        ('error when executing query="x": a: b', "a: b"),
+        ("found duplicate series: {a}", "found duplicate series: {a}"),
     ],
 )
-def test_the_table_of_joining(
-    counts_good: bool, counted: float | None, total: float | None, expected: tuple[float | None, float | None]
-) -> None:
-    # The second tile keeps the good series from being absent everywhere.
-    counts = {SECOND: 1.0} | ({} if counted is None else {FIRST: counted})
-    totals = {SECOND: 1.0} | ({} if total is None else {FIRST: total})
-    tiles = join_tiles(a_request(counts_good=counts_good), counts, totals)
-    assert tiles == (tile(0, *expected), tile(1, 1.0, 0.0 if counts_good else 1.0))
+def test_an_error_is_shown_from_its_cause_on(said: str, cause: str) -> None:
+    assert cause_of(said) == cause
 
 
-def test_good_events_that_are_absent_under_traffic_are_a_wrong_bucket_not_slowness() -> None:
-    with pytest.raises(UnusableAnswer, match="is the threshold a bucket bound") as caught:
-        join_tiles(a_request(counts_good=True), {}, {FIRST: 0.0, SECOND: 1.0})
-    assert caught.value.lasting
+def test_a_series_is_read_without_its_labels() -> None:
+    series = a_series(GOOD_POINT, service="a")
+    assert parse_points(series, "q", [FIRST], is_count=True) == {FIRST: 5.0}
 
 
-def test_good_events_that_are_absent_without_traffic_are_no_error() -> None:
-    assert join_tiles(a_request(counts_good=True), {}, {FIRST: 0.0}) == (tile(0, 0.0, 0.0), tile(1, None, None))
+# --- what a server says of itself -------------------------------------------------------------------------------------
 
 
-counts = st.dictionaries(st.sampled_from(ASKED), st.floats(0, 1e9))
+@pytest.mark.parametrize(
+    ("values", "bounds"),
+    [
+        (["+Inf", "10", "0.5", "2"], ("0.5", "2", "10", "+Inf")),
+        (["1.0", "1"], ("1.0",)),
+        (["x", "1", None, ["2"]], ("1",)),
+        (None, ()),
+        ({"1": 2}, ()),
+    ],
+    ids=["by size", "each once", "numbers only", "nothing", "no list"],
+)
+def test_bounds_are_sorted_by_size(values: object, bounds: tuple[str, ...]) -> None:
+    assert sorted_bounds(values) == bounds
 
 
-@given(counted=counts, total=counts)
-def test_bad_is_never_below_zero_nor_above_total_and_absence_is_never_a_count(
-    counted: dict[int, float], total: dict[int, float]
-) -> None:
-    for seen, at in zip(join_tiles(a_request(), counted, total), ASKED, strict=True):
-        assert (seen.total is None) == (seen.bad is None) == (at not in total)
-        assert seen.total is None or (seen.bad is not None and 0 <= seen.bad <= seen.total)
+@pytest.mark.parametrize(
+    ("configuration", "interval"),
+    [
+        ("global:\n  scrape_interval: 15s\n  scrape_timeout: 10s\n", timedelta(seconds=15)),
+        ("global:\n  scrape_timeout: 10s\n  scrape_interval: 1m30s\nrule_files: []\n", timedelta(seconds=90)),
+        ("global:\n  scrape_timeout: 10s\nscrape_configs:\n- job_name: a\n  scrape_interval: 5s\n", None),
+        ("global:\n  scrape_interval: soon\n", None),
+        ("", None),
+        (None, None),
+    ],
+    ids=["first", "later", "of a job only", "no duration", "empty", "none"],
+)
+def test_the_scrape_interval_is_the_global_one(configuration: object, interval: timedelta | None) -> None:
+    assert interval_of(configuration) == interval
 
 
 # --- instants --------------------------------------------------------------------------------------------------------
 
 
 def test_tiles_end_on_the_grid_and_a_rest_is_left_for_the_next_look() -> None:
-    request = a_request(tiles=2)
-    longer = SampleRequest(
-        query="q", total="t", counts_good=False, start=NOON, end=request.end + MINUTE / 2, width=MINUTE
-    )
-    assert list(expected_instants(longer)) == [milliseconds(NOON + MINUTE), milliseconds(NOON + 2 * MINUTE)]
-    assert list(expected_instants(a_request(tiles=0))) == []
+    assert list(expected_instants(a_look(tiles=2.5))) == [milliseconds(NOON + MINUTE), milliseconds(NOON + 2 * MINUTE)]
+    assert list(expected_instants(a_look(tiles=0))) == []
 
 
 @pytest.mark.parametrize("tiles", [1, 4999, 5000, 5001, 12_345])
 def test_a_long_range_is_split_without_losing_or_repeating_an_instant(tiles: int) -> None:
-    request = a_request(tiles=tiles)
+    look = a_look(tiles=tiles)
     asked: list[int] = []
-    for first, last, step in split_range(request):
+    for first, last, step in split_range(look):
         part = range(first, last + 1, step)
         assert len(part) <= 5000
         asked.extend(part)
-    assert asked == list(expected_instants(request))
+    assert asked == list(expected_instants(look))
 
 
 def test_instants_are_written_as_exact_decimals() -> None:
@@ -187,6 +197,6 @@ def test_instants_are_written_as_exact_decimals() -> None:
 
 @pytest.mark.parametrize("width", [timedelta(), timedelta(microseconds=1500), -MINUTE])
 def test_a_width_that_prometheus_cannot_step_is_a_bug(width: timedelta) -> None:
-    request = SampleRequest(query="q", total="t", counts_good=False, start=NOON, end=NOON + MINUTE, width=width)
+    look = Look(query=Query.plain("q"), start=NOON, end=NOON + MINUTE, width=width)
     with pytest.raises(ValueError, match="whole number of milliseconds"):
-        expected_instants(request)
+        expected_instants(look)

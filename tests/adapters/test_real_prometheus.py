@@ -1,4 +1,4 @@
-"""What only Prometheus is asked: its name, every shipped template, what it refuses, its end."""
+"""What only Prometheus is asked: its name, what it refuses, its end."""
 
 from __future__ import annotations
 
@@ -11,10 +11,20 @@ import pytest
 
 from bot.adapters.http import Endpoint
 from bot.adapters.prometheus import PrometheusMetrics
-from bot.domain.policy import CountGate, Counts
-from bot.policy import parse_policy, shipped_gate_templates
-from bot.ports import Permanent, SampleRequest, Transient
-from tests.adapters.backends import LIMITS, MINUTE, START, a_request, a_storage, counts, needs_prometheus, prometheus_on
+from bot.ports import Permanent, Transient
+from tests.adapters.backends import (
+    LIMITS,
+    SCRAPE,
+    a_look,
+    a_storage,
+    counts,
+    increase,
+    needs_prometheus,
+    prometheus_on,
+    read,
+    read_one,
+    requests_of,
+)
 
 pytestmark = [pytest.mark.prometheus, needs_prometheus]
 
@@ -42,85 +52,71 @@ def test_the_server_is_found_and_named(metrics: PrometheusMetrics, url: str) -> 
     assert metrics.describe().endswith(f" at {url}")
 
 
-@pytest.mark.parametrize("name", sorted(shipped_gate_templates()))
-def test_every_shipped_template_is_a_query_that_the_server_takes(metrics: PrometheusMetrics, name: str) -> None:
-    bound = ", slower_than: 500ms" if name.endswith("-latency") else ""
-    text = (
-        "apiVersion: liftlock.dev/v1\nservice: a\nimage: r/a\ngitops: {repository: acme/deploy}\nstages:\n"
-        "  - {name: one, argocd: a, edit: {kustomize: a}, metrics: {namespace: x, pod: 'a\"b'}, window: {for: 5m},\n"
-        f"     gates: [{{use: {name}, limit: 1%{bound}}}]}}\n"
-    )
-    (gate,) = parse_policy(text, file="a.yaml", templates=shipped_gate_templates()).stages[0].gates
-    assert isinstance(gate, CountGate)
-    request = SampleRequest(
-        query=gate.query,
-        total=gate.total,
-        counts_good=gate.counts is Counts.GOOD,
-        start=START,
-        end=START + 2 * MINUTE,
-        width=MINUTE,
-    )
-    assert counts(metrics.fetch_samples(request)) == [(None, None)] * 2
+def test_the_scrape_interval_is_told(metrics: PrometheusMetrics) -> None:
+    assert metrics.scrape_interval() == SCRAPE
+
+
+def test_a_counter_born_at_a_value_counts_from_there_and_not_from_zero(metrics: PrometheusMetrics) -> None:
+    seen = counts(metrics, requests_of("born", start=9, tiles=5))
+    assert seen[0] == (None, None)
+    assert all(total is not None and total < 100 for total, _ in seen[2:])
+    assert seen[-2:] == [(60.0, 0.0)] * 2
+
+
+def test_a_series_that_vanished_is_stale_after_five_minutes(metrics: PrometheusMetrics) -> None:
+    """Why a gauge of a pod that is gone is still there for a while: there is no stale marker in this history."""
+    seen = read_one(metrics, a_look('sum(requests_total{service="gone"})', start=13, tiles=8))
+    assert [value is None for value in seen] == [False] * 6 + [True] * 2
 
 
 def test_several_series_are_refused_and_listed(metrics: PrometheusMetrics) -> None:
-    request = a_request("ill")
-    several = SampleRequest(
-        query='increase(requests_total{service="ill"}[1m])',
-        total=request.total,
-        counts_good=False,
-        start=request.start,
-        end=request.end,
-        width=request.width,
-    )
     with pytest.raises(Permanent, match="has 2 series") as caught:
-        metrics.fetch_samples(several)
+        read(metrics, a_look('increase(requests_total{service="ill"}[1m])'))
     assert 'code="500"' in caught.value.sentence
 
 
 def test_a_query_that_does_not_parse_is_permanent_with_the_server_s_words(metrics: PrometheusMetrics) -> None:
-    request = SampleRequest(
-        query="sum(", total="vector(1)", counts_good=False, start=START, end=START + MINUTE, width=MINUTE
-    )
     with pytest.raises(Permanent, match=r"refuses the query `sum\(`: .*parse error"):
-        metrics.fetch_samples(request)
+        read(metrics, a_look("sum("))
 
 
-def test_a_division_by_zero_is_no_count(metrics: PrometheusMetrics) -> None:
-    begin = START + 10 * MINUTE
-    request = SampleRequest(
-        query='sum(requests_total{service="idle"} * 0) / 0',
-        total="vector(1)",
-        counts_good=False,
-        start=begin,
-        end=begin + MINUTE,
-        width=MINUTE,
-    )
-    with pytest.raises(Transient, match="nan, which is no count"):
-        metrics.fetch_samples(request)
+@pytest.mark.parametrize(("sign", "found"), [("* 0", "nan"), ("+ 0", "inf"), ("* -1", "-inf")])
+def test_a_division_by_zero_is_no_count(metrics: PrometheusMetrics, sign: str, found: str) -> None:
+    with pytest.raises(Transient, match=f" {found}, which is no count"):
+        read(metrics, a_look(f'sum(requests_total{{service="idle"}} {sign}) / 0', tiles=1))
 
 
 def test_a_long_range_comes_whole_from_several_parts(metrics: PrometheusMetrics) -> None:
-    step = timedelta(seconds=1)
-    request = SampleRequest(
-        query="vector(0)",
-        total="vector(1)",
-        counts_good=False,
-        start=START,
-        end=START + 12_000 * step,
-        width=step,
-    )
-    assert counts(metrics.fetch_samples(request)) == [(1.0, 0.0)] * 12_000
+    look = a_look("vector(1)", tiles=12_000, width=timedelta(seconds=1))
+    assert read_one(metrics, look) == (1.0,) * 12_000
+    assert metrics.cost().queries == 3
+
+
+def test_a_query_beyond_the_servers_limit_of_samples_is_asked_in_smaller_batches(tmp_path: Path, storage: Path) -> None:
+    """The server refuses 300 services at once; an error of one service is not made of it."""
+    looks = [a_look(increase("many_total", labels={"service": f"s{n:03}"})) for n in range(300)]
+    copy = _copied(storage, tmp_path / "data")
+    with (
+        prometheus_on(tmp_path, copy, "--query.max-samples=600") as (url, _),
+        PrometheusMetrics(Endpoint(system="Prometheus", url=url), limits=LIMITS) as metrics,
+    ):
+        found = read(metrics, *looks)
+        assert metrics.cost().queries > 3
+    assert all(numbers[0] for numbers in found)
+    assert len(set(found)) == 300
 
 
 def test_a_server_that_is_killed_is_transient(tmp_path: Path, storage: Path) -> None:
-    copy = shutil.copytree(storage, tmp_path / "data", ignore=shutil.ignore_patterns("lock", "queries.active"))
     with (
-        prometheus_on(tmp_path, copy) as (url, process),
+        prometheus_on(tmp_path, _copied(storage, tmp_path / "data")) as (url, process),
         PrometheusMetrics(Endpoint(system="Prometheus", url=url), limits=LIMITS) as metrics,
     ):
-        assert counts(metrics.fetch_samples(a_request("ok"))) == [(60.0, 0.0)] * 3
+        assert counts(metrics, requests_of("ok")) == [(60.0, 0.0)] * 3
         process.kill()
         process.wait(timeout=10)
         with pytest.raises(Transient, match="could not be reached"):
-            metrics.fetch_samples(a_request("ok"))
+            read(metrics, *requests_of("ok"))
+
+
+def _copied(storage: Path, to: Path) -> Path:
+    return shutil.copytree(storage, to, ignore=shutil.ignore_patterns("lock", "queries.active"))

@@ -16,8 +16,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bot.adapters.clock import SystemClock
+from bot.adapters.ledger import open_ledger
 from bot.cli.app import app
 from bot.lab.world import GITOPS, Lab, running_lab
+from bot.ports import Event, Posting
 
 
 @pytest.fixture
@@ -73,6 +75,31 @@ def test_status_shows_the_last_sweep_as_a_table_and_as_json(settings: Path) -> N
     shown = json.loads(liftlock("status", "checkout", "--json", "--config", settings).output)
     assert shown[0]["service"] == "checkout"
     assert {item["stage"] for item in shown[0]["decision"]["judgements"]} == {"staging", "production"}
+
+
+def test_the_cost_of_the_sweeps_is_shown_as_a_table_and_as_json(live_lab: Lab, settings: Path) -> None:
+    assert liftlock("status", "--cost", "--config", settings).exit_code == 3
+    live_lab.release("checkout", "1.9.0")
+    liftlock("run", "--once", "--config", settings)
+    table = liftlock("status", "--cost", "--config", settings)
+    assert table.exit_code == 0
+    assert "since the bot started" in table.output
+    shown = json.loads(liftlock("status", "--cost", "--json", "--config", settings).output)
+    assert shown["services"] == 1
+    assert set(shown["cost"]) == {"queries", "series", "points"}
+
+
+def test_what_another_version_wrote_is_told_in_a_sentence(live_lab: Lab, settings: Path) -> None:
+    liftlock("run", "--once", "--config", settings)
+    with open_ledger(f"sqlite:///{live_lab.directory / 'state' / 'ledger.db'}") as ledger:
+        ledger.board.post(Posting(subject="checkout", at=SystemClock().now(), body={"decision": {"old": 1}}))
+        body = {"decision": {"old": 1}, "observation": {}, "meaning": ""}
+        ledger.record(Event(at=SystemClock().now(), service="checkout", kind="decision", body=body))
+    status = liftlock("status", "--config", settings)
+    assert "checkout: last looked at by another version of Liftlock" in status.output
+    replay = liftlock("replay", "0" * 64, "--config", settings)
+    assert replay.exit_code == 2
+    assert "1 decision of another version of Liftlock cannot be read" in replay.stderr
 
 
 def test_status_of_an_unknown_service_names_the_known_ones(settings: Path) -> None:

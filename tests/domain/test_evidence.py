@@ -10,24 +10,30 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from bot.domain.evidence import canonical_json, evidence_hash
-from bot.domain.verdicts import ApplicationEvidence, CountEvidence, Verdict, VerdictKind
+from bot.domain.verdicts import ApplicationEvidence, CountEvidence, Measured, Verdict, VerdictKind
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+MEASURED = Measured(
+    window_start=NOON,
+    window_end=NOON + timedelta(minutes=30),
+    seen_until=NOON,
+    tile=timedelta(minutes=1),
+    tiles_present=1,
+    tiles_expected=1,
+    queries=("bad", "total"),
+    backend="Prometheus",
+    lag=timedelta(seconds=15),
+)
 COUNTS = CountEvidence(
+    measured=MEASURED,
     bad=0.0,
     total=1200.0,
     limit=0.01,
     floor=300.0,
     upper_bound=None,
     e_value=0.1,
+    alarm=20.0,
     dispersion=1.0,
-    window_start=NOON,
-    window_end=NOON + timedelta(minutes=30),
-    seen_until=NOON,
-    tiles_present=1,
-    tiles_expected=1,
-    queries=("bad", "total"),
-    backend="Prometheus",
 )
 ERRORS = Verdict(gate="http-errors", kind=VerdictKind.HEALTHY, reason="0 of 1,200 bad", evidence=COUNTS)
 ARGO = Verdict(
@@ -40,6 +46,10 @@ ARGO = Verdict(
 
 def with_counts(**changes: object) -> Verdict:
     return replace(ERRORS, evidence=replace(COUNTS, **changes))  # type: ignore[arg-type]  # a test names what it changes
+
+
+def with_measured(**changes: object) -> Verdict:
+    return with_counts(measured=replace(MEASURED, **changes))  # type: ignore[arg-type]  # a test names what it changes
 
 
 def test_the_hash_names_its_algorithm() -> None:
@@ -56,7 +66,7 @@ def test_the_order_of_the_verdicts_does_not_matter() -> None:
     [
         pytest.param(with_counts(total=1200), id="a whole number"),
         pytest.param(with_counts(bad=-0.0), id="the negative zero"),
-        pytest.param(with_counts(seen_until=NOON.astimezone(timezone(timedelta(hours=2)))), id="another zone"),
+        pytest.param(with_measured(seen_until=NOON.astimezone(timezone(timedelta(hours=2)))), id="another zone"),
     ],
 )
 def test_one_value_written_in_two_ways_has_one_hash(same: Verdict) -> None:
@@ -73,8 +83,8 @@ def test_one_value_written_in_two_ways_has_one_hash(same: Verdict) -> None:
         pytest.param(with_counts(bad=5e-324), id="the smallest count"),
         pytest.param(with_counts(upper_bound=0.0), id="a bound of zero"),
         pytest.param(with_counts(e_value=float("inf")), id="a certain alarm"),
-        pytest.param(with_counts(queries=("bad,total",)), id="queries joined"),
-        pytest.param(with_counts(seen_until=NOON + timedelta(microseconds=1)), id="a moment later"),
+        pytest.param(with_measured(queries=("bad,total",)), id="queries joined"),
+        pytest.param(with_measured(seen_until=NOON + timedelta(microseconds=1)), id="a moment later"),
     ],
 )
 def test_any_other_value_has_another_hash(other: Verdict) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from bot.domain.gates.argocd_degraded import judge_degraded
 from bot.domain.gates.argocd_healthy import judge_argocd_healthy
-from bot.domain.gates.counts import REVERT, STOP, Bar, judge_counts
+from bot.domain.gates.counts import judge_counts
+from bot.domain.gates.measuring import REVERT, STOP, Bar
 from bot.domain.liveness import Liveness, Stance
 from bot.domain.model import Application, Carries, HealthSpell, NoApplication, Samples, Trouble
-from bot.domain.policy import ArgoHealthyGate, DegradedTrigger
+from bot.domain.rules import ArgoHealthyGate, DegradedTrigger
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import CountEvidence, Verdict, VerdictKind, combine, worst
 from tests.builders import (
@@ -42,7 +43,7 @@ def test_a_window_of_enough_good_requests_is_healthy() -> None:
     verdict = judged(samples(*[(0.0, 100.0)] * 10))
     assert verdict.kind is VerdictKind.HEALTHY
     assert isinstance(verdict.evidence, CountEvidence)
-    assert (verdict.evidence.bad, verdict.evidence.total, verdict.evidence.tiles_present) == (0, 1000, 10)
+    assert (verdict.evidence.bad, verdict.evidence.total, verdict.evidence.measured.tiles_present) == (0, 1000, 10)
     assert verdict.reason.startswith("0 of 1,000 bad")
 
 

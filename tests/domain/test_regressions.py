@@ -135,7 +135,7 @@ def trigger_start(*applications: object) -> object:
     history = tags(promoted(NEW))
     seen = a_stage("production", history, applications=applications)  # type: ignore[arg-type]  # applications
     liveness = judge_liveness(seen, history, IMAGE, NOON + 10 * MINUTE)
-    found = trigger_measurements(policy.stages[1], liveness)
+    found = trigger_measurements(policy.stages[1], history, liveness)
     return found[0].window.start if found else None
 
 

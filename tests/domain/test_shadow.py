@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from bot.domain.decide import decide
 from bot.domain.decision import Decision, Judgement, OpenPromotion, RollBack, State
-from bot.domain.policy import ArgoHealthyGate, DegradedTrigger, Policy
+from bot.domain.policy import Policy
+from bot.domain.rules import ArgoHealthyGate, DegradedTrigger
 from bot.domain.verdicts import VerdictKind, combine, deciding, worst
 from bot.render.evidence import evidence_table
 from bot.render.terminal import verdict_lines

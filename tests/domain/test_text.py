@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -215,3 +216,25 @@ def test_words_are_joined_as_prose(words: tuple[str, ...], shown: str) -> None:
 )
 def test_outside_text_becomes_one_harmless_line(outside: str, shown: str) -> None:
     assert text.one_line(outside) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (7.0, "7"),
+        (-3.0, "-3"),
+        (12_345.0, "12,345"),
+        (123.456, "123"),
+        (14.4, "14.4"),
+        (1.23456, "1.23"),
+        (0.5, "0.5"),
+        (0.012345, "0.0123"),
+        (0.000123, "0.00012"),
+        (math.nan, "unknown"),
+        (-math.inf, "unknown"),
+    ],
+)
+def test_a_measured_value_has_three_digits_and_a_whole_one_all(value: float, shown: str) -> None:
+    assert text.format_number(value) == shown

@@ -95,3 +95,10 @@ def test_durations_are_read(text: str, expected: float) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(UnknownShape, match="not a duration"):
         parse_duration(text)
+
+
+def test_how_often_a_series_was_seen_is_answered_only_for_metrics_that_the_lab_has_not() -> None:
+    counted = 'count by (name) (count_over_time({}{{name="a"}}[1m]))'
+    assert parse_query(counted.format("argocd_app_info")).by == ("name",)
+    with pytest.raises(UnknownShape):
+        parse_query(counted.format("http_requests_total"))

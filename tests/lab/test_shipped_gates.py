@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.policy import CountGate
+from bot.domain.rules import CountGate
 from bot.lab.clock import ManualClock
 from bot.lab.cluster import Behaviour, Cluster
 from bot.lab.counters import growth
@@ -35,7 +35,7 @@ def test_the_labs_policy_uses_the_templates_of_the_metrics_that_its_services_hav
     assert used < set(shipped_gate_templates())
 
 
-@pytest.mark.parametrize("query", sorted({query for gate in count_gates() for query in (gate.query, gate.total)}))
+@pytest.mark.parametrize("query", sorted({ask.query.text for gate in count_gates() for ask in gate.asks.values()}))
 def test_a_shipped_query_selects_series_of_the_simulated_services(query: str) -> None:
     clock = ManualClock(T0)
     cluster = Cluster(clock)

@@ -77,7 +77,7 @@ def test_a_named_pipe_is_refused_without_waiting_for_its_writer(tmp_path: Path) 
 
 def test_a_file_too_large_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
-    assert refusal(tmp_path, "a.yaml") == "a.yaml: found more than 1 MiB, expected a policy of at most 1 MiB"
+    assert refusal(tmp_path, "a.yaml") == "a.yaml: found more than 1 MiB, expected a file of at most 1 MiB"
 
 
 def test_a_missing_directory_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:

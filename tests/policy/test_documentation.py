@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.policy import PolicyError, parse_policy, shipped_gate_templates
+from bot.domain.rules import BURN_WINDOWS, BaselineGate, CountGate, ValueGate
+from bot.domain.statistics import EFFECT_POINTS, EFFECT_TIMES
+from bot.domain.text import format_duration, format_number, parse_share
+from bot.policy import PolicyError, parse_policy, parse_template, shipped_gate_templates
+from bot.policy.templates import TemplateKind
+from tests.policy.a_rule import gate, with_gate, with_trigger
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
 TEMPLATES = shipped_gate_templates()
-BUILT_IN = {"argocd-healthy", "argocd-degraded"}
+BUILT_IN = {"argocd-healthy", "argocd-degraded", "soak"}
 
 EVERY_SECTION = """\
 zzz: 1
@@ -23,7 +28,15 @@ stages:
     window: {zzz: 1}
     promote: {zzz: 1}
     rollback: {zzz: 1, triggers: [{use: argocd-degraded, zzz: 1}]}
-    gates: [{use: http-errors, zzz: 1}, {use: http-latency, zzz: 1}]
+    gates:
+      - {use: http-errors, zzz: 1}
+      - {use: http-latency, zzz: 1}
+      - {use: http-errors, against: {zzz: 1}, zzz: 1}
+      - {use: http-errors, objective: 99.9%, windows: [{zzz: 1}], zzz: 1}
+      - {use: kafka-lag, zzz: 1}
+      - {use: kubernetes-restarts, zzz: 1}
+      - {use: argocd-healthy, zzz: 1}
+      - {use: soak, zzz: 1}
   - {edit: {kustomize: {zzz: 1, document: {zzz: 1}}}}
   - {edit: {helm: {zzz: 1, document: {zzz: 1}}}}
   - {edit: {manifest: {zzz: 1, document: {zzz: 1}}}}
@@ -32,6 +45,9 @@ stages:
   - {edit: {regex: {zzz: 1}}}
 """
 """An unknown key in each mapping of a policy: the answer names the keys that exist there."""
+
+
+ENTRIES = ("stages[].gates[]", "stages[].rollback.triggers[]")
 
 
 def known_keys() -> dict[str, set[str]]:
@@ -60,11 +76,10 @@ def parameters() -> set[str]:
 
 
 def test_every_field_of_the_policy_and_no_other_is_documented() -> None:
-    entries = ("stages[].gates[]", "stages[].rollback.triggers[]")
     known = {
         f"{section}.{key}".lstrip(".")
         for section, keys in known_keys().items()
-        if section not in entries
+        if not section.startswith(ENTRIES)
         for key in keys
     }
     documents = {key for key in known if ".document." in key}
@@ -81,6 +96,27 @@ def test_every_field_of_gates_and_triggers_and_no_other_is_documented() -> None:
     assert {row[0] for row in rows("Gates and triggers")} == fields - parameters()
 
 
+def test_every_field_inside_a_field_of_gates_is_documented() -> None:
+    known = {section: keys for section, keys in known_keys().items() if section.startswith(ENTRIES)}
+    inner = {section.rpartition(".")[2]: keys for section, keys in known.items()}
+    assert inner["against"] == {"labels", "ago"}
+    assert inner["windows[]"] == {"long", "short", "factor"}
+    types = {row[0]: row[1] for row in rows("Gates and triggers")}
+    assert all(key in types["against"] for key in inner["against"])
+    assert all(key in types["windows"] for key in inner["windows[]"])
+
+
+def test_the_defaults_of_the_rules_are_documented() -> None:
+    defaults = {row[0]: row[2] for row in rows("Gates and triggers")}
+    assert float(defaults["times"]) == EFFECT_TIMES
+    assert parse_share(defaults["points"]) == EFFECT_POINTS
+    windows = [
+        f"{format_duration(one.long)}, {format_duration(one.short)}, {format_number(one.factor)}"
+        for one in BURN_WINDOWS
+    ]
+    assert defaults["windows"] == " and ".join(windows)
+
+
 def test_every_field_has_a_type_a_default_a_meaning_and_an_example() -> None:
     for heading in ("The service", "A stage", "Edits", "The window", "Promotion", "Rollback", "Gates and triggers"):
         assert all(len(row) == 5 and all(row) for row in rows(heading)), heading
@@ -95,8 +131,64 @@ def test_every_parameter_of_the_shipped_templates_is_documented_with_its_default
     }
 
 
-def test_both_built_in_entries_are_documented() -> None:
+def test_every_shipped_template_is_listed_with_what_it_measures() -> None:
+    _, _, below = PAGE.partition("\n## Templates\n")
+    listed = [line for line in below.partition("\n## ")[0].splitlines() if line.startswith("- `")]
+    assert listed == [f"- `{name}`: {TEMPLATES[name].description}" for name in sorted(TEMPLATES)]
+
+
+def test_all_built_in_entries_are_documented() -> None:
     assert all(f"- `{name}`, a " in PAGE for name in BUILT_IN)
+
+
+KINDS = re.findall(r"^\| ([a-z -]+) \| [^|`]+ \| `(\{use: .+\})` \|$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("kind", "entry"), KINDS, ids=[kind for kind, _ in KINDS])
+def test_the_example_of_each_kind_is_a_gate_or_a_trigger(kind: str, entry: str) -> None:
+    text = with_trigger(entry) if kind == "argocd-degraded" else with_gate(entry)
+    text = text.replace("{use: argocd-degraded}", "{use: http-errors, limit: 1%}").replace(
+        "name: two", "name: production"
+    )
+    text = text.replace("{use: argocd-healthy}\n", "{use: http-errors, name: other, limit: 1%}\n", 1)
+    assert parse_policy(text, file="a.yaml", templates=TEMPLATES).service == "a"
+
+
+def test_every_kind_has_an_example() -> None:
+    assert [kind for kind, _ in KINDS] == [
+        "ratio", "latency", "baseline", "burn rate", "value", "events", "alerts", "restarts", "rollout", "soak",
+        "argocd-healthy", "argocd-degraded",
+    ]  # fmt: skip
+
+
+def test_the_templates_of_the_page_are_templates_of_each_kind_that_a_policy_can_use() -> None:
+    texts = [text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if text.startswith("name:")]
+    own = {one.name: one for one in (parse_template(text, file="own.yaml") for text in texts)}
+    assert [one.kind for one in own.values()] == list(TemplateKind)
+    assert not own.keys() & TEMPLATES.keys()
+    gate("{use: jobs, limit: 1%}", CountGate, templates=own)
+    gate("{use: pool-use}", ValueGate, templates=own)
+    gate("{use: crashes}", ValueGate, templates=own)
+
+
+def test_the_fields_of_a_template_are_documented() -> None:
+    named = re.findall(r"`([a-z_]+)`", " ".join(row[0] for row in template_rows()))
+    assert set(named) == {
+        "name", "kind", "title", "description", "parameters", "query", "counts", "total", "buckets", "above", "below",
+        "tiles", "at_most", "alive",
+    }  # fmt: skip
+
+
+def template_rows() -> list[list[str]]:
+    _, _, below = PAGE.partition("\n## Templates of your own\n")
+    lines = [line for line in below.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    return [line.strip("| ").split(" | ") for line in lines]
+
+
+def test_the_entry_for_the_tag_of_the_release_is_a_gate() -> None:
+    (entry,) = (text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if text.startswith("- use:"))
+    indented = entry.removeprefix("- ").replace("\n  ", "\n        ").rstrip()
+    assert gate(indented, BaselineGate).query.of_release("1.2").labels[1] == ("version", "1.2")
 
 
 def test_the_example_of_the_page_is_the_shipped_one() -> None:

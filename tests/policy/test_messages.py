@@ -22,7 +22,7 @@ EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
             "use: zzz, limit: 1%",
             "13:15",
             "stages[0].gates[0].use",
-            f'found "zzz", expected one of {", ".join(sorted(["argocd-healthy", *TEMPLATES]))}',
+            f'found "zzz", expected one of {", ".join(sorted(["argocd-healthy", "soak", *TEMPLATES]))}',
         ),
         (
             "liftlock.dev/v1",

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.policy import Counts
+from bot.domain.queries import matchers, quote
+from bot.domain.rules import Counts, Side
 from bot.policy import PolicyError, parse_template, shipped_gate_templates
 from bot.policy.templates import (
     Parameter,
+    TemplateKind,
     bucket_matcher,
     parameter_words,
     promql_duration,
-    quote,
     read_templates,
-    selector,
 )
 
 GATES = Path(__file__).resolve().parents[2] / "policies" / "gates"
 GOOD = """\
 name: queue-age
-title: messages older than $older_than below $limit
+title: messages older than $older_than
 description: The share of messages that waited too long.
 counts: good
 parameters:
@@ -31,9 +31,9 @@ total: sum by ($key) (increase(age_count{$selector,queue=$queue}[$tile]))
 """
 
 
-def faults_of(text: str) -> list[str]:
+def faults_of(text: str, *, file: str = "queue.yaml") -> list[str]:
     with pytest.raises(PolicyError) as caught:
-        parse_template(text, file="queue.yaml")
+        parse_template(text, file=file)
     return [str(fault) for fault in caught.value.faults]
 
 
@@ -96,10 +96,10 @@ def test_a_template_needs_no_parameters() -> None:
         ),
         ("type: text, default: main", "type: metric, default: a-b", 'queue.default: found "a-b", expected a metric'),
         ("[$tile]))\ntotal", "[$tilt]))\ntotal", "query: found $tilt, expected only $"),
-        ("$older_than below", "$p99 below", "title: found $p99, expected only $key, $limit, $older_than, "),
-        ("$older_than below", "100$ below", "title: found a $ that begins no name, expected only $key"),
+        ("than $older_than", "than $p99", "title: found $p99, expected only $older_than, $older_than_bucket, "),
+        ("than $older_than", "than 100$", "title: found a $ that begins no name, expected only $older_than"),
         ("name: queue-age", "name: argocd-healthy", 'name: found "argocd-healthy", expected a name of a-z, 0-9 and -'),
-        ("older_than:", "limit:", "expected a name of a-z, 0-9 and _, none of selector, key, tile, limit, use, name"),
+        ("older_than:", "limit:", "expected a name of a-z, 0-9 and _, none of selector, key, tile, use, name, "),
         ("queue: {", "Queue: {", 'parameters.Queue: found the parameter "Queue"'),
         ("default: main", "default: [main]", "parameters.queue.default: found a list, expected a text"),
         (
@@ -113,6 +113,101 @@ def test_a_template_needs_no_parameters() -> None:
 def test_a_broken_template_names_file_line_and_reason(old: str, new: str, sentence: str) -> None:
     assert old in GOOD
     assert any(sentence in fault for fault in faults_of(GOOD.replace(old, new, 1)))
+
+
+VALUE = "name: depth\nkind: value\ntitle: t\ndescription: d\nquery: x{$selector}\n"
+EVENTS = VALUE.replace("kind: value", "kind: events")
+
+
+def test_a_value_template_says_its_bound_its_tiles_and_what_is_alive() -> None:
+    template = parse_template(f"{VALUE}below: 80%\ntiles: 1 of 2\nalive: up{{$selector}}\n", file="a.yaml")
+    assert (template.kind, template.bound, template.side) == (TemplateKind.VALUE, 0.8, Side.BELOW)
+    assert (template.tiles, template.alive) == ((1, 2), "up{$selector}")
+
+
+def test_a_value_template_needs_no_bound() -> None:
+    template = parse_template(VALUE, file="a.yaml")
+    assert (template.bound, template.tiles, template.alive) == (None, (3, 5), None)
+
+
+def test_an_events_template_allows_none_unless_it_says_how_many() -> None:
+    assert parse_template(EVENTS, file="a.yaml").bound == 0.0
+    assert parse_template(f"{EVENTS}at_most: 2\n", file="a.yaml").bound == 2.0
+
+
+def test_a_template_without_a_kind_is_a_share() -> None:
+    assert parse_template(GOOD, file="a.yaml").kind is TemplateKind.SHARE
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            VALUE.replace("kind: value", "kind: valeu"),
+            'a.yaml:2:7: kind: found "valeu", expected share, value or events',
+        ),
+        (f"{VALUE}above: 1\nbelow: 2\n", "a.yaml:7:8: below: found a second bound, expected above or below"),
+        (
+            f"{VALUE}above: x\n",
+            'a.yaml:6:8: above: found "x", expected a number such as 100, 0.8 or 80%',
+        ),
+        (
+            f"{VALUE}tiles: 2\n",
+            (
+                'a.yaml:6:8: tiles: found "2", '
+                "expected how many tiles of how many in a row, such as 3 of 5, at most of 100"
+            ),
+        ),
+        (f"{VALUE}alive: up{{$x}}\n", "a.yaml:6:8: alive: found $x, expected only $key, $selector, $tile"),
+        (
+            f"{VALUE}total: y\n",
+            (
+                "a.yaml:6:1: total: found an unknown key, expected one of above, alive, below, description, kind, "
+                "name, parameters, query, tiles, title"
+            ),
+        ),
+        (f"{EVENTS}at_most: -1\n", 'a.yaml:6:10: at_most: found "-1", expected a number of events, such as 10'),
+        (
+            f"{EVENTS}above: 1\n",
+            (
+                "a.yaml:6:1: above: found an unknown key, expected one of alive, at_most, description, kind, "
+                "name, parameters, query, title"
+            ),
+        ),
+        (VALUE.replace("title: t", "title: $selector"), "a.yaml:3:8: title: found $selector, expected only $tile"),
+        (
+            VALUE.replace("depth", "a" * 64),
+            (f'a.yaml:1:7: name: found "{"a" * 59}…", expected a name of a-z, 0-9 and -, other than the built-in ones'),
+        ),
+        (
+            VALUE.replace("depth", "soak"),
+            'a.yaml:1:7: name: found "soak", expected a name of a-z, 0-9 and -, other than the built-in ones',
+        ),
+        (
+            (
+                f"{VALUE}parameters:\n  a: {{type: duration, description: d}}\n"
+                "  a_bucket: {type: text, description: d}\n"
+            ),
+            (
+                "a.yaml:8:13: parameters.a_bucket: found a second $a_bucket, "
+                "expected a name that no other parameter fills in"
+            ),
+        ),
+    ],
+)
+def test_a_fault_of_a_template_of_another_kind_reads(text: str, sentence: str) -> None:
+    (fault,) = faults_of(text, file="a.yaml")
+    assert fault.partition("; did you mean")[0] == sentence
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [("promql", "a{$x}"), ("promql", "' '"), ("label", "a-b"), ("duration", "0s")],
+)
+def test_a_default_is_of_its_type(kind: str, default: str) -> None:
+    text = f"{VALUE}parameters:\n  a: {{type: {kind}, description: d, default: '{default.strip(chr(39))}'}}\n"
+    (fault,) = faults_of(text, file="a.yaml")
+    assert f"expected a {kind}" in fault
 
 
 def test_a_template_is_a_mapping() -> None:
@@ -154,7 +249,7 @@ def test_durations_are_written_for_promql(duration: timedelta, written: str) -> 
 
 
 def test_selectors_do_not_depend_on_the_order_of_labels() -> None:
-    assert selector({"b": "2", "a": "1"}) == selector({"a": "1", "b": "2"}) == 'a="1",b="2"'
+    assert matchers({"b": "2", "a": "1"}) == matchers({"a": "1", "b": "2"}) == 'a="1",b="2"'
 
 
 def test_quotes_backslashes_and_line_breaks_stay_inside_a_promql_string() -> None:

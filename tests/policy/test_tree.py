@@ -158,7 +158,9 @@ _WORDS = st.sampled_from(
     ["apiVersion", "liftlock.dev/v1", "service", "checkout", "image", "gitops", "repository", "acme/deploy", "branch",
      "stages", "name", "from", "staging", "edit", "kustomize", "helm", "file", "tag", "argocd", "metrics", "window",
      "for", "warmup", "deadline", "tile", "gates", "use", "http-errors", "http-latency", "argocd-healthy",
-     "argocd-degraded",
+     "argocd-degraded", "soak", "kafka-lag", "kubernetes-restarts", "promql", "query", "history", "labels", "against",
+     "ago", "7d", "times", "points", "objective", "99%", "windows", "long", "short", "factor", "least_bad", "floor",
+     "accept", "above", "below", "tiles", "3 of 5", "hard", "at_most", "absent", "zero", "$tag", "mode", "shadow",
      "limit", "slower_than", "promote", "merge", "rollback", "watch", "by", "triggers", "1%", "0.01", "30m", "~", '""',
      '"\\uD800"', '"\\0"', "null", "1"]
 )  # fmt: skip

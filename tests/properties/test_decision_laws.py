@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bot.domain.decide import decide
 from bot.domain.decision import MergePromotion, OpenPromotion, RollBack
-from bot.domain.gates.counts import STOP, judge_counts
+from bot.domain.gates.counts import judge_counts
+from bot.domain.gates.measuring import STOP
 from bot.domain.model import Carries, Checks, Observation, PullState, Reviews, StageObservation, Trouble
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import VerdictKind

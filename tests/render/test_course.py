@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.gates.counts import SLICES, STOP, judge_counts
+from bot.domain.gates.counts import judge_counts
+from bot.domain.gates.measuring import SLICES, STOP
 from bot.domain.model import Samples
 from bot.domain.tiles import MeasuringWindow
-from bot.domain.verdicts import CountEvidence, Slice
+from bot.domain.verdicts import CountEvidence, Slice, Verdict, VerdictKind
 from bot.render.course import charts, sparkline
 from tests.builders import MINUTE, NOON, a_count_gate, samples
 
@@ -44,18 +45,22 @@ def a_course(*counts: tuple[float | None, float | None]) -> CountEvidence:
     return CountEvidence(**{name: getattr(found, name) for name in found.__slots__} | {"course": tuple(slices)})
 
 
+def a_verdict(found: CountEvidence) -> Verdict:
+    return Verdict(gate="http-errors", kind=VerdictKind.NOT_YET, reason="r", evidence=found)
+
+
 def test_bars_are_scaled_to_the_limit_and_gaps_are_never_zero() -> None:
     found = a_course((0.0, 100.0), (None, None), (0.0, 0.0), (0.5, 100.0), (1.0, 100.0))
-    assert sparkline(found) == "▁··▅█"
+    assert sparkline(a_verdict(found)) == "▁··▅█"
 
 
 def test_bars_are_scaled_to_the_worst_slice_where_that_is_beyond_the_limit() -> None:
-    assert sparkline(a_course((1.0, 100.0), (8.0, 100.0), (200.0, 100.0))) == "▁▂█"
+    assert sparkline(a_verdict(a_course((1.0, 100.0), (8.0, 100.0), (200.0, 100.0)))) == "▁▂█"
 
 
 @pytest.mark.parametrize("counts", [(), ((0.0, 10.0),), ((0.0, 10.0), (None, None), (0.0, 0.0))])
 def test_a_single_bar_is_not_drawn(counts: tuple[tuple[float | None, float | None], ...]) -> None:
-    assert sparkline(a_course(*counts)) == ""
+    assert sparkline(a_verdict(a_course(*counts))) == ""
 
 
 def test_a_chart_has_a_bar_for_each_slice_with_traffic_and_the_limit_as_a_line() -> None:

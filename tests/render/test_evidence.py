@@ -10,24 +10,19 @@ import pytest
 from bot.domain.policy import Stage
 from bot.domain.verdicts import ApplicationEvidence, CountEvidence, Verdict, VerdictKind
 from bot.render.evidence import data_quality, evidence_table, exact_queries
-from tests.builders import MINUTE, NOON, a_count_gate, a_policy, a_rollback
+from tests.builders import NOON, a_count_gate, a_measured, a_policy, a_rollback
 
 STAGING = a_policy().stages[0]
 COUNTED = CountEvidence(
+    measured=a_measured(),
     bad=3,
     total=1000,
     limit=0.01,
     floor=300,
     upper_bound=0.008,
     e_value=0.5,
+    alarm=20,
     dispersion=1,
-    window_start=NOON,
-    window_end=NOON + 30 * MINUTE,
-    seen_until=NOON + 20 * MINUTE,
-    tiles_present=18,
-    tiles_expected=20,
-    queries=("sum(bad)", "sum(total)"),
-    backend="Prometheus",
 )
 
 
@@ -90,11 +85,12 @@ def test_a_gate_that_the_policy_does_not_know_is_shown_by_its_name() -> None:
 def test_the_line_below_has_the_window_with_its_date_the_source_and_the_gaps() -> None:
     line = data_quality([a_verdict(), a_verdict(gate="other")])
     assert "Health window: 2026-03-02 12:00:00 to 12:30:00 UTC." in line
-    assert "Measured by `Prometheus` until 12:20:00 UTC; 36 of 40 measurements are there." in line
+    assert "Measured by `Prometheus` until 12:20:00 UTC, in tiles of 1m that are read 15s after their end;" in line
+    assert "36 of 40 measurements are there." in line
 
 
 def test_a_window_past_midnight_names_both_days() -> None:
-    late = replace(COUNTED, window_end=NOON + timedelta(hours=13))
+    late = replace(COUNTED, measured=replace(a_measured(), window_end=NOON + timedelta(hours=13)))
     assert "2026-03-02 12:00:00 to 2026-03-03 01:00:00 UTC" in data_quality([a_verdict(evidence=late)])
 
 

@@ -36,6 +36,7 @@ from tests.builders import (
     OLD,
     PROMOTION_COMMIT,
     REVERT_COMMIT,
+    a_measured,
     a_policy,
     a_proposal,
     a_pull,
@@ -174,7 +175,7 @@ def test_a_body_that_is_too_long_keeps_its_verdict_and_its_table() -> None:
 def test_queries_that_are_too_long_are_left_out_before_anything_else() -> None:
     verdict = judged("staging", "running").verdicts[0]
     assert isinstance(verdict.evidence, CountEvidence)
-    wordy = replace(verdict, evidence=replace(verdict.evidence, queries=("sum(" * 20_000,)))
+    wordy = replace(verdict, evidence=replace(verdict.evidence, measured=a_measured(queries=("sum(" * 20_000,))))
     body = promotion_body(a_move(judgement=replace(judged("staging", "running"), verdicts=(wordy,))))
     assert "sum(sum(" not in body
     assert "### What happens next" in body

@@ -230,7 +230,7 @@ def test_a_rollback_by_pull_request_is_opened_and_merged() -> None:
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["fetch_samples"])
+@pytest.mark.parametrize("method", ["read"])
 def test_a_prometheus_that_is_down_neither_promotes_nor_reverts(method: str) -> None:
     world = promoted_world()
     world.sync()
@@ -268,7 +268,7 @@ def test_a_silent_service_is_never_promoted() -> None:
         ("repositories", "branch_change"),
         ("deployments", "list_applications"),
         ("registry", "find_artifact"),
-        ("metrics", "fetch_samples"),
+        ("metrics", "read"),
         ("ledger", "record"),
         ("ledger", "tiles"),
         ("ledger", "post"),
@@ -383,6 +383,8 @@ def test_a_tag_that_moves_to_other_bytes_after_it_was_proposed_is_not_merged() -
     world.sweep()
     world.policy = replace(a_policy(), version=world.policy.version)
     world.registry.artifacts[name] = Artifact(digest=Digest(f"sha256:{'b' * 64}"))
+    world.sweep()
+    world.pass_time(34)
     world.sweep_until_settled()
     assert world.forge.merges == []
     assert state_of(world, "production", "candidate") is State.HALTED
@@ -500,9 +502,9 @@ def test_tiles_that_another_window_did_not_need_are_read_after_all() -> None:
     world.sync()
     world.metrics.bad_share = {"http-errors": 0.4}
     world.pass_time(3.5)
-    world.metrics.fail["fetch_samples"] = Transient("Prometheus", "down")
+    world.metrics.fail["read"] = Transient("Prometheus", "down")
     world.sweep()
-    del world.metrics.fail["fetch_samples"]
+    del world.metrics.fail["read"]
     world.sweep()
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)
 

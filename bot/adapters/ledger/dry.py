@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.domain.model import HealthSpell, Tile
-from bot.ports import Board, Event, EventKind, Ledger, Posting, SeriesKey
+from bot.domain.model import HealthSpell
+from bot.ports import Arrival, Board, Event, EventKind, Kept, Ledger, Posting
 
 
 class DryLedger:
@@ -30,14 +30,20 @@ class DryLedger:
         """Return each service's newest entry of a kind."""
         return {**self._real.latest(kind), **self._scratch.latest(kind)}
 
-    def tiles(self, key: SeriesKey) -> Sequence[Tile]:
-        """Return the tiles of both, oldest first."""
-        found = {tile.start: tile for tile in (*self._scratch.tiles(key), *self._real.tiles(key))}
-        return [found[start] for start in sorted(found)]
+    def numbers(self, arrivals: Sequence[Arrival]) -> Mapping[Arrival, Kept]:
+        """Return the numbers of both; the real ones count where both have one."""
+        new, old = self._scratch.numbers(arrivals), self._real.numbers(arrivals)
+        return {
+            arrival: {
+                fingerprint: {**new[arrival].get(fingerprint, {}), **old[arrival].get(fingerprint, {})}
+                for fingerprint in (*new[arrival], *old[arrival])
+            }
+            for arrival in arrivals
+        }
 
-    def keep_tiles(self, key: SeriesKey, tiles: Sequence[Tile]) -> None:
-        """Keep tiles in memory."""
-        self._scratch.keep_tiles(key, tiles)
+    def keep_numbers(self, numbers: Mapping[Arrival, Kept]) -> None:
+        """Keep numbers in memory."""
+        self._scratch.keep_numbers(numbers)
 
     def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
         """Note a look in memory."""

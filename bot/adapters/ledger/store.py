@@ -1,13 +1,13 @@
 """The port `Ledger` on SQL tables. Safe to share between threads; each call is one transaction.
 
 Races named: two bots on one database may both start a health spell for the same look; the two say the same and do no
-harm. A tile is kept as whoever came first saw it.
+harm. A number is kept as whoever came first saw it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -19,11 +19,10 @@ from sqlalchemy.engine import Connection, Engine, Row
 from bot.adapters.ledger.board import SqlBoard
 from bot.adapters.ledger.failures import speaking_plainly
 from bot.adapters.ledger.tables import comment_digests, events, health_spells
-from bot.adapters.ledger.tables import tiles as _tiles
-from bot.domain.model import HealthSpell, Tile
-from bot.ports import Event, EventKind, SeriesKey
+from bot.adapters.ledger.tables import numbers as _numbers
+from bot.domain.model import HealthSpell
+from bot.ports import Arrival, Event, EventKind, Kept
 
-_MICROSECOND = timedelta(microseconds=1)
 _NEWEST_FIRST = events.c.id.desc()
 
 
@@ -79,19 +78,23 @@ class SqlLedger:
         with self._reading() as connection:
             return {row.service: _event(row) for row in connection.execute(query)}
 
-    def tiles(self, key: SeriesKey) -> Sequence[Tile]:
-        """Return the tiles kept under a key, oldest first."""
-        query = sa.select(_tiles).where(*_under(key)).order_by(_tiles.c.start)
+    def numbers(self, arrivals: Sequence[Arrival]) -> Mapping[Arrival, Kept]:
+        """Return all numbers kept of each arrival."""
         with self._reading() as connection:
-            return tuple(_tile(row) for row in connection.execute(query))
+            return {arrival: _kept(connection.execute(_of_arrival, _key(arrival))) for arrival in arrivals}
 
-    def keep_tiles(self, key: SeriesKey, tiles: Sequence[Tile]) -> None:
-        """Keep tiles; one that is kept already is left as it was first seen."""
-        if not tiles:
+    def keep_numbers(self, numbers: Mapping[Arrival, Kept]) -> None:
+        """Keep numbers, in one transaction; one that is kept already is left as it was first seen."""
+        rows = [
+            _key(arrival) | {"fingerprint": fingerprint, "start": start, "value": value}
+            for arrival, kept in numbers.items()
+            for fingerprint, found in kept.items()
+            for start, value in found.items()
+        ]
+        if not rows:
             return
         with self._writing() as connection:
-            rows = [_tile_row(key, tile) for tile in tiles]
-            connection.execute(_insert(connection, _tiles).on_conflict_do_nothing(), rows)
+            connection.execute(_insert(connection, _numbers).on_conflict_do_nothing(), rows)
 
     def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
         """Note each application's health at a look; a look more than `gap` after the last one starts a new spell."""
@@ -155,31 +158,20 @@ def _event(row: Row[Any]) -> Event:
     return Event(at=row.at, service=row.service, stage=row.stage, kind=row.kind, body=json.loads(row.body))
 
 
-def _under(key: SeriesKey) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        _tiles.c.service == key.service,
-        _tiles.c.stage == key.stage,
-        _tiles.c.introduced_by == key.commit,
-        _tiles.c.fingerprint == key.fingerprint,
-    )
+def _key(arrival: Arrival) -> dict[str, object]:
+    return {"service": arrival.service, "stage": arrival.stage, "introduced_by": arrival.commit}
 
 
-def _tile_row(key: SeriesKey, tile: Tile) -> dict[str, object]:
-    return {
-        "service": key.service,
-        "stage": key.stage,
-        "introduced_by": key.commit,
-        "fingerprint": key.fingerprint,
-        "start": tile.start,
-        "width_microseconds": tile.width // _MICROSECOND,
-        "total": tile.total,
-        "bad": tile.bad,
-    }
+_of_arrival = sa.select(_numbers.c.fingerprint, _numbers.c.start, _numbers.c.value).where(
+    *(_numbers.c[name] == sa.bindparam(name) for name in ("service", "stage", "introduced_by"))
+)
 
 
-def _tile(row: Row[Any]) -> Tile:
-    width = timedelta(microseconds=row.width_microseconds)
-    return Tile(start=row.start, width=width, total=row.total, bad=row.bad)
+def _kept(rows: Iterable[Row[Any]]) -> Kept:
+    found: dict[str, dict[datetime, float | None]] = {}
+    for row in rows:
+        found.setdefault(row.fingerprint, {})[row.start] = row.value
+    return found
 
 
 def _insert(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:

@@ -51,17 +51,15 @@ events = sa.Table(
     sqlite_autoincrement=True,
 )
 
-tiles = sa.Table(
-    "tiles",
+numbers = sa.Table(
+    "numbers",
     metadata,
     sa.Column("service", sa.Text, primary_key=True),
     sa.Column("stage", sa.Text, primary_key=True),
     sa.Column("introduced_by", sa.Text, primary_key=True),
     sa.Column("fingerprint", sa.Text, primary_key=True),
     sa.Column("start", UtcDateTime, primary_key=True),
-    sa.Column("width_microseconds", sa.BigInteger, nullable=False),
-    sa.Column("total", sa.Double),
-    sa.Column("bad", sa.Double),
+    sa.Column("value", sa.Double),
 )
 
 health_spells = sa.Table(

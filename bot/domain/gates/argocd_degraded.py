@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from bot.domain.model import Application, Carries, Operation, StageObservation, Trouble
-from bot.domain.policy import DegradedTrigger
+from bot.domain.rules import DegradedTrigger
 from bot.domain.text import format_duration
 from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.domain.liveness import Liveness, Stance
-from bot.domain.policy import ArgoHealthyGate, HealthWindow
+from bot.domain.model import Samples, Trouble
+from bot.domain.policy import HealthWindow
+from bot.domain.rules import ArgoHealthyGate
 from bot.domain.text import format_instant
 from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind
 
@@ -23,12 +25,17 @@ def judge_argocd_healthy(
     now: datetime,
     *,
     policy_since: datetime | None = None,
+    history: Samples | Trouble | None = None,
 ) -> Verdict:
     """Judge by the stage's liveness: healthy needs the release live without an illness for the window's length.
 
-    A policy that came into force later makes the window start again then (I6).
+    A policy that came into force later makes the window start again then (I6). `history` is what Prometheus knows of
+    Argo CD's applications: an illness that it saw counts, also one that came and went while the bot was down.
     """
-    evidence = ApplicationEvidence(sentences=tuple(item.reason for item in liveness.applications))
+    sentences = [item.reason for item in liveness.applications]
+    if isinstance(history, Trouble):
+        sentences.append(f"what happened between two looks is not known: {history.system}: {history.sentence}")
+    evidence = ApplicationEvidence(sentences=tuple(sentences))
     if liveness.stance is not Stance.LIVE:
         return Verdict(
             gate=gate.name,
@@ -38,9 +45,12 @@ def judge_argocd_healthy(
             evidence=evidence,
         )
     assert liveness.proof_since is not None  # noqa: S101 - a live stage always has it
-    began = max(liveness.proof_since, policy_since or liveness.proof_since)
+    ill_until = last_illness(history)
+    began = max(at for at in (liveness.proof_since, policy_since, ill_until) if at is not None)
     proven_at = began + window.warmup + window.length
     since = f"every application synced and Healthy since {format_instant(liveness.proof_since)}"
+    if ill_until is not None and ill_until > liveness.proof_since:
+        since = f"Prometheus saw an application ill until {format_instant(ill_until)}, Healthy since"
     if now < proven_at:
         ends = f"window ends {format_instant(proven_at)}"
         return Verdict(
@@ -57,3 +67,16 @@ def judge_argocd_healthy(
         would_change="an application that is not Healthy",
         evidence=evidence,
     )
+
+
+def last_illness(history: Samples | Trouble | None) -> datetime | None:
+    """Return the end of the last tile in which Prometheus saw an application ill; None where it saw none."""
+    if not isinstance(history, Samples):
+        return None
+    ends = [
+        start + history.width
+        for numbers in history.numbers.values()
+        for start, seen in zip(history.starts, numbers, strict=True)
+        if seen
+    ]
+    return max(ends, default=None)

@@ -14,16 +14,30 @@ from bot.domain.statistics.evidence import (
     prefix_e_values,
     running_e_value,
 )
+from bot.domain.statistics.share import (
+    EFFECT_POINTS,
+    EFFECT_TIMES,
+    exceeds_effect,
+    prefix_share_e_values,
+    running_share_e_value,
+    tolerated_share,
+)
 
 __all__ = [
     "ALTERNATIVES",
     "CAUTION",
+    "EFFECT_POINTS",
+    "EFFECT_TIMES",
     "deflated_e_value",
     "dispersion",
     "e_value",
+    "exceeds_effect",
     "lower_bound",
     "prefix_e_values",
+    "prefix_share_e_values",
     "running_e_value",
+    "running_share_e_value",
+    "tolerated_share",
     "traffic_floor",
     "upper_bound",
 ]

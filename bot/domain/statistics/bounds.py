@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from bot.domain.statistics.numbers import NO_EVENT
+
 _TINY = 1e-300
 _PRECISION = 1e-13
 """Relative, of a bound."""
@@ -17,9 +19,6 @@ _TERMS = 100_000
 """A guard, not a precision: the fraction needs at most about the square root of the count (10,000 at 10⁸ events)."""
 _MOST_EVENTS = 1e8
 """Larger counts are scaled down to this: the bound gets wider, never narrower, by less than 0.01 percentage points."""
-
-_NO_EVENT = 1e-6
-"""Less than this of an event is a rounding error of an extrapolated count; the fraction below would not converge."""
 
 
 def upper_bound(bad: float, total: float, confidence: float = 0.95) -> float:
@@ -40,7 +39,7 @@ def lower_bound(bad: float, total: float, confidence: float = 0.95) -> float:
     Arguments and errors are those of `upper_bound`.
     """
     bad, total = _checked(bad, total, confidence)
-    if bad < _NO_EVENT:
+    if bad < NO_EVENT:
         return 0.0
     return _solve(lambda share: _beta_share(bad, total - bad + 1, share), 1 - confidence)
 

@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from bot.domain.statistics.numbers import LARGEST_COUNT, LARGEST_LOG, log_mean
+
 ALTERNATIVES = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 """How many times the limit the share may be, if it is above it: what the mixture is prepared to see, equally weighted.
 
@@ -29,12 +31,6 @@ an hour and every error doubled, the plain estimate raises a false alarm in 9 % 
 this margin it is 3 % and 0.7 %. The price: five times the limit at one request a second is found within five minutes in
 87 % of runs (at 20) instead of 95 %, ten times the limit in all; and an excess in the very first tile must be larger.
 """
-
-_LARGEST_COUNT = 1e300
-"""Products with logarithms stay finite up to here."""
-
-_LARGEST_LOG = 700.0
-"""Just below the largest exponent of a float: evidence beyond this is the same to everyone, and stays finite."""
 
 
 def e_value(bad: float, total: float, limit: float) -> float:
@@ -136,14 +132,11 @@ class _Spread:
 def _log_e_value(bad: float, total: float, limit: float) -> float:
     if not 0 < limit < 1:
         raise ValueError("a limit is a share between 0 and 1")
-    if not (0 <= bad < _LARGEST_COUNT and 0 <= total < _LARGEST_COUNT):
+    if not (0 <= bad < LARGEST_COUNT and 0 <= total < LARGEST_COUNT):
         raise ValueError("counts are finite and not negative")
     bad = min(bad, total)
     ratios = [_log_ratio(bad, total - bad, limit, share) for share in _alternatives(limit)]
-    # Taking out the largest keeps the sum of exponentials from overflowing.
-    largest = max(ratios)
-    mean = sum(math.exp(ratio - largest) for ratio in ratios) / len(ratios)
-    return min(_LARGEST_LOG, largest + math.log(mean))
+    return min(LARGEST_LOG, log_mean(ratios))
 
 
 def _alternatives(limit: float) -> list[float]:

@@ -1,0 +1,203 @@
+"""Read from Prometheus what all services need, with as few queries as there are kinds of questions.
+
+For each release under observation the ledger has the numbers of earlier looks; only the tiles since then are asked
+for, of all services together, and kept. Normal polling and catching up after a time down are the same code, and come to
+the same numbers. What fails becomes a `Trouble` of the rules that it concerns, and of no others (I13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from bot.domain.gates.measuring import has_no_bucket
+from bot.domain.liveness import judge_liveness
+from bot.domain.model import Observation, Samples, Trouble
+from bot.domain.observed import Measurement, measurements
+from bot.domain.policy import Policy
+from bot.domain.queries import Query
+from bot.domain.rules import Ask, CountGate, Counts
+from bot.ports import Arrival, Kept, Ledger, Look, Metrics, OutsideError
+
+_MOST_BOUNDS_ASKED = 10
+"""For how many wrong thresholds the bounds of the histogram are looked up in one sweep."""
+_MOST_BOUNDS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A service that is sampled: its policy, and what was seen of it so far."""
+
+    policy: Policy
+    seen: Observation
+
+
+class Sampler:
+    """Reads samples, for one sweep at a time; `lag` is how old a tile must be before it is read.
+
+    The numbers of releases that are still measured are remembered from sweep to sweep; the ledger has them all.
+    """
+
+    def __init__(self, *, metrics: Metrics, ledger: Ledger, lag: timedelta) -> None:
+        self._metrics = metrics
+        self._ledger = ledger
+        self._lag = lag
+        self._remembered: dict[Arrival, Kept] = {}
+
+    def sample(self, subjects: Sequence[Subject]) -> list[Observation]:
+        """Return each subject's observation with the samples of every rule that is measured now."""
+        opened = [list(self._open(subject)) for subject in subjects]
+        stages = [stage for some in opened for stage in some]
+        self._recall(stages)
+        self._read(stages)
+        self._remembered = {stage.arrival: stage.numbers for stage in stages if stage.trouble is None}
+        lookups = iter(range(_MOST_BOUNDS_ASKED))
+        return [
+            _with_samples(subject.seen, {stage.arrival.stage: self._samples(stage, lookups) for stage in some})
+            for subject, some in zip(subjects, opened, strict=True)
+        ]
+
+    def _open(self, subject: Subject) -> Iterator[_Stage]:
+        """Yield the stages that have anything to measure."""
+        policy, seen = subject.policy, subject.seen
+        for stage in policy.stages:
+            tags = seen.stage(stage.name).tags
+            if isinstance(tags, Trouble):
+                continue
+            liveness = judge_liveness(seen.stage(stage.name), tags, policy.image, seen.at)
+            items = measurements(policy, stage, liveness, seen)
+            if items:
+                arrival = Arrival(service=policy.service, stage=stage.name, commit=tags.introduced.commit)
+                yield _Stage(arrival=arrival, items=items, at=seen.at, lag=self._lag)
+
+    def _recall(self, stages: Sequence[_Stage]) -> None:
+        """Give each stage the numbers of earlier looks; the ledger is asked only for those not seen before."""
+        new = [stage for stage in stages if stage.arrival not in self._remembered]
+        known = self._remembered
+        try:
+            known = {**known, **self._ledger.numbers([stage.arrival for stage in new])} if new else known
+        except OutsideError as error:
+            _trouble_all(new, error)
+        for stage in stages:
+            stage.take(known.get(stage.arrival, {}))
+
+    def _read(self, stages: Sequence[_Stage]) -> None:
+        """Ask for what is missing, of all stages together, and keep what comes; nothing is judged that is not kept."""
+        asked = [(stage, *missing) for stage in stages if not stage.trouble for missing in stage.missing()]
+        answers = self._metrics.read([look for *_, look in asked])
+        fresh: dict[Arrival, dict[str, dict[datetime, float | None]]] = {}
+        for (stage, (series, back), look), answer in zip(asked, answers, strict=True):
+            if isinstance(answer, OutsideError):
+                stage.failed[series, back] = answer.as_trouble()
+            else:
+                starts = (look.start + n * look.width for n in range(len(answer)))
+                found = fresh.setdefault(stage.arrival, {}).setdefault(series, {})
+                found.update(zip(starts, answer, strict=True))
+        try:
+            self._ledger.keep_numbers(fresh)
+        except OutsideError as error:
+            _trouble_all([stage for stage in stages if stage.arrival in fresh], error)
+        for stage in stages:
+            stage.take(fresh.get(stage.arrival, {}))
+
+    def _samples(self, stage: _Stage, lookups: Iterator[int]) -> dict[str, Samples | Trouble]:
+        found: dict[str, Samples | Trouble] = {}
+        for item in stage.items:
+            samples = stage.samples(item, self._metrics)
+            histogram = _missed_histogram(item, samples)
+            if isinstance(samples, Samples) and histogram is not None and next(lookups, None) is not None:
+                samples = replace(samples, note=self._bounds(histogram, samples))
+            found[item.key] = samples
+        return found
+
+    def _bounds(self, histogram: Query, samples: Samples) -> str:
+        """Name the bounds that the histogram has, for a threshold that is none of them."""
+        try:
+            bounds = self._metrics.bucket_bounds(histogram.text, samples.start, samples.end)
+        except OutsideError as error:
+            return f"its bounds could not be read: {error.sentence}"
+        more = ", …" if len(bounds) > _MOST_BOUNDS_SHOWN else ""
+        return f"its bounds are {', '.join(bounds[:_MOST_BOUNDS_SHOWN])}{more}" if bounds else ""
+
+
+def _trouble_all(stages: Sequence[_Stage], error: OutsideError) -> None:
+    for stage in stages:
+        stage.trouble = error.as_trouble()
+
+
+def _with_samples(seen: Observation, found: Mapping[str, Mapping[str, Samples | Trouble]]) -> Observation:
+    return replace(seen, stages=tuple(replace(stage, samples=found.get(stage.stage, {})) for stage in seen.stages))
+
+
+def _missed_histogram(item: Measurement, samples: Samples | Trouble) -> Query | None:
+    """Return the histogram of a rule whose threshold is none of its bounds."""
+    if not isinstance(item.rule, CountGate) or item.rule.counts is Counts.BAD or isinstance(samples, Trouble):
+        return None
+    return item.rule.buckets if has_no_bucket(samples.numbers["counted"], samples.numbers["total"]) else None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Stage:
+    """One stage that is sampled: its measurements, and the numbers it has by now, by series and start of the tile.
+
+    A series is named by its query's fingerprint and tile width. `failed` are looks, by their series and how far back
+    they are: the past of a series may fail alone. `trouble` is the ledger's, and of all rules.
+    """
+
+    arrival: Arrival
+    items: tuple[Measurement, ...]
+    at: datetime
+    lag: timedelta
+    numbers: dict[str, dict[datetime, float | None]] = field(default_factory=dict)
+    failed: dict[tuple[str, timedelta], Trouble] = field(default_factory=dict)
+    trouble: Trouble | None = None
+
+    def take(self, numbers: Kept) -> None:
+        """Take numbers in; one that is there already stays as it was first seen."""
+        for series, found in numbers.items():
+            self.numbers[series] = {**found, **self.numbers.get(series, {})}
+
+    def missing(self) -> Iterator[tuple[tuple[str, timedelta], Look]]:
+        """Yield a look for each series that lacks tiles; of rules that share one, from the first that any lacks."""
+        looks: dict[tuple[str, timedelta], Look] = {}
+        for item, ask in self._asks():
+            series, shift = ask.query.fingerprint(item.window.width), ask.back
+            _, after = item.window.without_hole(self._known(item, ask), self._end(item))
+            look = Look(query=ask.query, start=after - shift, end=self._end(item) - shift, width=item.window.width)
+            if look.start < look.end:
+                known = looks.get((series, shift), look)
+                looks[series, shift] = replace(look, start=min(look.start, known.start), end=max(look.end, known.end))
+        yield from looks.items()
+
+    def samples(self, item: Measurement, metrics: Metrics) -> Samples | Trouble:
+        """Return what a rule has by now, or the first trouble of any of its queries."""
+        series = [(ask.query.fingerprint(item.window.width), ask.back) for ask in item.asks.values()]
+        troubles = [self.failed.get(one) for one in series]
+        trouble = self.trouble or next((one for one in troubles if one is not None), None)
+        if trouble is not None:
+            return trouble
+        end = self._end(item)
+        return Samples(
+            start=item.window.first,
+            end=end,
+            width=item.window.width,
+            numbers={role: item.window.without_hole(self._known(item, ask), end)[0] for role, ask in item.asks.items()},
+            queries=tuple(dict.fromkeys(ask.query.text for ask in item.asks.values())),
+            backend=metrics.describe(),
+            lag=self.lag,
+            scrape=metrics.scrape_interval(),
+        )
+
+    def _asks(self) -> Iterator[tuple[Measurement, Ask]]:
+        for item in self.items:
+            for ask in item.asks.values():
+                yield item, ask
+
+    def _end(self, item: Measurement) -> datetime:
+        return item.window.seen_until(self.at, self.lag)
+
+    def _known(self, item: Measurement, ask: Ask) -> Mapping[datetime, float | None]:
+        """Return the numbers of a query by the rule's own tiles."""
+        found = self.numbers.get(ask.query.fingerprint(item.window.width), {})
+        return {start + ask.back: value for start, value in found.items()} if ask.back else found

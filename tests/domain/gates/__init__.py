@@ -1,0 +1,1 @@
+"""Tests of the gate kinds, one module each."""

@@ -1,0 +1,37 @@
+"""What the ledger says of policies, and entries that another version of Liftlock wrote."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.engine.record import AnotherVersion, note_policy, parse_decision, replay
+from tests.builders import MINUTE, NOON, a_count_gate, a_policy
+from tests.fakes import FakeLedger
+
+
+def test_a_policy_is_noted_once_and_the_first_has_no_since() -> None:
+    ledger = FakeLedger()
+    assert note_policy(ledger, a_policy(), None, NOON) is None
+    known = ledger.latest("policy")["checkout"]
+    assert note_policy(ledger, a_policy(), known, NOON + MINUTE) is None
+    assert len(ledger.recorded) == 1
+
+
+@pytest.mark.invariant("I6")
+def test_a_file_that_means_something_else_than_before_is_a_new_policy() -> None:
+    ledger = FakeLedger()
+    note_policy(ledger, a_policy(), None, NOON)
+    other = replace(a_policy(gates=(a_count_gate(limit=0.5),)), version=a_policy().version)
+    later = NOON + MINUTE
+    assert note_policy(ledger, other, ledger.latest("policy")["checkout"], later) == later
+    assert note_policy(ledger, other, ledger.latest("policy")["checkout"], later + MINUTE) == later
+    assert len(ledger.recorded) == 2
+
+
+def test_an_entry_of_another_version_is_told_apart() -> None:
+    with pytest.raises(AnotherVersion):
+        parse_decision({"service": "checkout"})
+    with pytest.raises(AnotherVersion):
+        replay({"decision": {"service": "checkout"}}, {})
