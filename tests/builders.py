@@ -198,6 +198,8 @@ def a_measured(
         tile=MINUTE,
         tiles_present=present,
         tiles_expected=expected,
+        newest_present=present,
+        newest_expected=expected,
         queries=queries,
         backend="Prometheus",
         lag=timedelta(seconds=15),

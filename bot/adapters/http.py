@@ -213,13 +213,18 @@ def _http_date(value: str) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
+class TooLong(Permanent):
+    """The answer is longer than is accepted: who asks for less may get one."""
+
+
 def collect(endpoint: Endpoint, chunks: Iterable[bytes], *, limits: Limits, ends: float) -> bytes:
     """Join the pieces of a body; refuse one that is too long or does not end in time (`ends`, monotonic seconds)."""
     body = bytearray()
     for chunk in chunks:
         body += chunk
         if len(body) > limits.max_bytes:
-            raise endpoint.permanent(f"answered more than the {limits.max_bytes} bytes that are accepted")
+            refused = endpoint.permanent(f"answered more than the {limits.max_bytes} bytes that are accepted")
+            raise TooLong(refused.system, refused.sentence)
         if time.monotonic() > ends:
             raise endpoint.transient(f"did not finish its answer within {limits.deadline.total_seconds():g} s")
     return bytes(body)

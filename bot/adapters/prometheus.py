@@ -33,6 +33,7 @@ from bot.adapters.http import (
     Answer,
     Endpoint,
     Limits,
+    TooLong,
     collect,
     parse_json,
     quote,
@@ -95,10 +96,18 @@ class _FailsOnSeries(Transient):
         super().__init__(error.system, error.sentence)
 
 
+class _Doubtful(Transient):
+    """The answer cannot be used as a whole; the series of some stages only may be the cause."""
+
+    def __init__(self, error: OutsideError) -> None:
+        super().__init__(error.system, error.sentence)
+        self.error = error
+
+
 class PrometheusMetrics:
     """One Prometheus. Safe to share between threads; at most `at_once` queries are under way.
 
-    One query asks for at most `together` stages at once, and for fewer from when that was too much for the server.
+    One query asks for at most `together` stages at once, and for fewer where that is too much for the server.
 
     A server that failed several times in a row is left alone for a while: `breaker`.
     """
@@ -205,13 +214,12 @@ class PrometheusMetrics:
         """Answer a batch; one that is too much for the server, or fails on some series, is asked in two halves."""
         try:
             series = self._series(batch)
-        except (_TooLarge, _TooSlow, _FailsOnSeries) as error:
-            is_given_up = isinstance(error, _FailsOnSeries) and next(searches, None) is None
+        except (_TooLarge, TooLong, _TooSlow, _FailsOnSeries, _Doubtful) as error:
+            is_given_up = any(next(searches, None) is None for _ in range(_searches_of(error)))
             halves = batch.halves() if splits and not is_given_up else None
-            if isinstance(error, _TooLarge):
-                self._together = max(1, min(self._together, len(batch.queries) // 2))
             if halves is None:
-                return [(number, error) for number, _ in batch.members]
+                found = error.error if isinstance(error, _Doubtful) else error
+                return [(number, found) for number, _ in batch.members]
             # A server that is slow anyway is not asked more and more often.
             left = max(0, splits - (_MOST_SPLITS // 2 if isinstance(error, _TooSlow) else 1))
             return [item for half in halves for item in self._answer(half, searches=searches, splits=left)]
@@ -237,10 +245,13 @@ class PrometheusMetrics:
         for first, last, step in split_range(batch.look):
             form = {"query": batch.text, "start": decimal(first), "end": decimal(last), "step": decimal(step)}
             answer = self._query(form)
-            with self._judging():
-                series = parse_matrix(answer, batch.text)
-                self._count(series)
-                parts.append(sort_series(batch, series))
+            try:
+                with self._judging():
+                    series = parse_matrix(answer, batch.text)
+                    self._count(series)
+                    parts.append(sort_series(batch, series))
+            except OutsideError as error:
+                raise _Doubtful(error) from error
         return parts
 
     def _count(self, series: Sequence[Series]) -> None:
@@ -342,6 +353,13 @@ class PrometheusMetrics:
             raise self._endpoint.permanent("cannot be asked: that is not a usable http or https address") from error
         except requests.RequestException as error:
             raise self._endpoint.transient(f"could not be reached: {_reason(error)}") from error
+
+
+def _searches_of(error: OutsideError) -> int:
+    """Return what a search for the cause costs. What the server doubts is mostly all of it, so it is soon given up."""
+    if isinstance(error, _FailsOnSeries):
+        return 1
+    return 4 if isinstance(error, _Doubtful) else 0
 
 
 def _api_error(answer: Answer) -> Mapping[str, object] | None:

@@ -23,7 +23,7 @@ _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\{[^{}]*\}')
 """Queries and series in an error's text, whose names may hold any word."""
 _AGAIN = re.compile(r'(?:error when executing query=|cannot evaluate )"(?:\\.|[^"\\])*"[^:"]*: ')
 """How VictoriaMetrics begins an error: with the query and a part of it, before it comes to the cause."""
-_MOST_POINTS = 5000
+MOST_INSTANTS = 5000
 _MOST_LABELS = 5
 _LONGEST_QUERY = 160
 
@@ -72,8 +72,8 @@ def split_range(request: Look) -> Iterator[tuple[int, int, int]]:
     """
     instants = expected_instants(request)
     step = request.width // _MILLISECOND
-    for at in range(0, len(instants), _MOST_POINTS):
-        part = instants[at : at + _MOST_POINTS]
+    for at in range(0, len(instants), MOST_INSTANTS):
+        part = instants[at : at + MOST_INSTANTS]
         yield part[0], part[-1], step
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.adapters.prometheus_answer import (
+    MOST_INSTANTS,
     Points,
     UnusableAnswer,
     expected_instants,
@@ -24,6 +25,8 @@ from bot.domain.model import Numbers
 from bot.domain.queries import Labels, Query, joint_text
 from bot.ports import Look
 
+_MOST_POINTS = 500_000
+"""How many points one answer may have: about half of what an answer may be long."""
 Series = Mapping[str, object]
 """One series of an answer, as JSON."""
 
@@ -64,7 +67,13 @@ def plan(looks: Sequence[Look], *, most: int) -> list[Batch]:
         if tiles:
             shape = look.query.shape or look.query
             groups[shape, look.width, look.end, tiles.bit_length()].append((number, look))
-    return [batch for members in groups.values() for batch in _split(members, most)]
+    return [batch for members in groups.values() for batch in _split(members, _at_most(members, most))]
+
+
+def _at_most(members: Sequence[tuple[int, Look]], most: int) -> int:
+    """Return how many queries may be asked together, so that their answer does not become too long."""
+    longest = max(len(expected_instants(look)) for _, look in members)
+    return max(1, min(most, _MOST_POINTS // min(longest, MOST_INSTANTS)))
 
 
 def _split(members: Sequence[tuple[int, Look]], most: int) -> Iterator[Batch]:

@@ -37,6 +37,9 @@ _CODES: Mapping[VerdictKind, int] = {
 }
 
 
+_AT_REST = (State.SETTLED, State.ROLLED_BACK)
+
+
 def check(
     service: Annotated[str, typer.Argument(help="The service, as its policy calls it.", show_default=False)],
     config: ConfigOption = Path("liftlock.toml"),
@@ -105,8 +108,14 @@ def _chosen(decision: Decision, stage: str | None) -> list[Judgement]:
 
 
 def max_code(judgements: Sequence[Judgement]) -> int:
-    """Return the exit code of what the gates say together; a stage that could not be read is *cannot tell*."""
+    """Return the exit code of what the gates say together; a stage that could not be read is *cannot tell*.
+
+    A release that is still on its way is *not yet*, although no gate has said anything of it.
+    """
     verdicts = [verdict for one in judgements for verdict in one.verdicts]
     if any(one.state is State.CANNOT_TELL for one in judgements) and combine(verdicts) is not VerdictKind.UNHEALTHY:
         return CANNOT_TELL
-    return _CODES[combine(verdicts)] if verdicts else 0
+    if verdicts:
+        return _CODES[combine(verdicts)]
+    is_on_its_way = any(one.role == "running" and one.state not in _AT_REST for one in judgements)
+    return NOTHING_TO_DO if is_on_its_way else 0

@@ -99,7 +99,7 @@ def gate_measurements(stage: Stage, tags: TagHistory, liveness: Liveness, seen: 
             warmup=timedelta(0) if isinstance(gate, ArgoHealthyGate) else warmup,
             length=length,
             width=gate.tile,
-            before=before_release(tags.introduced.at, gate.reach, gate.tile),
+            before=before_release(_came_at(tags, liveness), gate.reach, gate.tile),
         )
 
     gates = [gate for gate in stage.gates if isinstance(gate, Measured) and gate.asks]
@@ -125,11 +125,17 @@ def trigger_measurements(stage: Stage, tags: TagHistory, liveness: Liveness) -> 
             warmup=timedelta(0),
             length=rollback.watch,
             width=trigger.tile,
-            before=before_release(tags.introduced.at, trigger.reach, trigger.tile),
+            before=before_release(_came_at(tags, liveness), trigger.reach, trigger.tile),
         )
 
     triggers = [trigger for trigger in rollback.triggers if isinstance(trigger, MeasuredRule)]
     return tuple(_measurement(f"trigger:{one.name}", one, window(one), tags.tag) for one in triggers)
+
+
+def _came_at(tags: TagHistory, liveness: Liveness) -> datetime:
+    """Return until when nothing of the release ran: it may be committed long before anyone syncs it."""
+    reached = liveness.reached_at or tags.introduced.at
+    return max(tags.introduced.at, reached - ROLLOUT_GRACE)
 
 
 def _measurement(key: str, rule: Measured, window: MeasuringWindow, tag: str) -> Measurement:

@@ -129,7 +129,8 @@ class BaselineGate:
     """A share of bad events must not be worse than that of a baseline at the same time.
 
     Worse is more than `times` the baseline's share and more than `points` (a share of 1) above it. `past` is how long
-    ago the baseline was measured: then it is the same series, and the comparison is weak.
+    ago the baseline was measured: then it is the same series, and the comparison is weak. `base_stage` is the stage
+    that is the baseline, None for other series: one that has this release, too, is no baseline.
     """
 
     name: str
@@ -142,6 +143,7 @@ class BaselineGate:
     base_total: Query
     base: str
     tile: timedelta
+    base_stage: str | None = None
     times: float = EFFECT_TIMES
     points: float = EFFECT_POINTS
     past: timedelta = NO_TIME

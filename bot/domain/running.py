@@ -167,7 +167,7 @@ def _because(verdict: Verdict) -> str:
 
 
 def _judge_watched(case: _Case, rollback: Rollback) -> Running:
-    verdicts = judge_triggers(case.stage, rollback, case.tags, case.liveness, case.seen, case.now)
+    verdicts = judge_triggers(case.stage, rollback, case.tags, case.liveness, case.observation, case.now)
     fired = [verdict for verdict in deciding(verdicts) if verdict.kind is VerdictKind.UNHEALTHY]
     blamed = [verdict for verdict in fired if not verdict.began_before]
     if blamed:

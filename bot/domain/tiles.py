@@ -29,12 +29,20 @@ class MeasuringWindow:
     """From `start`, tiles of `width` are counted; the proof is complete when they reach `required_until`.
 
     `before` bounds the tiles before the release that are measured too, to tell what began before it; None for none.
+    `length` is how long the proof lasts: over the newest stretch of this length there may be few gaps; None for the
+    whole window.
     """
 
     start: datetime
     required_until: datetime
     width: timedelta
     before: tuple[datetime, datetime] | None = None
+    length: timedelta | None = None
+
+    @property
+    def newest(self) -> int | None:
+        """How many tiles the proof lasts; None for all there are."""
+        return None if self.length is None else self.length // self.width
 
     @property
     def first(self) -> datetime:
@@ -88,4 +96,6 @@ def measuring_window(
     start = align_up(first + warmup, width)
     proof_from = align_up(proof_since + warmup, width)
     required_until = align_up(proof_from + length, width)
-    return MeasuringWindow(start=start, required_until=required_until, width=width, before=before)
+    return MeasuringWindow(
+        start=start, required_until=required_until, width=width, before=before, length=required_until - proof_from
+    )

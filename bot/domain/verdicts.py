@@ -48,8 +48,9 @@ class Slice:
 class Measured:
     """What every measurement says of itself: window, tiles of width `tile`, exact queries, backend.
 
-    Each query is evaluated at the end of every tile. `lag` is how old a tile must be before it is read, `scrape` how
-    often the backend scrapes, None where it does not tell.
+    `newest_…` are of the newest stretch that is as long as the proof. Each query is evaluated at the end of every tile.
+    `lag` is how old a tile must be before it is read, `scrape` how often the backend scrapes, None where it does not
+    tell.
     """
 
     window_start: datetime
@@ -58,6 +59,8 @@ class Measured:
     tile: timedelta
     tiles_present: int
     tiles_expected: int
+    newest_present: int
+    newest_expected: int
     queries: tuple[str, ...]
     backend: str
     lag: timedelta

@@ -91,9 +91,13 @@ def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: dateti
 
 
 def note_decision(ledger: Ledger, decision: Decision, observation: Observation, known: Event | None) -> bool:
-    """Record a decision with its observation if it says what the newest entry does not; return whether it does."""
+    """Record a decision with its observation if it says what the newest entry does not; return whether it does.
+
+    One with a write is always recorded: what is written names this evidence, also where it is tried again.
+    """
     meaning = _meaning(decision)
-    if known is not None and known.body.get("meaning") == meaning:
+    is_new = known is None or known.body.get("meaning") != meaning
+    if not is_new and not any(is_write(action) for action in decision.actions):
         return False
     body = {
         "meaning": meaning,
@@ -101,7 +105,7 @@ def note_decision(ledger: Ledger, decision: Decision, observation: Observation, 
         "observation": _OBSERVATION.dump_python(observation, mode="json"),
     }
     ledger.record(Event(at=decision.at, service=decision.service, kind="decision", body=body))
-    return True
+    return is_new
 
 
 def _meaning(decision: Decision) -> str:

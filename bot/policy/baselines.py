@@ -38,6 +38,7 @@ def read_baseline(filling: Filling) -> BaselineGate | None:
         base_query=base_query,
         base_total=base_total,
         base=base.called,
+        base_stage=base.stage,
         tile=filling.around.tile,
         times=times,
         points=points,
@@ -68,10 +69,12 @@ def _base_of_stage(filling: Filling, name: str) -> _Base | None:
     if labels is None or labels == filling.around.labels:
         value = filling.section.entries["against"]
         others = [stage for stage, labels in filling.around.stages.items() if labels != filling.around.labels]
-        expected = f"another stage that has metrics: {one_of_these(name, others)}" if others else "labels or ago"
+        expected = "labels or ago"
+        if others:
+            expected = f"a stage with metrics that gets the release later: {one_of_these(name, others)}"
         filling.section.faults.note(value, filling.section.at("against"), shown(value), expected)
         return None
-    return _Base(labels={**labels, **filling.more}, called=name)
+    return _Base(labels={**labels, **filling.more}, called=name, stage=name)
 
 
 def _base_of_mapping(filling: Filling) -> _Base | None:
@@ -115,11 +118,12 @@ def _base_of_past(filling: Filling, against: Section) -> _Base | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Base:
-    """What a baseline is: the labels of its series, what people call it, and how long ago it was."""
+    """What a baseline is: the labels of its series, what people call it, how long ago it was, and which stage it is."""
 
     labels: Mapping[str, str]
     called: str
     past: timedelta = NO_TIME
+    stage: str | None = None
 
 
 def _overlap(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

@@ -15,8 +15,9 @@ from bot.policy.templates import GateTemplate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What an entry is read in: its stage's labels (None for none), those of all stages, and the width of a tile.
+    """What an entry is read in: its stage's labels (None for none), the width of a tile, what may be a baseline.
 
+    `stages` are the labels of stages that get a release later.
     `is_trigger` says that it may take a release back: then there is a `watch`, else a `window`; None for faulty ones.
     """
 

@@ -30,12 +30,22 @@ def read_labels(section: Section) -> Mapping[str, str]:
     return labels
 
 
-def labels_of_stages(stages: Value | None) -> Mapping[str, Mapping[str, str]]:
-    """Return the labels of each stage by its name, as they stand; what is wrong in them is told where it is read."""
-    found = {}
-    for stage in stages.items if stages is not None else ():
-        entries = stage.entries or {}
-        name, metrics = entries.get("name"), entries.get("metrics")
-        if name is not None and metrics is not None:
-            found[name.text] = {key: value.text for key, value in (metrics.entries or {}).items()}
-    return found
+def labels_of_others(stages: Value | None, own: str | None) -> Mapping[str, Mapping[str, str]]:
+    """Return the labels of the stages that do not have a release before the stage `own` has it, by their names.
+
+    They are as they stand; what is wrong in them is told where it is read.
+    """
+    entries = {
+        item.entries["name"].text: item.entries
+        for item in (stages.items if stages is not None else ())
+        if item.entries and "name" in item.entries and item.entries["name"].text
+    }
+    earlier = {own}
+    at = own
+    while at in entries and "from" in entries[at] and (at := entries[at]["from"].text) not in earlier:
+        earlier.add(at)
+    return {
+        name: {key: value.text for key, value in (stage["metrics"].entries or {}).items()}
+        for name, stage in entries.items()
+        if name not in earlier and "metrics" in stage
+    }

@@ -26,7 +26,7 @@ from bot.policy.grammar import (
     parse_branch,
     parse_tile,
 )
-from bot.policy.labels import labels_of_stages, read_labels
+from bot.policy.labels import labels_of_others, read_labels
 from bot.policy.reading import Faults, Section, matching, one_of, parsed, positive_duration
 from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.tree import Value, read_tree
@@ -77,8 +77,7 @@ class _Reader:
         if top.get("source") is not None:
             source = top.read("source", matching(OWNER_AND_NAME), "a repository as owner/name")
         gitops = self._gitops(top.section("gitops", required=True))
-        others = labels_of_stages(top.get("stages"))
-        listed = [self._stage(path, value, others) for path, value in top.items("stages", required=True)]
+        listed = [self._stage(path, value, top.get("stages")) for path, value in top.items("stages", required=True)]
         top.finish()
         texts = [item for item in listed if item is not None]
         self._check_stages(top, texts, whole=len(texts) == len(listed))
@@ -107,7 +106,7 @@ class _Reader:
 
     # --- a stage ---
 
-    def _stage(self, path: str, value: Value, others: Mapping[str, Mapping[str, str]]) -> _StageText | None:
+    def _stage(self, path: str, value: Value, stages: Value | None) -> _StageText | None:
         section = Section.of(value, path, self.faults)
         if section is None:
             return None
@@ -120,6 +119,7 @@ class _Reader:
         labels = read_labels(metrics) if metrics is not None else None
         window = self._window(section.section("window"))
         tile = window.tile if window is not None else _TILE
+        others = labels_of_others(stages, name)
         around = Surroundings(labels=labels, stages=others, tile=tile, window=window)
         gates = self._gates(section, around, applications)
         merge = self._promote(section)

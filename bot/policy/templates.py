@@ -69,7 +69,8 @@ class GateTemplate:
     """A kind of question. Of a share, `query` counts what `counts` says and `total` all; `buckets` is the histogram.
 
     Of a value or of events, `alive` has data whenever the source is measured. `bound`, `side` and `tiles` are what a
-    policy may leave out.
+    policy may leave out. `is_joint` promises that a stage's number comes from its own series only, also where the query
+    asks for those of many stages at once; one that does not is asked for each stage alone.
     """
 
     name: str
@@ -85,6 +86,7 @@ class GateTemplate:
     bound: float | None = None
     side: Side = Side.ABOVE
     tiles: tuple[int, int] = (3, 5)
+    is_joint: bool = False
 
     def say(self, words: Mapping[str, str]) -> str:
         """Return the title with the parameters' words in it."""
@@ -97,8 +99,7 @@ class GateTemplate:
         # Only what is PromQL by its type has places of its own; a text with a $ in it stays as it is.
         inner = {name: Template(word).substitute(own) for name, word in brought.items()}
         filled = Template(text).substitute({**words, **inner, **own})
-        used = [word for name, word in brought.items() if name in Template(text).get_identifiers()]
-        is_shared = any("key" in Template(part).get_identifiers() for part in (text, *used))
+        is_shared = self.is_joint and not brought and "key" in Template(text).get_identifiers()
         return Query(parts=tuple(filled.split(_PLACE)), labels=labels, is_shared=is_shared, is_count=is_count)
 
 
@@ -160,7 +161,8 @@ def _promql(text: str) -> str:
     template = Template(text)
     if not text.strip() or not template.is_valid() or set(template.get_identifiers()) - set(_OWN):
         raise ValueError(text)
-    return f"({text})"
+    # A comment at its end must not take the parenthesis with it.
+    return f"({text}\n)"
 
 
 def shipped_gate_templates() -> GateTemplates:
@@ -200,6 +202,7 @@ def _template(section: Section, faults: Faults) -> GateTemplate | None:
     description = section.read("description", str, "one line on what it measures")
     kind = section.read("kind", TemplateKind, "share, value or events", default=TemplateKind.SHARE)
     parameters = tuple(_parameters(section.section("parameters"), faults))
+    joint = section.read("joint", one_of(("true", "false")), "true or false", default="false")
     title = _pattern(section, "title", "a short phrase", parameters, own=("tile",))
     query = _pattern(section, "query", "PromQL", parameters)
     if kind is None:
@@ -215,6 +218,7 @@ def _template(section: Section, faults: Faults) -> GateTemplate | None:
             description=description or "",
             parameters=parameters,
             query=query or "",
+            is_joint=joint == "true",
         ),
     )
     section.finish()
@@ -312,4 +316,13 @@ def _pattern(
         found = ", ".join(f"${name}" for name in unknown) or "a $ that begins no name"
         names = ", ".join(f"${name}" for name in sorted(known))
         section.faults.note(section.entries[key], section.at(key), found, f"only {names}")
+    elif "selector" in own and not _selects(template, parameters):
+        expected = "$selector, which selects the series of one stage"
+        section.faults.note(section.entries[key], section.at(key), "no $selector", expected)
     return text
+
+
+def _selects(template: Template, parameters: tuple[Parameter, ...]) -> bool:
+    """Say whether a query is about a stage; what a policy brings in as PromQL is its own matter."""
+    selecting = {"selector", *(item.name for item in parameters if item.type == "promql")}
+    return bool(selecting & set(template.get_identifiers()))

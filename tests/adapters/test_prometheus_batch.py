@@ -40,6 +40,13 @@ def a_series(values: Mapping[int, str], **labels: str) -> dict[str, object]:
     return {"metric": labels, "values": points}
 
 
+def test_fewer_go_together_the_further_they_look_back() -> None:
+    looks = [a_look(f"s{n}", tiles=5000, end=5000) for n in range(250)]
+    assert [len(batch.members) for batch in plan(looks, most=1000)] == [100, 100, 50]
+    longer = [a_look(f"s{n}", tiles=50_000, end=50_000) for n in range(250)]
+    assert [len(batch.members) for batch in plan(longer, most=1000)] == [100, 100, 50]
+
+
 # --- what goes together -----------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs
 
@@ -121,13 +122,34 @@ def test_a_server_that_is_slow_is_asked_in_halves_a_few_times_only(
     assert len(server.asked) <= 7
 
 
-def test_a_size_that_was_too_much_is_not_asked_for_again(server: Scripted, metrics: PrometheusMetrics) -> None:
-    refused = an_error("execution", "query processing would load too many samples into memory", status=422)
-    server.plan(RANGE, refusing(above=10, error=lambda: refused))
-    metrics.read(services(40))
-    server.asked.clear()
-    assert metrics.read(services(40)) == [(float(n), float(n)) for n in range(40)]
-    assert len(server.asked) == 4
+def test_an_answer_longer_than_is_accepted_is_asked_for_in_halves(server: Scripted) -> None:
+    server.plan(RANGE, a_number_each)
+    small = replace(FAST, max_bytes=1000)
+    with PrometheusMetrics(Endpoint(system="Prometheus", url=server.url), limits=small) as metrics:
+        assert metrics.read(services(20)) == [(float(n), float(n)) for n in range(20)]
+        assert len(server.asked) > 2
+
+
+def test_a_warning_for_the_series_of_one_service_does_not_blind_most_others(
+    server: Scripted, metrics: PrometheusMetrics
+) -> None:
+    def answer(request: Request) -> Response:
+        is_odd = "s3" in asked_for(request)
+        return a_number_each(request, warnings=["mixed histograms"]) if is_odd else a_number_each(request)
+
+    server.plan(RANGE, answer)
+    found = metrics.read(services(300))
+    assert isinstance(found[3], Transient)
+    assert sum(isinstance(one, Transient) for one in found) <= 2
+
+
+def test_a_server_that_doubts_everything_is_asked_a_few_times_only(
+    server: Scripted, metrics: PrometheusMetrics
+) -> None:
+    server.plan(RANGE, lambda request: a_number_each(request, warnings=["a store is away"]))
+    found = metrics.read(services(1000))
+    assert all(isinstance(one, Transient) for one in found)
+    assert len(server.asked) <= 21
 
 
 def test_half_a_query_may_be_done_in_time(server: Scripted, metrics: PrometheusMetrics) -> None:

@@ -20,6 +20,8 @@ MEASURED = Measured(
     tile=timedelta(minutes=1),
     tiles_present=1,
     tiles_expected=1,
+    newest_present=1,
+    newest_expected=1,
     queries=("bad", "total"),
     backend="Prometheus",
     lag=timedelta(seconds=15),

@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.decision import State
+from bot.domain.evidence import evidence_hash
 from bot.engine.record import AnotherVersion, note_policy, parse_decision, replay
+from bot.ports import Transient
 from tests.builders import MINUTE, NOON, a_count_gate, a_policy
+from tests.fake_world import FakeWorld
 from tests.fakes import FakeLedger
 
 
@@ -35,3 +39,25 @@ def test_an_entry_of_another_version_is_told_apart() -> None:
         parse_decision({"service": "checkout"})
     with pytest.raises(AnotherVersion):
         replay({"decision": {"service": "checkout"}}, {})
+
+
+@pytest.mark.invariant("I8")
+def test_a_write_that_is_tried_again_has_its_own_evidence_in_the_ledger() -> None:
+    """The commit names the evidence of the second look; the first entry has that of the first."""
+    world = FakeWorld()
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    world.repositories.fail["push"] = Transient("Git", "away")
+    world.sweep()
+    world.pass_time(1)
+    del world.repositories.fail["push"]
+    decision = world.sweep()
+    written = next(one for one in decision.judgements if one.state is State.PROVEN)
+    recorded = [
+        evidence_hash(one.verdicts)
+        for event in world.ledger.recorded
+        if event.kind == "decision"
+        for one in parse_decision(event.body["decision"]).judgements
+    ]
+    assert evidence_hash(written.verdicts) in recorded

@@ -46,3 +46,24 @@ def test_a_shipped_query_selects_series_of_the_simulated_services(query: str) ->
     found = growth(cluster.runs(), parsed.metric, T0, T0 + timedelta(seconds=60))
     selected = {parsed.group_of(dict(labels)) for labels in found if parsed.accepts(dict(labels))}
     assert len(selected) == 1
+
+
+def test_a_wrong_name_of_the_code_label_is_no_data_and_not_zero_errors() -> None:
+    text = policy_text("checkout", IMAGE, "acme/deploy", COMPRESSED, merge="auto", rollback="commit")
+    wrong = text.replace("use: http-errors", "use: http-errors, code_label: status")
+    assert wrong != text
+    clock = ManualClock(T0)
+    cluster = Cluster(clock)
+    cluster.behave(IMAGE, "1", Behaviour(error_ratio=0.5))
+    cluster.deploy("checkout-staging", IMAGE, "1", T0)
+    for policy, has_data in ((text, True), (wrong, False)):
+        parsed = parse_query(errors_of_staging(policy).total.text)
+        found = growth(cluster.runs(), parsed.metric, T0, T0 + timedelta(seconds=60))
+        assert any(parsed.accepts(dict(labels)) for labels in found) is has_data
+
+
+def errors_of_staging(text: str) -> CountGate:
+    """Return the gate on HTTP errors of the first stage."""
+    policy = parse_policy(text, file="checkout.yaml", templates=shipped_gate_templates())
+    (gate,) = (one for one in policy.stages[0].gates if isinstance(one, CountGate) and one.template == "http-errors")
+    return gate

@@ -15,6 +15,7 @@ SHARE = """\
 name: jobs
 title: failed jobs of $queue
 description: The share of jobs that failed.
+joint: true
 counts: bad
 parameters:
   queue: {type: text, default: main, description: the queue}
@@ -26,6 +27,7 @@ name: depth
 kind: value
 title: jobs that wait
 description: How many jobs wait.
+joint: true
 query: sum by ($key) (jobs_waiting{$selector})
 """
 CRASHES = """\
@@ -33,6 +35,7 @@ name: crashes
 kind: events
 title: crashes
 description: How often a worker crashed.
+joint: true
 query: sum by ($key) (increase(crashes_total{$selector}[$tile]))
 alive: count by ($key) (worker_info{$selector})
 """

@@ -174,8 +174,8 @@ def test_the_templates_of_the_page_are_templates_of_each_kind_that_a_policy_can_
 def test_the_fields_of_a_template_are_documented() -> None:
     named = re.findall(r"`([a-z_]+)`", " ".join(row[0] for row in template_rows()))
     assert set(named) == {
-        "name", "kind", "title", "description", "parameters", "query", "counts", "total", "buckets", "above", "below",
-        "tiles", "at_most", "alive",
+        "name", "kind", "title", "description", "parameters", "query", "joint", "counts", "total", "buckets", "above",
+        "below", "tiles", "at_most", "alive",
     }  # fmt: skip
 
 

@@ -129,23 +129,32 @@ def test_promql_is_taken_as_it_is_with_the_places_that_every_query_has() -> None
     found = gate(entry, ValueGate)
     assert found.title == "depth not above 1"
     assert found.query == Query(
-        parts=("(max by (namespace) (max_over_time(a{", "}[1m])))"),
+        parts=("(max by (namespace) (max_over_time(a{", "}[1m]))\n)"),
         labels=(("namespace", "one"),),
-        is_shared=True,
         is_count=False,
     )
 
 
-def test_promql_without_the_key_is_never_asked_for_several_stages_at_once() -> None:
-    assert gate("{use: promql, above: 1, query: 'sum(a{$selector})'}", ValueGate).query.shape is None
+@pytest.mark.parametrize("query", ["sum(a{$selector})", "sum by ($key) (a{$selector})"])
+def test_promql_of_a_policy_is_never_asked_for_several_stages_at_once(query: str) -> None:
+    assert gate(f"{{use: promql, above: 1, query: '{query}'}}", ValueGate).query.shape is None
+
+
+def test_promql_need_not_be_about_a_stage() -> None:
     assert gate("{use: promql, above: 1, query: vector(1)}", ValueGate).query == Query(
-        parts=("(vector(1))",), labels=(("namespace", "one"),), is_count=False
+        parts=("(vector(1)\n)",), labels=(("namespace", "one"),), is_count=False
     )
+
+
+@pytest.mark.parametrize("comment", ["# not above 1", "# )", "#"])
+def test_a_comment_at_the_end_of_promql_does_not_take_the_parenthesis(comment: str) -> None:
+    found = gate(f"{{use: promql, above: 1, query: 'max(a{{$selector}}) {comment}'}}", ValueGate)
+    assert found.query.text == f'(max(a{{namespace="one"}}) {comment}\n)'
 
 
 def test_two_dollars_are_one_in_promql() -> None:
     found = gate("{use: promql, above: 1, query: 'sum(a{$selector,b=~\"x$$\"})'}", ValueGate)
-    assert found.query.text == '(sum(a{namespace="one",b=~"x$"}))'
+    assert found.query.text == '(sum(a{namespace="one",b=~"x$"})\n)'
 
 
 @pytest.mark.parametrize("query", ["a{$called}", "a{$labels}", "a{b=~'x$'}", "''", "' '", "$1", "a{$query}", "${"])

@@ -17,6 +17,7 @@ ITSELF = "labels that do not select this release itself"
 SELF_SERIES = f"found a baseline that has series of this stage itself, expected {ITSELF}"
 EMPTY = "found nothing, expected a value, or not this key at all"
 AGAINST = "against, labels, limit, mode, name, objective, points, queue, times, use"
+LATER = "a stage with metrics that gets the release later:"
 AT_LEAST_ONE = "a number of at least 1, such as"
 
 
@@ -74,31 +75,31 @@ AT_LEAST_ONE = "a number of at least 1, such as"
             "{use: jobs, against: three}",
             30,
             "against",
-            'found "three", expected another stage that has metrics: one of part, tagged, two',
+            f'found "three", expected {LATER} one of part, tagged, two',
         ),
         (
             "{use: jobs, against: tow}",
             30,
             "against",
-            'found "tow", expected another stage that has metrics: one of part, tagged, two; did you mean "two"?',
+            f'found "tow", expected {LATER} one of part, tagged, two; did you mean "two"?',
         ),
         (
             "{use: jobs, against: one}",
             30,
             "against",
-            'found "one", expected another stage that has metrics: one of part, tagged, two',
+            f'found "one", expected {LATER} one of part, tagged, two',
         ),
         (
             "{use: jobs, against: twin}",
             30,
             "against",
-            'found "twin", expected another stage that has metrics: one of part, tagged, two',
+            f'found "twin", expected {LATER} one of part, tagged, two',
         ),
         (
             "{use: jobs, against: blind}",
             30,
             "against",
-            'found "blind", expected another stage that has metrics: one of part, tagged, two',
+            f'found "blind", expected {LATER} one of part, tagged, two',
         ),
         ("{use: jobs, against: tagged}", 30, "against", f"found $tag in the baseline's labels, expected {ITSELF}"),
         ("{use: jobs, against: part}", 30, "against", SELF_SERIES),
@@ -312,7 +313,7 @@ def test_a_fault_of_a_gate_reads(entry: str, column: int, path: str, sentence: s
             "{use: jobs, against: two}",
             32,
             "against",
-            'found "two", expected another stage that has metrics: one of one, part, tagged, twin',
+            f'found "two", expected {LATER} one of part, tagged, twin',
         ),
     ],
 )

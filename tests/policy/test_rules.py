@@ -121,6 +121,7 @@ def test_another_stage_is_a_baseline() -> None:
         base_query=asked(*FAILED, namespace="two"),
         base_total=asked(*ALL, namespace="two"),
         base="two",
+        base_stage="two",
         tile=MINUTE,
         times=EFFECT_TIMES,
         points=EFFECT_POINTS,
@@ -137,13 +138,13 @@ def test_labels_in_place_of_the_entry_s_are_a_baseline() -> None:
     found = gate(entry, BaselineGate)
     assert found.query.labels == (("namespace", "one"), ("version", "$tag"))
     assert found.base_query.labels == (("namespace", "one"), ("version", "stable"))
-    assert (found.base, found.past) == ("version=stable", timedelta(0))
+    assert (found.base, found.base_stage, found.past) == ("version=stable", None, timedelta(0))
 
 
 @pytest.mark.parametrize("ago", ["6h", "7d", "366d"])
 def test_the_past_is_a_baseline_of_the_same_series(ago: str) -> None:
     found = gate(f"{{use: jobs, against: {{ago: {ago}}}}}", BaselineGate)
-    assert found.base == f"itself {ago} ago"
+    assert (found.base, found.base_stage) == (f"itself {ago} ago", None)
     assert found.base_query == found.query
     assert found.asks["base counted"] == Ask(query=found.query, back=found.past)
 
@@ -155,7 +156,7 @@ def test_how_much_worse_is_worse_can_be_said() -> None:
 
 
 def test_a_trigger_can_be_compared_with_a_stage_and_with_labels() -> None:
-    assert trigger("{use: jobs, against: one}", BaselineGate).base == "one"
+    assert trigger("{use: jobs, against: twin}", BaselineGate).base_stage == "twin"
     entry = "{use: jobs, labels: {version: $tag}, against: {labels: {version: a}}}"
     assert trigger(entry, BaselineGate).base == "version=a"
 

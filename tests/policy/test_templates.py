@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -45,6 +46,25 @@ def test_the_shipped_templates_are_found() -> None:
     assert all(template.description for template in templates.values())
 
 
+def test_every_shipped_template_but_promql_is_joint() -> None:
+    assert {name for name, template in shipped_gate_templates().items() if not template.is_joint} == {"promql"}
+
+
+_LABEL = re.compile(r"[{,]([a-z_$]+)(?:=~|!=|=)")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in shipped_gate_templates() if name.endswith("-errors")))
+def test_the_total_of_errors_requires_every_label_that_tells_errors(name: str) -> None:
+    template = shipped_gate_templates()[name]
+    assert template.total is not None
+    needed, required = _LABEL.findall(template.query), _LABEL.findall(template.total)
+    assert needed
+    assert set(needed) == set(required)
+    # Of one metric, so that the label of the one is that of the other.
+    assert template.query.partition("{")[0] == template.total.partition("{")[0]
+    assert '!=""' in template.total
+
+
 def test_shipped_templates_cannot_be_changed_by_their_reader() -> None:
     with pytest.raises(TypeError):
         shipped_gate_templates()["x"] = parse_template(GOOD, file="x")  # type: ignore[index]  # the point of the test
@@ -78,7 +98,7 @@ def test_a_second_template_of_one_name_does_not_replace_the_first(tmp_path: Path
 
 
 def test_a_template_needs_no_parameters() -> None:
-    text = "name: a\ntitle: b\ndescription: c\ncounts: bad\nquery: x\ntotal: y\n"
+    text = "name: a\ntitle: b\ndescription: c\ncounts: bad\nquery: x{$selector}\ntotal: y{$selector}\n"
     assert parse_template(text, file="a.yaml").parameters == ()
 
 
@@ -135,6 +155,72 @@ def test_an_events_template_allows_none_unless_it_says_how_many() -> None:
     assert parse_template(f"{EVENTS}at_most: 2\n", file="a.yaml").bound == 2.0
 
 
+JOINT = VALUE.replace("x{", "sum by ($key) (x{").replace("}", "})")
+
+
+def shape_of(text: str) -> object:
+    """Return what two stages' queries of a template have in common; None where each is asked alone."""
+    template = parse_template(text, file="a.yaml")
+    words = {"tile": "1m"}
+    for parameter in template.parameters:
+        words |= parameter_words(parameter, parameter.default or "")
+    return template.fill(template.query, words, (("namespace", "one"),), is_count=False).shape
+
+
+def test_only_a_joint_template_is_asked_for_many_stages_in_one_query() -> None:
+    assert shape_of(f"{JOINT}joint: true\n") is not None
+    assert shape_of(f"{JOINT}joint: false\n") is None
+    assert shape_of(JOINT) is None
+
+
+def test_a_joint_template_without_the_key_is_asked_for_each_stage_alone() -> None:
+    assert shape_of(f"{VALUE}joint: true\n") is None
+
+
+def test_a_joint_template_with_promql_of_a_policy_is_asked_for_each_stage_alone() -> None:
+    # Also where the parameter is not in this query: what a policy brings in promises nothing.
+    parameter = "parameters:\n  a: {type: promql, description: d, default: 'sum by ($key) (y{$selector})'}\n"
+    assert shape_of(f"{JOINT}joint: true\n{parameter}") is None
+    assert shape_of(f"{JOINT.replace('x{$selector}', '$a')}joint: true\n{parameter}") is None
+
+
+@pytest.mark.parametrize("word", ["yes", "True", "1", "''"])
+def test_joint_is_true_or_false(word: str) -> None:
+    (fault,) = faults_of(f"{VALUE}joint: {word}\n", file="a.yaml")
+    assert fault.startswith("a.yaml:6:8: joint: found ")
+    assert fault.endswith(", expected true or false")
+
+
+SHARES = GOOD + "buckets: age_bucket{$selector}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (SHARES.replace("increase(age_bucket{$selector,", "increase(age_bucket{"), "query"),
+        (SHARES.replace("age_count{$selector,", "age_count{"), "total"),
+        (SHARES.replace("buckets: age_bucket{$selector}", "buckets: age_bucket"), "buckets"),
+        (SHARES.replace("buckets: age_bucket{$selector}", 'buckets: age_bucket{a="$$selector"}'), "buckets"),
+        (VALUE.replace("{$selector}", " by ($key)"), "query"),
+        (f"{VALUE}alive: up\n", "alive"),
+        (EVENTS.replace("{$selector}", "[$tile]"), "query"),
+        (f"{EVENTS}alive: up\n", "alive"),
+    ],
+)
+def test_every_query_of_a_template_selects_the_series_of_one_stage(text: str, key: str) -> None:
+    (fault,) = faults_of(text, file="a.yaml")
+    expected = "found no $selector, expected $selector, which selects the series of one stage"
+    assert fault.partition(": ")[2] == f"{key}: {expected}"
+
+
+def test_promql_of_a_policy_stands_for_the_selector() -> None:
+    parameter = "parameters:\n  a: {type: promql, description: d}\n"
+    for text in (f"{VALUE.replace('x{$selector}', '$a')}{parameter}", f"{VALUE}alive: $a\n{parameter}"):
+        assert parse_template(text, file="a.yaml").parameters[0].type == "promql"
+    (fault,) = faults_of(f"{VALUE.replace('x{$selector}', '$a')}{parameter.replace('promql', 'metric')}")
+    assert "found no $selector" in fault
+
+
 def test_a_template_without_a_kind_is_a_share() -> None:
     assert parse_template(GOOD, file="a.yaml").kind is TemplateKind.SHARE
 
@@ -162,15 +248,15 @@ def test_a_template_without_a_kind_is_a_share() -> None:
         (
             f"{VALUE}total: y\n",
             (
-                "a.yaml:6:1: total: found an unknown key, expected one of above, alive, below, description, kind, "
-                "name, parameters, query, tiles, title"
+                "a.yaml:6:1: total: found an unknown key, expected one of above, alive, below, description, joint, "
+                "kind, name, parameters, query, tiles, title"
             ),
         ),
         (f"{EVENTS}at_most: -1\n", 'a.yaml:6:10: at_most: found "-1", expected a number of events, such as 10'),
         (
             f"{EVENTS}above: 1\n",
             (
-                "a.yaml:6:1: above: found an unknown key, expected one of alive, at_most, description, kind, "
+                "a.yaml:6:1: above: found an unknown key, expected one of alive, at_most, description, joint, kind, "
                 "name, parameters, query, title"
             ),
         ),

@@ -60,6 +60,14 @@ def judge_argocd_healthy(
             would_change=ends,
             evidence=evidence,
         )
+    if isinstance(history, Trouble):
+        return Verdict(
+            gate=gate.name,
+            kind=VerdictKind.CANNOT_TELL,
+            reason=f"{since}; but {sentences[-1]}",
+            would_change=f"an answer from {history.system}",
+            evidence=evidence,
+        )
     return Verdict(
         gate=gate.name,
         kind=VerdictKind.HEALTHY,

@@ -14,10 +14,13 @@ from dataclasses import replace
 
 from bot.domain import statistics
 from bot.domain.gates.measuring import (
+    NEWEST,
+    STOP,
     Answer,
     Bar,
     count_tiles,
     course,
+    just_bad,
     measured,
     no_measurement,
     opened,
@@ -28,9 +31,11 @@ from bot.domain.model import Samples, Tile, Trouble
 from bot.domain.rules import NO_TIME, BaselineGate
 from bot.domain.text import format_count, format_share
 from bot.domain.tiles import MeasuringWindow
-from bot.domain.verdicts import BaselineEvidence, Verdict, VerdictKind
+from bot.domain.verdicts import BaselineEvidence, Measured, Verdict, VerdictKind
 
 _IN_A_ROW = 2
+_ILL = 0.5
+"""From which share of bad events on a baseline says nothing: who is no worse than a failure may be one, too."""
 _Pair = tuple[Tile, Tile]
 
 
@@ -41,19 +46,27 @@ def judge_baseline(gate: BaselineGate, samples: Samples | Trouble | None, window
     if isinstance(found, Verdict):
         return found
     new, base = count_tiles(found, gate.counts), count_tiles(found, gate.counts, base="base ")
-    both = [(mine, theirs) for mine, theirs in zip(new, base, strict=True) if None not in (mine.total, theirs.total)]
-    evidence = _weigh(gate, found, new, both, window, bar)
-    kind, reason, change = _judge(gate, both, evidence, bar)
+    pairs = list(zip(new, base, strict=True))
+    both = [pair for pair in pairs if _is_measured(pair)]
+    e_values = list(statistics.prefix_share_e_values(_counts(both), times=gate.times))
+    evidence = _weigh(
+        gate,
+        both,
+        measured=measured(found, window, [_is_measured(pair) for pair in pairs]),
+        e_value=max(e_values, default=1.0),
+        alarm=bar.alarm,
+    )
+    evidence = replace(evidence, course=course(new))
+    kind, reason, change = _judge(gate, both, evidence, has_alarm=_alarms(gate, both, e_values, bar))
     return Verdict(gate=gate.name, kind=kind, reason=reason, would_change=change, evidence=evidence)
 
 
+def _is_measured(pair: _Pair) -> bool:
+    return None not in (pair[0].total, pair[1].total)
+
+
 def _weigh(
-    gate: BaselineGate,
-    samples: Samples,
-    new: Sequence[Tile],
-    both: Sequence[_Pair],
-    window: MeasuringWindow,
-    bar: Bar,
+    gate: BaselineGate, both: Sequence[_Pair], *, measured: Measured, e_value: float, alarm: float
 ) -> BaselineEvidence:
     bad, total = sums([mine for mine, _ in both])
     base_bad, base_total = sums([theirs for _, theirs in both])
@@ -61,7 +74,7 @@ def _weigh(
     if base_total > 0:
         tolerated = statistics.tolerated_share(base_bad, base_total, times=gate.times, points=gate.points)
     return BaselineEvidence(
-        measured=measured(samples, window, len(both)),
+        measured=measured,
         base=gate.base,
         bad=bad,
         total=total,
@@ -69,9 +82,8 @@ def _weigh(
         base_total=base_total,
         tolerated=tolerated,
         upper_bound=statistics.upper_bound(bad, total) if total > 0 else None,
-        e_value=statistics.running_share_e_value(_counts(both), times=gate.times),
-        alarm=bar.alarm,
-        course=course(new),
+        e_value=e_value,
+        alarm=alarm,
     )
 
 
@@ -79,29 +91,43 @@ def _counts(both: Sequence[_Pair]) -> list[tuple[float, float, float, float]]:
     return [(mine.bad or 0.0, mine.total or 0.0, theirs.bad or 0.0, theirs.total or 0.0) for mine, theirs in both]
 
 
-def _judge(gate: BaselineGate, both: Sequence[_Pair], found: BaselineEvidence, bar: Bar) -> Answer:
+def _judge(gate: BaselineGate, both: Sequence[_Pair], found: BaselineEvidence, *, has_alarm: bool) -> Answer:
     nothing = no_measurement(found.measured)
     if nothing is not None:
         return nothing
-    if found.total <= 0 or found.base_total <= 0 or found.tolerated is None:
+    if found.total <= 0 or found.base_total <= 0:
         where = "here" if found.total <= 0 else f"in {gate.base}"
         return VerdictKind.NO_DATA, f"no traffic {where}, so there is nothing to compare", "traffic"
     compared = _compared(gate, found)
-    if _alarms(gate, both, bar):
-        return (
-            VerdictKind.UNHEALTHY,
-            f"{compared}: worse than chance explains",
-            "nothing: an alarm stands for this release",
-        )
+    if has_alarm:
+        reason = f"{compared}: worse than chance explains"
+        return VerdictKind.UNHEALTHY, reason, "nothing: an alarm stands for this release"
+    if found.base_bad >= _ILL * found.base_total:
+        reason = f"{compared}: a baseline that fails itself is no measure of health"
+        return VerdictKind.CANNOT_TELL, reason, f"fewer bad events in {gate.base}"
     waits = what_is_missing(found.measured, compared)
-    if waits is not None:
-        return waits
-    upper, tolerated = statistics.upper_bound(found.bad, found.total), format_share(found.tolerated)
-    bound = format_share(upper)
-    if upper >= found.tolerated:
-        reason = f"{compared}: the true share could be as high as {bound}, tolerated is {tolerated}"
+    if waits is None and _is_just_bad(gate, both):
+        waits = just_bad(compared)
+    return waits or _prove(gate, found, compared)
+
+
+def _prove(gate: BaselineGate, found: BaselineEvidence, compared: str) -> Answer:
+    """Compare what the new share could be at most with what is tolerated if the baseline's is as low as it could be."""
+    lowest = statistics.lower_bound(found.base_bad, found.base_total) * found.base_total
+    tolerated = statistics.tolerated_share(lowest, found.base_total, times=gate.times, points=gate.points)
+    upper = statistics.upper_bound(found.bad, found.total)
+    bound, limit = format_share(upper), format_share(tolerated)
+    if upper >= tolerated:
+        reason = f"{compared}: the true share could be as high as {bound}, and {limit} is surely tolerated"
         return VerdictKind.NOT_YET, reason, "more traffic with fewer bad events"
-    return VerdictKind.HEALTHY, f"{compared}; below {bound} (95 % sure), tolerated is {tolerated}", "an alarm"
+    return VerdictKind.HEALTHY, f"{compared}; below {bound} (95 % sure), {limit} is surely tolerated", "an alarm"
+
+
+def _is_just_bad(gate: BaselineGate, both: Sequence[_Pair]) -> bool:
+    newest = [pair for pair in both if pair[0].total and pair[1].total][-NEWEST:]
+    counts = [sum(count) for count in zip(*_counts(newest), strict=True)] or [0.0] * 4
+    is_effect = statistics.exceeds_effect(*counts, times=gate.times, points=gate.points)
+    return is_effect and statistics.running_share_e_value(_counts(newest), times=gate.times, caution=0.0) >= STOP.alarm
 
 
 def _compared(gate: BaselineGate, found: BaselineEvidence) -> str:
@@ -111,11 +137,10 @@ def _compared(gate: BaselineGate, found: BaselineEvidence) -> str:
     return f"{mine} against {theirs} in {gate.base}{weak}"
 
 
-def _alarms(gate: BaselineGate, both: Sequence[_Pair], bar: Bar) -> bool:
+def _alarms(gate: BaselineGate, both: Sequence[_Pair], e_values: Sequence[float], bar: Bar) -> bool:
     """Say whether the alarm ever stood, with an effect worth the name, on `in_a_row` successive tiles with traffic."""
     bad = total = base_bad = base_total = 0.0
     standing = []
-    e_values = statistics.prefix_share_e_values(_counts(both), times=gate.times)
     for (mine, theirs), e_value in zip(both, e_values, strict=True):
         bad, total = bad + (mine.bad or 0.0), total + (mine.total or 0.0)
         base_bad, base_total = base_bad + (theirs.bad or 0.0), base_total + (theirs.total or 0.0)

@@ -19,6 +19,7 @@ from bot.domain.gates.measuring import (
     Bar,
     count_tiles,
     course,
+    just_bad,
     measured,
     no_measurement,
     opened,
@@ -45,7 +46,7 @@ def judge_burn_rate(
     before = [tile for tile in tiles if window.before is not None and tile.end <= window.before[1]]
     evidence = _weigh(gate, found, own, before, window)
     kind, reason, change = _judge(gate, own, evidence, bar)
-    is_older = kind is VerdictKind.UNHEALTHY and _burned_before(gate, before)
+    is_older = kind is VerdictKind.UNHEALTHY and _burned_before(gate, own, before)
     return Verdict(
         gate=gate.name,
         kind=kind,
@@ -63,7 +64,7 @@ def _weigh(
     bad, total = sums(present)
     spending, earlier = _Spending.of(own), _Spending.of(before)
     return BurnEvidence(
-        measured=measured(samples, window, len(present)),
+        measured=measured(samples, window, [tile.total is not None for tile in own]),
         objective=gate.objective,
         bad=bad,
         total=total,
@@ -117,10 +118,14 @@ def _rate(gate: BurnRateGate, counts: tuple[float, float]) -> float | None:
     return bad / total / (1 - gate.objective) if total > 0 else None
 
 
-def _burned_before(gate: BurnRateGate, before: Sequence[Tile]) -> bool:
-    """Say whether it burned when the release came, by what burning means after it, too: not what had ended by then."""
+def _burned_before(gate: BurnRateGate, own: Sequence[Tile], before: Sequence[Tile]) -> bool:
+    """Say whether all that burned last burned when the release came, too.
+
+    What had ended by then does not count, and a slow burn of before does not excuse a fast one of now.
+    """
     burning = _burning(gate, before)
-    return bool(burning) and burning[-1] is not None
+    then = {(burn.long, burn.short, burn.factor) for burn in burning[-1]} if burning else set()
+    return all((burn.long, burn.short, burn.factor) in then for burn in _last(_burning(gate, own)))
 
 
 def _judge(gate: BurnRateGate, own: Sequence[Tile], found: BurnEvidence, bar: Bar) -> Answer:
@@ -129,7 +134,7 @@ def _judge(gate: BurnRateGate, own: Sequence[Tile], found: BurnEvidence, bar: Ba
         return nothing
     counted = f"{format_count(found.bad)} of {format_count(found.total)} bad"
     burning = _burning(gate, own)
-    if bar.is_reached([burn is not None for burn in burning]):
+    if bar.is_reached([bool(burns) for burns in burning]):
         return (
             VerdictKind.UNHEALTHY,
             f"{counted}: {_newest(gate, burning)}",
@@ -137,11 +142,13 @@ def _judge(gate: BurnRateGate, own: Sequence[Tile], found: BurnEvidence, bar: Ba
         )
     if found.total <= 0:
         return VerdictKind.NO_DATA, "no traffic: nothing was requested, so nothing is proven", "traffic"
-    waits = what_is_missing(found.measured, counted)
-    if waits is not None:
-        return waits
-    slowest = min(pair.factor for pair in gate.windows)
-    limit = slowest * (1 - gate.objective)
+    return what_is_missing(found.measured, counted) or _prove(gate, found, counted)
+
+
+def _prove(gate: BurnRateGate, found: BurnEvidence, counted: str) -> Answer:
+    if any((burn.short_rate or 0.0) >= burn.factor for burn in found.burns):
+        return just_bad(counted)
+    limit = min(pair.factor for pair in gate.windows) * (1 - gate.objective)
     bound = statistics.upper_bound(found.bad, found.total)
     if bound >= limit:
         reason = f"{counted}: the true share could be as high as {format_share(bound)}, and {format_share(limit)} burns"
@@ -150,16 +157,18 @@ def _judge(gate: BurnRateGate, own: Sequence[Tile], found: BurnEvidence, bar: Ba
     return VerdictKind.HEALTHY, reason, "an alarm"
 
 
-def _burning(gate: BurnRateGate, tiles: Sequence[Tile]) -> list[Burn | None]:
-    """Return, for each tile that was measured, the pair that burned most when it had been seen; None where none did."""
+def _burning(gate: BurnRateGate, tiles: Sequence[Tile]) -> list[tuple[Burn, ...]]:
+    """Return, for each tile that had traffic, the pairs that burned when it had been seen."""
     spending = _Spending.of(tiles)
-    found = []
-    for seen, tile in enumerate(tiles, start=1):
-        if tile.total is not None:
-            burns = [_burn(gate, pair, spending, seen) for pair in gate.windows]
-            standing = [burn for burn in burns if _is_burning(burn, gate.least_bad)]
-            found.append(max(standing, key=_severity, default=None))
-    return found
+    return [
+        tuple(burn for burn in _burns(gate, spending, seen) if _is_burning(burn, gate.least_bad))
+        for seen, tile in enumerate(tiles, start=1)
+        if tile.total
+    ]
+
+
+def _burns(gate: BurnRateGate, spending: _Spending, seen: int) -> list[Burn]:
+    return [_burn(gate, pair, spending, seen) for pair in gate.windows]
 
 
 def _is_burning(burn: Burn, least_bad: float) -> bool:
@@ -171,9 +180,13 @@ def _severity(burn: Burn) -> float:
     return (burn.long_rate or 0.0) / burn.factor
 
 
-def _newest(gate: BurnRateGate, burning: Sequence[Burn | None]) -> str:
+def _last(burning: Sequence[tuple[Burn, ...]]) -> tuple[Burn, ...]:
+    return [burns for burns in burning if burns][-1]
+
+
+def _newest(gate: BurnRateGate, burning: Sequence[tuple[Burn, ...]]) -> str:
     """Say which pair of windows burns most, and how fast; where it has passed, how it was when it last burned."""
-    burn = [burn for burn in burning if burn is not None][-1]
+    burn = max(_last(burning), key=_severity)
     rate = format_number(burn.long_rate or 0.0)
     return (
         f"the error budget of {format_limit(gate.objective)} is spent {rate} times too fast over "

@@ -11,11 +11,14 @@ from collections.abc import Sequence
 
 from bot.domain import statistics
 from bot.domain.gates.measuring import (
+    NEWEST,
+    STOP,
     Answer,
     Bar,
     count_tiles,
     course,
     has_no_bucket,
+    just_bad,
     measured,
     no_measurement,
     opened,
@@ -61,7 +64,7 @@ def _weigh(
     bad, total = sums(present)
     counted = pairs(present)
     return CountEvidence(
-        measured=measured(samples, window, len(present)),
+        measured=measured(samples, window, [tile.total is not None for tile in tiles]),
         bad=bad,
         total=total,
         limit=gate.limit,
@@ -85,7 +88,10 @@ def _judge(gate: CountGate, tiles: Sequence[Tile], found: CountEvidence, bar: Ba
         return VerdictKind.UNHEALTHY, reason, "nothing: an alarm stands for this release"
     if found.total <= 0:
         return VerdictKind.NO_DATA, "no traffic: nothing was requested, so nothing is proven", "traffic"
-    waits = what_is_missing(found.measured, counted) or _what_is_not_proven(gate, found, counted)
+    waits = what_is_missing(found.measured, counted)
+    if waits is None and _is_just_bad(tiles, gate.limit):
+        waits = just_bad(counted)
+    waits = waits or _what_is_not_proven(gate, found, counted)
     if waits is not None:
         return waits
     bound = format_share(found.upper_bound or 0.0)
@@ -124,6 +130,13 @@ def _alarms(tiles: Sequence[Tile], limit: float, bar: Bar) -> bool:
     standing = []
     e_values = statistics.prefix_e_values(pairs(present), limit, caution=statistics.CAUTION)
     for tile, e_value in zip(present, e_values, strict=True):
-        bad += tile.bad or 0.0
-        standing.append(e_value >= bar.alarm and bad >= bar.bad_events)
+        # A tile without traffic says the same again, and does not count as a second one.
+        if tile.total:
+            bad += tile.bad or 0.0
+            standing.append(e_value >= bar.alarm and bad >= bar.bad_events)
     return bar.is_reached(standing)
+
+
+def _is_just_bad(tiles: Sequence[Tile], limit: float) -> bool:
+    bad, total = sums([tile for tile in tiles if tile.total][-NEWEST:])
+    return bad >= STOP.bad_events and statistics.e_value(bad, total, limit) >= STOP.alarm

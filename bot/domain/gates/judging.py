@@ -15,7 +15,7 @@ from bot.domain.gates.measuring import REVERT, STOP, Bar
 from bot.domain.gates.soak import judge_soak
 from bot.domain.gates.values import judge_values
 from bot.domain.liveness import Liveness
-from bot.domain.model import Observation, Samples, StageObservation, TagHistory, Trouble
+from bot.domain.model import Observation, Samples, TagHistory, Trouble
 from bot.domain.observed import Measurement, gate_measurements, trigger_measurements
 from bot.domain.policy import HealthWindow, Rollback, Stage
 from bot.domain.rules import (
@@ -50,15 +50,17 @@ def judge_gates(
             return judge_argocd_healthy(gate, liveness, window, now, policy_since=since, history=history)
         if key not in found:
             return _nothing_counted(gate.name, "the release is not live yet, so nothing is counted")
-        return judge_measured(gate, seen.samples.get(key), found[key], bar)
+        same = _same_release(gate, tags, observation)
+        return same or judge_measured(gate, seen.samples.get(key), found[key], bar)
 
     return _shaded(stage.gates, [judge(gate) for gate in stage.gates])
 
 
 def judge_triggers(
-    stage: Stage, rollback: Rollback, tags: TagHistory, liveness: Liveness, seen: StageObservation, now: datetime
+    stage: Stage, rollback: Rollback, tags: TagHistory, liveness: Liveness, observation: Observation, now: datetime
 ) -> tuple[Verdict, ...]:
     """Judge the running release by each trigger of the stage, in the policy's order."""
+    seen = observation.stage(stage.name)
     found = {item.key: item for item in trigger_measurements(stage, tags, liveness)}
     bar = REVERT.split(_chances(rollback.triggers))
 
@@ -68,7 +70,8 @@ def judge_triggers(
             return judge_degraded(trigger, seen, tags.introduced.at, now)
         if key not in found:
             return _nothing_counted(trigger.name, "the release is not deployed yet, so nothing is counted")
-        return judge_measured(trigger, seen.samples.get(key), found[key], bar)
+        same = _same_release(trigger, tags, observation)
+        return same or judge_measured(trigger, seen.samples.get(key), found[key], bar)
 
     return _shaded(rollback.triggers, [judge(trigger) for trigger in rollback.triggers])
 
@@ -82,6 +85,19 @@ def judge_measured(rule: MeasuredRule, samples: Samples | Trouble | None, item: 
     if isinstance(rule, BaselineGate):
         return judge_baseline(rule, samples, item.window, bar)
     return judge_burn_rate(rule, samples, item.window, bar)
+
+
+def _same_release(rule: MeasuredRule, tags: TagHistory, observation: Observation) -> Verdict | None:
+    """Return *cannot tell* for a baseline in a stage that runs this release, too, or of which that is not known."""
+    if not isinstance(rule, BaselineGate) or rule.base_stage is None:
+        return None
+    there = observation.stage(rule.base_stage).tags
+    if isinstance(there, TagHistory) and there.tag != tags.tag:
+        return None
+    what = "could not be read" if isinstance(there, Trouble) else "has this release, too"
+    reason = f"{rule.base_stage} {what}, so there is nothing to compare with"
+    change = f"another release in {rule.base_stage}"
+    return Verdict(gate=rule.name, kind=VerdictKind.CANNOT_TELL, reason=reason, would_change=change)
 
 
 def _chances(rules: Sequence[Gate | Trigger]) -> int:

@@ -16,7 +16,12 @@ from bot.domain.verdicts import Measured, Slice, Verdict, VerdictKind
 SLICES = 24
 """Into how many slices a window is put together at the most, for people to see how it went."""
 TILES_NEEDED = 0.8
-"""The share of a window's tiles that must hold data before a gate may say healthy."""
+"""The share of the tiles that must hold data before a gate may say healthy, of as many as the proof lasts."""
+NEWEST = 5
+"""How many of the newest tiles with traffic must not be bad by themselves before a gate may say healthy.
+
+An average over hours hides a failure that has just begun.
+"""
 
 T = TypeVar("T")
 
@@ -71,15 +76,18 @@ def opened(name: str, samples: Samples | Trouble | None, window: MeasuringWindow
     return samples
 
 
-def measured(samples: Samples, window: MeasuringWindow, present: int) -> Measured:
-    """Return what a measurement says of itself; `present` tiles of the window hold data."""
+def measured(samples: Samples, window: MeasuringWindow, present: Sequence[bool]) -> Measured:
+    """Return what a measurement says of itself; `present` says of each tile of the window whether it holds data."""
+    newest = present if window.newest is None else present[-window.newest :]
     return Measured(
         window_start=window.start,
         window_end=window.required_until,
         seen_until=samples.end,
         tile=samples.width,
-        tiles_present=present,
-        tiles_expected=window.tiles_until(samples.end),
+        tiles_present=sum(present),
+        tiles_expected=len(present),
+        newest_present=sum(newest),
+        newest_expected=len(newest),
         queries=samples.queries,
         backend=samples.backend,
         lag=samples.lag,
@@ -92,10 +100,16 @@ def what_is_missing(found: Measured, so_far: str) -> Answer | None:
     if found.seen_until < found.window_end:
         ends = f"window ends {format_instant(found.window_end)}"
         return VerdictKind.NOT_YET, f"{so_far} so far; {ends}", ends
-    if found.tiles_present < TILES_NEEDED * found.tiles_expected:
-        reason = f"only {found.tiles_present} of {found.tiles_expected} looks found data"
+    if found.newest_present < TILES_NEEDED * found.newest_expected:
+        reason = f"only {found.newest_present} of {found.newest_expected} looks found data"
         return VerdictKind.NO_DATA, reason, "measurements without gaps"
     return None
+
+
+def just_bad(said: str) -> Answer:
+    """Return the answer where the window is good, and its newest tiles are not."""
+    reason = f"{said}, but the newest tiles are bad by themselves"
+    return VerdictKind.NOT_YET, reason, "newest tiles without so many bad events"
 
 
 def no_measurement(found: Measured) -> Answer | None:

@@ -63,7 +63,7 @@ def _weigh(gate: ValueGate, samples: Samples, values: Numbers, window: Measuring
     present = [value for value in values if value is not None]
     last = sum(present) if gate.is_sum else (present[-1] if present else None)
     return ValueEvidence(
-        measured=measured(samples, window, len(present)),
+        measured=measured(samples, window, [value is not None for value in values]),
         last=last if present else None,
         worst=_worst(gate, present),
         bound=gate.bound,
@@ -94,7 +94,7 @@ def _judge(gate: ValueGate, values: Numbers, found: ValueEvidence, bar: Bar) -> 
     return VerdictKind.HEALTHY, f"{said}; bad is {bound}", "an alarm"
 
 
-def _standing(gate: ValueGate, values: Numbers) -> list[bool]:
+def _standing(gate: ValueGate, values: Sequence[float | None]) -> list[bool]:
     """Return, for each tile that was measured, whether the rule is broken when it has been seen."""
     beyond: list[bool] = []
     broken: list[bool] = []
@@ -117,11 +117,16 @@ def _is_beyond(value: float, bound: float, side: Side) -> bool:
 
 
 def _was_beyond(gate: ValueGate, samples: Samples, values: Numbers, window: MeasuringWindow) -> bool:
-    """Say whether the rule was broken when the release came: the newest tile before it was the last to break it."""
+    """Say whether the rule was broken when the release came, or the newest tile before it was beyond the bound.
+
+    What had begun by then is not the release's, even if it takes until after it to break the rule.
+    """
     if window.before is None:
         return False
-    broken = _standing(gate, _between(samples, values, *window.before))
-    return bool(broken) and broken[-1]
+    earlier = [value for value in _between(samples, values, *window.before) if value is not None]
+    if not earlier:
+        return False
+    return _standing(gate, earlier)[-1] or _is_beyond(earlier[-1], gate.bound, gate.side)
 
 
 def _alarm(gate: ValueGate, found: ValueEvidence, bound: str) -> str:

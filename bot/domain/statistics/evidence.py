@@ -43,7 +43,7 @@ def e_value(bad: float, total: float, limit: float) -> float:
     `bad` is taken as at most `total`, which extrapolated counts may miss by a little. Raise ValueError unless
     0 < limit < 1 and both counts are finite and not negative.
     """
-    return math.exp(_log_e_value(bad, total, limit))
+    return _bounded(_log_e_value(bad, total, limit))
 
 
 def deflated_e_value(bad: float, total: float, limit: float, dispersion: float) -> float:
@@ -52,7 +52,8 @@ def deflated_e_value(bad: float, total: float, limit: float, dispersion: float) 
     For independent events it is never more than the plain e-value where that speaks for an alarm, so the guarantee
     stays (Jensen's inequality); for clumped ones it is the quasi-likelihood of Wedderburn (1974), an approximation.
     """
-    return math.exp(_log_e_value(bad, total, limit) / max(1.0, dispersion))
+    # The quotient is cut to stay finite, never the evidence: after a cut, a total failure would have little left of it.
+    return _bounded(_log_e_value(bad, total, limit) / max(1.0, dispersion))
 
 
 def dispersion(tiles: Iterable[tuple[float, float]]) -> float:
@@ -126,7 +127,13 @@ class _Spread:
         if self.tiles < 2 or not 0 < self.bad < self.total:
             return 1.0
         share = self.bad / self.total
+        if share * (1 - share) <= 0:
+            return 1.0
         return (self.squares - self.bad * share) / (share * (1 - share)) / (self.tiles - 1)
+
+
+def _bounded(log: float) -> float:
+    return math.exp(min(LARGEST_LOG, log))
 
 
 def _log_e_value(bad: float, total: float, limit: float) -> float:
@@ -136,7 +143,7 @@ def _log_e_value(bad: float, total: float, limit: float) -> float:
         raise ValueError("counts are finite and not negative")
     bad = min(bad, total)
     ratios = [_log_ratio(bad, total - bad, limit, share) for share in _alternatives(limit)]
-    return min(LARGEST_LOG, log_mean(ratios))
+    return log_mean(ratios)
 
 
 def _alternatives(limit: float) -> list[float]:

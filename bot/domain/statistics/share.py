@@ -68,13 +68,15 @@ def prefix_share_e_values(
     _check_times(times)
     telling: list[_Split] = []
     ratios = [0.0] * len(ALTERNATIVES)
-    log_e = 0.0
+    log_e, dispersion = 0.0, 1.0
     for new_bad, new_total, base_bad, base_total in tiles:
         split = _split(new_bad, new_total, base_bad, base_total)
         if split is not None:
             telling.append(split)
             ratios = [sum_ + split.log_ratio(times, odds) for sum_, odds in zip(ratios, ALTERNATIVES, strict=True)]
-            log_e = min(LARGEST_LOG, log_mean(ratios) / _dispersion(telling, caution))
+            if _is_time_to_estimate(len(telling)):
+                dispersion = _dispersion(telling, caution)
+            log_e = min(LARGEST_LOG, log_mean(ratios) / dispersion)
         yield math.exp(log_e)
 
 
@@ -151,6 +153,14 @@ def _dispersion(splits: Sequence[_Split], caution: float) -> float:
     """Measure how much more than chance the split of bad events varies, `caution` standard errors up; at least 1."""
     margin = caution * math.sqrt(2 / max(1, len(splits) - 1))
     return max(1.0, _pearson(splits) + margin)
+
+
+def _is_time_to_estimate(tiles: int) -> bool:
+    """Say whether the dispersion is estimated anew: at each tile, and of many at each that adds a hundredth.
+
+    An estimate goes through all tiles; at each of the ten thousand of a week it would take minutes.
+    """
+    return tiles % max(1, tiles // 100) == 0
 
 
 def _pearson(splits: Sequence[_Split]) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import pytest
+
 from bot.domain.gates.argocd_healthy import judge_argocd_healthy, last_illness
 from bot.domain.liveness import ApplicationStance, Liveness, Stance
 from bot.domain.model import Numbers, Samples, Trouble
@@ -76,10 +78,12 @@ def test_a_policy_that_came_after_the_illness_decides_when_the_window_began() ->
     assert judged(history, minutes=40, policy_since=since).kind is VerdictKind.HEALTHY
 
 
-def test_a_history_that_cannot_be_read_is_told_and_counts_for_nothing() -> None:
-    """Argo CD itself answered, and that is what this gate judges; a failing backend never counts against a release."""
+@pytest.mark.invariant("I5")
+def test_a_history_that_cannot_be_read_proves_nothing_and_counts_against_nobody() -> None:
     verdict = judged(TROUBLE, minutes=32)
-    assert verdict.kind is VerdictKind.HEALTHY
+    assert verdict.kind is VerdictKind.CANNOT_TELL
+    assert verdict.would_change == "an answer from Prometheus"
+    assert judged(TROUBLE, minutes=20).kind is VerdictKind.NOT_YET
     assert isinstance(verdict.evidence, ApplicationEvidence)
     assert verdict.evidence.sentences == (
         "checkout: synced and Healthy",

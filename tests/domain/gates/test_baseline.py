@@ -134,13 +134,28 @@ def test_too_few_bad_events_are_no_alarm() -> None:
 def test_a_share_that_could_be_above_the_tolerated_one_is_not_yet() -> None:
     verdict = judged(*[(1.0, 30.0, 10.0, 1000.0)] * 10)
     assert verdict.kind is VerdictKind.NOT_YET
-    assert "the true share could be as high as 5.6 %, tolerated is 1.5 %" in verdict.reason
+    assert "the true share could be as high as 5.6 %, and 1.3 % is surely tolerated" in verdict.reason
 
 
-def test_where_the_baseline_fails_entirely_nothing_is_proven_and_nothing_alarms() -> None:
-    verdict = judged(*[(1000.0, 1000.0, 1000.0, 1000.0)] * 10)
+@pytest.mark.parametrize("bad", [500.0, 1000.0])
+def test_a_baseline_that_fails_itself_is_no_measure_of_health(bad: float) -> None:
+    verdict = judged(*[(bad, 1000.0, bad, 1000.0)] * 10)
+    assert verdict.kind is VerdictKind.CANNOT_TELL
+    assert "a baseline that fails itself is no measure of health" in verdict.reason
+
+
+def test_a_baseline_of_a_few_requests_tolerates_little_for_sure() -> None:
+    verdict = judged(*[(40.0, 1000.0, 0.1, 0.5)] * 10)
     assert verdict.kind is VerdictKind.NOT_YET
-    assert "could be as high as 100 %" in verdict.reason
+    assert "against 20 %" in verdict.reason
+
+
+def test_a_release_that_has_just_become_worse_is_not_healthy_by_its_average() -> None:
+    good: Counted = (1.0, 10_000.0, 1.0, 10_000.0)
+    worse: Counted = (300.0, 10_000.0, 1.0, 10_000.0)
+    verdict = judged(*[good] * 300, worse, bar=replace(STOP, alarm=1e308))
+    assert verdict.kind is VerdictKind.NOT_YET
+    assert "the newest tiles are bad by themselves" in verdict.reason
 
 
 # --- what is absent --------------------------------------------------------------------------------------------------

@@ -234,3 +234,18 @@ def test_a_lone_error_in_little_traffic_before_the_release_is_no_excuse_for_it()
     quiet: Counted = (0.0, 1.0)
     verdict = after(*[None] * 5, *[quiet] * 4, (1.0, 1.0))
     assert (verdict.kind, verdict.began_before) == (VerdictKind.UNHEALTHY, False)
+
+
+def test_a_short_window_that_burns_now_is_not_healthy_by_the_long_one() -> None:
+    verdict = judged(*[GOOD] * 10, BURNS, BURNS)
+    assert verdict.kind is VerdictKind.NOT_YET
+    assert verdict.reason == "400 of 12,000 bad, but the newest tiles are bad by themselves"
+
+
+def test_a_slow_burn_of_before_does_not_excuse_a_fast_one_of_now() -> None:
+    slow = replace(PAIR, factor=2.0)
+    both = replace(GATE, windows=(PAIR, slow))
+    mild: Counted = (30.0, 1000.0)
+    verdict = after(*[mild] * 10, own=(BURNS,) * 3, gate=both)
+    assert (verdict.kind, verdict.began_before) == (VerdictKind.UNHEALTHY, False)
+    assert after(*[mild] * 10, own=(mild,) * 6, gate=both).began_before

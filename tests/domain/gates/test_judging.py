@@ -194,7 +194,8 @@ def triggers_judged(*triggers: Trigger, sampled: Mapping[str, Samples | Trouble]
     stage = replace(a_policy().stage("production"), rollback=rollback)
     history = tags(promoted(NEW))
     seen = a_stage("production", history, sampled=sampled)
-    return judge_triggers(stage, rollback, history, LIVE, seen, NOON + 10 * MINUTE)
+    observation = an_observation(production=seen)
+    return judge_triggers(stage, rollback, history, LIVE, observation, NOON + 10 * MINUTE)
 
 
 def test_triggers_share_the_bar_of_taking_back() -> None:
@@ -227,7 +228,7 @@ def test_every_kind_of_gate_answers_under_its_name_in_the_policys_order() -> Non
     sampled: dict[str, Samples | Trouble] = {f"gate:{gate.name}": TROUBLE for gate in gates}
     verdicts = gates_judged(*gates, sampled=sampled)
     assert [verdict.gate for verdict in verdicts] == [gate.name for gate in gates]
-    kinds = [*[VerdictKind.CANNOT_TELL] * len(KINDS), VerdictKind.HEALTHY, VerdictKind.HEALTHY]
+    kinds = [*[VerdictKind.CANNOT_TELL] * len(KINDS), VerdictKind.HEALTHY, VerdictKind.CANNOT_TELL]
     assert [verdict.kind for verdict in verdicts] == kinds
 
 

@@ -211,7 +211,8 @@ def test_a_value_counts_where_the_source_was_not_seen_alive() -> None:
 # |------------------------|-----------------------|------------|--------------|
 # | three of five          | beyond                | yes        | yes          |
 # | three of five          | within                | yes        | yes          |
-# | fewer                  | any                   | yes        | no           |
+# | fewer                  | beyond                | yes        | yes          |
+# | fewer                  | within                | yes        | no           |
 # | three of five          | any                   | no         | no           |
 
 
@@ -220,7 +221,8 @@ def test_a_value_counts_where_the_source_was_not_seen_alive() -> None:
     [
         ((B, B, B, B, B), True),
         ((B, B, B, G, G), True),
-        ((G, G, G, B, B), False),
+        ((G, G, G, B, B), True),
+        ((B, B, G, G, G), False),
         ((G, G, G, G, G), False),
         ((None, None, None, None, None), False),
         ((B, B, B, None, None), True),

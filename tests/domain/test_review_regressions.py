@@ -1,0 +1,181 @@
+"""Bugs of the health engine that a review found before anyone met them, each under its name."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain import statistics
+from bot.domain.decide import decide
+from bot.domain.decision import RollBack, State
+from bot.domain.gates.counts import judge_counts
+from bot.domain.gates.judging import judge_gates
+from bot.domain.gates.measuring import REVERT, STOP
+from bot.domain.liveness import judge_liveness
+from bot.domain.model import Deployed, Samples, Trouble
+from bot.domain.observed import trigger_measurements
+from bot.domain.policy import Policy
+from bot.domain.queries import Query
+from bot.domain.rules import BaselineGate, Counts, Side, ValueGate
+from bot.domain.tiles import MeasuringWindow
+from bot.domain.verdicts import VerdictKind
+from tests.builders import (
+    HEAD,
+    IMAGE,
+    MINUTE,
+    NEW,
+    NOON,
+    OLD,
+    a_change,
+    a_count_gate,
+    a_policy,
+    a_rollback,
+    a_stage,
+    an_application,
+    an_observation,
+    new_production,
+    old_production,
+    promoted,
+    samples,
+    tags,
+)
+
+START = NOON + 3 * MINUTE
+GOOD, DOWN = (0.0, 1000.0), (1000.0, 1000.0)
+
+
+def a_window(*, minutes: int = 10, length: timedelta | None = None) -> MeasuringWindow:
+    return MeasuringWindow(start=START, required_until=START + minutes * MINUTE, width=MINUTE, length=length)
+
+
+@pytest.mark.parametrize("good", [1, 6, 30, 55])
+def test_a_total_outage_after_good_minutes_takes_a_release_back(good: int) -> None:
+    """The evidence was cut to stay finite before it was divided by the dispersion, which left nothing of it."""
+    found = samples(*[GOOD] * good, *[DOWN] * 20)
+    assert judge_counts(a_count_gate(limit=0.02), found, a_window(minutes=60), REVERT).kind is VerdictKind.UNHEALTHY
+
+
+def test_evidence_beyond_what_a_float_holds_stays_finite_and_large() -> None:
+    assert statistics.deflated_e_value(1e9, 1e9, 0.01, 1e6) > 1e100
+    assert math.isfinite(statistics.e_value(1e9, 1e9, 0.01))
+
+
+def test_counts_too_small_for_a_share_have_no_dispersion() -> None:
+    assert statistics.dispersion([(5e-324, 1e299)] * 12) == 1.0
+
+
+def test_a_failure_that_has_just_begun_is_not_healthy_by_the_average_of_hours() -> None:
+    found = samples(*[(0.0, 1000.0)] * 360, DOWN, DOWN, DOWN)
+    verdict = judge_counts(a_count_gate(), found, a_window(minutes=30), replace(STOP, alarm=1e308))
+    assert verdict.kind is VerdictKind.NOT_YET
+    assert "the newest tiles are bad by themselves" in verdict.reason
+
+
+def test_a_tile_without_traffic_is_no_second_tile() -> None:
+    one = judge_counts(a_count_gate(), samples((30.0, 30.0)), a_window(), REVERT)
+    two = judge_counts(a_count_gate(), samples((30.0, 30.0), (0.0, 0.0)), a_window(), REVERT)
+    assert (one.kind, two.kind) == (VerdictKind.NOT_YET, VerdictKind.NOT_YET)
+
+
+def test_gaps_of_long_ago_do_not_keep_a_release_from_being_proven() -> None:
+    found = samples(*[None] * 600, *[(0.0, 100.0)] * 30)
+    window = a_window(minutes=30, length=30 * MINUTE)
+    verdict = judge_counts(a_count_gate(), found, window, STOP)
+    assert verdict.kind is VerdictKind.HEALTHY
+    recent = judge_counts(a_count_gate(), samples(*[(0.0, 100.0)] * 600, *[None] * 10), window, STOP)
+    assert (recent.kind, recent.reason) == (VerdictKind.NO_DATA, "only 20 of 30 looks found data")
+
+
+# --- what began before the release -----------------------------------------------------------------------------------
+
+LAG = ValueGate(
+    name="lag",
+    template="kafka-lag",
+    title="lag",
+    query=Query.plain("lag", is_count=False),
+    bound=100.0,
+    side=Side.ABOVE,
+    tile=MINUTE,
+)
+
+
+def test_what_fell_ill_between_commit_and_sync_is_not_blamed_on_the_release() -> None:
+    synced = NOON + 60 * MINUTE
+    app = an_application(
+        "checkout-production",
+        finished_at=synced,
+        reconciled_at=synced + MINUTE,
+        health_since=synced + timedelta(seconds=5),
+    )
+    app = replace(app, history=(Deployed(revisions=(HEAD,), at=synced),))
+    policy = a_policy(rollback=a_rollback(triggers=(LAG,)))
+    history = tags(promoted(NEW))
+    bare = a_stage("production", history, applications=(app,))
+    liveness = judge_liveness(bare, history, IMAGE, synced + 10 * MINUTE)
+    (item,) = trigger_measurements(policy.stages[1], history, liveness)
+    end = synced + 10 * MINUTE
+    ill = Samples(
+        start=item.window.first,
+        end=end,
+        width=MINUTE,
+        numbers={"value": (500.0,) * ((end - item.window.first) // MINUTE)},
+        queries=("lag",),
+        backend="Prometheus",
+    )
+    production = replace(new_production(applications=(app,)), samples={"trigger:lag": ill})
+    decision = decide(policy, an_observation(production=production, at=end), end)
+    running = next(one for one in decision.judgements if one.stage == "production" and one.role == "running")
+    assert running.state is State.HALTED
+    assert not any(isinstance(action, RollBack) for action in decision.actions)
+
+
+# --- a baseline that is the release itself ---------------------------------------------------------------------------
+
+
+def a_baseline(stage: str) -> BaselineGate:
+    return BaselineGate(
+        name="not-worse",
+        template="http-errors",
+        title="HTTP errors",
+        counts=Counts.BAD,
+        query=Query.plain("bad"),
+        total=Query.plain("total"),
+        base_query=Query.plain("base bad"),
+        base_total=Query.plain("base total"),
+        base=stage,
+        base_stage=stage,
+        tile=MINUTE,
+    )
+
+
+def verdict_against(policy: Policy, *, there: object) -> tuple[VerdictKind, str]:
+    counts = (10.0,) * 36
+    found = Samples(
+        start=START,
+        end=START + 36 * MINUTE,
+        width=MINUTE,
+        numbers={"counted": (0.0,) * 36, "total": counts, "base counted": (0.0,) * 36, "base total": counts},
+        queries=("q",),
+        backend="Prometheus",
+    )
+    history = tags(a_change(NEW, old=OLD))
+    staging = a_stage("staging", history, sampled={"gate:not-worse": found})
+    observation = an_observation(staging, there)  # type: ignore[arg-type]  # a stage's observation
+    liveness = judge_liveness(staging, history, IMAGE, observation.at)
+    window = policy.stages[0].window
+    assert window is not None
+    (verdict,) = judge_gates(policy.stages[0], window, history, liveness, observation, observation.at)
+    return verdict.kind, verdict.reason
+
+
+def test_a_baseline_stage_that_runs_this_release_too_says_nothing() -> None:
+    policy = a_policy(gates=(a_baseline("production"),))
+    kind, reason = verdict_against(policy, there=new_production())
+    assert kind is VerdictKind.CANNOT_TELL
+    assert reason == "production has this release, too, so there is nothing to compare with"
+    assert verdict_against(policy, there=old_production())[0] is not VerdictKind.CANNOT_TELL
+    unread = a_stage("production", Trouble(system="Git", sentence="away"))
+    assert verdict_against(policy, there=unread)[1].startswith("production could not be read")
