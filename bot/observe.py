@@ -170,7 +170,10 @@ def _spells(
     world.ledger.saw_health(policy.service, stage.name, seen, world.clock.now(), gap=world.spell_gap)
     if isinstance(tags, Trouble):
         return ()
-    return tuple(world.ledger.spells(policy.service, stage.name, tags.introduced.at))
+    spells = world.ledger.spells(policy.service, stage.name, tags.introduced.at)
+    now = world.clock.now()
+    # A look as of then knows nothing of what the bot saw later.
+    return tuple(replace(spell, last_seen=min(spell.last_seen, now)) for spell in spells if spell.first_seen <= now)
 
 
 # --- pull requests ---------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from bot.domain.edit import Edit
 from bot.domain.policy import CommitsBy, GitOps, HealthWindow, Merge, Policy, Road, Rollback, Stage
 from bot.domain.queries import Query
-from bot.domain.rules import ArgoHealthyGate, DegradedTrigger, Gate, SoakGate, Trigger
-from bot.domain.text import parse_duration
+from bot.domain.rules import ArgoHealthyGate, DegradedTrigger, Gate, MeasuredRule, SoakGate, Trigger
+from bot.domain.text import format_duration, parse_duration
 from bot.policy.edits import read_edit
 from bot.policy.entries import Entry
 from bot.policy.faults import PolicyError
@@ -212,7 +212,14 @@ class _Reader:
             self.faults.note(listed, section.at("triggers"), "an empty list", "at least one trigger")
         if watch is None or by is None:
             return None
+        self._check_watch(section, watch, tile or _TILE, triggers)
         return Rollback(watch=watch, by=Road(by), triggers=tuple(triggers))
+
+    def _check_watch(self, section: Section, watch: timedelta, tile: timedelta, triggers: Sequence[Trigger]) -> None:
+        """Refuse a watch that is over before a trigger could have stood on two whole tiles."""
+        if watch < 3 * tile and any(isinstance(trigger, MeasuredRule) for trigger in triggers):
+            expected = f"at least three tiles of {format_duration(tile)}, since a trigger must stand on two"
+            self.faults.note(section.entries["watch"], section.at("watch"), format_duration(watch), expected)
 
     # --- gates ---
 

@@ -405,3 +405,16 @@ def test_time_alone_lets_no_release_move_on(gates: str) -> None:
         "a.yaml:6:5: stages[0]: found a stage without them, "
         "expected a window and at least one gate that decides by looking, since a release moves on from here"
     )
+
+
+def test_a_watch_that_ends_before_a_trigger_could_stand_on_two_tiles_is_refused() -> None:
+    short = with_trigger("{use: http-errors, limit: 1%}").replace("watch: 1h", "watch: 2m")
+    assert the_fault(short) == (
+        "a.yaml:19:14: stages[1].rollback.watch: "
+        "found 2m, expected at least three tiles of 1m, since a trigger must stand on two"
+    )
+
+
+def test_a_watch_may_be_short_where_nothing_is_measured() -> None:
+    short = with_trigger("{use: argocd-degraded, name: ill}").replace("watch: 1h", "watch: 2m")
+    assert parse_policy(short, file="a.yaml", templates=TEMPLATES).stages[1].rollback is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -14,9 +15,11 @@ from bot.domain.naming import revert_branch
 from bot.domain.policy import Merge, Road
 from bot.domain.trailers import parse_trailers
 from bot.engine.record import replay
+from bot.observe import observe
 from bot.ports import Conflict, PullText, Transient
 from tests.builders import IMAGE, NEW, OLD, a_policy, a_rollback
 from tests.fake_world import PRODUCTION_FILE, STAGING_FILE, FakeWorld, values
+from tests.fakes import FakeClock
 
 
 def promoted_world(**policy: object) -> FakeWorld:
@@ -533,3 +536,19 @@ def test_the_first_promotion_adds_the_entry_where_the_policy_says_so_and_is_neve
     running = next(one for one in world.sweep().judgements if (one.stage, one.role) == ("production", "running"))
     assert running.state is State.HALTED
     assert "1.9.0" in world.tag_in(PRODUCTION_FILE)
+
+
+def test_a_look_as_of_then_knows_nothing_of_what_was_seen_later() -> None:
+    world = FakeWorld()
+    world.release()
+    world.sweep()
+    world.pass_time(10)
+    world.sync(staging="Degraded")
+    world.sweep()
+    head = world.repositories.branches["main"]
+    then = replace(world.world, clock=FakeClock(world.clock.now() - timedelta(minutes=5)))
+    seen = observe(then, world.policy, head, None)
+    assert {spell.health for spell in seen.stage("staging").spells} == {"Healthy"}
+    assert all(spell.last_seen <= seen.at for spell in seen.stage("staging").spells)
+    now = observe(world.world, world.policy, head, None)
+    assert {spell.health for spell in now.stage("staging").spells} == {"Healthy", "Degraded"}
