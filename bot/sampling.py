@@ -17,11 +17,12 @@ from bot.domain.model import Observation, Samples, Trouble
 from bot.domain.observed import Measurement, measurements
 from bot.domain.policy import Policy
 from bot.domain.queries import Query
-from bot.domain.rules import Ask, CountGate, Counts
+from bot.domain.rules import Ask, BaselineGate, BurnRateGate, CountGate, Counts
 from bot.ports import Arrival, Kept, Ledger, Look, Metrics, OutsideError
 
 _MOST_BOUNDS_ASKED = 10
 """For how many wrong thresholds the bounds of the histogram are looked up in one sweep."""
+_SHARES = CountGate | BaselineGate | BurnRateGate
 _MOST_BOUNDS_SHOWN = 20
 
 
@@ -132,7 +133,7 @@ def _with_samples(seen: Observation, found: Mapping[str, Mapping[str, Samples | 
 
 def _missed_histogram(item: Measurement, samples: Samples | Trouble) -> Query | None:
     """Return the histogram of a rule whose threshold is none of its bounds."""
-    if not isinstance(item.rule, CountGate) or item.rule.counts is Counts.BAD or isinstance(samples, Trouble):
+    if not isinstance(item.rule, _SHARES) or item.rule.counts is Counts.BAD or isinstance(samples, Trouble):
         return None
     return item.rule.buckets if has_no_bucket(samples.numbers["counted"], samples.numbers["total"]) else None
 

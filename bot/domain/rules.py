@@ -147,6 +147,7 @@ class BaselineGate:
     times: float = EFFECT_TIMES
     points: float = EFFECT_POINTS
     past: timedelta = NO_TIME
+    buckets: Query | None = None
     is_shadow: bool = False
     kind: Literal["baseline"] = "baseline"
 
@@ -199,6 +200,7 @@ class BurnRateGate:
     tile: timedelta
     windows: tuple[BurnWindow, ...] = BURN_WINDOWS
     least_bad: float = 10.0
+    buckets: Query | None = None
     is_shadow: bool = False
     kind: Literal["burn-rate"] = "burn-rate"
 

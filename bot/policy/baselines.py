@@ -43,6 +43,7 @@ def read_baseline(filling: Filling) -> BaselineGate | None:
         times=times,
         points=points,
         past=base.past,
+        buckets=filling.buckets(),
         is_shadow=filling.is_shadow,
     )
 

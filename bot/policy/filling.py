@@ -56,6 +56,11 @@ class Filling:
         total = self.template.total or self.template.query
         return self.query(self.template.query, labels, is_count=True), self.query(total, labels, is_count=True)
 
+    def buckets(self) -> Query | None:
+        """Return what selects the buckets of the stage's histogram; None where the template names none."""
+        text = self.template.buckets
+        return None if text is None else self.query(text, self.labels, is_count=True)
+
     def query(self, text: str, labels: Mapping[str, str], *, is_count: bool) -> Query:
         """Fill one of the template's texts for series of these labels."""
         return self.template.fill(text, self.words, tuple(sorted(labels.items())), is_count=is_count)

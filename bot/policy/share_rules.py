@@ -31,7 +31,6 @@ def read_ratio(filling: Filling) -> CountGate | None:
     if limit is None or accept is None:
         return None
     query, total = filling.counts(filling.labels)
-    buckets = filling.template.buckets
     return CountGate(
         name=filling.name,
         template=filling.template.name,
@@ -43,7 +42,7 @@ def read_ratio(filling: Filling) -> CountGate | None:
         tile=filling.around.tile,
         floor=floor,
         accept=accept,
-        buckets=None if buckets is None else filling.query(buckets, filling.labels, is_count=True),
+        buckets=filling.buckets(),
         is_shadow=filling.is_shadow,
     )
 
@@ -73,6 +72,7 @@ def read_burn_rate(filling: Filling) -> BurnRateGate | None:
         tile=filling.around.tile,
         windows=windows,
         least_bad=least,
+        buckets=filling.buckets(),
         is_shadow=filling.is_shadow,
     )
 

@@ -11,6 +11,8 @@ import pytest
 from bot.domain import statistics
 from bot.domain.decide import decide
 from bot.domain.decision import RollBack, State
+from bot.domain.gates.baseline import judge_baseline
+from bot.domain.gates.burn_rate import judge_burn_rate
 from bot.domain.gates.counts import judge_counts
 from bot.domain.gates.judging import judge_gates
 from bot.domain.gates.measuring import REVERT, STOP
@@ -19,7 +21,7 @@ from bot.domain.model import Deployed, Samples, Trouble
 from bot.domain.observed import trigger_measurements
 from bot.domain.policy import Policy
 from bot.domain.queries import Query
-from bot.domain.rules import BaselineGate, Counts, Side, ValueGate
+from bot.domain.rules import BaselineGate, BurnRateGate, Counts, Side, ValueGate
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import VerdictKind
 from tests.builders import (
@@ -179,3 +181,34 @@ def test_a_baseline_stage_that_runs_this_release_too_says_nothing() -> None:
     assert verdict_against(policy, there=old_production())[0] is not VerdictKind.CANNOT_TELL
     unread = a_stage("production", Trouble(system="Git", sentence="away"))
     assert verdict_against(policy, there=unread)[1].startswith("production could not be read")
+
+
+@pytest.mark.parametrize("kind", ["baseline", "burn-rate"])
+def test_a_threshold_that_is_no_bound_is_told_by_every_rule_on_a_share(kind: str) -> None:
+    numbers = {"counted": (None,) * 5, "total": (9.0,) * 5, "base counted": (None,) * 5, "base total": (9.0,) * 5}
+    found = Samples(
+        start=START,
+        end=START + 5 * MINUTE,
+        width=MINUTE,
+        numbers=numbers,
+        queries=("q",),
+        backend="Prometheus",
+        note="its bounds are 0.1, 0.5",
+    )
+    base = replace(a_baseline("production"), counts=Counts.GOOD)
+    burn = BurnRateGate(
+        name="burn",
+        template="http-latency",
+        title="slow",
+        objective=0.99,
+        counts=Counts.GOOD,
+        query=Query.plain("good"),
+        total=Query.plain("total"),
+        tile=MINUTE,
+    )
+    if kind == "baseline":
+        verdict = judge_baseline(base, found, a_window(), STOP)
+    else:
+        verdict = judge_burn_rate(burn, found, a_window(), STOP)
+    assert verdict.kind is VerdictKind.CANNOT_TELL
+    assert verdict.reason.endswith("no bucket with this bound; its bounds are 0.1, 0.5")

@@ -20,15 +20,17 @@ from bot.domain.gates.measuring import (
     Bar,
     count_tiles,
     course,
+    has_no_bucket,
     just_bad,
     measured,
+    no_bucket,
     no_measurement,
     opened,
     sums,
     what_is_missing,
 )
 from bot.domain.model import Samples, Tile, Trouble
-from bot.domain.rules import NO_TIME, BaselineGate
+from bot.domain.rules import NO_TIME, BaselineGate, Counts
 from bot.domain.text import format_count, format_share
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import BaselineEvidence, Measured, Verdict, VerdictKind
@@ -45,6 +47,8 @@ def judge_baseline(gate: BaselineGate, samples: Samples | Trouble | None, window
     found = opened(gate.name, samples, window)
     if isinstance(found, Verdict):
         return found
+    if gate.counts is Counts.GOOD and has_no_bucket(found.numbers["counted"], found.numbers["total"]):
+        return no_bucket(gate.name, found)
     new, base = count_tiles(found, gate.counts), count_tiles(found, gate.counts, base="base ")
     pairs = list(zip(new, base, strict=True))
     both = [pair for pair in pairs if _is_measured(pair)]

@@ -19,8 +19,10 @@ from bot.domain.gates.measuring import (
     Bar,
     count_tiles,
     course,
+    has_no_bucket,
     just_bad,
     measured,
+    no_bucket,
     no_measurement,
     opened,
     present_tiles,
@@ -28,7 +30,7 @@ from bot.domain.gates.measuring import (
     what_is_missing,
 )
 from bot.domain.model import Samples, Tile, Trouble
-from bot.domain.rules import BurnRateGate, BurnWindow
+from bot.domain.rules import BurnRateGate, BurnWindow, Counts
 from bot.domain.text import format_count, format_duration, format_limit, format_number, format_share
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import Burn, BurnEvidence, Verdict, VerdictKind
@@ -41,6 +43,8 @@ def judge_burn_rate(
     found = opened(gate.name, samples, window)
     if isinstance(found, Verdict):
         return found
+    if gate.counts is Counts.GOOD and has_no_bucket(found.numbers["counted"], found.numbers["total"]):
+        return no_bucket(gate.name, found)
     tiles = count_tiles(found, gate.counts)
     own = [tile for tile in tiles if tile.start >= window.start]
     before = [tile for tile in tiles if window.before is not None and tile.end <= window.before[1]]

@@ -20,6 +20,7 @@ from bot.domain.gates.measuring import (
     has_no_bucket,
     just_bad,
     measured,
+    no_bucket,
     no_measurement,
     opened,
     pairs,
@@ -40,21 +41,11 @@ def judge_counts(gate: CountGate, samples: Samples | Trouble | None, window: Mea
     if isinstance(found, Verdict):
         return found
     if gate.counts is Counts.GOOD and has_no_bucket(found.numbers["counted"], found.numbers["total"]):
-        return _no_bucket(gate, found)
+        return no_bucket(gate.name, found)
     tiles = count_tiles(found, gate.counts)
     evidence = _weigh(gate, found, tiles, window, bar)
     kind, reason, change = _judge(gate, tiles, evidence, bar)
     return Verdict(gate=gate.name, kind=kind, reason=reason, would_change=change, evidence=evidence)
-
-
-def _no_bucket(gate: CountGate, samples: Samples) -> Verdict:
-    bounds = f"; {samples.note}" if samples.note else ""
-    return Verdict(
-        gate=gate.name,
-        kind=VerdictKind.CANNOT_TELL,
-        reason=f"there is traffic, but the histogram has no bucket with this bound{bounds}",
-        would_change="a threshold that is the bound of a bucket",
-    )
 
 
 def _weigh(

@@ -156,6 +156,17 @@ def has_no_bucket(counted: Numbers, totals: Numbers) -> bool:
     return all(one is None for one in counted) and any(totals)
 
 
+def no_bucket(name: str, samples: Samples) -> Verdict:
+    """Return the verdict for a threshold that is the bound of no bucket, with the bounds that there are."""
+    bounds = f"; {samples.note}" if samples.note else ""
+    return Verdict(
+        gate=name,
+        kind=VerdictKind.CANNOT_TELL,
+        reason=f"there is traffic, but the histogram has no bucket with this bound{bounds}",
+        would_change="a threshold that is the bound of a bucket",
+    )
+
+
 def present_tiles(tiles: Sequence[Tile]) -> list[Tile]:
     """Return the tiles that were measured."""
     return [tile for tile in tiles if tile.total is not None]
