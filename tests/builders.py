@@ -200,6 +200,7 @@ def a_measured(
         tiles_expected=expected,
         newest_present=present,
         newest_expected=expected,
+        lately_absent=0,
         queries=queries,
         backend="Prometheus",
         lag=timedelta(seconds=15),

@@ -68,7 +68,7 @@ def _parse_history(status: Json, spec: Json, counts: Callable[[str], bool]) -> t
     for entry in _objects(status, "history"):
         at, revisions = _instant(entry, "deployedAt"), _revisions(entry, entry, spec, counts)
         if at is not None and revisions:
-            found.append(Deployed(revisions=revisions, at=at))
+            found.append(Deployed(revisions=revisions, at=at, started_at=_instant(entry, "deployStartedAt")))
     return tuple(found)
 
 

@@ -8,13 +8,14 @@ believed only if Argo CD looked again after its operation had finished.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.model import (
     Application,
     Carries,
+    Deployed,
     HealthSpell,
     NoApplication,
     Operation,
@@ -44,12 +45,16 @@ _BADNESS = (Stance.UNHEALTHY, Stance.CANNOT_TELL, Stance.WAITING, Stance.LIVE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationStance:
-    """One application's stance with its reason. `stale` asks for a refresh. `deployed_at` is when the sync ended."""
+    """One application's stance with its reason. `stale` asks for a refresh.
+
+    The first sync of the release lasted from `began_at` to `deployed_at`; the one may not be known where the other is.
+    """
 
     name: str
     stance: Stance
     reason: str
     deployed_at: datetime | None = None
+    began_at: datetime | None = None
     stale: bool = False
 
 
@@ -58,7 +63,8 @@ class Liveness:
     """A stage's stance. Instants are None until they have come.
 
     `deployed_at`: every application has synced the release, each for the first time: a later sync of the same release
-    moves nothing. `reached_at`: the first of them has. `first_live`: since then all were live for the first
+    moves nothing. `reached_at`: the first of them has; `came_at`: the sync that did it, or any other, first began, None
+    where that is not known. `first_live`: since then all were live for the first
     time. `proof_since`: as `first_live`, but later if an application was ill in between: proof must be continuous.
     """
 
@@ -67,6 +73,7 @@ class Liveness:
     applications: tuple[ApplicationStance, ...]
     deployed_at: datetime | None = None
     reached_at: datetime | None = None
+    came_at: datetime | None = None
     first_live: datetime | None = None
     proof_since: datetime | None = None
 
@@ -79,20 +86,19 @@ def judge_liveness(seen: StageObservation, tags: TagHistory, image: str, now: da
         return Liveness(stance=Stance.CANNOT_TELL, reason="no Argo CD application was looked at", applications=())
     worst = min(stances, key=lambda item: _BADNESS.index(item.stance))
     deployed = [item.deployed_at for item in stances if item.deployed_at is not None]
-    reached_at = min(deployed, default=None)
-    if len(deployed) < len(stances):
-        return Liveness(stance=worst.stance, reason=worst.reason, applications=stances, reached_at=reached_at)
-    deployed_at = max(deployed)
-    first, since = _live_instants(seen, deployed_at, worst.stance, now)
-    return Liveness(
+    began = [item.began_at for item in stances if item.deployed_at is not None]
+    found = Liveness(
         stance=worst.stance,
         reason=worst.reason,
         applications=stances,
-        deployed_at=deployed_at,
-        reached_at=reached_at,
-        first_live=first,
-        proof_since=since,
+        reached_at=min(deployed, default=None),
+        came_at=None if None in began else min((at for at in began if at is not None), default=None),
     )
+    if len(deployed) < len(stances):
+        return found
+    deployed_at = max(deployed)
+    first, since = _live_instants(seen, deployed_at, worst.stance, now)
+    return replace(found, deployed_at=deployed_at, first_live=first, proof_since=since)
 
 
 def reported_revisions(app: Application, since: datetime) -> Iterable[Sha]:
@@ -137,15 +143,18 @@ def _climb(app: Application, stage: StageObservation, wanted: str, since: dateti
         reason = f"{app.name}: Argo CD has synced, but has not looked at the result yet"
         return ApplicationStance(name=app.name, stance=Stance.WAITING, reason=reason, stale=True)
     stance, reason = _judge_health(app, wanted)
-    deployed_at = min([finished_at, *_deployed(app, stage, since)])
-    return ApplicationStance(name=app.name, stance=stance, reason=f"{app.name}: {reason}", deployed_at=deployed_at)
+    last = Deployed(revisions=app.operation.revisions, at=finished_at, started_at=app.operation.started_at)
+    first = min([*_deployed(app, stage, since), last], key=lambda entry: entry.at)
+    return ApplicationStance(
+        name=app.name, stance=stance, reason=f"{app.name}: {reason}", deployed_at=first.at, began_at=first.started_at
+    )
 
 
-def _deployed(app: Application, stage: StageObservation, since: datetime) -> Iterable[datetime]:
-    """Yield when the release was deployed, by Argo CD's history: self-heal or a click syncs it again and again."""
+def _deployed(app: Application, stage: StageObservation, since: datetime) -> Iterable[Deployed]:
+    """Yield the syncs of the release, by Argo CD's history: self-heal or a click syncs it again and again."""
     for entry in app.history:
         if entry.at >= since and all(stage.carries.get(revision) is Carries.YES for revision in entry.revisions):
-            yield entry.at
+            yield entry
 
 
 def _spec_is_broken(app: Application, _: StageObservation) -> ApplicationStance | None:

@@ -140,10 +140,11 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """An entry of `status.history`: a sync that succeeded, and when."""
+    """An entry of `status.history`: a sync that succeeded, when it ended, and when it began, where Argo CD tells."""
 
     revisions: tuple[Sha, ...]
     at: datetime
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

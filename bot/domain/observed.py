@@ -134,8 +134,7 @@ def trigger_measurements(stage: Stage, tags: TagHistory, liveness: Liveness) -> 
 
 def _came_at(tags: TagHistory, liveness: Liveness) -> datetime:
     """Return until when nothing of the release ran: it may be committed long before anyone syncs it."""
-    reached = liveness.reached_at or tags.introduced.at
-    return max(tags.introduced.at, reached - ROLLOUT_GRACE)
+    return max(tags.introduced.at, liveness.came_at or tags.introduced.at)
 
 
 def _measurement(key: str, rule: Measured, window: MeasuringWindow, tag: str) -> Measurement:

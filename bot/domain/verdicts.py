@@ -48,9 +48,9 @@ class Slice:
 class Measured:
     """What every measurement says of itself: window, tiles of width `tile`, exact queries, backend.
 
-    `newest_…` are of the newest stretch that is as long as the proof. Each query is evaluated at the end of every tile.
-    `lag` is how old a tile must be before it is read, `scrape` how often the backend scrapes, None where it does not
-    tell.
+    `newest_…` are of the newest stretch that is as long as the proof, `lately_absent` of the newest five tiles. Each
+    query is evaluated at the end of every tile. `lag` is how old a tile must be before it is read, `scrape` how often
+    the backend scrapes, None where it does not tell.
     """
 
     window_start: datetime
@@ -61,6 +61,7 @@ class Measured:
     tiles_expected: int
     newest_present: int
     newest_expected: int
+    lately_absent: int
     queries: tuple[str, ...]
     backend: str
     lag: timedelta

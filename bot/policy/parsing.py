@@ -216,9 +216,9 @@ class _Reader:
         return Rollback(watch=watch, by=Road(by), triggers=tuple(triggers))
 
     def _check_watch(self, section: Section, watch: timedelta, tile: timedelta, triggers: Sequence[Trigger]) -> None:
-        """Refuse a watch that is over before a trigger could have stood on two whole tiles."""
-        if watch < 3 * tile and any(isinstance(trigger, MeasuredRule) for trigger in triggers):
-            expected = f"at least three tiles of {format_duration(tile)}, since a trigger must stand on two"
+        """Refuse a watch that is over before a trigger could have stood on two whole tiles, aligned and read."""
+        if watch < 4 * tile and any(isinstance(trigger, MeasuredRule) for trigger in triggers):
+            expected = f"at least four tiles of {format_duration(tile)}, since a trigger must stand on two"
             self.faults.note(section.entries["watch"], section.at("watch"), format_duration(watch), expected)
 
     # --- gates ---

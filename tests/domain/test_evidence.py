@@ -22,6 +22,7 @@ MEASURED = Measured(
     tiles_expected=1,
     newest_present=1,
     newest_expected=1,
+    lately_absent=0,
     queries=("bad", "total"),
     backend="Prometheus",
     lag=timedelta(seconds=15),

@@ -79,7 +79,20 @@ def test_no_traffic_is_no_data() -> None:
 def test_a_window_with_too_many_gaps_is_no_data() -> None:
     gaps = [(0.0, 1000.0)] * 7 + [None] * 3
     assert judged(samples(*gaps)).kind is VerdictKind.NO_DATA
-    assert judged(samples(*gaps[:9], (0.0, 1000.0))).kind is VerdictKind.HEALTHY
+    assert judged(samples(*gaps[7:9], *gaps[:7], (0.0, 1000.0))).kind is VerdictKind.HEALTHY
+
+
+def test_a_service_whose_series_have_just_gone_is_no_data_however_good_it_was() -> None:
+    verdict = judged(samples(*[(0.0, 1000.0)] * 58, None, None))
+    assert (verdict.kind, verdict.reason) == (VerdictKind.NO_DATA, "2 of the newest 5 looks found no data")
+    assert judged(samples(*[(0.0, 1000.0)] * 59, None)).kind is VerdictKind.HEALTHY
+
+
+def test_traffic_that_has_just_ended_is_no_health() -> None:
+    verdict = judged(samples(*[(0.0, 1000.0)] * 50, *[(0.0, 0.0)] * 5))
+    assert verdict.kind is VerdictKind.NO_DATA
+    assert "no traffic in the newest 5 tiles" in verdict.reason
+    assert judged(samples(*[(0.0, 3.0)] * 200, *[(0.0, 0.0)] * 5)).kind is VerdictKind.HEALTHY
 
 
 def test_too_little_traffic_is_not_yet_and_says_how_much_is_missing() -> None:

@@ -23,7 +23,7 @@ from bot.domain.policy import Policy
 from bot.domain.queries import Query
 from bot.domain.rules import BaselineGate, BurnRateGate, Counts, Side, ValueGate
 from bot.domain.tiles import MeasuringWindow
-from bot.domain.verdicts import VerdictKind
+from bot.domain.verdicts import CountEvidence, VerdictKind
 from tests.builders import (
     HEAD,
     IMAGE,
@@ -153,8 +153,8 @@ def a_baseline(stage: str) -> BaselineGate:
     )
 
 
-def verdict_against(policy: Policy, *, there: object) -> tuple[VerdictKind, str]:
-    counts = (10.0,) * 36
+def verdict_against(policy: Policy, *, there: object, measured: bool = True) -> tuple[VerdictKind, str]:
+    counts = (100.0,) * 36
     found = Samples(
         start=START,
         end=START + 36 * MINUTE,
@@ -164,7 +164,7 @@ def verdict_against(policy: Policy, *, there: object) -> tuple[VerdictKind, str]
         backend="Prometheus",
     )
     history = tags(a_change(NEW, old=OLD))
-    staging = a_stage("staging", history, sampled={"gate:not-worse": found})
+    staging = a_stage("staging", history, sampled={"gate:not-worse": found} if measured else {})
     observation = an_observation(staging, there)  # type: ignore[arg-type]  # a stage's observation
     liveness = judge_liveness(staging, history, IMAGE, observation.at)
     window = policy.stages[0].window
@@ -179,6 +179,10 @@ def test_a_baseline_stage_that_runs_this_release_too_says_nothing() -> None:
     assert kind is VerdictKind.CANNOT_TELL
     assert reason == "production has this release, too, so there is nothing to compare with"
     assert verdict_against(policy, there=old_production())[0] is not VerdictKind.CANNOT_TELL
+    later = a_stage("production", tags(promoted(NEW, at=NOON + 36 * MINUTE)))
+    assert verdict_against(policy, there=later)[0] is VerdictKind.HEALTHY
+    missing = verdict_against(policy, there=new_production(), measured=False)
+    assert missing == (VerdictKind.CANNOT_TELL, "production has this release, too, so there is nothing to compare with")
     unread = a_stage("production", Trouble(system="Git", sentence="away"))
     assert verdict_against(policy, there=unread)[1].startswith("production could not be read")
 
@@ -212,3 +216,32 @@ def test_a_threshold_that_is_no_bound_is_told_by_every_rule_on_a_share(kind: str
         verdict = judge_burn_rate(burn, found, a_window(), STOP)
     assert verdict.kind is VerdictKind.CANNOT_TELL
     assert verdict.reason.endswith("no bucket with this bound; its bounds are 0.1, 0.5")
+
+
+def test_the_e_value_of_the_evidence_agrees_with_the_alarm() -> None:
+    found = samples((16.0, 100.0), *[(0.0, 100.0)] * 9)
+    verdict = judge_counts(a_count_gate(), found, a_window(minutes=30), REVERT)
+    assert verdict.kind is VerdictKind.NOT_YET
+    assert isinstance(verdict.evidence, CountEvidence)
+    assert verdict.evidence.e_value < verdict.evidence.alarm
+
+
+def test_what_falls_ill_in_the_middle_of_a_long_sync_is_the_releases() -> None:
+    """Hooks and waves take long: what fell ill after the sync had begun is not of before."""
+    began, synced = NOON, NOON + 20 * MINUTE
+    app = an_application(
+        "checkout-production", finished_at=synced, reconciled_at=synced + MINUTE, health_since=synced + MINUTE
+    )
+    app = replace(app, history=(Deployed(revisions=(HEAD,), at=synced, started_at=began),))
+    history = tags(promoted(NEW, at=NOON - 10 * MINUTE))
+    bare = a_stage("production", history, applications=(app,))
+    liveness = judge_liveness(bare, history, IMAGE, synced + 10 * MINUTE)
+    policy = a_policy(rollback=a_rollback(triggers=(LAG,)))
+    (item,) = trigger_measurements(policy.stages[1], history, liveness)
+    assert liveness.came_at == began
+    assert item.window.before is not None
+    assert item.window.before[1] == began
+    assert app.operation is not None
+    operation = replace(app.operation, started_at=None)
+    unknown = replace(app, history=(Deployed(revisions=(HEAD,), at=synced),), operation=operation)
+    assert judge_liveness(replace(bare, applications=(unknown,)), history, IMAGE, synced).came_at is None

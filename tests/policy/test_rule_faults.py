@@ -408,10 +408,10 @@ def test_time_alone_lets_no_release_move_on(gates: str) -> None:
 
 
 def test_a_watch_that_ends_before_a_trigger_could_stand_on_two_tiles_is_refused() -> None:
-    short = with_trigger("{use: http-errors, limit: 1%}").replace("watch: 1h", "watch: 2m")
+    short = with_trigger("{use: http-errors, limit: 1%}").replace("watch: 1h", "watch: 3m")
     assert the_fault(short) == (
         "a.yaml:19:14: stages[1].rollback.watch: "
-        "found 2m, expected at least three tiles of 1m, since a trigger must stand on two"
+        "found 3m, expected at least four tiles of 1m, since a trigger must stand on two"
     )
 
 

@@ -20,12 +20,14 @@ from bot.domain.gates.measuring import (
     Bar,
     count_tiles,
     course,
+    fell_silent,
     has_no_bucket,
     just_bad,
     measured,
     no_bucket,
     no_measurement,
     opened,
+    silence,
     sums,
     what_is_missing,
 )
@@ -52,16 +54,15 @@ def judge_baseline(gate: BaselineGate, samples: Samples | Trouble | None, window
     new, base = count_tiles(found, gate.counts), count_tiles(found, gate.counts, base="base ")
     pairs = list(zip(new, base, strict=True))
     both = [pair for pair in pairs if _is_measured(pair)]
-    e_values = list(statistics.prefix_share_e_values(_counts(both), times=gate.times))
     evidence = _weigh(
         gate,
         both,
         measured=measured(found, window, [_is_measured(pair) for pair in pairs]),
-        e_value=max(e_values, default=1.0),
+        e_value=bar.strongest(_e_values(gate, both, bar)),
         alarm=bar.alarm,
     )
     evidence = replace(evidence, course=course(new))
-    kind, reason, change = _judge(gate, both, evidence, has_alarm=_alarms(gate, both, e_values, bar))
+    kind, reason, change = _judge(gate, both, evidence)
     return Verdict(gate=gate.name, kind=kind, reason=reason, would_change=change, evidence=evidence)
 
 
@@ -95,7 +96,7 @@ def _counts(both: Sequence[_Pair]) -> list[tuple[float, float, float, float]]:
     return [(mine.bad or 0.0, mine.total or 0.0, theirs.bad or 0.0, theirs.total or 0.0) for mine, theirs in both]
 
 
-def _judge(gate: BaselineGate, both: Sequence[_Pair], found: BaselineEvidence, *, has_alarm: bool) -> Answer:
+def _judge(gate: BaselineGate, both: Sequence[_Pair], found: BaselineEvidence) -> Answer:
     nothing = no_measurement(found.measured)
     if nothing is not None:
         return nothing
@@ -103,16 +104,23 @@ def _judge(gate: BaselineGate, both: Sequence[_Pair], found: BaselineEvidence, *
         where = "here" if found.total <= 0 else f"in {gate.base}"
         return VerdictKind.NO_DATA, f"no traffic {where}, so there is nothing to compare", "traffic"
     compared = _compared(gate, found)
-    if has_alarm:
+    if found.e_value >= found.alarm:
         reason = f"{compared}: worse than chance explains"
         return VerdictKind.UNHEALTHY, reason, "nothing: an alarm stands for this release"
-    if found.base_bad >= _ILL * found.base_total:
+    if _is_ill(both) or _is_ill(both[-NEWEST:]):
         reason = f"{compared}: a baseline that fails itself is no measure of health"
         return VerdictKind.CANNOT_TELL, reason, f"fewer bad events in {gate.base}"
     waits = what_is_missing(found.measured, compared)
     if waits is None and _is_just_bad(gate, both):
         waits = just_bad(compared)
+    if waits is None and fell_silent([mine for mine, _ in both]):
+        waits = silence(compared)
     return waits or _prove(gate, found, compared)
+
+
+def _is_ill(both: Sequence[_Pair]) -> bool:
+    bad, total = sums([theirs for _, theirs in both])
+    return total > 0 and bad >= _ILL * total
 
 
 def _prove(gate: BaselineGate, found: BaselineEvidence, compared: str) -> Answer:
@@ -141,15 +149,18 @@ def _compared(gate: BaselineGate, found: BaselineEvidence) -> str:
     return f"{mine} against {theirs} in {gate.base}{weak}"
 
 
-def _alarms(gate: BaselineGate, both: Sequence[_Pair], e_values: Sequence[float], bar: Bar) -> bool:
-    """Say whether the alarm ever stood, with an effect worth the name, on `in_a_row` successive tiles with traffic."""
+def _e_values(gate: BaselineGate, both: Sequence[_Pair], bar: Bar) -> list[float]:
+    """Return the e-value at each tile with traffic on both sides; 1 without an effect worth the name.
+
+    A tile without traffic on one side says nothing of the one before it.
+    """
     bad = total = base_bad = base_total = 0.0
-    standing = []
+    found = []
+    e_values = statistics.prefix_share_e_values(_counts(both), times=gate.times)
     for (mine, theirs), e_value in zip(both, e_values, strict=True):
         bad, total = bad + (mine.bad or 0.0), total + (mine.total or 0.0)
         base_bad, base_total = base_bad + (theirs.bad or 0.0), base_total + (theirs.total or 0.0)
         is_effect = statistics.exceeds_effect(bad, total, base_bad, base_total, times=gate.times, points=gate.points)
-        # A tile without traffic on one side says nothing of the one before it.
         if mine.total and theirs.total:
-            standing.append(e_value >= bar.alarm and bad >= bar.bad_events and is_effect)
-    return bar.is_reached(standing)
+            found.append(e_value if bad >= bar.bad_events and is_effect else min(1.0, e_value))
+    return found

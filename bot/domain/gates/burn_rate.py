@@ -15,6 +15,7 @@ from itertools import accumulate
 
 from bot.domain import statistics
 from bot.domain.gates.measuring import (
+    STOP,
     Answer,
     Bar,
     count_tiles,
@@ -50,7 +51,7 @@ def judge_burn_rate(
     before = [tile for tile in tiles if window.before is not None and tile.end <= window.before[1]]
     evidence = _weigh(gate, found, own, before, window)
     kind, reason, change = _judge(gate, own, evidence, bar)
-    is_older = kind is VerdictKind.UNHEALTHY and _burned_before(gate, own, before)
+    is_older = kind is VerdictKind.UNHEALTHY and _burned_before(gate, own, before, bar)
     return Verdict(
         gate=gate.name,
         kind=kind,
@@ -122,14 +123,16 @@ def _rate(gate: BurnRateGate, counts: tuple[float, float]) -> float | None:
     return bad / total / (1 - gate.objective) if total > 0 else None
 
 
-def _burned_before(gate: BurnRateGate, own: Sequence[Tile], before: Sequence[Tile]) -> bool:
-    """Say whether all that burned last burned when the release came, too.
+def _burned_before(gate: BurnRateGate, own: Sequence[Tile], before: Sequence[Tile], bar: Bar) -> bool:
+    """Say whether all that burned burned when the release came, too, by the same windows.
 
-    What had ended by then does not count, and a slow burn of before does not excuse a fast one of now.
+    What had ended by then does not count, and a slow burn of before does not excuse a fast one of after. What once was
+    the release's stays so, whatever burns later.
     """
     burning = _burning(gate, before)
     then = {(burn.long, burn.short, burn.factor) for burn in burning[-1]} if burning else set()
-    return all((burn.long, burn.short, burn.factor) in then for burn in _last(_burning(gate, own)))
+    new = [any((burn.long, burn.short, burn.factor) not in then for burn in burns) for burns in _burning(gate, own)]
+    return not bar.is_reached(new)
 
 
 def _judge(gate: BurnRateGate, own: Sequence[Tile], found: BurnEvidence, bar: Bar) -> Answer:
@@ -150,7 +153,7 @@ def _judge(gate: BurnRateGate, own: Sequence[Tile], found: BurnEvidence, bar: Ba
 
 
 def _prove(gate: BurnRateGate, found: BurnEvidence, counted: str) -> Answer:
-    if any((burn.short_rate or 0.0) >= burn.factor for burn in found.burns):
+    if any((burn.short_rate or 0.0) >= burn.factor and burn.bad >= STOP.bad_events for burn in found.burns):
         return just_bad(counted)
     limit = min(pair.factor for pair in gate.windows) * (1 - gate.objective)
     bound = statistics.upper_bound(found.bad, found.total)

@@ -17,6 +17,7 @@ from bot.domain.gates.measuring import (
     Bar,
     count_tiles,
     course,
+    fell_silent,
     has_no_bucket,
     just_bad,
     measured,
@@ -25,6 +26,7 @@ from bot.domain.gates.measuring import (
     opened,
     pairs,
     present_tiles,
+    silence,
     sums,
     what_is_missing,
 )
@@ -44,7 +46,7 @@ def judge_counts(gate: CountGate, samples: Samples | Trouble | None, window: Mea
         return no_bucket(gate.name, found)
     tiles = count_tiles(found, gate.counts)
     evidence = _weigh(gate, found, tiles, window, bar)
-    kind, reason, change = _judge(gate, tiles, evidence, bar)
+    kind, reason, change = _judge(gate, tiles, evidence)
     return Verdict(gate=gate.name, kind=kind, reason=reason, would_change=change, evidence=evidence)
 
 
@@ -61,19 +63,19 @@ def _weigh(
         limit=gate.limit,
         floor=gate.floor if gate.floor is not None else statistics.traffic_floor(gate.limit),
         upper_bound=statistics.upper_bound(bad, total) if total > 0 else None,
-        e_value=statistics.running_e_value(counted, gate.limit, caution=statistics.CAUTION),
+        e_value=bar.strongest(_e_values(tiles, gate.limit, bar)),
         alarm=bar.alarm,
         dispersion=statistics.dispersion(counted),
         course=course(tiles),
     )
 
 
-def _judge(gate: CountGate, tiles: Sequence[Tile], found: CountEvidence, bar: Bar) -> Answer:
+def _judge(gate: CountGate, tiles: Sequence[Tile], found: CountEvidence) -> Answer:
     nothing = no_measurement(found.measured)
     if nothing is not None:
         return nothing
     counted = f"{format_count(found.bad)} of {format_count(found.total)} bad"
-    if _alarms(tiles, gate.limit, bar):
+    if found.e_value >= found.alarm:
         share = format_share(found.bad / found.total)
         reason = f"{counted} ({share}), limit {format_share(gate.limit)}: more than chance explains"
         return VerdictKind.UNHEALTHY, reason, "nothing: an alarm stands for this release"
@@ -82,6 +84,8 @@ def _judge(gate: CountGate, tiles: Sequence[Tile], found: CountEvidence, bar: Ba
     waits = what_is_missing(found.measured, counted)
     if waits is None and _is_just_bad(tiles, gate.limit):
         waits = just_bad(counted)
+    if waits is None and fell_silent(tiles):
+        waits = silence(counted)
     waits = waits or _what_is_not_proven(gate, found, counted)
     if waits is not None:
         return waits
@@ -114,18 +118,20 @@ def _too_wide(found: CountEvidence, counted: str) -> Answer | None:
     return VerdictKind.NOT_YET, reason, "more traffic with fewer bad events"
 
 
-def _alarms(tiles: Sequence[Tile], limit: float, bar: Bar) -> bool:
-    """Say whether the alarm ever stood on `in_a_row` successive tiles with enough bad events."""
+def _e_values(tiles: Sequence[Tile], limit: float, bar: Bar) -> list[float]:
+    """Return the e-value at each tile that had traffic; 1 until enough events were bad.
+
+    A tile without traffic says the same again, and does not count as a second one.
+    """
     present = present_tiles(tiles)
     bad = 0.0
-    standing = []
+    found = []
     e_values = statistics.prefix_e_values(pairs(present), limit, caution=statistics.CAUTION)
     for tile, e_value in zip(present, e_values, strict=True):
-        # A tile without traffic says the same again, and does not count as a second one.
+        bad += tile.bad or 0.0
         if tile.total:
-            bad += tile.bad or 0.0
-            standing.append(e_value >= bar.alarm and bad >= bar.bad_events)
-    return bar.is_reached(standing)
+            found.append(e_value if bad >= bar.bad_events else min(1.0, e_value))
+    return found
 
 
 def _is_just_bad(tiles: Sequence[Tile], limit: float) -> bool:

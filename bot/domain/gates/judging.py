@@ -50,8 +50,7 @@ def judge_gates(
             return judge_argocd_healthy(gate, liveness, window, now, policy_since=since, history=history)
         if key not in found:
             return _nothing_counted(gate.name, "the release is not live yet, so nothing is counted")
-        same = _same_release(gate, tags, observation)
-        return same or judge_measured(gate, seen.samples.get(key), found[key], bar)
+        return _judge(gate, seen.samples.get(key), found[key], bar, tags, observation)
 
     return _shaded(stage.gates, [judge(gate) for gate in stage.gates])
 
@@ -70,8 +69,7 @@ def judge_triggers(
             return judge_degraded(trigger, seen, tags.introduced.at, now)
         if key not in found:
             return _nothing_counted(trigger.name, "the release is not deployed yet, so nothing is counted")
-        same = _same_release(trigger, tags, observation)
-        return same or judge_measured(trigger, seen.samples.get(key), found[key], bar)
+        return _judge(trigger, seen.samples.get(key), found[key], bar, tags, observation)
 
     return _shaded(rollback.triggers, [judge(trigger) for trigger in rollback.triggers])
 
@@ -87,16 +85,38 @@ def judge_measured(rule: MeasuredRule, samples: Samples | Trouble | None, item: 
     return judge_burn_rate(rule, samples, item.window, bar)
 
 
-def _same_release(rule: MeasuredRule, tags: TagHistory, observation: Observation) -> Verdict | None:
-    """Return *cannot tell* for a baseline in a stage that runs this release, too, or of which that is not known."""
-    if not isinstance(rule, BaselineGate) or rule.base_stage is None:
-        return None
-    there = observation.stage(rule.base_stage).tags
-    if isinstance(there, TagHistory) and there.tag != tags.tag:
-        return None
-    what = "could not be read" if isinstance(there, Trouble) else "has this release, too"
-    reason = f"{rule.base_stage} {what}, so there is nothing to compare with"
-    change = f"another release in {rule.base_stage}"
+def _judge(
+    rule: MeasuredRule,
+    samples: Samples | Trouble | None,
+    item: Measurement,
+    bar: Bar,
+    tags: TagHistory,
+    observation: Observation,
+) -> Verdict:
+    """Judge what was measured; against another stage only what was measured before that had this release, too."""
+    base = rule.base_stage if isinstance(rule, BaselineGate) else None
+    there = observation.stage(base).tags if base is not None else None
+    if isinstance(there, Trouble):
+        return _no_baseline(rule, f"{base} could not be read", f"an answer from {there.system}")
+    if there is None or there.tag != tags.tag:
+        return judge_measured(rule, samples, item, bar)
+    if isinstance(samples, Samples):
+        samples = _until(samples, there.introduced.at)
+    verdict = judge_measured(rule, samples, item, bar)
+    if verdict.kind in {VerdictKind.HEALTHY, VerdictKind.UNHEALTHY}:
+        return verdict
+    return _no_baseline(rule, f"{base} has this release, too", f"another release in {base}")
+
+
+def _until(samples: Samples, at: datetime) -> Samples:
+    """Return what was measured until an instant."""
+    count = max(0, (min(at, samples.end) - samples.start) // samples.width)
+    numbers = {role: some[:count] for role, some in samples.numbers.items()}
+    return replace(samples, end=samples.start + count * samples.width, numbers=numbers)
+
+
+def _no_baseline(rule: MeasuredRule, what: str, change: str) -> Verdict:
+    reason = f"{what}, so there is nothing to compare with"
     return Verdict(gate=rule.name, kind=VerdictKind.CANNOT_TELL, reason=reason, would_change=change)
 
 

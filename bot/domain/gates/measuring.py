@@ -22,6 +22,7 @@ NEWEST = 5
 
 An average over hours hides a failure that has just begun.
 """
+_EVENTS_EXPECTED = 20
 
 T = TypeVar("T")
 
@@ -44,6 +45,11 @@ class Bar:
     def split(self, gates: int) -> Bar:
         """Return the bar of each of several gates that together may raise no more false alarms than one."""
         return Bar(alarm=self.alarm * max(1, gates), bad_events=self.bad_events, in_a_row=self.in_a_row)
+
+    def strongest(self, e_values: Sequence[float]) -> float:
+        """Return the largest e-value that stood on `in_a_row` successive tiles; 1.0 where there are fewer."""
+        rows = (e_values[at : at + self.in_a_row] for at in range(len(e_values) - self.in_a_row + 1))
+        return max((min(row) for row in rows), default=1.0)
 
     def is_reached(self, standing: Sequence[bool]) -> bool:
         """Say whether the alarm ever stood on enough successive tiles."""
@@ -88,6 +94,7 @@ def measured(samples: Samples, window: MeasuringWindow, present: Sequence[bool])
         tiles_expected=len(present),
         newest_present=sum(newest),
         newest_expected=len(newest),
+        lately_absent=sum(not there for there in present[-NEWEST:]),
         queries=samples.queries,
         backend=samples.backend,
         lag=samples.lag,
@@ -103,13 +110,32 @@ def what_is_missing(found: Measured, so_far: str) -> Answer | None:
     if found.newest_present < TILES_NEEDED * found.newest_expected:
         reason = f"only {found.newest_present} of {found.newest_expected} looks found data"
         return VerdictKind.NO_DATA, reason, "measurements without gaps"
+    if found.lately_absent > 1:
+        reason = f"{found.lately_absent} of the newest {NEWEST} looks found no data"
+        return VerdictKind.NO_DATA, reason, "measurements without gaps"
     return None
+
+
+def fell_silent(tiles: Sequence[Tile]) -> bool:
+    """Say whether the newest tiles are without traffic, where there used to be so much that this is no chance.
+
+    With 20 events expected, none at all has a probability of e^-20.
+    """
+    present = present_tiles(tiles)
+    newest = present[-NEWEST:]
+    usual = sums(present)[1] / max(1, len(present))
+    return sums(newest)[1] <= 0 and usual * len(newest) >= _EVENTS_EXPECTED
+
+
+def silence(said: str) -> Answer:
+    """Return the answer where traffic has ended."""
+    return VerdictKind.NO_DATA, f"{said}, but no traffic in the newest {NEWEST} tiles", "traffic"
 
 
 def just_bad(said: str) -> Answer:
     """Return the answer where the window is good, and its newest tiles are not."""
     reason = f"{said}, but the newest tiles are bad by themselves"
-    return VerdictKind.NOT_YET, reason, "newest tiles without so many bad events"
+    return VerdictKind.NOT_YET, reason, "newest tiles that are good"
 
 
 def no_measurement(found: Measured) -> Answer | None:

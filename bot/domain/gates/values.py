@@ -14,6 +14,7 @@ from bot.domain.gates.measuring import (
     Answer,
     Bar,
     batched,
+    just_bad,
     measured,
     no_measurement,
     opened,
@@ -35,7 +36,7 @@ def judge_values(gate: ValueGate, samples: Samples | Trouble | None, window: Mea
     own = _between(found, values, window.start, found.end)
     evidence = _weigh(gate, found, own, window)
     kind, reason, change = _judge(gate, own, evidence, bar)
-    is_older = kind is VerdictKind.UNHEALTHY and _was_beyond(gate, found, values, window)
+    is_older = kind is VerdictKind.UNHEALTHY and _was_beyond(gate, found, values, window) and _went_on(gate, own)
     return Verdict(
         gate=gate.name,
         kind=kind,
@@ -89,9 +90,16 @@ def _judge(gate: ValueGate, values: Numbers, found: ValueEvidence, bar: Bar) -> 
         return VerdictKind.UNHEALTHY, _alarm(gate, found, bound), "nothing: an alarm stands for this release"
     said = _said(gate, found)
     waits = what_is_missing(found.measured, said)
+    if waits is None and _is_just_beyond(gate, values):
+        waits = just_bad(said)
     if waits is not None:
         return waits
     return VerdictKind.HEALTHY, f"{said}; bad is {bound}", "an alarm"
+
+
+def _is_just_beyond(gate: ValueGate, values: Numbers) -> bool:
+    newest = next((value for value in reversed(values) if value is not None), None)
+    return not gate.is_sum and newest is not None and _is_beyond(newest, gate.bound, gate.side)
 
 
 def _standing(gate: ValueGate, values: Sequence[float | None]) -> list[bool]:
@@ -127,6 +135,13 @@ def _was_beyond(gate: ValueGate, samples: Samples, values: Numbers, window: Meas
     if not earlier:
         return False
     return _standing(gate, earlier)[-1] or _is_beyond(earlier[-1], gate.bound, gate.side)
+
+
+def _went_on(gate: ValueGate, own: Numbers) -> bool:
+    """Say whether the release's tiles were all beyond the bound until the rule was broken: no other illness began."""
+    present = [value for value in own if value is not None]
+    until = _standing(gate, present).index(True) + 1
+    return all(_is_beyond(value, gate.bound, gate.side) for value in present[:until])
 
 
 def _alarm(gate: ValueGate, found: ValueEvidence, bound: str) -> str:

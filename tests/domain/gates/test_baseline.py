@@ -212,3 +212,26 @@ def test_a_comparison_with_the_past_is_called_weak() -> None:
 
 def test_a_baseline_looks_at_nothing_before_the_release() -> None:
     assert not GATE.reach
+
+
+def test_an_outage_of_both_sides_that_goes_on_now_proves_nothing() -> None:
+    down: Counted = (1000.0, 1000.0, 1000.0, 1000.0)
+    verdict = judged(*[SAME] * 50, *[down] * 5)
+    assert verdict.kind is VerdictKind.CANNOT_TELL
+
+
+def test_a_baseline_that_has_just_gone_is_no_data() -> None:
+    assert judged(*[SAME] * 50, *[(1000.0, 1000.0, None, None)] * 5).kind is VerdictKind.NO_DATA
+
+
+def test_traffic_that_has_just_ended_is_no_health() -> None:
+    verdict = judged(*[SAME] * 50, *[(0.0, 0.0, 10.0, 1000.0)] * 5)
+    assert verdict.kind is VerdictKind.NO_DATA
+    assert "no traffic in the newest 5 tiles" in verdict.reason
+
+
+def test_the_e_value_of_the_evidence_agrees_with_the_alarm() -> None:
+    for tiles in ([WORSE], [WORSE, WORSE], [SAME] * 9):
+        verdict = judged(*tiles)
+        is_alarm = evidence(verdict).e_value >= evidence(verdict).alarm
+        assert is_alarm is (verdict.kind is VerdictKind.UNHEALTHY)

@@ -196,7 +196,7 @@ def test_no_traffic_is_no_data() -> None:
 
 def test_a_window_with_too_many_gaps_is_no_data() -> None:
     assert judged(*[GOOD] * 7, None, None, None).kind is VerdictKind.NO_DATA
-    assert judged(*[GOOD] * 8, None, None).kind is VerdictKind.HEALTHY
+    assert judged(*[GOOD] * 2, None, None, *[GOOD] * 6).kind is VerdictKind.HEALTHY
 
 
 # --- before the release ----------------------------------------------------------------------------------------------
@@ -249,3 +249,17 @@ def test_a_slow_burn_of_before_does_not_excuse_a_fast_one_of_now() -> None:
     verdict = after(*[mild] * 10, own=(BURNS,) * 3, gate=both)
     assert (verdict.kind, verdict.began_before) == (VerdictKind.UNHEALTHY, False)
     assert after(*[mild] * 10, own=(mild,) * 6, gate=both).began_before
+
+
+def test_what_once_was_the_releases_stays_so_whatever_burns_later() -> None:
+    """A bot that was down for the ten minutes comes to the same as one that saw them."""
+    slow = replace(PAIR, factor=2.0)
+    both = replace(GATE, windows=(PAIR, slow))
+    mild: Counted = (30.0, 1000.0)
+    for later in (0, 10, 40):
+        verdict = after(*[mild] * 10, own=((BURNS,) * 10) + (mild,) * later, gate=both)
+        assert (verdict.kind, verdict.began_before) == (VerdictKind.UNHEALTHY, False), later
+
+
+def test_a_lone_error_in_the_newest_tiles_is_no_burn() -> None:
+    assert judged(*[(0.0, 1000.0)] * 60, (1.0, 5.0)).kind is VerdictKind.HEALTHY

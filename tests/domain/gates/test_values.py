@@ -81,7 +81,7 @@ def test_good_values_prove_nothing_before_the_window_ends() -> None:
 
 def test_a_window_with_too_many_gaps_is_no_data() -> None:
     assert judged(*[G] * 7, None, None, None).kind is VerdictKind.NO_DATA
-    assert judged(*[G] * 8, None, None).kind is VerdictKind.HEALTHY
+    assert judged(*[G] * 2, None, None, *[G] * 6).kind is VerdictKind.HEALTHY
 
 
 @pytest.mark.invariant("I5")
@@ -250,3 +250,15 @@ def test_a_sum_looks_at_nothing_before_the_release() -> None:
     assert not RESTARTS.reach
     assert GATE.reach == 5 * MINUTE
     assert not judged(3.0, gate=RESTARTS).began_before
+
+
+def test_a_spike_before_the_release_does_not_excuse_an_illness_of_long_after() -> None:
+    verdict = after(G, G, G, G, B, own=(*[G] * 20, B, B, B))
+    assert (verdict.kind, verdict.began_before) == (VerdictKind.UNHEALTHY, False)
+    assert after(G, G, G, G, B, own=(B, B, B)).began_before
+
+
+def test_a_value_that_is_beyond_its_bound_just_now_is_not_healthy() -> None:
+    verdict = judged(*[G] * 9, B)
+    assert verdict.kind is VerdictKind.NOT_YET
+    assert "the newest tiles are bad by themselves" in verdict.reason
