@@ -187,7 +187,7 @@ def test_a_baseline_stage_that_runs_this_release_too_says_nothing() -> None:
     assert verdict_against(policy, there=unread)[1].startswith("production could not be read")
 
 
-@pytest.mark.parametrize("kind", ["baseline", "burn-rate"])
+@pytest.mark.parametrize("kind", ["ratio", "baseline", "burn-rate"])
 def test_a_threshold_that_is_no_bound_is_told_by_every_rule_on_a_share(kind: str) -> None:
     numbers = {"counted": (None,) * 5, "total": (9.0,) * 5, "base counted": (None,) * 5, "base total": (9.0,) * 5}
     found = Samples(
@@ -210,7 +210,9 @@ def test_a_threshold_that_is_no_bound_is_told_by_every_rule_on_a_share(kind: str
         total=Query.plain("total"),
         tile=MINUTE,
     )
-    if kind == "baseline":
+    if kind == "ratio":
+        verdict = judge_counts(replace(a_count_gate(), counts=Counts.GOOD), found, a_window(), STOP)
+    elif kind == "baseline":
         verdict = judge_baseline(base, found, a_window(), STOP)
     else:
         verdict = judge_burn_rate(burn, found, a_window(), STOP)
