@@ -96,7 +96,7 @@ def compose(
             apply=Applier(world=world, texts=texts).apply,
             begin=begin,
             workers=settings.bot.workers,
-            sampler=Sampler(metrics=world.metrics, ledger=ledger, lag=world.lag),
+            sampler=Sampler(metrics=world.metrics, ledger=ledger, lag=settings.bot.ingestion_lag),
             dry_run=dry_run,
             listeners=listeners,
             stopping=threading.Event(),
@@ -117,7 +117,6 @@ def _world(stack: ExitStack, settings: Settings, clock: Clock, ledger: Ledger) -
         forge=GitHubForge(clients, credentials),
         registry=stack.enter_context(_registry(settings)),
         ledger=ledger,
-        lag=settings.bot.ingestion_lag,
         spell_gap=max(_LEAST_SPELL_GAP, settings.bot.interval * _SPELL_GAP_SWEEPS),
         tags=TagReader(
             repositories=repositories,

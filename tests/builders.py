@@ -34,7 +34,20 @@ from bot.domain.model import (
 from bot.domain.naming import release_branch, revert_branch
 from bot.domain.policy import GitOps, HealthWindow, Merge, Policy, Road, Rollback, Stage
 from bot.domain.queries import Query
-from bot.domain.rules import ArgoHealthyGate, CountGate, Counts, DegradedTrigger, Gate, Trigger
+from bot.domain.rules import (
+    ArgoHealthyGate,
+    BaselineGate,
+    BurnRateGate,
+    BurnWindow,
+    CountGate,
+    Counts,
+    DegradedTrigger,
+    Gate,
+    Side,
+    Trigger,
+    ValueGate,
+)
+from bot.domain.text import format_limit
 from bot.domain.verdicts import Measured
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -62,6 +75,54 @@ def a_count_gate(*, name: str = "http-errors", limit: float = 0.01, tile: timede
         query=Query.plain(f"bad-{name}"),
         total=Query.plain(f"total-{name}"),
         tile=tile,
+    )
+
+
+def a_value_gate(*, name: str = "lag", title: str = "lag not above 10", bound: float = 10.0) -> ValueGate:
+    """Bad is what is above `bound` in three of five tiles; the query is the name."""
+    return ValueGate(
+        name=name,
+        template="kafka-lag",
+        title=title,
+        query=Query.plain(name, is_count=False),
+        bound=bound,
+        side=Side.ABOVE,
+        tile=MINUTE,
+    )
+
+
+def a_baseline_gate(
+    *, name: str = "not-worse", past: timedelta = timedelta(0), stage: str | None = None
+) -> BaselineGate:
+    """The queries are `bad` and `total`, and `base bad` and `base total` of production."""
+    return BaselineGate(
+        name=name,
+        template="http-errors",
+        title="HTTP errors, no worse than production",
+        counts=Counts.BAD,
+        query=Query.plain("bad"),
+        total=Query.plain("total"),
+        base_query=Query.plain("base bad"),
+        base_total=Query.plain("base total"),
+        base="production",
+        base_stage=stage,
+        tile=MINUTE,
+        past=past,
+    )
+
+
+def a_burn_gate(*, name: str = "budget", objective: float = 0.99, window: BurnWindow | None = None) -> BurnRateGate:
+    """The queries are `bad` and `total`; ten times too fast over ten minutes and over two."""
+    return BurnRateGate(
+        name=name,
+        template="http-errors",
+        title=f"HTTP errors within an objective of {format_limit(objective)}",
+        objective=objective,
+        counts=Counts.BAD,
+        query=Query.plain("bad"),
+        total=Query.plain("total"),
+        tile=MINUTE,
+        windows=(window or BurnWindow(long=10 * MINUTE, short=2 * MINUTE, factor=10.0),),
     )
 
 

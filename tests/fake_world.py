@@ -70,7 +70,6 @@ class FakeWorld:
             forge=self.forge,
             registry=self.registry,
             ledger=self.ledger,
-            lag=LAG,
             spell_gap=timedelta(minutes=5),
             tags=self.tags,
         )

@@ -25,7 +25,6 @@ from bot.domain.rules import (
     DegradedTrigger,
     Gate,
     MeasuredRule,
-    Side,
     ValueGate,
 )
 from bot.ports import Look, OutsideError
@@ -35,11 +34,14 @@ from tests.builders import (
     NEW,
     NOON,
     OLD,
+    a_baseline_gate,
+    a_burn_gate,
     a_change,
     a_count_gate,
     a_policy,
     a_rollback,
     a_stage,
+    a_value_gate,
     a_window,
     an_observation,
     new_production,
@@ -236,14 +238,14 @@ def test_one_query_over_tiles_of_two_widths_is_two_questions() -> None:
 def test_a_baseline_of_the_past_asks_for_earlier_tiles() -> None:
     weak = a_baseline(past=WEEK)
     bench = Bench(policies=[with_gates(weak)])
-    bench.metrics.history = {"base-total": tuple(float(n) for n in range(10080 + 60))}
+    bench.metrics.history = {"base total": tuple(float(n) for n in range(10080 + 60))}
     found = numbers_of(bench.staged(6)["gate:baseline"])
     assert bench.spans()["total"] == (FIRST, at(6))
-    assert bench.spans()["base-total"] == (FIRST - WEEK, at(6) - WEEK)
+    assert bench.spans()["base total"] == (FIRST - WEEK, at(6) - WEEK)
     start = 3 - 10080
     assert found["base total"] == tuple(float(start + n) % 10140 for n in range(3))
     bench.sample(7)
-    assert bench.spans()["base-total"] == (at(6) - WEEK, at(7) - WEEK)
+    assert bench.spans()["base total"] == (at(6) - WEEK, at(7) - WEEK)
 
 
 def test_the_same_series_in_the_past_is_not_the_series_of_today() -> None:
@@ -436,14 +438,9 @@ def test_a_rule_that_names_no_histogram_uses_no_lookup_up() -> None:
 
 
 def a_value(*, name: str = "lag", is_sum: bool = False) -> ValueGate:
-    return ValueGate(
-        name=name,
-        template="kafka-lag",
-        title="lag",
+    return replace(
+        a_value_gate(name=name, bound=20.0),
         query=Query.plain(name, is_count=is_sum),
-        bound=20.0,
-        side=Side.ABOVE,
-        tile=MINUTE,
         hard=None if is_sum else 35.0,
         is_sum=is_sum,
         alive=Query.plain("alive") if is_sum else None,
@@ -451,33 +448,17 @@ def a_value(*, name: str = "lag", is_sum: bool = False) -> ValueGate:
 
 
 def a_baseline(*, past: timedelta = timedelta(0)) -> BaselineGate:
-    return BaselineGate(
-        name="baseline",
-        template="http-errors",
-        title="errors",
-        counts=Counts.BAD,
-        query=Query.plain("bad"),
-        total=Query.plain("total"),
-        base_query=Query.plain("base-bad"),
-        base_total=Query.plain("base-total"),
-        base="production",
-        tile=MINUTE,
-        past=past,
-    )
+    return a_baseline_gate(name="baseline", past=past)
 
 
 def a_burn_rate(name: str) -> BurnRateGate:
     """One that asks what the count gate `name` asks, too."""
-    return BurnRateGate(
-        name=f"burn-{name}",
-        template="http-errors",
-        title="errors",
-        objective=0.97,
-        counts=Counts.BAD,
+    return replace(
+        a_burn_gate(
+            name=f"burn-{name}", objective=0.97, window=BurnWindow(long=10 * MINUTE, short=2 * MINUTE, factor=4.0)
+        ),
         query=Query.plain(f"bad-{name}"),
         total=Query.plain(f"total-{name}"),
-        tile=MINUTE,
-        windows=(BurnWindow(long=10 * MINUTE, short=2 * MINUTE, factor=4.0),),
     )
 
 

@@ -20,8 +20,7 @@ from bot.domain.liveness import judge_liveness
 from bot.domain.model import Deployed, Samples, Trouble
 from bot.domain.observed import trigger_measurements
 from bot.domain.policy import Policy
-from bot.domain.queries import Query
-from bot.domain.rules import BaselineGate, BurnRateGate, Counts, Side, ValueGate
+from bot.domain.rules import Counts
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import CountEvidence, VerdictKind
 from tests.builders import (
@@ -31,11 +30,14 @@ from tests.builders import (
     NEW,
     NOON,
     OLD,
+    a_baseline_gate,
+    a_burn_gate,
     a_change,
     a_count_gate,
     a_policy,
     a_rollback,
     a_stage,
+    a_value_gate,
     an_application,
     an_observation,
     new_production,
@@ -93,15 +95,7 @@ def test_gaps_of_long_ago_do_not_keep_a_release_from_being_proven() -> None:
 
 # --- what began before the release -----------------------------------------------------------------------------------
 
-LAG = ValueGate(
-    name="lag",
-    template="kafka-lag",
-    title="lag",
-    query=Query.plain("lag", is_count=False),
-    bound=100.0,
-    side=Side.ABOVE,
-    tile=MINUTE,
-)
+LAG = a_value_gate(bound=100.0)
 
 
 def test_what_fell_ill_between_commit_and_sync_is_not_blamed_on_the_release() -> None:
@@ -137,22 +131,6 @@ def test_what_fell_ill_between_commit_and_sync_is_not_blamed_on_the_release() ->
 # --- a baseline that is the release itself ---------------------------------------------------------------------------
 
 
-def a_baseline(stage: str) -> BaselineGate:
-    return BaselineGate(
-        name="not-worse",
-        template="http-errors",
-        title="HTTP errors",
-        counts=Counts.BAD,
-        query=Query.plain("bad"),
-        total=Query.plain("total"),
-        base_query=Query.plain("base bad"),
-        base_total=Query.plain("base total"),
-        base=stage,
-        base_stage=stage,
-        tile=MINUTE,
-    )
-
-
 def verdict_against(policy: Policy, *, there: object, measured: bool = True) -> tuple[VerdictKind, str]:
     counts = (100.0,) * 36
     found = Samples(
@@ -174,7 +152,7 @@ def verdict_against(policy: Policy, *, there: object, measured: bool = True) -> 
 
 
 def test_a_baseline_stage_that_runs_this_release_too_says_nothing() -> None:
-    policy = a_policy(gates=(a_baseline("production"),))
+    policy = a_policy(gates=(a_baseline_gate(stage="production"),))
     kind, reason = verdict_against(policy, there=new_production())
     assert kind is VerdictKind.CANNOT_TELL
     assert reason == "production has this release, too, so there is nothing to compare with"
@@ -199,17 +177,8 @@ def test_a_threshold_that_is_no_bound_is_told_by_every_rule_on_a_share(kind: str
         backend="Prometheus",
         note="its bounds are 0.1, 0.5",
     )
-    base = replace(a_baseline("production"), counts=Counts.GOOD)
-    burn = BurnRateGate(
-        name="burn",
-        template="http-latency",
-        title="slow",
-        objective=0.99,
-        counts=Counts.GOOD,
-        query=Query.plain("good"),
-        total=Query.plain("total"),
-        tile=MINUTE,
-    )
+    base = replace(a_baseline_gate(stage="production"), counts=Counts.GOOD)
+    burn = replace(a_burn_gate(), counts=Counts.GOOD)
     if kind == "ratio":
         verdict = judge_counts(replace(a_count_gate(), counts=Counts.GOOD), found, a_window(), STOP)
     elif kind == "baseline":

@@ -18,54 +18,28 @@ from bot.domain.gates.measuring import REVERT, STOP
 from bot.domain.gates.values import judge_values
 from bot.domain.model import Numbers, Samples
 from bot.domain.queries import Query
-from bot.domain.rules import Accept, BaselineGate, BurnRateGate, BurnWindow, Counts, Gate, Side, ValueGate
+from bot.domain.rules import Accept, BurnWindow, Gate
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import Verdict
 from bot.render.course import charts
 from bot.render.evidence import data_quality, evidence_table, exact_queries
 from bot.render.terminal import narrow_tiles, verdict_lines
-from tests.builders import MINUTE, NOON, a_count_gate, a_policy
+from tests.builders import MINUTE, NOON, a_baseline_gate, a_burn_gate, a_count_gate, a_policy, a_value_gate
 
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
 WINDOW = MeasuringWindow(
     start=NOON, required_until=NOON + 10 * MINUTE, width=MINUTE, before=(NOON - 5 * MINUTE, NOON - MINUTE)
 )
 OPEN = replace(WINDOW, required_until=NOON + 30 * MINUTE)
-LAG = ValueGate(
-    name="kafka-lag",
-    template="kafka-lag",
-    title="Kafka consumer lag not above 1,000",
+LAG = replace(
+    a_value_gate(name="kafka-lag", title="Kafka consumer lag not above 1,000", bound=1000.0),
     query=Query.plain('sum by (namespace) (kafka_consumergroup_lag{namespace="orders"})', is_count=False),
-    bound=1000.0,
-    side=Side.ABOVE,
-    tile=MINUTE,
 )
 RESTARTS = replace(
     LAG, name="restarts", title="container restarts, at most 0", bound=0.0, is_sum=True, query=Query.plain("restarts")
 )
-BASELINE = BaselineGate(
-    name="not-worse",
-    template="http-errors",
-    title="HTTP errors, no worse than production",
-    counts=Counts.BAD,
-    query=Query.plain("bad"),
-    total=Query.plain("total"),
-    base_query=Query.plain("base bad"),
-    base_total=Query.plain("base total"),
-    base="production",
-    tile=MINUTE,
-)
-BURN = BurnRateGate(
-    name="slo",
-    template="http-errors",
-    title="HTTP errors within an objective of 99.9 %",
-    objective=0.999,
-    counts=Counts.BAD,
-    query=Query.plain("bad"),
-    total=Query.plain("total"),
-    tile=MINUTE,
-    windows=(BurnWindow(long=5 * MINUTE, short=MINUTE, factor=14.4),),
-)
+BASELINE = a_baseline_gate()
+BURN = a_burn_gate(name="slo", objective=0.999, window=BurnWindow(long=5 * MINUTE, short=MINUTE, factor=14.4))
 
 
 def measured(*, early: int = 0, scrape: int = 15, **numbers: Sequence[float | None]) -> Samples:

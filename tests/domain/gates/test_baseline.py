@@ -11,25 +11,13 @@ import pytest
 from bot.domain.gates.baseline import judge_baseline
 from bot.domain.gates.measuring import REVERT, STOP, Bar
 from bot.domain.model import Samples, Trouble
-from bot.domain.queries import Query
 from bot.domain.rules import BaselineGate, Counts
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import BaselineEvidence, Verdict, VerdictKind
-from tests.builders import MINUTE, NOON
+from tests.builders import MINUTE, NOON, a_baseline_gate
 
 WINDOW = MeasuringWindow(start=NOON, required_until=NOON + 10 * MINUTE, width=MINUTE)
-GATE = BaselineGate(
-    name="errors",
-    template="http-errors",
-    title="HTTP errors, no worse than production",
-    counts=Counts.BAD,
-    query=Query.plain("bad"),
-    total=Query.plain("total"),
-    base_query=Query.plain("base bad"),
-    base_total=Query.plain("base total"),
-    base="production",
-    tile=MINUTE,
-)
+GATE = a_baseline_gate(name="errors")
 Counted = tuple[float | None, float | None, float | None, float | None]
 """Counted and total here, counted and total in the baseline."""
 

@@ -9,11 +9,10 @@ import pytest
 from bot.domain.gates.burn_rate import judge_burn_rate
 from bot.domain.gates.measuring import REVERT, STOP, Bar
 from bot.domain.model import Samples, Trouble
-from bot.domain.queries import Query
 from bot.domain.rules import BURN_WINDOWS, BurnRateGate, BurnWindow, Counts
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import BurnEvidence, Verdict, VerdictKind
-from tests.builders import MINUTE, NOON
+from tests.builders import MINUTE, NOON, a_burn_gate
 
 START = NOON + 20 * MINUTE
 WINDOW = MeasuringWindow(start=START, required_until=START + 10 * MINUTE, width=MINUTE)
@@ -21,17 +20,7 @@ WITH_PAST = replace(WINDOW, before=(START - 12 * MINUTE, START - 2 * MINUTE))
 """Ten tiles before the release, two in between, and then the release's own."""
 
 PAIR = BurnWindow(long=10 * MINUTE, short=2 * MINUTE, factor=10.0)
-GATE = BurnRateGate(
-    name="budget",
-    template="http-errors",
-    title="HTTP errors within an objective of 99 %",
-    objective=0.99,
-    counts=Counts.BAD,
-    query=Query.plain("bad"),
-    total=Query.plain("total"),
-    tile=MINUTE,
-    windows=(PAIR,),
-)
+GATE = a_burn_gate(window=PAIR)
 Counted = tuple[float | None, float | None] | None
 
 GOOD: Counted = (0.0, 1000.0)

@@ -21,9 +21,6 @@ from bot.domain.queries import Query
 from bot.domain.rules import (
     Accept,
     ArgoHealthyGate,
-    BaselineGate,
-    BurnRateGate,
-    BurnWindow,
     CountGate,
     Counts,
     DegradedTrigger,
@@ -42,12 +39,15 @@ from tests.builders import (
     NEW,
     NOON,
     OLD,
+    a_baseline_gate,
+    a_burn_gate,
     a_change,
     a_count_gate,
     a_measured,
     a_policy,
     a_rollback,
     a_stage,
+    a_value_gate,
     a_window,
     an_application,
     an_observation,
@@ -59,39 +59,10 @@ from tests.builders import (
 
 SECOND = timedelta(seconds=1)
 COUNT = a_count_gate()
-VALUE = ValueGate(
-    name="lag",
-    template="kafka-lag",
-    title="lag not above 10",
-    query=Query.plain("lag", is_count=False),
-    bound=10.0,
-    side=Side.ABOVE,
-    tile=MINUTE,
-)
+VALUE = a_value_gate()
 SUM = replace(VALUE, name="restarts", bound=2.0, is_sum=True, alive=Query.plain("alive"))
-BASELINE = BaselineGate(
-    name="baseline",
-    template="http-errors",
-    title="HTTP errors, no worse than production",
-    counts=Counts.BAD,
-    query=Query.plain("bad"),
-    total=Query.plain("total"),
-    base_query=Query.plain("base-bad"),
-    base_total=Query.plain("base-total"),
-    base="production",
-    tile=MINUTE,
-)
-BURN = BurnRateGate(
-    name="budget",
-    template="http-errors",
-    title="HTTP errors within an objective of 99 %",
-    objective=0.99,
-    counts=Counts.BAD,
-    query=Query.plain("bad"),
-    total=Query.plain("total"),
-    tile=MINUTE,
-    windows=(BurnWindow(long=10 * MINUTE, short=2 * MINUTE, factor=10.0),),
-)
+BASELINE = a_baseline_gate(name="baseline")
+BURN = a_burn_gate()
 KINDS: tuple[MeasuredRule, ...] = (
     COUNT,
     replace(COUNT, name="lenient", counts=Counts.GOOD, accept=Accept.NOT_SHOWN_BAD),

@@ -9,26 +9,17 @@ import pytest
 from bot.domain.gates.measuring import REVERT, STOP, Bar
 from bot.domain.gates.values import judge_values
 from bot.domain.model import Numbers, Samples, Trouble
-from bot.domain.queries import Query
 from bot.domain.rules import Side, ValueGate
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import ValueEvidence, Verdict, VerdictKind
-from tests.builders import MINUTE, NOON
+from tests.builders import MINUTE, NOON, a_value_gate
 
 START = NOON + 10 * MINUTE
 WINDOW = MeasuringWindow(start=START, required_until=START + 10 * MINUTE, width=MINUTE)
 WITH_PAST = replace(WINDOW, before=(START - 8 * MINUTE, START - 3 * MINUTE))
 """Five tiles before the release, three in between, and then the release's own."""
 
-GATE = ValueGate(
-    name="lag",
-    template="kafka-lag",
-    title="lag not above 10",
-    query=Query.plain("lag", is_count=False),
-    bound=10.0,
-    side=Side.ABOVE,
-    tile=MINUTE,
-)
+GATE = a_value_gate()
 RESTARTS = replace(GATE, bound=2.0, is_sum=True)
 G, B, H = 1.0, 11.0, 101.0
 """Good, beyond the bound, beyond a hard limit of 100."""
