@@ -58,8 +58,8 @@ _AFTERGLOW = timedelta(hours=1)
 class World:
     """The ports of one engine, and what of the settings an observation depends on.
 
-    `spell_gap` is the longest pause between two looks that still counts as one spell of health; `tags` remembers what it
-    read of `repositories`.
+    `spell_gap` is the longest pause between two looks that still counts as one spell of health; `tags` remembers what
+    it read of `repositories`.
     """
 
     clock: Clock
