@@ -91,6 +91,8 @@ def test_an_application_that_was_never_looked_at_has_an_empty_status(http: httpx
         ("selector=team%3Dshop", ["cart-staging", APP]),
         ("selector=team!%3Dshop", []),
         ("selector=team,!gone", ["cart-staging", APP]),
+        ("selector=team in (shop,web),team notin (ops)", ["cart-staging", APP]),
+        ("selector=team notin (shop)", []),
         ("repo=http://elsewhere", []),
         ("appNamespace=argocd", ["cart-staging", APP]),
         ("appNamespace=other", []),
@@ -98,6 +100,11 @@ def test_an_application_that_was_never_looked_at_has_an_empty_status(http: httpx
 )
 def test_a_list_can_be_narrowed(http: httpx.Client, query: str, expected: list[str]) -> None:
     assert names(http.get(f"{ALL}?{query}")) == expected
+
+
+def test_a_selector_that_cannot_be_parsed_is_refused(http: httpx.Client) -> None:
+    answer = http.get(ALL, params={"selector": "team in shop"})
+    assert (answer.status_code, answer.json()["code"]) == (500, 2)
 
 
 def test_a_projection_keeps_only_what_argo_cd_can_project(http: httpx.Client) -> None:
@@ -142,7 +149,7 @@ def test_a_sync_that_was_asked_for_is_pending_then_done(http: httpx.Client, worl
     world.argocd.hold_sync(APP)
     head = world.release("2.0")
     told = http.post(f"{ONE}/sync", json={"revision": head, "prune": True}).json()
-    assert told["operation"]["sync"] == {"revision": head, "prune": True}
+    assert told["operation"]["sync"] == {"revision": head, "prune": True, "source": told["spec"]["source"]}
     assert "operationState" not in told["status"]
     world.run(5)
     done = http.get(ONE).json()
@@ -250,11 +257,24 @@ def test_the_stream_tells_all_applications_then_every_change(http: httpx.Client,
 
 
 def test_a_stream_from_a_resource_version_tells_only_what_is_new(http: httpx.Client, world: ArgoWorld) -> None:
-    with http.stream("GET", STREAM, params={"resourceVersion": "1", "name": APP}) as answer:
+    with http.stream("GET", STREAM, params={"resourceVersion": "1", "projects": "default"}) as answer:
         world.argocd.delete("cart-staging")
         world.argocd.delete(APP)
         kind, one = read(answer.iter_lines())
         assert (kind, one["metadata"]["name"]) == ("DELETED", APP)
+
+
+def test_a_stream_of_one_application_tells_it_even_from_a_resource_version_on(http: httpx.Client) -> None:
+    with http.stream("GET", STREAM, params={"resourceVersion": "1", "name": APP}) as answer:
+        kind, one = read(answer.iter_lines())
+        assert (kind, one["metadata"]["name"]) == ("ADDED", APP)
+
+
+def test_a_stream_does_not_tell_what_is_older_than_its_resource_version(http: httpx.Client, world: ArgoWorld) -> None:
+    with http.stream("GET", STREAM, params={"resourceVersion": "900000"}) as answer:
+        world.argocd.delete(APP)
+        world.argocd.end_streams()
+        assert list(answer.iter_lines()) == []
 
 
 def test_a_stream_can_be_projected(http: httpx.Client) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -14,13 +13,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from bot.lab.argo.controller import Controller, Refused, WatchEvent
-from bot.lab.argo.model import ApplicationSpec, ArgoOptions, SyncRequest
-from bot.lab.argo.wire import ARGOCD_NAMESPACE, projection
+from bot.lab.argo.controller import BlockedByWindow, Controller, OutOfRange, Refused, WatchEvent
+from bot.lab.argo.model import SyncRequest
+from bot.lab.argo.projection import projection
+from bot.lab.argo.selectors import BadSelector, labels_match
+from bot.lab.argo.specification import ApplicationSpec, ArgoOptions
+from bot.lab.argo.streams import Feed, Streams
+from bot.lab.argo.windows import render_windows
+from bot.lab.argo.wire import ARGOCD_NAMESPACE
 from bot.ports import Clock
 
 _LOOK_AGAIN_SECONDS = 0.05
-_NOT_FOUND, _DENIED, _PRECONDITION, _UNAUTHENTICATED, _INVALID = 5, 7, 9, 16, 3
+_UNKNOWN, _INVALID, _NOT_FOUND, _DENIED, _PRECONDITION, _UNAUTHENTICATED = 2, 3, 5, 7, 9, 16
 """gRPC codes, which Argo CD puts beside the HTTP status."""
 
 
@@ -62,20 +66,17 @@ class ArgoApi:
         self._controller = controller
         self._tokens = tokens
         self._options = options
-        self._streams_end = threading.Event()
+        self._refreshes: dict[str, list[str]] = {}
+        self._syncs: dict[str, list[SyncRequest]] = {}
+        self.streams = Streams()
 
-    def end_streams(self) -> None:
-        """Close the watch streams that are open now, as a restart of the server does."""
-        self.close_streams()
-        self.allow_streams()
+    def refreshes(self, name: str) -> list[str]:
+        """Return the kinds of refresh that were asked for through the API, oldest first."""
+        return list(self._refreshes.get(name, ()))
 
-    def close_streams(self) -> None:
-        """Close all watch streams; until `allow_streams`, new ones end after their first events."""
-        self._streams_end.set()
-
-    def allow_streams(self) -> None:
-        """Let new watch streams last."""
-        self._streams_end = threading.Event()
+    def syncs(self, name: str) -> list[SyncRequest]:
+        """Return the syncs that were asked for through the API and begun, oldest first."""
+        return list(self._syncs.get(name, ()))
 
     def application(self) -> Starlette:
         """Return the ASGI application."""
@@ -85,6 +86,7 @@ class ArgoApi:
                 Route("/api/v1/applications", self._list),
                 Route(one, self._get),
                 Route(f"{one}/sync", self._sync, methods=["POST"]),
+                Route(f"{one}/syncwindows", self._windows),
                 Route("/api/v1/stream/applications", self._stream),
                 Route("/api/v1/session/userinfo", self._user),
                 Route("/api/version", self._version),
@@ -94,6 +96,7 @@ class ArgoApi:
 
     def _list(self, request: Request) -> Response:
         account = self._account(request)
+        _check_selector(request)
         applications = [self._controller.render(spec.name) for spec in self._matching(request, account)]
         metadata = {"resourceVersion": self._controller.list_version()}
         fields = request.query_params.get("fields", "")
@@ -107,7 +110,9 @@ class ArgoApi:
         spec = self._find(request, self._account(request))
         kind = request.query_params.get("refresh", "")
         if kind:
-            self._controller.refresh(spec.name, "hard" if kind == "hard" else "normal")
+            told = "hard" if kind == "hard" else "normal"
+            self._refreshes.setdefault(spec.name, []).append(told)
+            self._controller.refresh(spec.name, told)
         return JSONResponse(self._controller.render(spec.name))
 
     async def _sync(self, request: Request) -> Response:
@@ -115,39 +120,55 @@ class ArgoApi:
         spec = self._find(request, account)
         if not account.may_sync:
             raise _denied()
-        asked = await _sync_body(request)
-        operation = SyncRequest(
-            requested_at=self._clock.now(),
-            revision=str(asked["revision"]) if asked.get("revision") else None,
-            username=account.username,
-            dry_run=bool(asked.get("dryRun")),
-            prune=bool(asked.get("prune")),
-        )
+        operation = _sync_request(await _sync_body(request), account, self._clock)
         try:
-            self._controller.request_sync(spec.name, operation)
+            begun = self._controller.request_sync(spec.name, operation)
+        except BlockedByWindow as error:
+            raise ApiError(403, _DENIED, str(error)) from error
         except Refused as error:
             raise ApiError(400, _PRECONDITION, str(error)) from error
+        except OutOfRange as error:
+            # The real server gives this error no code of its own.
+            raise ApiError(500, _UNKNOWN, str(error)) from error
+        self._syncs.setdefault(spec.name, []).append(begun)
         return JSONResponse(self._controller.render(spec.name))
+
+    def _windows(self, request: Request) -> Response:
+        spec = self._find(request, self._account(request))
+        return JSONResponse(render_windows(self._controller.windows(spec.name)))
 
     async def _stream(self, request: Request) -> Response:
         account = self._account(request)
+        _check_selector(request)
         # Taken before the answer begins: a client may act as soon as it has the headers.
-        seen, ended = self._controller.last_event(), self._streams_end
-        return StreamingResponse(self._watch(request, account, seen, ended), media_type="application/json")
+        seen, feed = self._controller.last_event(), self.streams.open()
+        feed.say(self._first_lines(request, account))
+        return StreamingResponse(self._watch(request, account, seen, feed), media_type="application/json")
 
-    async def _watch(
-        self, request: Request, account: Account, seen: int, ended: threading.Event
-    ) -> AsyncIterator[bytes]:
+    async def _watch(self, request: Request, account: Account, seen: int, feed: Feed) -> AsyncIterator[bytes]:
         fields = request.query_params.get("fields", "")
-        if not request.query_params.get("resourceVersion"):
-            for spec in self._matching(request, account):
-                yield _line("ADDED", self._controller.render(spec.name), fields)
-        while not ended.is_set():
-            for event in self._controller.events_after(seen):
-                seen = event.number
-                if self._passes(request, account, event):
-                    yield _line(event.type, event.application, fields)
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        try:
+            while True:
+                for event in self._controller.events_after(seen):
+                    seen = event.number
+                    if self._passes(request, account, event):
+                        feed.hear(_line(event.type, event.application, fields))
+                for line in feed.take():
+                    yield line
+                if feed.is_ended:
+                    return
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        finally:
+            self.streams.close(feed)
+
+    def _first_lines(self, request: Request, account: Account) -> Iterator[bytes]:
+        """Yield what stands now. Who names an application gets it even from a resource version on, as in Argo CD."""
+        if request.query_params.get("resourceVersion") and not request.query_params.get("name"):
+            return
+        for spec in self._matching(request, account):
+            application = self._controller.render(spec.name)
+            if _version_of(application) >= _from_version(request):
+                yield _line("ADDED", application, request.query_params.get("fields", ""))
 
     def _user(self, request: Request) -> Response:
         account = self._tokens.accounts.get(_bearer(request))
@@ -192,7 +213,8 @@ class ArgoApi:
 
     def _passes(self, request: Request, account: Account, event: WatchEvent) -> bool:
         facts = _facts_of(event.application)
-        return account.sees(facts.project) and _selected(request, facts)
+        new = _version_of(event.application) >= _from_version(request)
+        return new and account.sees(facts.project) and _selected(request, facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,19 +228,32 @@ class _Facts:
 
 
 def _facts(spec: ApplicationSpec) -> _Facts:
-    return _Facts(name=spec.name, project=spec.project, repo_url=spec.repo_url, labels=spec.labels)
+    return _Facts(name=spec.name, project=spec.project, repo_url=spec.compared_sources[0].repo_url, labels=spec.labels)
 
 
 def _facts_of(application: Mapping[str, object]) -> _Facts:
     metadata, spec = application["metadata"], application["spec"]
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
         raise TypeError("an application has metadata and a spec")
+    hydrated = spec.get("sourceHydrator", {}).get("drySource")
+    first = spec.get("source") or hydrated or spec["sources"][0]
     return _Facts(
         name=metadata["name"],
         project=spec["project"],
-        repo_url=spec["source"]["repoURL"],
+        repo_url=first["repoURL"],
         labels=metadata.get("labels", {}),
     )
+
+
+def _version_of(application: Mapping[str, object]) -> int:
+    metadata = application["metadata"]
+    return int(metadata["resourceVersion"]) if isinstance(metadata, dict) else 0
+
+
+def _from_version(request: Request) -> int:
+    """Return the resource version that a stream begins at; one that is no number counts as none."""
+    asked = request.query_params.get("resourceVersion", "")
+    return int(asked) if asked.isdecimal() else 0
 
 
 def _selected(request: Request, facts: _Facts) -> bool:
@@ -229,25 +264,38 @@ def _selected(request: Request, facts: _Facts) -> bool:
         and (not projects or facts.project in projects)
         and asked.get("repo", "") in {"", facts.repo_url}
         and asked.get("appNamespace", "") in {"", ARGOCD_NAMESPACE}
-        and _labels_match(asked.get("selector", ""), facts.labels)
+        and labels_match(asked.get("selector", ""), facts.labels)
     )
 
 
-def _labels_match(selector: str, labels: Mapping[str, str]) -> bool:
-    """Say whether labels pass a Kubernetes selector made of `key=value`, `key!=value`, `key` and `!key`."""
-    return all(_requirement_holds(part.strip(), labels) for part in selector.split(",") if part.strip())
+def _check_selector(request: Request) -> None:
+    """Refuse a selector that cannot be parsed; the real server gives this error no code of its own."""
+    try:
+        labels_match(request.query_params.get("selector", ""), {})
+    except BadSelector as error:
+        raise ApiError(500, _UNKNOWN, f"error parsing the selector: {error}") from error
 
 
-def _requirement_holds(requirement: str, labels: Mapping[str, str]) -> bool:
-    if "!=" in requirement:
-        key, value = requirement.split("!=", 1)
-        return labels.get(key.strip()) != value.strip()
-    if "=" in requirement:
-        key, value = requirement.replace("==", "=").split("=", 1)
-        return labels.get(key.strip()) == value.strip()
-    if " " in requirement or "(" in requirement:
-        raise ApiError(400, _INVALID, f"the lab does not know the selector {requirement!r}")
-    return (requirement.removeprefix("!") in labels) != requirement.startswith("!")
+def _sync_request(asked: Mapping[str, object], account: Account, clock: Clock) -> SyncRequest:
+    return SyncRequest(
+        requested_at=clock.now(),
+        revision=str(asked["revision"]) if asked.get("revision") else None,
+        at_positions=_at_positions(asked),
+        username=account.username,
+        dry_run=bool(asked.get("dryRun")),
+        prune=bool(asked.get("prune")),
+    )
+
+
+def _at_positions(asked: Mapping[str, object]) -> tuple[tuple[int, str], ...]:
+    """Pair `sourcePositions` with `revisions`; JSON may write a 64-bit position as a number or as a string."""
+    positions, revisions = asked.get("sourcePositions") or [], asked.get("revisions") or []
+    if not isinstance(positions, list) or not isinstance(revisions, list):
+        raise ApiError(400, _INVALID, "sourcePositions and revisions are lists")
+    try:
+        return tuple((int(position), str(revision)) for position, revision in zip(positions, revisions, strict=True))
+    except ValueError as error:
+        raise ApiError(400, _INVALID, f"sourcePositions and revisions do not fit: {error}") from error
 
 
 async def _sync_body(request: Request) -> Mapping[str, object]:

@@ -1,48 +1,55 @@
-"""The two reconcilers of the simulated Argo CD, as events on a timeline.
+"""The reconcilers of the simulated Argo CD, as events on a timeline.
 
-An application is refreshed (Git and the cluster are looked at, the status is written) and operated on (a sync runs
-and deploys). Both happen at their own times, so a status can say Succeeded beside the health of before the sync: only
-the refresh that follows an operation sees what the operation did. `tick` plays everything that is due; played twice
-with the same clock and repository, it ends in the same state. A refresh reads the repository as it is when `tick`
-runs: to play a commit between two refreshes, commit between two ticks.
+An application is refreshed (Git and the cluster are looked at, the status is written), operated on (a sync runs and
+deploys) and hydrated. Each happens at its own times, so a status can say Succeeded beside the health of before the
+sync: only the refresh that follows an operation sees what the operation did. `tick` plays everything that is due;
+played twice with the same clock and repository, it ends in the same state. A refresh reads the repository as it is
+when `tick` runs: to play a commit between two refreshes, commit between two ticks.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from heapq import heapify, heappop, heappush
+from pathlib import Path
 from typing import Literal
 
-from bot.lab.argo.manifests import ManifestError, ManifestReader
-from bot.lab.argo.model import (
-    ApplicationSpec,
-    ArgoOptions,
-    ConditionReport,
-    Deployed,
-    HealthReport,
-    Image,
-    Managed,
-    OperationState,
-    Status,
-    SyncRequest,
-)
+from bot.lab.argo.commit_server import CommitServer
+from bot.lab.argo.hydrator import Hydrator, is_hydrating
+from bot.lab.argo.manifests import ManifestReader
+from bot.lab.argo.model import Managed, SourceRevisions, Status, SyncRequest
+from bot.lab.argo.operator import Operator
+from bot.lab.argo.reconciler import Reconciler
+from bot.lab.argo.repositories import GitRepositories, ManifestError
+from bot.lab.argo.specification import ApplicationSpec, ArgoOptions
+from bot.lab.argo.targets import Targets
+from bot.lab.argo.windows import SyncWindow, can_sync
 from bot.lab.argo.wire import render_application
 from bot.lab.cluster import Cluster
 from bot.ports import Clock
 
-_HISTORY_LIMIT = 10
 _EVENTS_KEPT = 2000
-_ERRORS_OF_COMPARISON = frozenset({"ComparisonError", "InvalidSpecError", "UnknownError"})
-_WORST_FIRST = ("Degraded", "Missing", "Progressing", "Healthy")
 
-_EventKind = Literal["refresh", "take up", "finish"]
+_EventKind = Literal["gone", "health", "hydrate", "operate", "refresh"]
 
 
 class Refused(Exception):
     """A request that Argo CD does not accept in the application's present state."""
+
+
+class BlockedByWindow(Refused):
+    """A sync window does not let anybody sync."""
+
+    def __init__(self) -> None:
+        super().__init__("cannot sync: blocked by sync window")
+
+
+class OutOfRange(Exception):
+    """A source position that the application does not have, or one without a revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,33 +71,45 @@ class _Due:
 class Controller:
     """Keeps the applications. Every public method may be called from any thread."""
 
-    def __init__(self, clock: Clock, cluster: Cluster, reader: ManifestReader, options: ArgoOptions) -> None:
+    def __init__(
+        self, clock: Clock, cluster: Cluster, repositories: Callable[[str], Path], options: ArgoOptions
+    ) -> None:
         if min(options.refresh_every, options.sync_takes) <= timedelta(0):
             raise ValueError("an Argo CD that refreshes or syncs in no time would never come to an end")
+        git = GitRepositories(repositories)
+        reader = ManifestReader(git)
         self._clock = clock
-        self._cluster = cluster
-        self._reader = reader
         self._options = options
+        self._targets = Targets(git)
         self._lock = threading.RLock()
         self._managed: dict[str, Managed] = {}
+        self._reconciler = Reconciler(cluster, self._targets, reader, options.refresh_every)
+        self._operator = Operator(cluster, reader, options)
+        self._hydrator = Hydrator(self._targets, reader, CommitServer(git), self._managed.values)
         self._events: deque[WatchEvent] = deque(maxlen=_EVENTS_KEPT)
         self._event_count = 0
         self._version = 1000
 
-    def add(self, spec: ApplicationSpec) -> None:
-        """Create an application; its first refresh is due at once."""
+    # --- what there is ------------------------------------------------------------------------------------------------
+
+    def add(self, spec: ApplicationSpec, *, adopted: bool = False) -> None:
+        """Create an application; its first refresh is due at once. `adopted`: what it is to run runs already."""
         now = self._clock.now()
         with self._lock:
             if spec.name in self._managed:
                 raise ValueError(f"there is an application {spec.name!r} already")
-            app = Managed(spec=spec, created_at=now, refresh_at=now)
+            app = Managed(spec=spec, created_at=now, refresh_at=now, serial=self._version, adopts=adopted)
             self._managed[spec.name] = app
             self._announce(app, "ADDED")
 
-    def delete(self, name: str) -> None:
-        """Delete an application; what it deployed stays in the cluster."""
+    def delete(self, name: str, *, takes: timedelta | None = None) -> None:
+        """Delete an application; what it deployed stays in the cluster. `takes`: a finalizer keeps it for so long."""
         with self._lock:
-            self._announce(self._managed.pop(name), "DELETED")
+            if takes is None:
+                self._announce(self._managed.pop(name), "DELETED")
+                return
+            now = self._clock.now()
+            self.change(name, deletion_asked_at=now, gone_at=now + takes)
 
     def change(self, name: str, **changes: object) -> None:
         """Set fields of an application's state (see `Managed`) and announce it."""
@@ -104,9 +123,30 @@ class Controller:
         """Replace an application's specification; it is refreshed at once."""
         self.change(name, spec=spec, refresh_at=self._clock.now())
 
-    def freeze(self, name: str, *, frozen: bool) -> None:
+    def freeze(self, name: str, *, frozen: bool, until_hard_refresh: bool = False) -> None:
         """Stop or resume all work on an application. What was due meanwhile happens when it resumes."""
-        self.change(name, frozen=frozen, wakes_at=None if frozen else self._clock.now())
+        wakes_at = None if frozen else self._clock.now()
+        self.change(name, frozen=frozen, wakes_at=wakes_at, wakes_on_hard_refresh=until_hard_refresh)
+
+    def set_windows(self, name: str, windows: Sequence[SyncWindow]) -> None:
+        """Replace the sync windows of an application: a running operation is held or goes on."""
+        with self._lock:
+            app = self._managed[name]
+            before = app.status
+            app.windows = tuple(windows)
+            running = app.running
+            if running is not None and can_sync(app.windows, by_hand=not running.request.automated):
+                self._operator.release(app, self._clock.now())
+            elif running is not None:
+                self._operator.hold(app)
+            self._announce_if_changed(app, before)
+
+    def publish_chart(self, repo_url: str, chart: str, version: str) -> None:
+        """Offer one more version of a chart in a Helm repository."""
+        with self._lock:
+            self._targets.publish_chart(repo_url, chart, version)
+
+    # --- what is told -------------------------------------------------------------------------------------------------
 
     def specs(self) -> Sequence[ApplicationSpec]:
         """Return the specifications of all applications, by name."""
@@ -117,6 +157,11 @@ class Controller:
         """Return an application's status; KeyError if there is none."""
         with self._lock:
             return self._managed[name].status
+
+    def windows(self, name: str) -> Sequence[SyncWindow]:
+        """Return the sync windows of an application; KeyError if there is none."""
+        with self._lock:
+            return self._managed[name].windows
 
     def render(self, name: str) -> Mapping[str, object]:
         """Return an application as the API tells it; KeyError if there is none."""
@@ -138,179 +183,120 @@ class Controller:
         with self._lock:
             return self._event_count
 
-    def tick(self) -> None:
-        """Play everything that is due up to now, in order of time, then by name."""
-        now = self._clock.now()
-        with self._lock:
-            self._reader.look_again()
-            while due := min(self._due(now), default=None):
-                self._play(due)
+    # --- what is asked for --------------------------------------------------------------------------------------------
 
     def refresh(self, name: str, kind: str) -> None:
-        """Refresh one application now; a frozen one only gets the annotation."""
+        """Refresh one application now; a frozen one only gets the annotation, unless a hard refresh wakes it."""
         now = self._clock.now()
         with self._lock:
             app = self._managed[name]
+            if app.frozen and app.wakes_on_hard_refresh and kind == "hard":
+                self.freeze(name, frozen=False)
             if app.frozen:
                 app.refresh_kind = kind
                 self._announce(app, "MODIFIED")
                 return
             app.refresh_at = now
+            app.hydration_asked = True
         self.tick()
 
-    def request_sync(self, name: str, request: SyncRequest) -> None:
-        """Ask for an operation; raise Refused while another one is in progress."""
+    def look(self, name: str) -> None:
+        """Refresh one application now because the script changed its world; a frozen one does not look."""
+        self.change(name, refresh_at=self._clock.now())
+        self.tick()
+
+    def request_sync(self, name: str, request: SyncRequest) -> SyncRequest:
+        """Ask for an operation and return it with what it resolved to; raise Refused where Argo CD does."""
         with self._lock:
             app = self._managed[name]
+            if not can_sync(app.windows, by_hand=True):
+                raise BlockedByWindow
+            if app.deletion_asked_at is not None:
+                raise Refused("application is deleting")
+            resolved = replace(request, target=self._resolve(app.spec, request))
             if app.pending is not None or app.running is not None:
                 raise Refused("another operation is already in progress")
-            if request.revision is not None and app.spec.automated and not request.dry_run:
-                raise Refused(
-                    f"Cannot sync to {request.revision}: auto-sync currently set to {app.spec.target_revision}"
-                )
-            app.pending = request
+            app.pending = resolved
             app.status = replace(app.status, operation=None)
             self._announce(app, "MODIFIED")
+            return resolved
 
-    def _due(self, now: datetime) -> Iterable[_Due]:
-        for name, app in self._managed.items():
-            if app.frozen:
-                continue
-            for kind, at in self._next(app):
-                instant = max(at, app.wakes_at) if app.wakes_at else at
-                if instant <= now:
-                    yield _Due(at=instant, name=name, kind=kind)
+    def _resolve(self, spec: ApplicationSpec, request: SyncRequest) -> SourceRevisions:
+        asked = _asked_revisions(spec, request)
+        if spec.automated and not request.dry_run:
+            _require_the_targets(spec, asked)
+        try:
+            # Argo CD looks branches up anew for an operation that somebody asks for.
+            self._targets.look_again()
+            return self._targets.resolve_all(spec, asked)
+        except ManifestError as error:
+            raise Refused(f"error resolving repo revision: {error}") from error
+
+    # --- the timeline -------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Play everything that is due up to now, in order of time, then by name."""
+        now = self._clock.now()
+        with self._lock:
+            self._targets.look_again()
+            due = [one for name in self._managed for one in self._due(name, now)]
+            heapify(due)
+            while due:
+                first = heappop(due)
+                # What was overtaken by what was played before it is due no longer, or at another time.
+                if first in self._due(first.name, now):
+                    for name in self._play(first):
+                        for new in self._due(name, now):
+                            heappush(due, new)
+
+    def _due(self, name: str, now: datetime) -> Sequence[_Due]:
+        app = self._managed.get(name)
+        if app is None or app.frozen:
+            return ()
+        instants = ((kind, max(at, app.wakes_at) if app.wakes_at else at) for kind, at in self._next(app))
+        return [_Due(at=at, name=name, kind=kind) for kind, at in instants if at <= now]
 
     def _next(self, app: Managed) -> Iterable[tuple[_EventKind, datetime]]:
         yield "refresh", app.refresh_at
-        if app.running is not None:
-            yield "finish", app.running.started_at + self._options.sync_takes
-        elif app.pending is not None:
-            yield "take up", app.pending.requested_at + self._options.operation_lag
+        operates_at = self._operator.next_at(app)
+        if operates_at is not None:
+            yield "operate", operates_at
+        if app.status.hydration is not None and is_hydrating(app) and not self._hydrator.is_held(app):
+            yield "hydrate", app.status.hydration.current.started_at + self._options.hydration_takes
+        if app.health_to_come:
+            yield "health", app.health_to_come[0][0]
+        if app.gone_at is not None:
+            yield "gone", app.gone_at
 
-    def _play(self, due: _Due) -> None:
+    def _play(self, due: _Due) -> Iterable[str]:
+        """Play one event; return the names of the applications that have other things due now."""
         app = self._managed[due.name]
-        if due.kind == "refresh":
-            self._refresh(app, due.at)
-        elif due.kind == "take up":
-            self._take_up(app, due.at)
-        else:
-            self._finish(app, due.at)
-
-    def _refresh(self, app: Managed, at: datetime) -> None:
-        app.refresh_at = at + self._options.refresh_every
-        app.refresh_kind = None
         before = app.status
-        try:
-            revision = self._reader.resolve(app.spec)
-            desired = self._reader.images(app.spec, revision)
-        except ManifestError as error:
-            failed = ConditionReport(type="ComparisonError", message=str(error), since=at)
-            app.status = self._observed(app, at, sync="Unknown", found=(failed,))
-        else:
-            synced = desired == app.live
-            seen = self._observed(app, at, sync="Synced" if synced else "OutOfSync", found=())
-            app.status = replace(seen, revision=revision)
-            self._sync_if_automated(app, at)
+        others: tuple[str, ...] = ()
+        match due.kind:
+            case "refresh":
+                others = self._hydrate(self._hydrator.begin_if_needed(app, due.at))
+                before = app.status
+                self._reconciler.refresh(app, due.at)
+            case "operate":
+                self._operator.advance(app, due.at)
+            case "hydrate":
+                return self._hydrate(self._hydrator.finish(app, due.at))
+            case "health":
+                app.forced_health = app.health_to_come[0][1]
+                app.health_to_come = app.health_to_come[1:]
+                app.refresh_at = due.at
+            case "gone":
+                self.delete(due.name)
+                return ()
         self._announce_if_changed(app, before)
+        return (due.name, *others)
 
-    def _observed(self, app: Managed, at: datetime, *, sync: str, found: Sequence[ConditionReport]) -> Status:
-        conditions = tuple(_since_before(one, app.status.conditions) for one in (*app.forced_conditions, *found))
-        broken = any(condition.type in _ERRORS_OF_COMPARISON for condition in conditions)
-        return replace(
-            app.status,
-            sync="Unknown" if broken else sync,
-            health=self._health(app, at),
-            images=self._running_images(app, at),
-            reconciled_at=at,
-            conditions=conditions,
-        )
-
-    def _health(self, app: Managed, at: datetime) -> HealthReport:
-        old = app.status.health
-        seen = [self._cluster.health(app.spec.namespace, image.name, at) for image in app.live]
-        worst = next((word for word in _WORST_FIRST if word in seen), "Missing")
-        new = app.forced_health or HealthReport(status=worst)
-        return replace(new, since=old.since if old.status == new.status and old.since else at)
-
-    def _running_images(self, app: Managed, at: datetime) -> tuple[str, ...]:
-        told = {(image.name, image.version): image.reference for image in app.live}
-        names = {image.name for image in app.live}
-        running = [one for one in self._cluster.running(app.spec.namespace, at) if one.image in names]
-        return tuple(sorted(told.get((one.image, one.tag)) or _reference(one.image, one.tag) for one in running))
-
-    def _sync_if_automated(self, app: Managed, at: datetime) -> None:
-        status = app.status
-        busy = app.pending is not None or app.running is not None
-        if not app.spec.automated or busy or status.sync != "OutOfSync":
-            return
-        last = status.operation
-        if last is not None and last.revision == status.revision and last.phase in {"Failed", "Error"}:
-            # Argo CD does not try a revision again that it attempted already.
-            return
-        app.pending = SyncRequest(requested_at=at, revision=status.revision, automated=True)
-
-    def _take_up(self, app: Managed, at: datetime) -> None:
-        request = app.pending
-        if request is None:
-            return
-        before = app.status
-        try:
-            revision = self._reader.resolve(app.spec, request.revision)
-        except ManifestError as error:
-            operation = OperationState(
-                request=request, phase="Error", message=str(error), revision="", started_at=at, finished_at=at
-            )
-        else:
-            operation = OperationState(
-                request=request,
-                phase="Running",
-                message="one or more tasks are running",
-                revision=revision,
-                started_at=at,
-            )
-        app.pending = request if operation.phase == "Running" else None
-        app.status = replace(app.status, operation=operation)
-        self._announce_if_changed(app, before)
-
-    def _finish(self, app: Managed, at: datetime) -> None:
-        running = app.running
-        if running is None:
-            return
-        before = app.status
-        app.pending = None
-        app.refresh_at = min(app.refresh_at, at + self._options.settle_after)
-        outcome = app.next_failure
-        app.next_failure = None
-        try:
-            images = self._reader.images(app.spec, running.revision)
-        except ManifestError as error:
-            outcome, images = outcome or str(error), ()
-        if outcome is not None:
-            done = replace(running, phase="Failed", message=outcome, finished_at=at)
-            app.status = replace(app.status, operation=done)
-        else:
-            done = replace(running, phase="Succeeded", message="successfully synced (all tasks run)", finished_at=at)
-            app.status = replace(app.status, operation=done)
-            self._deploy(app, done, images, at)
-        self._announce_if_changed(app, before)
-
-    def _deploy(self, app: Managed, done: OperationState, images: Sequence[Image], at: datetime) -> None:
-        if done.request.dry_run:
-            return
-        for image in images:
-            self._cluster.deploy(app.spec.namespace, image.name, image.version, at)
-        app.live = tuple(images)
-        last = app.status.history[-1].id if app.status.history else -1
-        entry = Deployed(
-            id=last + 1,
-            revision=done.revision,
-            started_at=done.started_at,
-            deployed_at=at,
-            automated=done.request.automated,
-            username=done.request.username,
-        )
-        app.status = replace(app.status, history=(*app.status.history, entry)[-_HISTORY_LIMIT:])
+    def _hydrate(self, apps: Sequence[Managed]) -> tuple[str, ...]:
+        """Announce what the hydrator did to applications; return their names."""
+        for app in apps:
+            self._announce(app, "MODIFIED")
+        return tuple(app.spec.name for app in apps)
 
     def _announce_if_changed(self, app: Managed, before: Status) -> None:
         if app.status != before:
@@ -324,10 +310,21 @@ class Controller:
         self._events.append(WatchEvent(number=self._event_count, type=kind, application=told))
 
 
-def _since_before(condition: ConditionReport, before: Sequence[ConditionReport]) -> ConditionReport:
-    same = [old for old in before if (old.type, old.message) == (condition.type, condition.message)]
-    return same[0] if same else condition
+def _asked_revisions(spec: ApplicationSpec, request: SyncRequest) -> tuple[str, ...]:
+    """Return the revision that is asked for at each source, empty where none is."""
+    if not spec.has_multiple_sources:
+        return (request.revision or "",)
+    asked = [""] * len(spec.compared_sources)
+    for position, revision in request.at_positions:
+        if not 1 <= position <= len(asked):
+            raise OutOfRange("source position is out of range")
+        asked[position - 1] = revision
+    return tuple(asked)
 
 
-def _reference(image: str, version: str) -> str:
-    return f"{image}@{version}" if version.startswith("sha256:") else f"{image}:{version}"
+def _require_the_targets(spec: ApplicationSpec, asked: tuple[str, ...]) -> None:
+    """Refuse another revision than the target: automated sync would take it back at once."""
+    for source, revision in zip(spec.compared_sources, asked, strict=True):
+        if revision not in {"", source.target_revision or "HEAD"}:
+            which = f"source {source.repo_url} " if spec.has_multiple_sources else ""
+            raise Refused(f"Cannot sync {which}to {revision}: auto-sync currently set to {source.target_revision}")

@@ -1,53 +1,13 @@
-"""An application's specification and the state that the simulated controller keeps of it."""
+"""The state that the simulated controller keeps of an application."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from types import MappingProxyType
+from datetime import datetime
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplicationSpec:
-    """What an application deploys: one path of a Git repository into one namespace.
-
-    `image` is the image of a Helm chart whose values name no repository; the dotted paths say where the values file
-    keeps tag, repository and digest. A `kustomization.yaml` in the path comes before a values file.
-    """
-
-    name: str
-    repo_url: str
-    path: str
-    namespace: str
-    image: str = ""
-    target_revision: str = "main"
-    project: str = "default"
-    automated: bool = True
-    values_file: str = "values.yaml"
-    tag_path: str = "image.tag"
-    repository_path: str = "image.repository"
-    digest_path: str = "image.digest"
-    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArgoOptions:
-    """How slow the simulated Argo CD is, and which version's habits it has.
-
-    `refresh_every` is the time between two looks at Git (3 min in reality), `operation_lag` passes until a requested
-    operation is taken up, `sync_takes` until it succeeded, and `settle_after` until the refresh that follows it:
-    until then the status is that of before. `hides_unknown`: an unknown name is answered with 403 unless the request
-    names the project (since 2.6.x), else with 404. `transition_times`: health says since when it is so.
-    """
-
-    refresh_every: timedelta = timedelta(seconds=3)
-    operation_lag: timedelta = timedelta(milliseconds=200)
-    sync_takes: timedelta = timedelta(seconds=1)
-    settle_after: timedelta = timedelta(seconds=1)
-    hides_unknown: bool = True
-    transition_times: bool = True
-    version: str = "v3.1.8+lab"
+from bot.lab.argo.operations import OperationScript
+from bot.lab.argo.specification import ApplicationSpec, Source, SourceHydrator
+from bot.lab.argo.windows import SyncWindow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,27 +30,70 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Manifests:
+    """What an application is to run. A new chart version is a difference even where the images stay the same."""
+
+    images: tuple[Image, ...] = ()
+    charts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRevisions:
+    """Sources, and for each the revision that was looked at: a commit, or a chart's version."""
+
+    sources: tuple[Source, ...] = ()
+    revisions: tuple[str, ...] = ()
+    multiple: bool = False
+
+    @property
+    def revision(self) -> str:
+        """The one revision; empty for an application of several sources, as in Argo CD."""
+        return "" if self.multiple or not self.revisions else self.revisions[0]
+
+
+NOWHERE = SourceRevisions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncRequest:
-    """An operation that was asked for. `revision` None means the target's head when it is taken up."""
+    """An operation that was asked for.
+
+    `revision` and `at_positions` (a position, counted from one, with its revision) are what the request names; None
+    and nothing mean the targets. `target` is what that resolved to when it was asked for.
+    """
 
     requested_at: datetime
     revision: str | None = None
+    at_positions: tuple[tuple[int, str], ...] = ()
+    target: SourceRevisions = NOWHERE
     automated: bool = False
     username: str = ""
     dry_run: bool = False
     prune: bool = False
+    retry_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationState:
-    """The running or last operation."""
+    """The running or last operation. One that waits for its next attempt is Running and has a `finished_at`."""
 
     request: SyncRequest
     phase: str
     message: str
-    revision: str
+    target: SourceRevisions
     started_at: datetime
     finished_at: datetime | None = None
+    retry_count: int = 0
+
+    @property
+    def revision(self) -> str:
+        """The one revision; empty for an application of several sources."""
+        return self.target.revision
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """One revision for each source."""
+        return self.target.revisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +101,21 @@ class Deployed:
     """One entry of the history."""
 
     id: int
-    revision: str
+    target: SourceRevisions
     started_at: datetime
     deployed_at: datetime
     automated: bool
     username: str
+
+    @property
+    def revision(self) -> str:
+        """The one revision; empty for an application of several sources."""
+        return self.target.revision
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """One revision for each source."""
+        return self.target.revisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,18 +136,90 @@ class ConditionReport:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ResourceName:
+    """A resource of the cluster, written as in Argo CD's messages: `apps/Deployment/checkout`, `/Service/checkout`."""
+
+    group: str
+    kind: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> ResourceName:
+        """Read `group/Kind/name`; ValueError for anything else."""
+        group, kind, name = text.split("/")
+        return cls(group=group, kind=kind, name=name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceReport:
+    """One entry of `status.resources`. An empty health is not told: a ConfigMap has none."""
+
+    resource: ResourceName
+    sync: str
+    health: str = ""
+    requires_pruning: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HydrateOperation:
+    """The hydrator's running or last operation: Hydrating, Hydrated or Failed."""
+
+    phase: str
+    hydrator: SourceHydrator
+    started_at: datetime
+    finished_at: datetime | None = None
+    message: str = ""
+    dry_sha: str = ""
+    hydrated_sha: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HydrationStatus:
+    """`status.sourceHydrator`."""
+
+    current: HydrateOperation
+    last_successful: HydrateOperation | None = None
+    last_compared_dry: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """What the API tells of an application; nothing is in here that was not seen at a refresh or an operation."""
 
     sync: str = "Unknown"
-    revision: str = ""
+    compared: SourceRevisions = NOWHERE
     health: HealthReport = HealthReport(status="Missing")
     reconciled_at: datetime | None = None
     images: tuple[str, ...] = ()
+    resources: tuple[ResourceReport, ...] = ()
     conditions: tuple[ConditionReport, ...] = ()
     operation: OperationState | None = None
     history: tuple[Deployed, ...] = ()
+    hydration: HydrationStatus | None = None
+
+    @property
+    def revision(self) -> str:
+        """The one revision that was compared; empty for an application of several sources."""
+        return self.compared.revision
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """The revision of each source that was compared."""
+        return self.compared.revisions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Where the running operation stands. `next_at` None: a sync window holds it.
+
+    `step` counts the steps of the script that began; `backing_off` waits for the next attempt.
+    """
+
+    next_at: datetime | None
+    step: int = 0
+    applied: bool = False
+    backing_off: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,18 +229,35 @@ class Managed:
     spec: ApplicationSpec
     created_at: datetime
     refresh_at: datetime
+    serial: int = 0
+    """Tells this application from an earlier one of the same name."""
     status: Status = field(default_factory=Status)
     pending: SyncRequest | None = None
-    live: tuple[Image, ...] = ()
+    attempt: Attempt | None = None
+    script: OperationScript | None = None
+    """How the running operation, or else the next one, goes."""
+    live: Manifests | None = None
     """What the last successful sync deployed."""
+    adopts: bool = False
+    """What it is to run runs already when it is looked at for the first time."""
     resource_version: int = 0
     refresh_kind: str | None = None
     """The refresh annotation, while it was not honoured yet."""
     frozen: bool = False
+    wakes_on_hard_refresh: bool = False
     forced_health: HealthReport | None = None
+    health_to_come: tuple[tuple[datetime, HealthReport | None], ...] = ()
     forced_conditions: tuple[ConditionReport, ...] = ()
-    next_failure: str | None = None
-    """The message with which the next operation fails."""
+    leftovers: tuple[ResourceName, ...] = ()
+    """Resources that Git names no longer and nobody has pruned."""
+    drifting: tuple[ResourceName, ...] = ()
+    """Resources that something in the cluster changes right after each sync."""
+    windows: tuple[SyncWindow, ...] = ()
+    hydration_held: bool = False
+    hydration_failure: str = ""
+    hydration_asked: bool = False
+    deletion_asked_at: datetime | None = None
+    gone_at: datetime | None = None
     wakes_at: datetime | None = None
     """Events that were due while the application was frozen happen no earlier than this."""
 
