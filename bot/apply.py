@@ -15,6 +15,7 @@ from typing import assert_never
 
 import tenacity
 
+from bot.domain.argo import Mark, MarkKind
 from bot.domain.decision import (
     Action,
     AskRefresh,
@@ -25,16 +26,18 @@ from bot.domain.decision import (
     MergePromotion,
     OpenPromotion,
     RollBack,
+    StartSync,
     UpdatePromotion,
     Wait,
 )
 from bot.domain.edit import Edited, EditRefused
-from bot.domain.model import NOT_SET, Observation, Proposal, Release, Sha, StageObservation, TagHistory, Trouble
+from bot.domain.model import NOT_SET, Proposal, Release, Sha, TagHistory, Trouble
+from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.text import format_date_instant, one_line
 from bot.observe import World
 from bot.planned import Planner
-from bot.ports import Conflict, FileCommit, MergeText, OutsideError, Permanent, PullText
+from bot.ports import Arrival, Conflict, FileCommit, MergeText, OutsideError, Permanent, PullText, SyncOrder
 from bot.render.commits import promotion_commit, revert_commit
 from bot.render.markdown import (
     closing_comment,
@@ -49,7 +52,6 @@ from bot.render.views import CommentView, MoveView, RevertView
 _ROLLBACK_TRIES = 3
 _SHORT = 7
 _MARKER = "liftlock:evidence"
-_REFRESH_PAUSE = timedelta(minutes=1)
 
 
 class _LostRace(Conflict):
@@ -71,7 +73,6 @@ class Applier:
     world: World
     texts: Texts
     sleep: Callable[[float], None] = time.sleep
-    _refreshed: dict[str, datetime] = field(default_factory=dict)
     _commented: dict[tuple[str, int], tuple[datetime, str]] = field(default_factory=dict)
 
     def apply(self, policy: Policy, observation: Observation, decision: Decision, action: Action) -> str:
@@ -92,19 +93,12 @@ class Applier:
             case RollBack():
                 outcome = step.roll_back(action)
             case AskRefresh():
-                outcome = self._refresh(action)
+                outcome = step.refresh(action)
+            case StartSync():
+                outcome = step.start_sync(action)
             case _:  # pragma: no cover
                 assert_never(action)
         return outcome
-
-    def _refresh(self, action: AskRefresh) -> str:
-        now = self.world.clock.now()
-        last = self._refreshed.get(action.application)
-        if last is not None and now - last < _REFRESH_PAUSE:
-            return "asked for a refresh a moment ago"
-        self._refreshed[action.application] = now
-        self.world.deployments.ask_refresh(action.application)
-        return "asked Argo CD for a refresh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +219,26 @@ class _Step:
         )
         pull = self.world.forge.open_promotion(self.repository, text)
         return f"opened the rollback #{pull.number}"
+
+    # --- what Argo CD is asked for ---
+
+    def refresh(self, action: AskRefresh) -> str:
+        kind = MarkKind.ASKED_HARD_REFRESH if action.is_hard else MarkKind.ASKED_REFRESH
+        self._mark(action, kind)
+        self.world.deployments.ask_refresh(action.application, hard=action.is_hard)
+        return f"asked Argo CD for a {'hard ' if action.is_hard else ''}refresh of {action.application}"
+
+    def start_sync(self, action: StartSync) -> str:
+        # Noted before it is asked for: after a lost answer nothing is asked again until the pause is over (I15).
+        self._mark(action, MarkKind.ASKED_SYNC)
+        order = SyncOrder(revisions=action.revisions, positions=action.positions, authority=action.authority)
+        self.world.deployments.start_sync(action.application, order)
+        return f"started a sync of {action.application} to {action.revisions[0][:_SHORT]}"
+
+    def _mark(self, action: AskRefresh | StartSync, kind: MarkKind) -> None:
+        commit = self._tags(action.stage).introduced.commit
+        arrival = Arrival(service=self.policy.service, stage=action.stage, commit=commit)
+        self.world.sightings.mark(arrival, Mark(application=action.application, kind=kind, at=self.world.clock.now()))
 
     # --- edits and commits ---
 

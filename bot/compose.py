@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot.adapters.argocd import ArgoDeployments
+from bot.adapters.argocd import ArgoDeployments, ArgoServer, WatchSettings
 from bot.adapters.clock import StandingClock, SystemClock
 from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings, SignatureFormat, Signing
 from bot.adapters.github import (
@@ -23,20 +23,21 @@ from bot.adapters.github import (
     TokenCredentials,
 )
 from bot.adapters.http import Endpoint, Limits, TokenSource
-from bot.adapters.ledger import DryBoard, DryLedger, open_ledger
+from bot.adapters.ledger import DryBoard, DryLedger, DrySightings, open_ledger
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.adapters.prometheus_access import Access, Dialect
 from bot.adapters.registry import OciRegistry
 from bot.apply import Applier, Texts
+from bot.domain.argo import DEFAULT_SERVER
 from bot.domain.edit import Reading
 from bot.domain.policy import Policy
 from bot.engine.schedule import Schedule
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.observe import World
 from bot.policy import GateTemplates, PolicyError, load_policies, shipped_gate_templates
-from bot.ports import Board, Clock, Ledger, Permanent, Posting
+from bot.ports import Board, Clock, Ledger, Permanent, Posting, Sightings
 from bot.sampling import Sampler
-from bot.settings import GitHubSection, GitSection, Settings, SettingsError, read_secret_file
+from bot.settings import ArgoSection, GitHubSection, GitSection, Settings, SettingsError, read_secret_file
 from bot.tag_history import TagReader
 
 Listener = Callable[[ServiceReport], None]
@@ -83,20 +84,20 @@ def compose(
     if at is not None and not dry_run:
         raise ValueError("only a dry run judges as of another time")
     with ExitStack() as stack:
-        ledger, board = _records(stack, settings, dry_run=dry_run)
-        world, begin = _world(stack, settings, clock or SystemClock(), ledger)
+        records = _open_records(stack, settings, dry_run=dry_run)
+        world, begin = _world(stack, settings, clock or SystemClock(), records, is_once=dry_run)
         if at is not None:
             # Tokens and pauses go by the real time; only what is judged goes by the other.
             world = replace(world, clock=StandingClock(at))
         texts = Texts(forge_url=settings.github.url.rstrip("/"), comment_every=settings.bot.comment_every)
         sweeper = Sweeper(
             world=world,
-            board=board,
+            board=records.board,
             load_policies=_only(service, _policies(settings.bot.policies, shipped_gate_templates())),
             apply=Applier(world=world, texts=texts).apply,
             begin=begin,
             workers=settings.bot.workers,
-            sampler=Sampler(metrics=world.metrics, ledger=ledger, lag=settings.bot.ingestion_lag),
+            sampler=Sampler(metrics=world.metrics, ledger=records.ledger, lag=settings.bot.ingestion_lag),
             dry_run=dry_run,
             listeners=listeners,
             stopping=threading.Event(),
@@ -104,9 +105,11 @@ def compose(
         yield Bot(sweeper=sweeper, settings=settings)
 
 
-def _world(stack: ExitStack, settings: Settings, clock: Clock, ledger: Ledger) -> tuple[World, Callable[[], None]]:
+def _world(
+    stack: ExitStack, settings: Settings, clock: Clock, records: _Records, *, is_once: bool
+) -> tuple[World, Callable[[], None]]:
     credentials = _credentials(settings.github, clock)
-    deployments = stack.enter_context(_deployments(settings))
+    deployments = stack.enter_context(_deployments(settings, is_once=is_once))
     clients = _clients(stack, settings.github, credentials, clock)
     repositories = _repositories(settings, credentials, clock, clients)
     world = World(
@@ -116,7 +119,8 @@ def _world(stack: ExitStack, settings: Settings, clock: Clock, ledger: Ledger) -
         metrics=stack.enter_context(_metrics(settings)),
         forge=GitHubForge(clients, credentials),
         registry=stack.enter_context(_registry(settings)),
-        ledger=ledger,
+        ledger=records.ledger,
+        sightings=records.sightings,
         spell_gap=max(_LEAST_SPELL_GAP, settings.bot.interval * _SPELL_GAP_SWEEPS),
         tags=TagReader(
             repositories=repositories,
@@ -130,17 +134,30 @@ def _world(stack: ExitStack, settings: Settings, clock: Clock, ledger: Ledger) -
 # --- records ---------------------------------------------------------------------------------------------------------
 
 
-def _records(stack: ExitStack, settings: Settings, *, dry_run: bool) -> tuple[Ledger, Board]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Records:
+    """What the bot keeps: all in one database, or in a dry run what is new in memory."""
+
+    ledger: Ledger
+    sightings: Sightings
+    board: Board
+
+
+def _open_records(stack: ExitStack, settings: Settings, *, dry_run: bool) -> _Records:
     """Open the ledger and the board. A dry run reads the real ones, if there are any, and writes to memory."""
     if dry_run:
         scratch = stack.enter_context(open_ledger("sqlite://"))
         if not _has_ledger(settings):
-            return scratch, scratch.board
+            return _Records(ledger=scratch, sightings=scratch.sightings, board=scratch.board)
         real = stack.enter_context(open_ledger(settings.ledger_url))
-        return DryLedger(real=real, scratch=scratch), DryBoard(real.board)
+        return _Records(
+            ledger=DryLedger(real=real, scratch=scratch),
+            sightings=DrySightings(real=real.sightings, scratch=scratch.sightings),
+            board=DryBoard(real.board),
+        )
     make_state_directory(settings.bot.state)
     ledger = stack.enter_context(open_ledger(settings.ledger_url))
-    return ledger, ledger.board
+    return _Records(ledger=ledger, sightings=ledger.sightings, board=ledger.board)
 
 
 def _has_ledger(settings: Settings) -> bool:
@@ -276,8 +293,15 @@ def _clients(stack: ExitStack, section: GitHubSection, credentials: Credentials,
     return stack.enter_context(Clients(github, credentials=credentials, clock=clock))
 
 
-def _deployments(settings: Settings) -> ArgoDeployments:
-    section = settings.argocd
+def _deployments(settings: Settings, *, is_once: bool) -> ArgoDeployments:
+    sections = {DEFAULT_SERVER: settings.argocd, **settings.argocd_servers}
+    forge_host = urlsplit(settings.github.url).hostname
+    return ArgoDeployments(
+        {name: _argo_server(name, section, forge_host, is_once=is_once) for name, section in sections.items()}
+    )
+
+
+def _argo_server(name: str, section: ArgoSection, forge_host: str | None, *, is_once: bool) -> ArgoServer:
     endpoint = Endpoint(
         system="Argo CD",
         url=section.url,
@@ -285,8 +309,16 @@ def _deployments(settings: Settings) -> ArgoDeployments:
         ca_file=section.ca_file,
         insecure=section.insecure,
     )
-    forge_host = urlsplit(settings.github.url).hostname
-    return ArgoDeployments(endpoint, forge_host=forge_host, limits=Limits(deadline=section.timeout))
+    watch = WatchSettings(relist=section.relist, silence=section.silence)
+    return ArgoServer(
+        endpoint,
+        name=name,
+        forge_host=forge_host,
+        projects=section.projects,
+        limits=Limits(deadline=section.timeout),
+        # One look needs no stream.
+        watch=watch if section.watch and not is_once else None,
+    )
 
 
 def _metrics(settings: Settings) -> PrometheusMetrics:

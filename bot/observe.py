@@ -7,31 +7,17 @@ matter. What Prometheus measured is read for all services together, in `bot.samp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.domain.edit import Edited, EditRefused, read_tag
-from bot.domain.liveness import is_fresh, judge_liveness, reported_revisions
-from bot.domain.model import (
-    Application,
-    Artifact,
-    Carries,
-    HealthSpell,
-    NoApplication,
-    Observation,
-    Proposal,
-    Pull,
-    Release,
-    Sha,
-    StageObservation,
-    TagChange,
-    TagHistory,
-    Trouble,
-)
+from bot.domain.argo import Ancestry
+from bot.domain.edit import Edited, EditRefused
+from bot.domain.model import Artifact, Proposal, Pull, Release, Sha, TagChange, TagHistory, Trouble
 from bot.domain.naming import is_promotion_branch, promotion_prefix, release_branch, revert_branch
-from bot.domain.observed import is_candidate_pending, is_watched
+from bot.domain.observation import Observation, StageObservation
+from bot.domain.observed import is_candidate_pending, is_watched, stage_liveness
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.trailers import parse_trailers
 from bot.planned import Planner
@@ -45,7 +31,9 @@ from bot.ports import (
     OutsideError,
     Registry,
     Repositories,
+    Sightings,
 )
+from bot.stage_look import Found, StageLook
 from bot.tag_history import TagReader
 
 T = TypeVar("T")
@@ -69,8 +57,22 @@ class World:
     forge: Forge
     registry: Registry
     ledger: Ledger
+    sightings: Sightings
     spell_gap: timedelta
     tags: TagReader
+
+    def stage_look(self, policy: Policy, stage: Stage) -> StageLook:
+        """Return what looks at the applications of a stage."""
+        return StageLook(
+            clock=self.clock,
+            repositories=self.repositories,
+            deployments=self.deployments,
+            sightings=self.sightings,
+            tags=self.tags,
+            spell_gap=self.spell_gap,
+            policy=policy,
+            stage=stage,
+        )
 
     def planner(self, policy: Policy, stage: Stage) -> Planner:
         """Return what plans the edits of a stage."""
@@ -83,8 +85,10 @@ def observe(world: World, policy: Policy, head: Sha | Trouble, policy_since: dat
     `head` is the branch head that this sweep fetched, or why it could not be fetched.
     """
     now = world.clock.now()
-    applications = _attempt(lambda: _applications(world, policy))
-    stages = tuple(_observe_stage(world, policy, stage, head, applications) for stage in policy.stages)
+    targets = [target for stage in policy.stages for target in stage.applications]
+    gitops = policy.gitops
+    found = world.deployments.find_applications(targets, repository=gitops.repository, branch=gitops.branch)
+    stages = tuple(_observe_stage(world, policy, stage, head, found) for stage in policy.stages)
     return Observation(service=policy.service, at=now, policy_since=policy_since, stages=stages)
 
 
@@ -102,77 +106,23 @@ def _attempt(read: Callable[[], T]) -> T | Trouble:
 
 # --- Git and Argo CD -------------------------------------------------------------------------------------------------
 
-_Applications = Mapping[str, Application | NoApplication | Trouble]
 
-
-def _applications(world: World, policy: Policy) -> _Applications:
-    names = [name for stage in policy.stages for name in stage.applications]
-    return world.deployments.list_applications(names, repository=policy.gitops.repository)
-
-
-def _observe_stage(
-    world: World, policy: Policy, stage: Stage, head: Sha | Trouble, applications: _Applications | Trouble
-) -> StageObservation:
+def _observe_stage(world: World, policy: Policy, stage: Stage, head: Sha | Trouble, found: Found) -> StageObservation:
     tags = head if isinstance(head, Trouble) else _attempt(lambda: world.tags.read(policy, stage, head))
-    found = tuple(
-        applications if isinstance(applications, Trouble) else applications[name] for name in stage.applications
+    look = world.stage_look(policy, stage)
+    applications = look.applications(found)
+    ancestry = Ancestry()
+    if not isinstance(tags, Trouble):
+        ancestry = look.ancestry(tags, applications)
+        applications = look.with_windows(applications, tags, ancestry)
+    return StageObservation(
+        stage=stage.name,
+        tags=tags,
+        applications=applications,
+        ancestry=ancestry,
+        memory=look.memory(tags, applications, ancestry),
+        samples={},
     )
-    if isinstance(applications, Trouble):
-        found = found[:1]
-    carries = {} if isinstance(tags, Trouble) else _carries(world, policy, stage, tags, found)
-    spells = _spells(world, policy, stage, found, tags)
-    return StageObservation(stage=stage.name, tags=tags, applications=found, carries=carries, spells=spells, samples={})
-
-
-def _carries(
-    world: World,
-    policy: Policy,
-    stage: Stage,
-    tags: TagHistory,
-    applications: Sequence[Application | NoApplication | Trouble],
-) -> dict[str, Carries]:
-    revisions = {
-        revision
-        for app in applications
-        if isinstance(app, Application)
-        for revision in reported_revisions(app, tags.introduced.at)
-    }
-    return {revision: _carries_one(world, policy, stage, tags, revision) for revision in sorted(revisions)}
-
-
-def _carries_one(world: World, policy: Policy, stage: Stage, tags: TagHistory, revision: Sha) -> Carries:
-    repository, commit = policy.gitops.repository, tags.introduced.commit
-    if revision in (commit, tags.head):
-        return Carries.YES
-    try:
-        contained = world.repositories.contains(repository, revision, commit)
-        if contained is None:
-            return Carries.UNKNOWN
-        if not contained:
-            return Carries.BEHIND
-        text = world.repositories.read_file(repository, revision, stage.edit.file)
-        same = text is not None and read_tag(stage.edit, policy.image, text, reading=world.tags.reading) == tags.tag
-    except (OutsideError, EditRefused):
-        return Carries.UNKNOWN
-    return Carries.YES if same else Carries.OTHER_TAG
-
-
-def _spells(
-    world: World,
-    policy: Policy,
-    stage: Stage,
-    applications: Sequence[Application | NoApplication | Trouble],
-    tags: TagHistory | Trouble,
-) -> tuple[HealthSpell, ...]:
-    """Note the health of each application that Argo CD has looked at since its last operation; return the spells."""
-    seen = {app.name: app.health for app in applications if isinstance(app, Application) and is_fresh(app)}
-    world.ledger.saw_health(policy.service, stage.name, seen, world.clock.now(), gap=world.spell_gap)
-    if isinstance(tags, Trouble):
-        return ()
-    spells = world.ledger.spells(policy.service, stage.name, tags.introduced.at)
-    now = world.clock.now()
-    # A look as of then knows nothing of what the bot saw later.
-    return tuple(replace(spell, last_seen=min(spell.last_seen, now)) for spell in spells if spell.first_seen <= now)
 
 
 # --- pull requests ---------------------------------------------------------------------------------------------------
@@ -252,7 +202,7 @@ class _Look:
         rollback = self.stage.rollback
         if rollback is None or rollback.by is not Road.PULL_REQUEST:
             return None
-        liveness = judge_liveness(seen, self.tags, self.policy.image, now)
+        liveness = stage_liveness(self.policy, self.stage, seen, self.tags, now)
         back_to = self.tags.introduced.old
         if back_to is None or not is_watched(rollback, self.tags, liveness, now):
             return None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from bot.domain.model import Application, Artifact, HealthSpell, NoApplication, Numbers, Pull, Sha, Trouble
+from bot.domain.argo import Application, Mark, Memory, NoApplication, Target
+from bot.domain.model import Artifact, Numbers, Pull, Sha, Trouble
 from bot.domain.policy import CommitsBy
 from bot.domain.queries import Query
 
@@ -57,8 +58,9 @@ class Clock(Protocol):
 class FileVersion:
     """A commit of the branch's first-parent line that touched a file. `content` names the text then (None: no file).
 
-    `message` is the commit's; where the commit is a merge whose own message has no Liftlock trailers, the message of
-    its second parent follows after a blank line, since that is where a person's merge of the bot's branch keeps them.
+    `written_at` is when its author wrote the change. `message` is the commit's; where the commit is a merge whose own
+    message has no Liftlock trailers, the message of its second parent follows after a blank line, since that is where a
+    person's merge of the bot's branch keeps them.
     """
 
     commit: Sha
@@ -66,6 +68,7 @@ class FileVersion:
     author: str
     message: str
     content: Sha | None
+    written_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,18 @@ class BranchChange:
     fork: Sha
     paths: tuple[str, ...]
     message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descent:
+    """How a commit is related to another, its ancestor or not.
+
+    `contains` says whether it is that one or descends from it. Where it is an ancestor of that one itself, `behind` is
+    how many commits of the first-parent line it lacks; None where it is not, or where nobody knows.
+    """
+
+    contains: bool
+    behind: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +150,8 @@ class Repositories(Protocol):
         """Return the texts that `FileVersion.content` names; None for one that is no text."""
         ...
 
-    def contains(self, repository: str, commit: Sha, ancestor: Sha) -> bool | None:
-        """Say whether `commit` is `ancestor` or descends from it; None if `commit` is unknown even after a fetch."""
+    def descent(self, repository: str, commit: Sha, ancestor: Sha) -> Descent | None:
+        """Say how `commit` is related to `ancestor`; None if one of them is unknown even after a fetch."""
         ...
 
     def branch_change(self, repository: str, base: Sha, branch: str) -> BranchChange | None:
@@ -203,17 +218,40 @@ class Forge(Protocol):
         ...
 
 
-class Deployments(Protocol):
-    """What is running, as Argo CD knows it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOrder:
+    """To which revisions an application is to be synced, and on whose consent it rests.
 
-    def list_applications(
-        self, names: Sequence[str], *, repository: str
-    ) -> Mapping[str, Application | NoApplication | Trouble]:
-        """Return each named application; `repository` says which of its sources count. One list call serves a sweep."""
+    `positions` are the places of the sources that the revisions are for, from 1; empty where there is one source.
+    """
+
+    revisions: tuple[Sha, ...]
+    positions: tuple[int, ...]
+    authority: str
+
+
+class Deployments(Protocol):
+    """What is running, as Argo CD knows it. Applications are named as `application_name` writes them."""
+
+    def find_applications(
+        self, targets: Sequence[Target], *, repository: str, branch: str
+    ) -> Mapping[Target, tuple[Application | NoApplication | Trouble, ...]]:
+        """Return the applications of each target, at least one answer for each; nothing is raised.
+
+        `repository` and its `branch` say which of their sources count. One look at each server serves a sweep.
+        """
         ...
 
-    def ask_refresh(self, name: str) -> None:
-        """Ask for a normal refresh of one application."""
+    def ask_refresh(self, application: str, *, hard: bool) -> None:
+        """Ask for a refresh of one application; a hard one makes Argo CD generate the manifests anew."""
+        ...
+
+    def why_blocked(self, application: str, *, automated: bool) -> str:
+        """Return why a sync window lets no sync begin now, empty where none is in the way."""
+        ...
+
+    def start_sync(self, application: str, order: SyncOrder) -> None:
+        """Sync one application that still consents. Raise Conflict if it does not, or is being synced already."""
         ...
 
 
@@ -330,16 +368,28 @@ class Ledger(Protocol):
         """Keep numbers; one that is kept already is left as it was first seen."""
         ...
 
+    def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
+        """Return the digest of the comment text last written to a pull request; store `replace_with` if given."""
+        ...
+
+
+class Sightings(Protocol):
+    """What was seen of applications at earlier looks, and what was asked of Argo CD. May be lost at any time."""
+
     def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
         """Note each application's health at a look; a look more than `gap` after the last one starts a new spell."""
         ...
 
-    def spells(self, service: str, stage: str, since: datetime) -> Sequence[HealthSpell]:
-        """Return the spells of a stage's applications that reach past `since`, oldest first."""
+    def saw_members(self, service: str, stage: str, members: Sequence[str], at: datetime) -> None:
+        """Note which applications a stage has at a look."""
         ...
 
-    def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
-        """Return the digest of the comment text last written to a pull request; store `replace_with` if given."""
+    def mark(self, arrival: Arrival, mark: Mark) -> None:
+        """Note, durably, something that happened to an application on the way of a release."""
+        ...
+
+    def recall(self, arrival: Arrival, since: datetime, until: datetime) -> Memory:
+        """Return what is known of a stage's applications between two instants, oldest first; marks of the arrival."""
         ...
 
 

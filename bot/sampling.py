@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.gates.measuring import has_no_bucket
-from bot.domain.liveness import judge_liveness
-from bot.domain.model import Observation, Samples, Trouble
-from bot.domain.observed import Measurement, measurements
+from bot.domain.model import Samples, Trouble
+from bot.domain.observation import Observation
+from bot.domain.observed import Measurement, measurements, stage_liveness
 from bot.domain.policy import Policy
 from bot.domain.queries import Query
 from bot.domain.rules import Ask, BaselineGate, BurnRateGate, CountGate, Counts
@@ -66,7 +66,7 @@ class Sampler:
             tags = seen.stage(stage.name).tags
             if isinstance(tags, Trouble):
                 continue
-            liveness = judge_liveness(seen.stage(stage.name), tags, policy.image, seen.at)
+            liveness = stage_liveness(policy, stage, seen.stage(stage.name), tags, seen.at)
             items = measurements(policy, stage, liveness, seen)
             if items:
                 arrival = Arrival(service=policy.service, stage=stage.name, commit=tags.introduced.commit)

@@ -31,6 +31,9 @@ from pydantic_settings.exceptions import SettingsError as SourceError
 from bot.domain.text import one_line, parse_duration
 
 _SECRETS = ("token",)
+_SERVER = r"^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$"
+_GROUPS = ("registries", "argocd_servers")
+"""Sections that hold one section for each of several servers."""
 _NO_SECRETS = "secrets do not belong into the settings file"
 
 
@@ -140,10 +143,18 @@ class GitSection(_Section):
 
 
 class ArgoSection(_Server):
-    """The Argo CD server. `insecure` accepts any certificate, and has to be said."""
+    """An Argo CD server. `insecure` accepts any certificate, and has to be said.
+
+    `projects` narrows what is asked for. With `watch` the applications come by a stream that is kept open, with a full
+    list at least every `relist`, and after `silence` without an event.
+    """
 
     insecure: bool = False
     timeout: Duration = timedelta(seconds=20)
+    projects: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][-.a-z0-9]{0,252}$")], ...] = ()
+    watch: bool = False
+    relist: Duration = timedelta(minutes=5)
+    silence: Duration = timedelta(minutes=1)
 
 
 class PrometheusSection(_Server):
@@ -219,6 +230,7 @@ class Settings(BaseSettings):
     github: GitHubSection = Field(default_factory=GitHubSection)
     git: GitSection = Field(default_factory=GitSection)
     argocd: ArgoSection
+    argocd_servers: Mapping[Annotated[str, Field(pattern=_SERVER)], ArgoSection] = Field(default_factory=dict)
     prometheus: PrometheusSection
     registries: Mapping[str, RegistrySection] = Field(default_factory=dict)
     ledger: LedgerSection = Field(default_factory=LedgerSection)
@@ -236,6 +248,12 @@ class Settings(BaseSettings):
         """Let the environment win over the file."""
         del settings_cls, dotenv_settings, file_secret_settings
         return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _check(self) -> Settings:
+        if "argocd" in self.argocd_servers:
+            raise ValueError("another name than argocd for a server of argocd_servers: that one is the section argocd")
+        return self
 
     @property
     def ledger_url(self) -> str:
@@ -273,12 +291,13 @@ def load_settings(path: Path) -> Settings:
 
 def _refuse_secrets(path: Path, content: Mapping[str, Any]) -> None:
     """A secret in the file ends up in a repository sooner or later; refuse it without repeating it."""
-    registries = content.get("registries")
     for name, section in content.items():
         _refuse_token(path, name, section, f"set LIFTLOCK_{name.upper()}__TOKEN, or name a file with token_file")
-    for host, section in registries.items() if isinstance(registries, dict) else ():
-        # A shell sets no variable with a host's dots in its name.
-        _refuse_token(path, f"registries.{host}", section, "name a file with token_file")
+    for group in _GROUPS:
+        sections = content.get(group)
+        for name, section in sections.items() if isinstance(sections, dict) else ():
+            # A shell sets no variable with a host's dots in its name.
+            _refuse_token(path, f"{group}.{name}", section, "name a file with token_file")
     ledger = content.get("ledger")
     if isinstance(ledger, dict) and _has_password(ledger.get("url")):
         raise SettingsError(f"{path}: ledger.url: {_NO_SECRETS}; set LIFTLOCK_LEDGER__URL")
@@ -377,6 +396,7 @@ def _with_absolute_paths(settings: Settings, base: Path) -> Settings:
         if isinstance(section, BaseModel):
             changes[name] = _absolute(section, base)
     changes["registries"] = {host: _absolute(item, base) for host, item in settings.registries.items()}
+    changes["argocd_servers"] = {name: _absolute(item, base) for name, item in settings.argocd_servers.items()}
     return settings.model_copy(update=changes)
 
 

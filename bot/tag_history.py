@@ -139,6 +139,7 @@ def _changes(
             old=old or None,
             new=new,
             trailers=trailers if mine else None,
+            written_at=version.written_at,
         )
         found.append(change)
     return tuple(found)

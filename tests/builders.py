@@ -8,16 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.edit import HelmEdit, KustomizeEdit
-from bot.domain.model import (
+from bot.domain.argo import (
+    Ancestry,
     Application,
+    HealthSpell,
+    Mark,
+    Membership,
+    Memory,
+    NamedApplication,
+    NoApplication,
+    Operation,
+)
+from bot.domain.edit import HelmEdit, KustomizeEdit
+from bot.domain.liveness import Liveness
+from bot.domain.model import (
     Artifact,
     Carries,
     Checks,
-    HealthSpell,
-    NoApplication,
-    Observation,
-    Operation,
     Proposal,
     Pull,
     PullState,
@@ -25,13 +32,14 @@ from bot.domain.model import (
     Reviews,
     Samples,
     Sha,
-    StageObservation,
     TagChange,
     TagHistory,
     Trailers,
     Trouble,
 )
 from bot.domain.naming import release_branch, revert_branch
+from bot.domain.observation import Observation, StageObservation
+from bot.domain.observed import stage_liveness
 from bot.domain.policy import GitOps, HealthWindow, Merge, Policy, Road, Rollback, Stage
 from bot.domain.queries import Query
 from bot.domain.rules import (
@@ -151,7 +159,7 @@ def a_policy(
         name="staging",
         source=None,
         edit=KustomizeEdit(file="apps/checkout/staging/kustomization.yaml"),
-        applications=("checkout-staging",),
+        applications=(NamedApplication(name="checkout-staging"),),
         window=window or a_window(),
         gates=tuple(gates) if gates is not None else (a_count_gate(), ArgoHealthyGate(name="argocd-healthy")),
         merge=Merge.HUMAN,
@@ -161,7 +169,7 @@ def a_policy(
         name="production",
         source="staging",
         edit=HelmEdit(file="apps/checkout/production/values.yaml", tag="image.tag"),
-        applications=("checkout-production",),
+        applications=(NamedApplication(name="checkout-production"),),
         window=None,
         gates=(),
         merge=merge,
@@ -273,8 +281,11 @@ def a_stage(
     tag_history: TagHistory | Trouble,
     *,
     applications: Sequence[Application | NoApplication | Trouble] | None = None,
-    carries: Mapping[str, Carries] | None = None,
+    carries: Mapping[Sha, Carries] | None = None,
+    behind: Mapping[Sha, int] | None = None,
     spells: Sequence[HealthSpell] = (),
+    marks: Sequence[Mark] = (),
+    memberships: Sequence[Membership] = (),
     sampled: Mapping[str, Samples | Trouble] | None = None,
     artifact: Artifact | Trouble | None = None,
     promotion: Proposal | Trouble | None = None,
@@ -288,8 +299,8 @@ def a_stage(
         stage=stage,
         tags=tag_history,
         applications=default if applications is None else tuple(applications),
-        carries={HEAD: Carries.YES} if carries is None else carries,
-        spells=tuple(spells),
+        ancestry=Ancestry(carries={HEAD: Carries.YES} if carries is None else carries, behind=behind or {}),
+        memory=Memory(spells=tuple(spells), marks=tuple(marks), memberships=tuple(memberships)),
         samples=sampled or {},
         artifact=artifact,
         promotion=promotion,
@@ -297,6 +308,12 @@ def a_stage(
         revert=revert,
         superseded=tuple(superseded),
     )
+
+
+def liveness_of(seen: StageObservation, history: TagHistory, now: datetime) -> Liveness:
+    """How live the release is that Git says should run in the stage."""
+    policy = a_policy()
+    return stage_liveness(policy, policy.stage(seen.stage), seen, history, now)
 
 
 def a_pull(

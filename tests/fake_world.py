@@ -22,6 +22,7 @@ from tests.fakes import (
     FakeMetrics,
     FakeRegistry,
     FakeRepositories,
+    FakeSightings,
 )
 
 STAGING_FILE = "apps/checkout/staging/kustomization.yaml"
@@ -55,6 +56,7 @@ class FakeWorld:
         self.forge = FakeForge(repositories=self.repositories)
         self.registry = FakeRegistry()
         self.ledger = FakeLedger()
+        self.sightings = FakeSightings()
         files = {STAGING_FILE: kustomization(OLD), PRODUCTION_FILE: values(OLD)}
         self.repositories.commit("main", files, "Start")
         self.sync()
@@ -70,6 +72,7 @@ class FakeWorld:
             forge=self.forge,
             registry=self.registry,
             ledger=self.ledger,
+            sightings=self.sightings,
             spell_gap=timedelta(minutes=5),
             tags=self.tags,
         )

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.model import (
+from bot.domain.argo import (
     Application,
-    Artifact,
     HealthSpell,
+    Mark,
+    Membership,
+    Memory,
     NoApplication,
-    Numbers,
     Operation,
-    Pull,
-    PullState,
-    Sha,
-    Trouble,
+    SelectedApplications,
+    Target,
+    remember,
 )
+from bot.domain.model import Artifact, Numbers, Pull, PullState, Sha, Trouble
 from bot.ports import (
     Arrival,
     BranchChange,
     Conflict,
     Cost,
+    Descent,
     Event,
     EventKind,
     FileCommit,
@@ -36,6 +38,7 @@ from bot.ports import (
     OutsideError,
     Posting,
     PullText,
+    SyncOrder,
 )
 
 
@@ -153,11 +156,14 @@ class FakeRepositories(Failing):
         self.called("read_contents")
         return {name: self.contents[name] for name in contents}
 
-    def contains(self, repository: str, commit: Sha, ancestor: Sha) -> bool | None:
-        self.called("contains")
-        if commit not in self.commits:
+    def descent(self, repository: str, commit: Sha, ancestor: Sha) -> Descent | None:
+        self.called("descent")
+        if commit not in self.commits or ancestor not in self.commits:
             return None
-        return any(item.sha == ancestor for item in self.line(commit))
+        if any(item.sha == ancestor for item in self.line(commit)):
+            return Descent(contains=True)
+        line = [item.sha for item in self.line(ancestor)]
+        return Descent(contains=False, behind=line.index(commit) if commit in line else None)
 
     def branch_change(self, repository: str, base: Sha, branch: str) -> BranchChange | None:
         self.called("branch_change")
@@ -264,7 +270,10 @@ class FakeDeployments(Failing):
 
     clock: FakeClock = field(default_factory=lambda: FakeClock(datetime(2026, 3, 2, 12, tzinfo=UTC)))
     applications: dict[str, Application | NoApplication | Trouble] = field(default_factory=dict)
+    members: dict[str, list[str]] = field(default_factory=dict)
+    blocked: dict[str, str] = field(default_factory=dict)
     refreshed: list[str] = field(default_factory=list)
+    syncs: list[tuple[str, SyncOrder]] = field(default_factory=list)
 
     def sync(self, name: str, revision: Sha, image: str, *, health: str = "Healthy") -> None:
         """Let Argo CD sync an application, see the result and judge it, all at this instant."""
@@ -281,15 +290,33 @@ class FakeDeployments(Failing):
             images=(image,),
         )
 
-    def list_applications(
-        self, names: Sequence[str], *, repository: str
-    ) -> Mapping[str, Application | NoApplication | Trouble]:
-        self.called("list_applications")
-        return {name: self.applications.get(name, NoApplication(name=name)) for name in names}
+    def find_applications(
+        self, targets: Sequence[Target], *, repository: str, branch: str
+    ) -> Mapping[Target, tuple[Application | NoApplication | Trouble, ...]]:
+        try:
+            self.called("find_applications")
+        except OutsideError as error:
+            return {target: (error.as_trouble(),) for target in targets}
+        return {target: tuple(self._find(target)) for target in targets}
 
-    def ask_refresh(self, name: str) -> None:
+    def _find(self, target: Target) -> Iterator[Application | NoApplication | Trouble]:
+        names = self.members.get(target.shown, []) if isinstance(target, SelectedApplications) else [target.shown]
+        for name in names:
+            yield self.applications.get(name, NoApplication(name=name))
+        if not names:
+            yield NoApplication(name=target.shown, is_selector=True)
+
+    def ask_refresh(self, application: str, *, hard: bool) -> None:
         self.called("ask_refresh")
-        self.refreshed.append(name)
+        self.refreshed.append(f"{application} (hard)" if hard else application)
+
+    def why_blocked(self, application: str, *, automated: bool) -> str:
+        self.called("why_blocked")
+        return self.blocked.get(application, "")
+
+    def start_sync(self, application: str, order: SyncOrder) -> None:
+        self.called("start_sync")
+        self.syncs.append((application, order))
 
 
 @dataclass
@@ -344,12 +371,49 @@ class FakeRegistry(Failing):
 
 
 @dataclass
+class FakeSightings(Failing):
+    """What was seen of applications, in lists."""
+
+    health: dict[tuple[str, str], list[HealthSpell]] = field(default_factory=dict)
+    members: dict[tuple[str, str], list[Membership]] = field(default_factory=dict)
+    marks: dict[Arrival, list[Mark]] = field(default_factory=dict)
+
+    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
+        self.called("saw_health")
+        spells = self.health.setdefault((service, stage), [])
+        for application, health in seen.items():
+            newest = next((spell for spell in reversed(spells) if spell.application == application), None)
+            if newest and newest.health == health and at - newest.last_seen <= gap:
+                spells[spells.index(newest)] = replace(newest, last_seen=at)
+            else:
+                spells.append(HealthSpell(application=application, health=health, first_seen=at, last_seen=at))
+
+    def saw_members(self, service: str, stage: str, members: Sequence[str], at: datetime) -> None:
+        self.called("saw_members")
+        runs, seen = self.members.setdefault((service, stage), []), tuple(sorted(members))
+        if runs and runs[-1].members == seen:
+            runs[-1] = replace(runs[-1], last_seen=at)
+        else:
+            runs.append(Membership(members=seen, first_seen=at, last_seen=at))
+
+    def mark(self, arrival: Arrival, mark: Mark) -> None:
+        self.called("mark")
+        self.marks.setdefault(arrival, []).append(mark)
+
+    def recall(self, arrival: Arrival, since: datetime, until: datetime) -> Memory:
+        self.called("recall")
+        of_stage = (arrival.service, arrival.stage)
+        spells = [spell for spell in self.health.get(of_stage, []) if spell.last_seen >= since]
+        members = [run for run in self.members.get(of_stage, []) if run.last_seen >= since]
+        return remember(spells, members, self.marks.get(arrival, []), until)
+
+
+@dataclass
 class FakeLedger(Failing):
     """Ledger and board in lists and dictionaries."""
 
     recorded: list[Event] = field(default_factory=list)
     kept: dict[Arrival, dict[str, dict[datetime, float | None]]] = field(default_factory=dict)
-    health: dict[tuple[str, str], list[HealthSpell]] = field(default_factory=dict)
     digests: dict[tuple[str, int], str] = field(default_factory=dict)
     posted: dict[str, Posting] = field(default_factory=dict)
 
@@ -380,20 +444,6 @@ class FakeLedger(Failing):
             for series, found in kept.items():
                 old = self.kept.setdefault(arrival, {}).setdefault(series, {})
                 old.update({start: value for start, value in found.items() if start not in old})
-
-    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
-        self.called("saw_health")
-        spells = self.health.setdefault((service, stage), [])
-        for application, health in seen.items():
-            newest = next((spell for spell in reversed(spells) if spell.application == application), None)
-            if newest and newest.health == health and at - newest.last_seen <= gap:
-                spells[spells.index(newest)] = replace(newest, last_seen=at)
-            else:
-                spells.append(HealthSpell(application=application, health=health, first_seen=at, last_seen=at))
-
-    def spells(self, service: str, stage: str, since: datetime) -> Sequence[HealthSpell]:
-        self.called("spells")
-        return [spell for spell in self.health.get((service, stage), []) if spell.last_seen >= since]
 
     def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
         self.called("comment_digest")

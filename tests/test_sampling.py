@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bot.domain.decide import decide
 from bot.domain.decision import Decision
-from bot.domain.model import Numbers, Observation, Samples, StageObservation, Trouble
+from bot.domain.model import Numbers, Samples, Trouble
+from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy
 from bot.domain.queries import Query
 from bot.domain.rules import (

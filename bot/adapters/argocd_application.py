@@ -5,153 +5,179 @@ Fields that are absent get the word that promises least (`Unknown`); fields of a
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable
+from typing import NamedTuple
 
+from bot.adapters.argocd_json import (
+    Json,
+    MalformedItem,
+    count_at,
+    instant,
+    object_at,
+    objects_at,
+    text_at,
+    texts_at,
+)
+from bot.adapters.argocd_sources import Counting, as_sha, revisions_of, sources_of
 from bot.adapters.scrub import as_sentence
-from bot.domain.model import Application, Condition, Deployed, Operation, Sha
+from bot.domain.argo import Application, Condition, Deployed, Hydration, Leftovers, Operation
+from bot.domain.model import Sha
+from bot.domain.stance import CONSENT
 
-_SHA = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+__all__ = ["Json", "MalformedItem", "parse_application"]
+
 _UNDER_WAY = ("Running", "Terminating")
 _LONGEST_MESSAGE = 500
-
-Json = Mapping[str, object]
-
-
-class MalformedItem(ValueError):
-    """An entry has a field of a type that Argo CD never sends."""
+_LONGEST_NAME = 100
+_FEW = 3
 
 
-def parse_application(item: Json, name: str, *, counts: Callable[[str], bool]) -> Application:
-    """Translate an entry under the name by which it was asked for; `counts` says whether a repoURL is the stage's."""
-    status, spec = _object(item, "status"), _object(item, "spec")
-    health, sync = _object(status, "health"), _object(status, "sync")
-    operation = _parse_operation(status, spec, counts)
-    requested = _object(item, "operation") if item.get("operation") is not None else None
+class _Reading(NamedTuple):
+    """What the revisions are read by: the application's sources, and which of them count."""
+
+    spec: Json
+    counting: Counting
+
+    def revisions(self, reported: Json, described: Json) -> tuple[Sha, ...]:
+        return revisions_of(reported, described, self.spec, self.counting)
+
+
+def parse_application(item: Json, name: str, *, counts: Callable[[str], bool], branch: str = "") -> Application:
+    """Translate an entry under the name by which it was asked for.
+
+    `counts` says whether a repoURL is the stage's repository, `branch` is the one that people write to there.
+    """
+    status, spec, metadata = object_at(item, "status"), object_at(item, "spec"), object_at(item, "metadata")
+    health, sync = object_at(status, "health"), object_at(status, "sync")
+    hydrator = object_at(spec, "sourceHydrator")
+    reading = _reading(spec, hydrator, Counting(is_ours=counts, branch=branch))
+    operation = _parse_operation(status, reading)
+    requested = object_at(item, "operation") if item.get("operation") is not None else None
+    sources = sources_of(reading.spec)
+    places = reading.counting.picks(sources)
     return Application(
         name=name,
-        sync=_text(sync, "status") or "Unknown",
-        health=_text(health, "status") or "Unknown",
-        revisions=_revisions(sync, _object(sync, "comparedTo"), spec, counts),
+        sync=text_at(sync, "status") or "Unknown",
+        health=text_at(health, "status") or "Unknown",
+        revisions=reading.revisions(sync, object_at(sync, "comparedTo")),
         operation=operation,
         # Argo CD keeps `operation` until the operation has ended, so beside a running one it is not a second one.
         operation_pending=requested is not None and (operation is None or operation.phase not in _UNDER_WAY),
-        reconciled_at=_instant(status, "reconciledAt"),
-        health_since=_instant(health, "lastTransitionTime"),
+        reconciled_at=instant(status, "reconciledAt"),
+        health_since=instant(health, "lastTransitionTime"),
         health_message=_message(health),
         conditions=tuple(
-            Condition(type=_text(entry, "type"), message=_message(entry)) for entry in _objects(status, "conditions")
+            Condition(type=_name(text_at(entry, "type")), message=_message(entry))
+            for entry in objects_at(status, "conditions")
         ),
-        images=_texts(_object(status, "summary"), "images"),
-        history=_parse_history(status, spec, counts),
+        images=texts_at(object_at(status, "summary"), "images"),
+        history=_parse_history(status, reading),
+        targets=_targets(hydrator, sources, places),
+        positions=tuple(place + 1 for place in places),
+        several_sources=bool(objects_at(spec, "sources")),
+        automated=_is_automated(spec),
+        hydration=_parse_hydration(status, hydrator) if hydrator else None,
+        leftovers=_parse_leftovers(status),
+        is_being_deleted=bool(text_at(metadata, "deletionTimestamp")),
+        consents=_consent(metadata),
     )
 
 
-def _parse_operation(status: Json, spec: Json, counts: Callable[[str], bool]) -> Operation | None:
-    state = _object(status, "operationState")
+def _reading(spec: Json, hydrator: Json, counting: Counting) -> _Reading:
+    """A hydrated application reports revisions of the branch that it is rendered to, whatever their source says."""
+    if not hydrator:
+        return _Reading(spec, counting)
+    dry = object_at(hydrator, "drySource")
+    if not counting.is_ours(text_at(dry, "repoURL")):
+        return _Reading({"source": {"repoURL": text_at(dry, "repoURL")}}, counting)
+    return _Reading({"source": {"repoURL": text_at(dry, "repoURL")}}, Counting(is_ours=lambda _: True))
+
+
+def _targets(hydrator: Json, sources: tuple[Json, ...], places: tuple[int, ...]) -> tuple[str, ...]:
+    described = (object_at(hydrator, "drySource"),) if hydrator else tuple(sources[place] for place in places)
+    return tuple(_name(text_at(one, "targetRevision")) for one in described)
+
+
+def _is_automated(spec: Json) -> bool:
+    policy = object_at(spec, "syncPolicy")
+    if policy.get("automated") is None:
+        return False
+    # Since Argo CD 3.1 it can be there and switched off.
+    return object_at(policy, "automated").get("enabled") is not False
+
+
+def _consent(metadata: Json) -> str:
+    value = object_at(metadata, "annotations").get(CONSENT)
+    return _name(value) if isinstance(value, str) else ""
+
+
+def _parse_operation(status: Json, reading: _Reading) -> Operation | None:
+    state = object_at(status, "operationState")
     if not state:
         return None
-    result = _object(state, "syncResult")
+    result = object_at(state, "syncResult")
     return Operation(
-        phase=_text(state, "phase"),
-        revisions=_revisions(result, result, spec, counts),
-        started_at=_instant(state, "startedAt"),
-        finished_at=_instant(state, "finishedAt"),
+        phase=_name(text_at(state, "phase")),
+        revisions=reading.revisions(result, result),
+        started_at=instant(state, "startedAt"),
+        finished_at=instant(state, "finishedAt"),
         message=_message(state),
+        retries=count_at(state, "retryCount"),
+        is_partial=_is_partial(object_at(object_at(state, "operation"), "sync")),
     )
 
 
-def _parse_history(status: Json, spec: Json, counts: Callable[[str], bool]) -> tuple[Deployed, ...]:
+def _is_partial(sync: Json) -> bool:
+    return sync.get("dryRun") is True or bool(sync.get("resources"))
+
+
+def _parse_history(status: Json, reading: _Reading) -> tuple[Deployed, ...]:
     """Return the syncs that succeeded, as far as they can be read; Argo CD keeps the last ten by default."""
     found = []
-    for entry in _objects(status, "history"):
-        at, revisions = _instant(entry, "deployedAt"), _revisions(entry, entry, spec, counts)
+    for entry in objects_at(status, "history"):
+        at, revisions = instant(entry, "deployedAt"), reading.revisions(entry, entry)
         if at is not None and revisions:
-            found.append(Deployed(revisions=revisions, at=at, started_at=_instant(entry, "deployStartedAt")))
+            found.append(Deployed(revisions=revisions, at=at, started_at=instant(entry, "deployStartedAt")))
     return tuple(found)
 
 
-def _revisions(reported: Json, described: Json, spec: Json, counts: Callable[[str], bool]) -> tuple[Sha, ...]:
-    """Return the revision of each source that counts, or nothing if one of them is not known.
-
-    `reported` holds `revision` or `revisions`; `described` the `source` or `sources` that these belong to, for which
-    the spec stands in where Argo CD left them out. A hydrated application reports revisions of another branch than
-    people write to; they are no answer here.
-    """
-    if spec.get("sourceHydrator") is not None:
-        return ()
-    sources = _sources(described) or _sources(spec)
-    revisions = _texts(reported, "revisions") or ((_text(reported, "revision"),) if len(sources) == 1 else ())
-    if len(revisions) != len(sources):
-        return ()
-    ours = [revision.lower() for revision, url in zip(revisions, sources, strict=True) if counts(url)]
-    return tuple(Sha(revision) for revision in ours) if all(_SHA.match(revision) for revision in ours) else ()
+def _parse_hydration(status: Json, hydrator: Json) -> Hydration:
+    told = object_at(status, "sourceHydrator")
+    current, last = object_at(told, "currentOperation"), object_at(told, "lastSuccessfulOperation")
+    pairs = [(as_sha(text_at(one, "hydratedSHA")), as_sha(text_at(one, "drySHA"))) for one in (current, last)]
+    return Hydration(
+        phase=_name(text_at(current, "phase")),
+        dry=as_sha(text_at(current, "drySHA")),
+        message=_message(current),
+        rendered={hydrated: dry for hydrated, dry in pairs if hydrated is not None and dry is not None},
+        path=text_at(object_at(hydrator, "syncSource"), "path"),
+    )
 
 
-def _sources(described: Json) -> tuple[str, ...]:
-    """Return the repository URLs in Argo CD's order; `sources` overrides `source`, as it does there."""
-    several = _objects(described, "sources")
-    if several:
-        return tuple(_text(source, "repoURL") for source in several)
-    single = _text(_object(described, "source"), "repoURL")
-    return (single,) if single else ()
+def _parse_leftovers(status: Json) -> Leftovers:
+    """Return what is not as Git says; how many where the entry was cut before it came here, and Argo CD's order."""
+    resources, counts = objects_at(status, "resources"), object_at(status, "resourceCounts")
+    out_of_sync = [one for one in resources if text_at(one, "status") == "OutOfSync"]
+    prunable = [one for one in resources if one.get("requiresPruning") is True]
+    ill = [one for one in resources if text_at(object_at(one, "health"), "status") not in {"", "Healthy"}]
+    return Leftovers(
+        out_of_sync=tuple(_resource(one) for one in out_of_sync[:_FEW]),
+        prunable=tuple(_resource(one) for one in prunable[:_FEW]),
+        ill=tuple(_resource(one) for one in ill[:_FEW]),
+        out_of_sync_count=count_at(counts, "outOfSync") or len(out_of_sync),
+        prunable_count=count_at(counts, "requiresPruning") or len(prunable),
+    )
 
 
-# --- reading fields whose types nobody vouches for -------------------------------------------------------------------
+def _resource(one: Json) -> str:
+    message = _message(object_at(one, "health"))
+    return f"{_name(text_at(one, 'kind'))}/{_name(text_at(one, 'name'))}" + (f": {message}" if message else "")
 
 
-def _object(parent: Json, key: str) -> Json:
-    value = parent.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise MalformedItem(f"{key} is no object")
-    return value
-
-
-def _objects(parent: Json, key: str) -> tuple[Json, ...]:
-    value = parent.get(key)
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-        raise MalformedItem(f"{key} is no list of objects")
-    return tuple(value)
-
-
-def _text(parent: Json, key: str) -> str:
-    value = parent.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise MalformedItem(f"{key} is no text")
-    return value
-
-
-def _texts(parent: Json, key: str) -> tuple[str, ...]:
-    value = parent.get(key)
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise MalformedItem(f"{key} is no list of texts")
-    return tuple(value)
+def _name(text: str) -> str:
+    return as_sentence(text, longest=_LONGEST_NAME)
 
 
 def _message(parent: Json) -> str:
     """Argo CD's messages quote repository URLs and command output, which may hold a password."""
-    return as_sentence(_text(parent, "message"), longest=_LONGEST_MESSAGE)
-
-
-def _instant(parent: Json, key: str) -> datetime | None:
-    text = _text(parent, key)
-    if not text:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-        # Out of range where the offset leads before year 1 or past year 9999.
-        utc = instant.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise MalformedItem(f"{key} is no instant") from error
-    if instant.tzinfo is None:
-        raise MalformedItem(f"{key} has no time zone")
-    return utc
+    return as_sentence(text_at(parent, "message"), longest=_LONGEST_MESSAGE)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -91,7 +91,7 @@ class Question:
     """One request. `path` starts with a slash and is put behind the endpoint's address."""
 
     path: str
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -118,10 +118,20 @@ def quote(text: str, *, longest: int = 200) -> str:
     return as_sentence(text[: 8 * longest], longest=longest)
 
 
-def parse_json(endpoint: Endpoint, answer: Answer, *, expected: str) -> Mapping[str, object]:
-    """Parse a JSON object; `expected` says in words what should have come."""
+def parse_json(
+    endpoint: Endpoint,
+    answer: Answer,
+    *,
+    expected: str,
+    slim: Callable[[dict[str, object]], object] | None = None,
+) -> Mapping[str, object]:
+    """Parse a JSON object; `expected` says in words what should have come.
+
+    `slim` may make each object smaller as soon as it is parsed, the inner ones first: a long list never is in memory
+    as it came.
+    """
     try:
-        value: object = json.loads(answer.body)
+        value: object = json.loads(answer.body, object_hook=slim)
     except (ValueError, RecursionError) as error:
         raise endpoint.transient(f"answered something that is no {expected} ({_opening(answer)})") from error
     if not isinstance(value, dict):
@@ -258,6 +268,13 @@ class HttpClient:
         """GET something a single time, within `seconds`."""
         return self._get(question, seconds)
 
+    def write_once(self, question: Question, body: Mapping[str, object], *, seconds: float) -> Answer:
+        """POST a JSON object a single time: what an unclear answer means is read, never tried again (I15)."""
+        sent = json.dumps(body).encode()
+        answer = self._exchange(self._url(question), question, time.monotonic() + seconds, sent=sent)
+        raise_for_overload(self.endpoint, answer)
+        return answer
+
     def _get(self, question: Question, seconds: float) -> Answer:
         ends = time.monotonic() + seconds
         url = self._url(question)
@@ -272,7 +289,8 @@ class HttpClient:
 
     def _url(self, question: Question) -> httpx.URL:
         try:
-            return httpx.URL(self.endpoint.base + question.path, params=dict(question.params) or None)
+            params = [(name, one) for name, value in question.params.items() for one in _values(value)]
+            return httpx.URL(self.endpoint.base + question.path, params=params or None)
         except httpx.InvalidURL as error:
             raise unreachable(self.endpoint, error) from error
 
@@ -288,12 +306,15 @@ class HttpClient:
         same = (target.scheme, target.host, target.port) == (url.scheme, url.host, url.port)
         return target if same else None
 
-    def _exchange(self, url: httpx.URL, question: Question, ends: float) -> Answer:
+    def _exchange(self, url: httpx.URL, question: Question, ends: float, *, sent: bytes | None = None) -> Answer:
         token = read_token(self.endpoint)
         headers = {**question.headers, **({"authorization": f"Bearer {token}"} if token else {})}
+        if sent is not None:
+            headers["content-type"] = "application/json"
+        method = "GET" if sent is None else "POST"
         seconds = max(0.05, ends - time.monotonic())
         try:
-            with self._client.stream("GET", url, headers=headers, timeout=seconds) as response:
+            with self._client.stream(method, url, headers=headers, content=sent, timeout=seconds) as response:
                 body = collect(self.endpoint, response.iter_bytes(), limits=self._limits, ends=ends)
                 return Answer(status=response.status_code, headers=dict(response.headers), body=body)
         except httpx.TimeoutException as error:
@@ -304,6 +325,10 @@ class HttpClient:
     def _late(self, error: httpx.TimeoutException, found: str) -> Transient:
         said = self.endpoint.transient(found)
         return SlowAnswer(said.system, said.sentence) if isinstance(error, httpx.ReadTimeout) else said
+
+
+def _values(value: str | Sequence[str]) -> Sequence[str]:
+    return (value,) if isinstance(value, str) else value
 
 
 def unreachable(endpoint: Endpoint, error: Exception) -> OutsideError:

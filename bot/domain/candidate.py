@@ -20,18 +20,9 @@ from bot.domain.decision import (
     Wait,
     WaitsOn,
 )
-from bot.domain.model import (
-    Artifact,
-    Observation,
-    Proposal,
-    Pull,
-    PullState,
-    Release,
-    StageObservation,
-    TagHistory,
-    Trouble,
-)
+from bot.domain.model import Artifact, Proposal, Pull, PullState, Release, TagHistory, Trouble
 from bot.domain.naming import release_branch
+from bot.domain.observation import Observation, StageObservation
 from bot.domain.observed import quarantined_tags
 from bot.domain.policy import Merge, Policy, Stage
 from bot.domain.running import Running

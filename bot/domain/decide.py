@@ -20,11 +20,13 @@ from bot.domain.decision import (
     MergePromotion,
     OpenPromotion,
     RollBack,
+    StartSync,
     UpdatePromotion,
     Wait,
 )
-from bot.domain.model import Observation, Proposal, Pull, PullState, Release, StageObservation, Trouble
+from bot.domain.model import Proposal, Pull, PullState, Release, Trouble
 from bot.domain.naming import release_branch
+from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.running import Running, judge_running
 from bot.domain.verdicts import MeasuredEvidence
@@ -36,6 +38,7 @@ _URGENCY = (
     MergePromotion,
     OpenPromotion,
     AskRefresh,
+    StartSync,
     Halt,
     UpdatePromotion,
     Wait,
@@ -82,7 +85,7 @@ def _once(actions: Iterable[Action]) -> list[Action]:
 # --- how a rollback gets to the branch -------------------------------------------------------------------------------
 
 
-def _road(action: RollBack | Halt | AskRefresh, seen: StageObservation, branch: str) -> Action:
+def _road(action: RollBack | Halt | AskRefresh | StartSync, seen: StageObservation, branch: str) -> Action:
     """Turn a rollback by pull request into the step that is next: open it, wait, merge it, or leave it to a person."""
     if not isinstance(action, RollBack) or action.road is Road.COMMIT:
         return action

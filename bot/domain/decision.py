@@ -12,6 +12,7 @@ from typing import Literal
 
 from bot.domain.model import Release, Sha
 from bot.domain.policy import Road
+from bot.domain.timeline import Milestone
 from bot.domain.verdicts import Verdict
 
 
@@ -124,12 +125,33 @@ class RollBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskRefresh:
-    """Ask Argo CD to look at an application again, because what it says is older than its last operation."""
+    """Ask Argo CD to look at an application again: it has not noticed the release's commit, or its own last operation.
+
+    A hard refresh makes it generate the manifests anew.
+    """
 
     stage: str
     application: str
     reason: str
+    is_hard: bool = False
     kind: Literal["ask refresh"] = "ask refresh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartSync:
+    """Sync an application that consents to exactly these revisions.
+
+    `positions` are the places of the sources that they are for, from 1; empty where the application has one source.
+    `authority` is what the application's annotation must still say when the sync is started.
+    """
+
+    stage: str
+    application: str
+    revisions: tuple[Sha, ...]
+    positions: tuple[int, ...]
+    authority: str
+    reason: str
+    kind: Literal["start sync"] = "start sync"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,14 +163,16 @@ class Halt:
     kind: Literal["halt"] = "halt"
 
 
-Action = Wait | OpenPromotion | UpdatePromotion | MergePromotion | ClosePromotion | RollBack | AskRefresh | Halt
+Action = (
+    Wait | OpenPromotion | UpdatePromotion | MergePromotion | ClosePromotion | RollBack | AskRefresh | StartSync | Halt
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """A release in a stage: state, what it waits on, one sentence why, and the verdicts of that stage's gates.
 
-    `role` tells a release that runs in the stage from a candidate on its way in.
+    `role` tells a release that runs in the stage from a candidate on its way in. `timeline` is how a running one came.
     """
 
     stage: str
@@ -159,6 +183,7 @@ class Judgement:
     reason: str
     verdicts: tuple[Verdict, ...] = ()
     pull: int | None = None
+    timeline: tuple[Milestone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,10 @@ class Trailers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagChange:
-    """One commit of the tracked branch that changed a stage's tag. `old` is None where the value did not exist."""
+    """One commit of the tracked branch that changed a stage's tag. `old` is None where the value did not exist.
+
+    `at` is when the branch got it, `written_at` when its author wrote it, where that is known.
+    """
 
     commit: Sha
     at: datetime
@@ -89,6 +92,7 @@ class TagChange:
     old: str | None
     new: str
     trailers: Trailers | None = None
+    written_at: datetime | None = None
 
 
 NOT_SET = ""
@@ -122,82 +126,6 @@ class Carries(StrEnum):
     BEHIND = "behind"
     OTHER_TAG = "other tag"
     UNKNOWN = "unknown"
-
-
-# --- Argo CD ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """The last or running sync operation. `phase` is Argo CD's word: Running, Terminating, Succeeded, Failed, Error."""
-
-    phase: str
-    revisions: tuple[Sha, ...]
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployed:
-    """An entry of `status.history`: a sync that succeeded, when it ended, and when it began, where Argo CD tells."""
-
-    revisions: tuple[Sha, ...]
-    at: datetime
-    started_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """An entry of `status.conditions`: `ComparisonError`, `InvalidSpecError`, `SyncError` …"""
-
-    type: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
-    """What Argo CD reports of one application; field names follow its API, in our types.
-
-    `operation_pending` is true when `operation` is set and has not been taken up yet. `revisions` has one entry for
-    each source that comes from the stage's GitOps repository. `history` tells when a release was deployed for the
-    first time: the last operation may be a later sync of the same release.
-    """
-
-    name: str
-    sync: str
-    health: str
-    revisions: tuple[Sha, ...]
-    operation: Operation | None = None
-    operation_pending: bool = False
-    reconciled_at: datetime | None = None
-    health_since: datetime | None = None
-    health_message: str = ""
-    conditions: tuple[Condition, ...] = ()
-    images: tuple[str, ...] = ()
-    history: tuple[Deployed, ...] = ()
-    kind: Literal["application"] = "application"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoApplication:
-    """Argo CD answered that it has no application of this name (or that we may not see it)."""
-
-    name: str
-    kind: Literal["no application"] = "no application"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthSpell:
-    """A run of looks during which an application of a stage had one health, kept in the ledger.
-
-    `first_seen` and `last_seen` are instants of the bot's own looks; a gap between spells is time not looked at.
-    """
-
-    application: str
-    health: str
-    first_seen: datetime
-    last_seen: datetime
 
 
 # --- Prometheus ------------------------------------------------------------------------------------------------------
@@ -313,50 +241,3 @@ class Proposal:
     deviation: str | None = None
     release: str | None = None
     kind: Literal["proposal"] = "proposal"
-
-
-# --- what was seen of one service at one instant ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageObservation:
-    """All that was seen of one stage. `samples` is keyed by gate or trigger name (`gate:…`, `trigger:…`).
-
-    `carries` answers for each revision that the applications report. `artifact` is that of the candidate on its way
-    into this stage, None when no registry is configured for the image. `promotion` is the candidate's proposal,
-    `arrival` the one that brought the running release, `revert` the one that takes it back; each None if not looked
-    for. `superseded` are open proposals for other releases.
-    """
-
-    stage: str
-    tags: TagHistory | Trouble
-    applications: tuple[Application | NoApplication | Trouble, ...] = ()
-    carries: Mapping[str, Carries]
-    spells: tuple[HealthSpell, ...] = ()
-    artifact: Artifact | Trouble | None = None
-    samples: Mapping[str, Samples | Trouble]
-    promotion: Proposal | Trouble | None = None
-    arrival: Proposal | Trouble | None = None
-    revert: Proposal | Trouble | None = None
-    superseded: tuple[Pull, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """All that was seen of one service at one instant: beside policy and time, the only input of a decision.
-
-    `policy_since` is when the policy in force replaced an earlier one, None if no earlier one was seen: no window may
-    reach back before it (I6).
-    """
-
-    service: str
-    at: datetime
-    policy_since: datetime | None = None
-    stages: tuple[StageObservation, ...]
-
-    def stage(self, name: str) -> StageObservation:
-        """Return what was seen of the stage `name`; KeyError if it was not looked at."""
-        for stage in self.stages:
-            if stage.stage == name:
-                return stage
-        raise KeyError(name)

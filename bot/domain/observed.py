@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.domain.liveness import Liveness
-from bot.domain.model import NOT_SET, Observation, StageObservation, TagHistory, Trouble
-from bot.domain.policy import Policy, Rollback, Stage
+from bot.domain.argo import Application
+from bot.domain.liveness import Liveness, judge_liveness
+from bot.domain.model import NOT_SET, TagHistory, Trouble
+from bot.domain.observation import Observation, StageObservation
+from bot.domain.policy import Policy, Rollback, Stage, SyncBy
 from bot.domain.rules import ArgoHealthyGate, Asks, MeasuredRule
+from bot.domain.stance import Expected
 from bot.domain.tiles import MeasuringWindow, before_release, measuring_window
 
 ROLLOUT_GRACE = timedelta(minutes=5)
@@ -31,6 +34,23 @@ class Measurement:
     rule: Measured
     window: MeasuringWindow
     asks: Asks
+
+
+def expected_release(policy: Policy, stage: Stage, tags: TagHistory) -> Expected:
+    """Return the release that Git says should run in a stage."""
+    return Expected(
+        image=policy.image,
+        tag=tags.tag,
+        commit=tags.introduced.commit,
+        since=tags.introduced.at,
+        branch=policy.gitops.branch,
+        authority=f"{policy.service}:{stage.name}" if stage.sync is SyncBy.BOT else "",
+    )
+
+
+def stage_liveness(policy: Policy, stage: Stage, seen: StageObservation, tags: TagHistory, now: datetime) -> Liveness:
+    """Judge whether the release that Git says should run in a stage is live there."""
+    return judge_liveness(seen.applications, expected_release(policy, stage, tags), seen.ancestry, now, seen.memory)
 
 
 def is_candidate_pending(stage: Stage, target: Stage, seen: Observation) -> bool:
@@ -102,7 +122,10 @@ def gate_measurements(stage: Stage, tags: TagHistory, liveness: Liveness, seen: 
             before=before_release(_came_at(tags, liveness), gate.reach, gate.tile),
         )
 
-    gates = [gate for gate in stage.gates if isinstance(gate, Measured) and gate.asks]
+    present = [app for app in seen.stage(stage.name).applications if isinstance(app, Application)]
+    members = [app.name.rpartition(":")[2].rpartition("/")[2] for app in present]
+    asking = [gate.with_members(members) if isinstance(gate, ArgoHealthyGate) else gate for gate in stage.gates]
+    gates = [gate for gate in asking if isinstance(gate, Measured) and gate.asks]
     return tuple(_measurement(f"gate:{gate.name}", gate, window(gate), tags.tag) for gate in gates)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from bot.domain.argo import Target
 from bot.domain.edit.kinds import Edit
 from bot.domain.rules import Gate, Trigger
 
@@ -58,6 +59,13 @@ class Road(StrEnum):
     PULL_REQUEST = "pull-request"
 
 
+class SyncBy(StrEnum):
+    """Who starts the syncs of a stage's applications: Argo CD or a person, or the bot at the release's commit."""
+
+    ARGOCD = "argocd"
+    BOT = "bot"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollback:
     """For `watch` after a release is deployed, any trigger that fires takes it back, by commit or pull request."""
@@ -77,11 +85,12 @@ class Stage:
     name: str
     source: str | None
     edit: Edit
-    applications: tuple[str, ...]
+    applications: tuple[Target, ...]
     window: HealthWindow | None
     gates: tuple[Gate, ...]
     merge: Merge
     rollback: Rollback | None
+    sync: SyncBy = SyncBy.ARGOCD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,10 @@ class Query:
             self, labels=tuple((name, tag if value == RELEASE_TAG else value) for name, value in self.labels)
         )
 
+    def of_labels(self, **labels: str) -> Query:
+        """Return the query for the series that have these labels."""
+        return replace(self, labels=tuple(sorted(labels.items())))
+
     @property
     def text(self) -> str:
         """The PromQL for this stage alone."""

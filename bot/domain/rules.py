@@ -6,8 +6,8 @@ for trying it out. Which module of `bot.domain.gates` judges a kind stands in it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
@@ -230,15 +230,25 @@ class ArgoHealthyGate:
     """Every application of the stage is live and stays Healthy for the whole window.
 
     `history` asks Prometheus, for each application, how often it was seen ill: that knows what happened while the bot
-    was down.
+    was down. `of_members` is the same question, open for the names of applications that a selector finds. An
+    application that is OutOfSync after its sync is reported, and unhealthy only with `must_be_synced`.
     """
 
     name: str
     is_shadow: bool = False
     title: str = "Argo CD reports every application synced and Healthy"
     history: tuple[Query, ...] = ()
+    of_members: Query | None = None
+    must_be_synced: bool = False
     tile: timedelta = timedelta(minutes=1)
     kind: Literal["argocd-healthy"] = "argocd-healthy"
+
+    def with_members(self, names: Iterable[str]) -> ArgoHealthyGate:
+        """Return the gate that asks for these applications, too."""
+        if self.of_members is None:
+            return self
+        asked = (self.of_members.of_labels(name=name) for name in sorted(set(names)))
+        return replace(self, history=tuple(dict.fromkeys([*self.history, *asked])))
 
     @property
     def asks(self) -> Asks:

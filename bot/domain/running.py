@@ -5,14 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, State, WaitsOn
+from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, StartSync, State, WaitsOn
 from bot.domain.gates.judging import judge_gates, judge_triggers
-from bot.domain.liveness import Liveness, Stance, judge_liveness
-from bot.domain.model import NOT_SET, Observation, Release, StageObservation, TagHistory, Trouble
+from bot.domain.liveness import Liveness
+from bot.domain.model import NOT_SET, Release, TagHistory, Trouble
 from bot.domain.naming import revert_branch
-from bot.domain.observed import is_under_observation, is_watched, quarantined_tags, watch_end
+from bot.domain.nudges import nudges
+from bot.domain.observation import Observation, StageObservation
+from bot.domain.observed import (
+    expected_release,
+    is_under_observation,
+    is_watched,
+    quarantined_tags,
+    stage_liveness,
+    watch_end,
+)
 from bot.domain.policy import HealthWindow, Policy, Rollback, Stage
+from bot.domain.stance import Stance
 from bot.domain.text import format_duration, format_instant
+from bot.domain.timeline import timeline_of
 from bot.domain.verdicts import Verdict, VerdictKind, combine, deciding, worst
 
 
@@ -21,7 +32,7 @@ class Running:
     """What the running release of a stage came to: the judgement, and what follows for this stage."""
 
     judgement: Judgement
-    actions: tuple[RollBack | Halt | AskRefresh, ...] = ()
+    actions: tuple[RollBack | Halt | AskRefresh | StartSync, ...] = ()
 
     @property
     def is_proven(self) -> bool:
@@ -51,6 +62,7 @@ class _Case:
             waits_on=waits_on,
             reason=reason,
             verdicts=verdicts,
+            timeline=timeline_of(self.tags, self.liveness),
         )
 
 
@@ -61,7 +73,7 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
         return Running(judgement=_unreadable(stage, seen.tags))
     if seen.tags.tag == NOT_SET:
         return Running(judgement=_nothing_yet(stage))
-    liveness = judge_liveness(seen, seen.tags, policy.image, now)
+    liveness = stage_liveness(policy, stage, seen, seen.tags, now)
     case = _Case(
         policy=policy,
         stage=stage,
@@ -72,17 +84,19 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
         liveness=liveness,
         now=now,
     )
-    refreshes = _refreshes(case)
+    asks = _asks(case)
     if stage.rollback is not None and is_watched(stage.rollback, seen.tags, liveness, now):
         watched = _judge_watched(case, stage.rollback)
         decides = watched.judgement.state in {State.ROLLING_BACK, State.HALTED}
+        if decides:
+            asks = tuple(ask for ask in asks if not isinstance(ask, StartSync))
         if decides or not is_under_observation(policy, stage, observation):
-            return Running(judgement=watched.judgement, actions=(*watched.actions, *refreshes))
+            return Running(judgement=watched.judgement, actions=(*watched.actions, *asks))
     if stage.window is not None and is_under_observation(policy, stage, observation):
         judgement = _judge_observed(case, stage.window)
         halts = (Halt(stage=stage.name, reason=judgement.reason),) if _asks_human(judgement) else ()
-        return Running(judgement=judgement, actions=(*halts, *refreshes))
-    return Running(judgement=_judge_settled(case), actions=refreshes)
+        return Running(judgement=judgement, actions=(*halts, *asks))
+    return Running(judgement=_judge_settled(case), actions=asks)
 
 
 def _release(policy: Policy, tags: TagHistory) -> Release:
@@ -115,12 +129,13 @@ def _nothing_yet(stage: Stage) -> Judgement:
     )
 
 
-def _refreshes(case: _Case) -> tuple[AskRefresh, ...]:
-    return tuple(
-        AskRefresh(stage=case.stage.name, application=item.name, reason=item.reason)
-        for item in case.liveness.applications
-        if item.stale
-    )
+def _asks(case: _Case) -> tuple[AskRefresh | StartSync, ...]:
+    """Return what Argo CD is asked for; a quarantined release is not synced, whoever put its tag back (I3)."""
+    expected = expected_release(case.policy, case.stage, case.tags)
+    asks = nudges(case.seen, expected, case.liveness, case.now)
+    if case.tags.tag in quarantined_tags(case.observation):
+        return tuple(ask for ask in asks if not isinstance(ask, StartSync))
+    return asks
 
 
 def _asks_human(judgement: Judgement) -> bool:
@@ -135,20 +150,27 @@ def _judge_observed(case: _Case, window: HealthWindow) -> Judgement:
     kind = combine(verdicts)
     if kind is VerdictKind.UNHEALTHY:
         return case.judge(State.UNHEALTHY, WaitsOn.HUMAN, _because(worst(verdicts)), verdicts)
-    if kind is VerdictKind.HEALTHY:
+    is_live = case.liveness.stance is Stance.LIVE
+    # Whatever the gates say: what is not live now is not what they have measured (DESIGN.md, section 5).
+    if kind is VerdictKind.HEALTHY and is_live:
         words = {1: "its gate is", 2: "both gates are"}
         count = len(deciding(verdicts))
         reason = f"{words.get(count, f'all {count} gates are')} healthy"
         return case.judge(State.PROVEN, WaitsOn.PROMOTION, reason, verdicts)
     late = _lateness(case, window)
+    why = _because(worst(verdicts)) if kind is not VerdictKind.HEALTHY else case.liveness.reason
     if late is not None:
-        reason = f"{late}: {_because(worst(verdicts))}"
+        reason = f"{late}: {why}"
         return case.judge(State.DEADLINE_PASSED, WaitsOn.HUMAN, reason, verdicts)
     if case.liveness.first_live is None:
-        state = State.CANNOT_TELL if case.liveness.stance is Stance.CANNOT_TELL else State.WAITING_FOR_ROLLOUT
+        state = State.CANNOT_TELL if _is_unclear(case.liveness) else State.WAITING_FOR_ROLLOUT
         return case.judge(state, WaitsOn.RUNTIME, case.liveness.reason, verdicts)
-    state = State.CANNOT_TELL if kind is VerdictKind.CANNOT_TELL else State.OBSERVING
-    return case.judge(state, WaitsOn.RUNTIME, _because(worst(verdicts)), verdicts)
+    is_unclear = kind is VerdictKind.CANNOT_TELL or (kind is VerdictKind.HEALTHY and _is_unclear(case.liveness))
+    return case.judge(State.CANNOT_TELL if is_unclear else State.OBSERVING, WaitsOn.RUNTIME, why, verdicts)
+
+
+def _is_unclear(liveness: Liveness) -> bool:
+    return liveness.stance is Stance.CANNOT_TELL
 
 
 def _lateness(case: _Case, window: HealthWindow) -> str | None:

@@ -21,7 +21,7 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
-from bot.domain.model import Observation
+from bot.domain.observation import Observation
 from bot.domain.policy import Policy
 from bot.ports import Event, Ledger
 

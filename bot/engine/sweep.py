@@ -22,7 +22,8 @@ import structlog
 
 from bot.domain.decide import decide
 from bot.domain.decision import Action, Decision
-from bot.domain.model import Observation, Sha, Trouble
+from bot.domain.model import Sha, Trouble
+from bot.domain.observation import Observation
 from bot.domain.policy import GitOps, Policy
 from bot.engine.record import action_json, as_json, is_quiet, is_write, note_decision, note_policy
 from bot.observe import World, observe, with_proposals

@@ -8,6 +8,9 @@ from datetime import timedelta
 from bot.domain.text import parse_duration
 
 NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+SERVER = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+LABEL_NAME = r"(?:[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+LABEL_VALUE = r"[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?"
 APPLICATION = r"(?:[a-z0-9][-a-z0-9]{0,62}/)?[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
 OWNER_AND_NAME = r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}"
 IMAGE = r"(?:[a-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"

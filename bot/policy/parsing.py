@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 
+from bot.domain.argo import NamedApplication, Target
 from bot.domain.edit import Edit
-from bot.domain.policy import CommitsBy, GitOps, HealthWindow, Merge, Policy, Road, Rollback, Stage
+from bot.domain.policy import CommitsBy, GitOps, HealthWindow, Merge, Policy, Road, Rollback, Stage, SyncBy
 from bot.domain.queries import Query
 from bot.domain.rules import ArgoHealthyGate, DegradedTrigger, Gate, MeasuredRule, SoakGate, Trigger
 from bot.domain.text import format_duration, parse_duration
+from bot.policy.applications import read_applications
 from bot.policy.edits import read_edit
 from bot.policy.entries import Entry
 from bot.policy.faults import PolicyError
 from bot.policy.filling import Surroundings
 from bot.policy.grammar import (
     A_DURATION,
-    APPLICATION,
     IMAGE,
     NAME,
     OWNER_AND_NAME,
@@ -27,7 +28,7 @@ from bot.policy.grammar import (
     parse_tile,
 )
 from bot.policy.labels import labels_of_others, read_labels
-from bot.policy.reading import Faults, Section, matching, one_of, parsed, positive_duration
+from bot.policy.reading import Faults, Section, matching, one_of, positive_duration
 from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.tree import Value, read_tree
 
@@ -114,7 +115,8 @@ class _Reader:
         source_at = section.get("from")
         source = section.read("from", matching(NAME), "the name of another stage") if source_at else None
         edit = read_edit(section.section("edit", required=True))
-        applications = self._applications(section)
+        applications = read_applications(section)
+        sync = section.read("sync", SyncBy, "argocd or bot", default=SyncBy.ARGOCD)
         metrics = section.section("metrics")
         labels = read_labels(metrics) if metrics is not None else None
         window = self._window(section.section("window"))
@@ -138,22 +140,9 @@ class _Reader:
             gates=gates,
             merge=merge,
             rollback=rollback,
+            sync=sync or SyncBy.ARGOCD,
         )
         return _StageText(stage=stage, value=value, path=path, source_at=source_at)
-
-    def _applications(self, section: Section) -> tuple[str, ...]:
-        expected = "an Argo CD application, or a list of them"
-        value = section.need("argocd", expected)
-        if value is None:
-            return ()
-        listed = list(value.items) if value.kind == "list" else [value]
-        found = [parsed(item, section.at("argocd"), self.faults, matching(APPLICATION), expected) for item in listed]
-        if not listed:
-            self.faults.note(value, section.at("argocd"), "an empty list", expected)
-        names = [name for name in found if name is not None]
-        if len(set(names)) != len(names):
-            self.faults.note(value, section.at("argocd"), "an application twice", "each application once")
-        return tuple(names)
 
     def _window(self, section: Section | None) -> HealthWindow | None:
         if section is None:
@@ -223,7 +212,7 @@ class _Reader:
 
     # --- gates ---
 
-    def _gates(self, section: Section, around: Surroundings, applications: Sequence[str]) -> tuple[Gate, ...]:
+    def _gates(self, section: Section, around: Surroundings, applications: Sequence[Target]) -> tuple[Gate, ...]:
         gates: list[Gate] = []
         for path, value in section.items("gates"):
             entry = self._entry(path, value)
@@ -297,18 +286,31 @@ class _Reader:
                 )
 
 
-def _argocd_healthy(entry: Entry, tile: timedelta, applications: Sequence[str]) -> ArgoHealthyGate:
+def _argocd_healthy(entry: Entry, tile: timedelta, applications: Sequence[Target]) -> ArgoHealthyGate:
     """Read the gate; Prometheus is asked for the past of each application, by its name without a namespace."""
     expected = "the name of Argo CD's metric of applications, or none"
     metric = entry.section.read("history", matching(METRIC), expected, default=_APPLICATIONS)
+    drift = entry.section.read("out-of-sync", one_of(("report", "unhealthy")), "report or unhealthy", default="report")
     entry.section.finish()
-    names = [] if metric in (None, "none") else [name.rpartition("/")[2] for name in applications]
+    asked = None if metric in (None, "none") else _illness(metric, tile)
+    names = [one.name.rpartition("/")[2] for one in applications if isinstance(one, NamedApplication)]
+    return ArgoHealthyGate(
+        name=entry.name,
+        is_shadow=entry.is_shadow,
+        history=() if asked is None else tuple(asked.of_labels(name=name) for name in dict.fromkeys(names)),
+        of_members=None if len(names) == len(applications) else asked,
+        must_be_synced=drift == "unhealthy",
+        tile=tile,
+    )
+
+
+def _illness(metric: str | None, tile: timedelta) -> Query:
+    """Return the question of how often an application was seen ill in a tile, open for its name."""
     parts = (
         f"count by (name) (count_over_time({metric}{{",
         f',health_status=~"Degraded|Missing"}}[{promql_duration(tile)}]))',
     )
-    history = tuple(Query(parts=parts, labels=(("name", name),), is_shared=True) for name in dict.fromkeys(names))
-    return ArgoHealthyGate(name=entry.name, is_shadow=entry.is_shadow, history=history, tile=tile)
+    return Query(parts=parts, is_shared=True)
 
 
 def _goes_round(stage: Stage, by_name: Mapping[str, _StageText]) -> bool:

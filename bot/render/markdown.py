@@ -13,6 +13,7 @@ from bot.render.commits import promotion_subject
 from bot.render.course import charts
 from bot.render.escape import code, plain
 from bot.render.evidence import data_quality, evidence_table, exact_queries
+from bot.render.timeline import timeline_table
 from bot.render.views import CommentView, MoveView, RevertView
 
 _LONGEST = 60_000
@@ -108,7 +109,7 @@ def _compare(view: MoveView) -> str | None:
 
 
 def _what_next(view: MoveView) -> str:
-    applications = ", ".join(code(name) for name in view.stage.applications)
+    applications = ", ".join(code(target.shown) for target in view.stage.applications)
     lines = [f"- Merge: Argo CD brings it to {applications}."]
     rollback = view.stage.rollback
     if rollback is not None:
@@ -167,11 +168,14 @@ def evidence_comment(view: CommentView) -> str:
         parts.append(f"### In {code(view.stage.name)}\n\n{evidence_table(view.stage, view.running.verdicts)}")
         verdicts = view.running.verdicts
         parts += [data_quality(verdicts), charts(verdicts), exact_queries(verdicts)]
+    if view.running is not None:
+        parts.append(timeline_table(view.running.timeline))
     if view.source is not None and view.source.verdicts:
         source = view.policy.stage(view.source.stage)
         parts.append(f"### In {code(source.name)}\n\n{evidence_table(source, view.source.verdicts)}")
         verdicts = view.source.verdicts
         parts += [data_quality(verdicts), charts(verdicts), exact_queries(verdicts)]
+        parts.append(timeline_table(view.source.timeline))
     parts.append(_judged_by(view.policy.file, view.policy.version))
     return _cut(parts)
 

@@ -18,13 +18,15 @@ from bot.domain.decision import (
     MergePromotion,
     OpenPromotion,
     RollBack,
+    StartSync,
     State,
     UpdatePromotion,
     Wait,
 )
-from bot.domain.text import format_duration, one_line
+from bot.domain.text import format_date_instant, format_duration, one_line
 from bot.domain.verdicts import SCRAPES_IN_A_TILE, MeasuredEvidence
 from bot.render.course import sparkline
+from bot.render.timeline import timeline_lines
 
 _COLOURS = {
     State.UNHEALTHY: "red",
@@ -86,6 +88,16 @@ def verdict_lines(decision: Decision, judgements: Sequence[Judgement]) -> list[s
     return lines
 
 
+def explanation_lines(decision: Decision, judgements: Sequence[Judgement]) -> list[str]:
+    """Return each judgement with what it waits on, its gates, and the steps by which a running release came."""
+    lines = [f"{decision.service} as of {format_date_instant(decision.at)}"]
+    for judgement in judgements:
+        lines += ["", *verdict_lines(decision, [judgement])]
+        lines.append(f"  waits on: {judgement.waits_on}")
+        lines += [f"  {line}" for line in timeline_lines(judgement.timeline)]
+    return lines
+
+
 def narrow_tiles(judgements: Sequence[Judgement]) -> list[str]:
     """Return a warning for each rule whose tiles hold fewer than four scrapes."""
     return [
@@ -143,7 +155,9 @@ def _said(action: Action) -> str:
             move = f"{action.release.tag} back to {action.back_to.tag} by {action.road}"
             said = f"take {move}: {one_line(action.reason)}"
         case AskRefresh():
-            said = f"ask Argo CD to refresh {action.application}"
+            said = f"ask Argo CD to {'hard-refresh' if action.is_hard else 'refresh'} {action.application}"
+        case StartSync():
+            said = f"start a sync of {action.application} to {action.revisions[0][:7]}"
         case _:  # pragma: no cover
             assert_never(action)
     return said

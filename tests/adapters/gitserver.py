@@ -14,8 +14,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from bot.domain.model import Sha
+from bot.ports import Repositories
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def contains(repositories: Repositories, repository: str, commit: Sha, ancestor: Sha) -> bool | None:
+    """Whether a commit is another or descends from it; None where that is not known."""
+    found = repositories.descent(repository, commit, ancestor)
+    return None if found is None else found.contains
 
 
 class StoppedClock:

@@ -15,7 +15,7 @@ import pytest
 from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings
 from bot.domain.model import Sha
 from bot.ports import Conflict, FileCommit, FileVersion, OutsideError, Permanent, Transient
-from tests.adapters.gitserver import NOW, GitServer, StoppedClock, children_of_this_process, open_files
+from tests.adapters.gitserver import NOW, GitServer, StoppedClock, children_of_this_process, contains, open_files
 
 REPO = "acme/deploy"
 FILE = "apps/checkout/production/values.yaml"
@@ -235,10 +235,10 @@ def test_contains_knows_ancestors_descendants_and_strangers(repositories: GitRep
     first = repositories.refresh(REPO, "main")
     second = server.commit({FILE: NEW})
     repositories.refresh(REPO, "main")
-    assert repositories.contains(REPO, second, first) is True
-    assert repositories.contains(REPO, first, first) is True
-    assert repositories.contains(REPO, first, second) is False
-    assert repositories.contains(REPO, UNKNOWN, first) is None
+    assert contains(repositories, REPO, second, first) is True
+    assert contains(repositories, REPO, first, first) is True
+    assert contains(repositories, REPO, first, second) is False
+    assert contains(repositories, REPO, UNKNOWN, first) is None
 
 
 def test_contains_fetches_a_commit_that_is_on_no_branch_of_ours(
@@ -246,7 +246,7 @@ def test_contains_fetches_a_commit_that_is_on_no_branch_of_ours(
 ) -> None:
     first = repositories.refresh(REPO, "main")
     elsewhere = server.commit({FILE: NEW}, branch="elsewhere", parents=(first,))
-    assert repositories.contains(REPO, elsewhere, first) is True
+    assert contains(repositories, REPO, elsewhere, first) is True
 
 
 def test_branch_change_tells_fork_head_message_and_every_kind_of_difference(
@@ -709,8 +709,8 @@ def test_only_a_full_object_name_is_a_commit(repositories: GitRepositories, sha:
     wrong = Sha(sha)
     for call in (
         lambda: repositories.read_file(REPO, wrong, FILE),
-        lambda: repositories.contains(REPO, wrong, head),
-        lambda: repositories.contains(REPO, head, wrong),
+        lambda: repositories.descent(REPO, wrong, head),
+        lambda: repositories.descent(REPO, head, wrong),
         lambda: repositories.push(REPO, "liftlock/x", wrong, expected=None),
         lambda: repositories.push(REPO, "liftlock/x", head, expected=wrong),
     ):
@@ -782,7 +782,7 @@ def test_many_operations_leave_no_process_and_no_file_handle(repositories: GitRe
         head = repositories.refresh(REPO, "main")
         repositories.read_file(REPO, head, FILE)
         repositories.file_history(REPO, head, FILE, limit=5)
-        repositories.contains(REPO, UNKNOWN, head)
+        repositories.descent(REPO, UNKNOWN, head)
         repositories.branch_change(REPO, head, "liftlock/none")
         made = commit_new(repositories, head, text=f"tag: {turn}\n")
         repositories.push(REPO, "main", made, expected=head)

@@ -13,7 +13,7 @@ from bot.adapters.git import GitLimits, GitRepositories, GitSettings, deepening,
 from bot.adapters.git.processes import Outcome, Run, run_git
 from bot.domain.model import Sha
 from bot.ports import FileCommit, Transient
-from tests.adapters.gitserver import GitServer, StoppedClock
+from tests.adapters.gitserver import GitServer, StoppedClock, contains
 
 REPO = "acme/deploy"
 FILE = "apps/checkout/values.yaml"
@@ -127,8 +127,8 @@ def test_at_the_limit_of_the_settings_a_history_is_incomplete_and_ancestry_is_no
     assert (found.versions, found.complete) == ((), False)
     assert held_commits(tmp_path) < 20
     stranger = server.commit({"x": "y"}, branch="side", parents=(first,))
-    assert repositories.contains(REPO, head, stranger) is None
-    assert repositories.contains(REPO, head, head) is True
+    assert contains(repositories, REPO, head, stranger) is None
+    assert contains(repositories, REPO, head, head) is True
 
 
 def test_ancestry_is_found_beyond_the_boundary(tmp_path: Path, server: GitServer) -> None:
@@ -137,11 +137,11 @@ def test_ancestry_is_found_beyond_the_boundary(tmp_path: Path, server: GitServer
     side = server.commit({"x": "y"}, branch="side", parents=(first,))
     repositories = make_repositories(tmp_path, server)
     head = repositories.refresh(REPO, "main")
-    assert repositories.contains(REPO, head, middle) is True
-    assert repositories.contains(REPO, head, first) is True
-    assert repositories.contains(REPO, head, side) is False
-    assert repositories.contains(REPO, middle, head) is False
-    assert repositories.contains(REPO, side, middle) is False
+    assert contains(repositories, REPO, head, middle) is True
+    assert contains(repositories, REPO, head, first) is True
+    assert contains(repositories, REPO, head, side) is False
+    assert contains(repositories, REPO, middle, head) is False
+    assert contains(repositories, REPO, side, middle) is False
 
 
 def test_a_branch_that_left_long_ago_is_compared_with_the_commit_where_it_did(
@@ -236,7 +236,7 @@ def test_a_file_is_read_at_an_older_commit_of_the_line_as_it_was_then(tmp_path: 
         seen.append((head, f"tag: v{number}\n"))
     for commit, text in seen:
         assert repositories.read_file(REPO, commit, FILE) == text
-        assert repositories.contains(REPO, seen[-1][0], commit) is True
+        assert contains(repositories, REPO, seen[-1][0], commit) is True
 
 
 def test_a_file_that_becomes_a_link_or_vanishes_is_not_read_as_it_was(tmp_path: Path, server: GitServer) -> None:

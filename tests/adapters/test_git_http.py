@@ -18,6 +18,7 @@ from tests.adapters.gitserver import (
     HttpFaults,
     StoppedClock,
     children_of_this_process,
+    contains,
     is_running,
     open_files,
     served_over_http,
@@ -104,13 +105,13 @@ def test_an_unknown_commit_is_asked_for_once_a_sweep(tmp_path: Path, http: tuple
     url, faults = http
     repositories = make_repositories(tmp_path, url)
     head = repositories.refresh(REPO, "main")
-    assert repositories.contains(REPO, Sha("1" * 40), head) is None
+    assert contains(repositories, REPO, Sha("1" * 40), head) is None
     faults.asked.clear()
-    assert repositories.contains(REPO, Sha("1" * 40), head) is None
+    assert contains(repositories, REPO, Sha("1" * 40), head) is None
     assert faults.asked == []
     repositories.refresh(REPO, "main")
     faults.asked.clear()
-    assert repositories.contains(REPO, Sha("1" * 40), head) is None
+    assert contains(repositories, REPO, Sha("1" * 40), head) is None
     assert faults.asked != []
 
 

@@ -14,7 +14,7 @@ from bot.adapters.git.complaints import Attempted, explain
 from bot.domain.model import Sha, Trouble
 from bot.ports import FileCommit, Permanent, Transient
 from bot.tag_history import TagReader
-from tests.adapters.gitserver import GitServer, StoppedClock
+from tests.adapters.gitserver import GitServer, StoppedClock, contains
 from tests.builders import a_policy
 from tests.fake_world import PRODUCTION_FILE, values
 
@@ -57,7 +57,7 @@ def test_upkeep_keeps_a_commit_of_ours_that_somebody_built_on(tmp_path: Path, se
         head = repositories.refresh(REPO, "main")
         repositories.read_file(REPO, head, "other")
     again = make_repositories(tmp_path, server)
-    assert again.contains(REPO, head, first) is True
+    assert contains(again, REPO, head, first) is True
     assert again.read_file(REPO, ours, FILE) == "tag: v2\n"
 
 
@@ -70,7 +70,7 @@ def test_a_no_of_git_that_comes_with_a_missing_object_is_no_answer(tmp_path: Pat
     head = repositories.refresh(REPO, "main")
     (tmp_path / "mirrors" / f"{REPO}.git" / "objects" / ours[:2] / ours[2:]).unlink()
     again = make_repositories(tmp_path, server)
-    assert again.contains(REPO, head, first) is True
+    assert contains(again, REPO, head, first) is True
     assert head == above
 
 

@@ -56,7 +56,7 @@ def test_an_upload_pack_option_in_the_place_of_a_name_runs_nothing(
         lambda: repositories.refresh(REPO, evil),
         lambda: repositories.branch_change(REPO, Sha("1" * 40), evil),
         lambda: repositories.push(REPO, evil, Sha("1" * 40), expected=None),
-        lambda: repositories.contains(REPO, Sha(evil), Sha("1" * 40)),
+        lambda: repositories.descent(REPO, Sha(evil), Sha("1" * 40)),
     ):
         with pytest.raises(Permanent, match="cannot be used as a"):
             call()

@@ -12,11 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.ledger import SqlLedger, open_ledger
-from bot.domain.model import HealthSpell, Sha
+from bot.domain.argo import HealthSpell
+from bot.domain.model import Sha
 from bot.ports import Arrival, Event, EventKind, Kept, Ledger
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+
+
+def spells(
+    ledger: SqlLedger, *, service: str = "checkout", stage: str = "staging", since: datetime = NOON
+) -> tuple[HealthSpell, ...]:
+    arrival = an_arrival(service=service, stage=stage)
+    return ledger.sightings.recall(arrival, since, NOON + timedelta(days=1)).spells
 
 
 @pytest.fixture
@@ -140,12 +148,12 @@ def test_threads_share_a_ledger_and_lose_nothing(ledger: SqlLedger) -> None:
     def work(worker: int) -> None:
         for n in range(20):
             ledger.record(an_event(n, service=f"s{worker}"))
-            ledger.saw_health(f"s{worker}", "staging", {"app": "Healthy"}, NOON + n * MINUTE, gap=MINUTE)
+            ledger.sightings.saw_health(f"s{worker}", "staging", {"app": "Healthy"}, NOON + n * MINUTE, gap=MINUTE)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
     assert len(ledger.events(limit=1000)) == 160
-    assert [len(ledger.spells(f"s{worker}", "staging", NOON)) for worker in range(8)] == [1] * 8
+    assert [len(spells(ledger, service=f"s{worker}")) for worker in range(8)] == [1] * 8
 
 
 def test_a_ledger_in_memory_is_one_for_all_threads() -> None:
@@ -214,20 +222,20 @@ def a_spell(health: str, first: int, last: int, *, application: str = "app") -> 
 
 
 def look(ledger: SqlLedger, minute: int, **seen: str) -> None:
-    ledger.saw_health("checkout", "staging", seen, NOON + minute * MINUTE, gap=2 * MINUTE)
+    ledger.sightings.saw_health("checkout", "staging", seen, NOON + minute * MINUTE, gap=2 * MINUTE)
 
 
 def test_looks_with_the_same_health_are_one_spell(ledger: SqlLedger) -> None:
     for minute in (0, 1, 3):
         look(ledger, minute, app="Healthy")
-    assert ledger.spells("checkout", "staging", NOON) == (a_spell("Healthy", 0, 3),)
+    assert spells(ledger) == (a_spell("Healthy", 0, 3),)
 
 
 def test_another_health_starts_a_new_spell_for_that_application_only(ledger: SqlLedger) -> None:
     look(ledger, 0, app="Healthy", other="Healthy")
     look(ledger, 1, app="Degraded", other="Healthy")
     look(ledger, 2, app="Healthy", other="Healthy")
-    assert set(ledger.spells("checkout", "staging", NOON)) == {
+    assert set(spells(ledger)) == {
         a_spell("Healthy", 0, 0),
         a_spell("Degraded", 1, 1),
         a_spell("Healthy", 2, 2),
@@ -238,21 +246,21 @@ def test_another_health_starts_a_new_spell_for_that_application_only(ledger: Sql
 def test_a_look_after_a_gap_starts_a_new_spell(ledger: SqlLedger) -> None:
     look(ledger, 0, app="Healthy")
     look(ledger, 3, app="Healthy")
-    assert ledger.spells("checkout", "staging", NOON) == (a_spell("Healthy", 0, 0), a_spell("Healthy", 3, 3))
+    assert spells(ledger) == (a_spell("Healthy", 0, 0), a_spell("Healthy", 3, 3))
 
 
 def test_a_look_from_before_never_shortens_a_spell(ledger: SqlLedger) -> None:
     look(ledger, 5, app="Healthy")
     look(ledger, 4, app="Healthy")
-    assert ledger.spells("checkout", "staging", NOON) == (a_spell("Healthy", 5, 5),)
+    assert spells(ledger) == (a_spell("Healthy", 5, 5),)
 
 
 def test_spells_are_those_that_reach_past_the_instant(ledger: SqlLedger) -> None:
     look(ledger, 0, app="Healthy")
     look(ledger, 1, app="Degraded")
     look(ledger, 2, app="Degraded")
-    assert ledger.spells("checkout", "staging", NOON + 2 * MINUTE) == (a_spell("Degraded", 1, 2),)
-    assert ledger.spells("checkout", "production", NOON) == ()
+    assert spells(ledger, since=NOON + 2 * MINUTE) == (a_spell("Degraded", 1, 2),)
+    assert spells(ledger, stage="production") == ()
 
 
 # --- comment digests -------------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from bot.adapters.ledger import DryBoard, DryLedger, open_ledger
-from bot.ports import Arrival, Event, Posting
+from bot.adapters.ledger import DryBoard, DryLedger, DrySightings, open_ledger
+from bot.ports import Arrival, Event, Posting, Sightings
 from tests.builders import MINUTE, NOON, STAGING_COMMIT
 
 ARRIVAL = Arrival(service="checkout", stage="staging", commit=STAGING_COMMIT)
@@ -33,17 +33,22 @@ def test_a_posting_replaces_the_one_before_and_survives_a_restart(tmp_path: Path
         assert [posting.subject for posting in ledger.board.postings()] == ["b"]
 
 
+def healths(sightings: Sightings) -> list[str]:
+    return [spell.health for spell in sightings.recall(ARRIVAL, NOON, NOON + timedelta(days=1)).spells]
+
+
 def test_a_dry_run_reads_the_real_ledger_and_leaves_it_as_it_is() -> None:
     with open_ledger("sqlite://") as real, open_ledger("sqlite://") as scratch:
         real.record(an_event("checkout", "real"))
         real.keep_numbers({ARRIVAL: {"f": {NOON: 1.0}}})
-        real.saw_health("checkout", "staging", {"app": "Healthy"}, NOON, gap=MINUTE)
+        real.sightings.saw_health("checkout", "staging", {"app": "Healthy"}, NOON, gap=MINUTE)
         real.comment_digest("acme/deploy", 1, replace_with="digest")
         dry = DryLedger(real=real, scratch=scratch)
         dry.record(an_event("checkout", "dry"))
         dry.record(an_event("search", "dry"))
         dry.keep_numbers({ARRIVAL: {"f": {NOON: 9.0, NOON + MINUTE: None}, "g": {NOON: 2.0}}})
-        dry.saw_health("checkout", "staging", {"app": "Degraded"}, NOON + timedelta(hours=1), gap=MINUTE)
+        sightings = DrySightings(real=real.sightings, scratch=scratch.sightings)
+        sightings.saw_health("checkout", "staging", {"app": "Degraded"}, NOON + timedelta(hours=1), gap=MINUTE)
         dry.comment_digest("acme/deploy", 2, replace_with="new")
         assert {name: event.body["note"] for name, event in dry.latest("decision").items()} == {
             "checkout": "dry",
@@ -51,11 +56,14 @@ def test_a_dry_run_reads_the_real_ledger_and_leaves_it_as_it_is() -> None:
         }
         assert [event.body["note"] for event in dry.events(service="checkout")] == ["dry", "real"]
         assert dry.numbers([ARRIVAL]) == {ARRIVAL: {"f": {NOON: 1.0, NOON + MINUTE: None}, "g": {NOON: 2.0}}}
-        assert [spell.health for spell in dry.spells("checkout", "staging", NOON)] == ["Healthy", "Degraded"]
+        assert healths(sightings) == [
+            "Healthy",
+            "Degraded",
+        ]
         assert (dry.comment_digest("acme/deploy", 1), dry.comment_digest("acme/deploy", 2)) == ("digest", "new")
         assert [event.body["note"] for event in real.events()] == ["real"]
         assert real.numbers([ARRIVAL]) == {ARRIVAL: {"f": {NOON: 1.0}}}
-        assert [spell.health for spell in real.spells("checkout", "staging", NOON)] == ["Healthy"]
+        assert healths(real.sightings) == ["Healthy"]
         assert real.comment_digest("acme/deploy", 2) is None
 
 

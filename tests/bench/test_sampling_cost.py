@@ -18,7 +18,8 @@ import pytest
 from bot.adapters.http import Endpoint, Limits
 from bot.adapters.ledger import open_ledger
 from bot.adapters.prometheus import PrometheusMetrics
-from bot.domain.model import Observation, Samples
+from bot.domain.model import Samples
+from bot.domain.observation import Observation
 from bot.domain.policy import Policy
 from bot.policy import parse_policy, shipped_gate_templates
 from bot.ports import Cost

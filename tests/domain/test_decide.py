@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.argo import HealthSpell, Memory
 from bot.domain.decide import decide
 from bot.domain.decision import (
     AskRefresh,
@@ -22,19 +23,8 @@ from bot.domain.decision import (
     Wait,
     WaitsOn,
 )
-from bot.domain.model import (
-    Artifact,
-    Checks,
-    Digest,
-    HealthSpell,
-    Observation,
-    Proposal,
-    PullState,
-    Reviews,
-    Samples,
-    StageObservation,
-    Trouble,
-)
+from bot.domain.model import Artifact, Checks, Digest, Proposal, PullState, Reviews, Samples, Trouble
+from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Merge, Policy, Road
 from bot.domain.verdicts import VerdictKind
 from tests.builders import (
@@ -569,7 +559,10 @@ def test_without_a_known_pull_request_no_comment_is_written(arrival: Proposal | 
 def three_stages() -> Policy:
     policy = a_policy()
     middle = replace(
-        policy.stages[1], window=a_window(), gates=(a_count_gate(),), applications=("checkout-production",)
+        policy.stages[1],
+        window=a_window(),
+        gates=(a_count_gate(),),
+        applications=policy.stages[1].applications,
     )
     last = replace(policy.stages[1], name="edge", source="production")
     return replace(policy, stages=(policy.stages[0], middle, last))
@@ -607,7 +600,7 @@ def test_a_spell_of_illness_restarts_the_window_of_argocd_healthy() -> None:
         last_seen=NOON + 21 * MINUTE,
     )
     well = an_application(health_since=NOON + 22 * MINUTE)
-    staging = replace(proven_staging(), applications=(well,), spells=(ill,))
+    staging = replace(proven_staging(), applications=(well,), memory=Memory(spells=(ill,)))
     decision = decided(an_observation(staging))
     assert writes(decision) == []
     assert running(decision, "staging").state is State.OBSERVING

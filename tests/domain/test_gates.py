@@ -7,13 +7,15 @@ from itertools import product
 
 import pytest
 
+from bot.domain.argo import Application, HealthSpell, NoApplication
 from bot.domain.gates.argocd_degraded import judge_degraded
 from bot.domain.gates.argocd_healthy import judge_argocd_healthy
 from bot.domain.gates.counts import judge_counts
 from bot.domain.gates.measuring import REVERT, STOP, Bar
-from bot.domain.liveness import Liveness, Stance
-from bot.domain.model import Application, Carries, HealthSpell, NoApplication, Samples, Trouble
+from bot.domain.liveness import Liveness
+from bot.domain.model import Carries, Samples, Trouble
 from bot.domain.rules import ArgoHealthyGate, DegradedTrigger
+from bot.domain.stance import Stance
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import CountEvidence, Verdict, VerdictKind, combine, worst
 from tests.builders import (

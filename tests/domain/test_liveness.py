@@ -7,18 +7,25 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.liveness import Liveness, Stance, is_fresh, judge_liveness, reported_revisions
-from bot.domain.model import (
-    Application,
-    Carries,
-    Condition,
-    Deployed,
-    HealthSpell,
-    NoApplication,
-    Operation,
-    Trouble,
+from bot.domain.argo import Application, Condition, Deployed, HealthSpell, NoApplication, Operation
+from bot.domain.liveness import Liveness, reported_revisions
+from bot.domain.model import Carries, Sha, Trouble
+from bot.domain.stance import Stance, Want, is_fresh
+from tests.builders import (
+    HEAD,
+    IMAGE,
+    MINUTE,
+    NEW,
+    NOON,
+    OLD,
+    STAGING_COMMIT,
+    a_change,
+    a_stage,
+    an_application,
+    liveness_of,
+    sha,
+    tags,
 )
-from tests.builders import HEAD, IMAGE, MINUTE, NEW, NOON, OLD, a_change, a_stage, an_application, sha, tags
 
 NOW = NOON + 10 * MINUTE
 APP = an_application()
@@ -28,11 +35,11 @@ OPERATION = APP.operation or Operation(phase="", revisions=())
 def judged(
     *applications: Application | NoApplication | Trouble,
     spells: tuple[HealthSpell, ...] = (),
-    carries: Mapping[str, Carries] | None = None,
+    carries: Mapping[Sha, Carries] | None = None,
 ) -> Liveness:
     history = tags(a_change(NEW, old=OLD))
     seen = a_stage("staging", history, applications=applications, spells=spells, carries=carries)
-    return judge_liveness(seen, history, IMAGE, NOW)
+    return liveness_of(seen, history, NOW)
 
 
 def a_spell(health: str, first: float, last: float, app: str = "checkout-staging") -> HealthSpell:
@@ -59,7 +66,9 @@ RUNGS = [
         id="a harmless condition",
     ),
     pytest.param(replace(APP, revisions=()), Stance.CANNOT_TELL, "none of its sources", id="other repository"),
-    pytest.param(replace(APP, revisions=(sha("old"),)), Stance.WAITING, "does not have the release's commit", id="old"),
+    pytest.param(
+        replace(APP, revisions=(sha("old"),)), Stance.WAITING, "does not have 7374670, which brought 1.9.0", id="old"
+    ),
     pytest.param(replace(APP, revisions=(sha("oth"),)), Stance.WAITING, "the tag is another one", id="other tag"),
     pytest.param(replace(APP, revisions=(sha("unk"),)), Stance.CANNOT_TELL, "does not know", id="unknown commit"),
     pytest.param(replace(APP, revisions=(sha("nev"),)), Stance.CANNOT_TELL, "does not know", id="never asked for"),
@@ -90,13 +99,16 @@ RUNGS = [
         id="sync without a revision",
     ),
     pytest.param(
-        replace(APP, operation=replace(OPERATION, phase="Failed", message="hook failed")),
+        replace(APP, operation=replace(OPERATION, phase="Failed", message="hook failed", revisions=(STAGING_COMMIT,))),
         Stance.UNHEALTHY,
         "ended as Failed: hook failed",
         id="sync failed",
     ),
     pytest.param(
-        replace(APP, operation=replace(OPERATION, phase="Error")), Stance.UNHEALTHY, "ended as Error", id="sync error"
+        replace(APP, operation=replace(OPERATION, phase="Error", revisions=(STAGING_COMMIT,))),
+        Stance.UNHEALTHY,
+        "ended as Error",
+        id="sync error",
     ),
     pytest.param(replace(APP, reconciled_at=NOON), Stance.WAITING, "has not looked", id="stale: reconciled before"),
     pytest.param(replace(APP, reconciled_at=None), Stance.WAITING, "has not looked", id="stale: never reconciled"),
@@ -116,8 +128,9 @@ RUNGS = [
     pytest.param(replace(APP, images=(f"{IMAGE}:{NEW}@sha256:1",)), Stance.LIVE, "synced", id="pinned image"),
     pytest.param(replace(APP, images=()), Stance.LIVE, "synced", id="no images listed"),
 ]
-CARRIES: Mapping[str, Carries] = {
+CARRIES: Mapping[Sha, Carries] = {
     HEAD: Carries.YES,
+    STAGING_COMMIT: Carries.YES,
     sha("old"): Carries.BEHIND,
     sha("oth"): Carries.OTHER_TAG,
     sha("unk"): Carries.UNKNOWN,
@@ -148,8 +161,8 @@ def test_a_stage_without_a_look_cannot_be_told() -> None:
 
 
 def test_a_stale_application_asks_for_a_refresh() -> None:
-    assert judged(replace(APP, reconciled_at=NOON)).applications[0].stale
-    assert not judged(APP).applications[0].stale
+    assert judged(replace(APP, reconciled_at=NOON)).applications[0].want is Want.LOOK
+    assert judged(APP).applications[0].want is None
 
 
 def test_live_since_argocds_own_timestamp_of_health() -> None:
@@ -217,7 +230,7 @@ def test_while_ill_there_is_no_proof() -> None:
 
 def test_an_unrelated_newer_commit_changes_nothing() -> None:
     newer = sha("newer")
-    carries: Mapping[str, Carries] = {newer: Carries.YES, HEAD: Carries.YES}
+    carries: Mapping[Sha, Carries] = {newer: Carries.YES, HEAD: Carries.YES}
     assert judged(replace(APP, revisions=(newer,)), carries=carries).first_live == judged(APP).first_live
 
 

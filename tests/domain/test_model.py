@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.liveness import Liveness, Stance
+from bot.domain.liveness import Liveness
 from bot.domain.model import Digest, Release, Trouble
 from bot.domain.observed import measurements
+from bot.domain.stance import Stance
 from tests.builders import a_policy, a_stage, an_observation
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.domain.argo import Ancestry, Deployed, Operation
 from bot.domain.decide import decide
 from bot.domain.decision import Halt, OpenPromotion, RollBack, State
-from bot.domain.liveness import Stance, judge_liveness
-from bot.domain.model import Carries, Deployed, Operation
+from bot.domain.model import Carries
 from bot.domain.observed import ROLLOUT_GRACE, trigger_measurements
 from bot.domain.policy import Policy
+from bot.domain.stance import Stance
 from tests.builders import (
     HEAD,
-    IMAGE,
     MINUTE,
     NEW,
     NOON,
@@ -25,6 +25,7 @@ from tests.builders import (
     a_window,
     an_application,
     an_observation,
+    liveness_of,
     new_production,
     nothing_proposed,
     promoted,
@@ -62,7 +63,7 @@ def test_a_deployment_of_before_the_commit_is_not_the_releases() -> None:
     )
     history = tags(a_change(NEW, old=OLD))
     seen = a_stage("staging", history, applications=(app,), carries={HEAD: Carries.YES, sha("old"): Carries.BEHIND})
-    assert judge_liveness(seen, history, IMAGE, NOON + 10 * MINUTE).deployed_at == NOON
+    assert liveness_of(seen, history, NOON + 10 * MINUTE).deployed_at == NOON
 
 
 def test_an_illness_of_before_the_sync_is_not_blamed_on_the_release() -> None:
@@ -71,7 +72,10 @@ def test_an_illness_of_before_the_sync_is_not_blamed_on_the_release() -> None:
         an_application("checkout-production", health="Degraded", health_since=NOON - 300 * MINUTE),
         operation=old_operation,
     )
-    production = replace(new_production(applications=(ill,)), carries={HEAD: Carries.YES, sha("old"): Carries.BEHIND})
+    production = replace(
+        new_production(applications=(ill,)),
+        ancestry=Ancestry(carries={HEAD: Carries.YES, sha("old"): Carries.BEHIND}),
+    )
     decision = decide(a_policy(), an_observation(production=production, at=NOON + 10 * MINUTE), NOON + 10 * MINUTE)
     assert not any(isinstance(action, RollBack) for action in decision.actions)
 
@@ -127,14 +131,14 @@ def test_a_sync_error_without_a_revision_says_nothing_of_the_release() -> None:
     history = tags(a_change(NEW, old=OLD))
     operation = Operation(phase="Error", revisions=(), finished_at=NOON)
     seen = a_stage("staging", history, applications=(replace(an_application(), operation=operation),))
-    assert judge_liveness(seen, history, IMAGE, NOON + MINUTE).stance is Stance.CANNOT_TELL
+    assert liveness_of(seen, history, NOON + MINUTE).stance is Stance.CANNOT_TELL
 
 
 def trigger_start(*applications: object) -> object:
     policy = a_policy()
     history = tags(promoted(NEW))
     seen = a_stage("production", history, applications=applications)  # type: ignore[arg-type]  # applications
-    liveness = judge_liveness(seen, history, IMAGE, NOON + 10 * MINUTE)
+    liveness = liveness_of(seen, history, NOON + 10 * MINUTE)
     found = trigger_measurements(policy.stages[1], history, liveness)
     return found[0].window.start if found else None
 

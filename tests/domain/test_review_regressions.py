@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain import statistics
+from bot.domain.argo import Deployed
 from bot.domain.decide import decide
 from bot.domain.decision import RollBack, State
 from bot.domain.gates.baseline import judge_baseline
@@ -16,8 +17,7 @@ from bot.domain.gates.burn_rate import judge_burn_rate
 from bot.domain.gates.counts import judge_counts
 from bot.domain.gates.judging import judge_gates
 from bot.domain.gates.measuring import REVERT, STOP
-from bot.domain.liveness import judge_liveness
-from bot.domain.model import Deployed, Samples, Trouble
+from bot.domain.model import Samples, Trouble
 from bot.domain.observed import trigger_measurements
 from bot.domain.policy import Policy
 from bot.domain.rules import Counts
@@ -25,7 +25,6 @@ from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import CountEvidence, VerdictKind
 from tests.builders import (
     HEAD,
-    IMAGE,
     MINUTE,
     NEW,
     NOON,
@@ -40,6 +39,7 @@ from tests.builders import (
     a_value_gate,
     an_application,
     an_observation,
+    liveness_of,
     new_production,
     old_production,
     promoted,
@@ -110,7 +110,7 @@ def test_what_fell_ill_between_commit_and_sync_is_not_blamed_on_the_release() ->
     policy = a_policy(rollback=a_rollback(triggers=(LAG,)))
     history = tags(promoted(NEW))
     bare = a_stage("production", history, applications=(app,))
-    liveness = judge_liveness(bare, history, IMAGE, synced + 10 * MINUTE)
+    liveness = liveness_of(bare, history, synced + 10 * MINUTE)
     (item,) = trigger_measurements(policy.stages[1], history, liveness)
     end = synced + 10 * MINUTE
     ill = Samples(
@@ -144,7 +144,7 @@ def verdict_against(policy: Policy, *, there: object, measured: bool = True) -> 
     history = tags(a_change(NEW, old=OLD))
     staging = a_stage("staging", history, sampled={"gate:not-worse": found} if measured else {})
     observation = an_observation(staging, there)  # type: ignore[arg-type]  # a stage's observation
-    liveness = judge_liveness(staging, history, IMAGE, observation.at)
+    liveness = liveness_of(staging, history, observation.at)
     window = policy.stages[0].window
     assert window is not None
     (verdict,) = judge_gates(policy.stages[0], window, history, liveness, observation, observation.at)
@@ -206,7 +206,7 @@ def test_what_falls_ill_in_the_middle_of_a_long_sync_is_the_releases() -> None:
     app = replace(app, history=(Deployed(revisions=(HEAD,), at=synced, started_at=began),))
     history = tags(promoted(NEW, at=NOON - 10 * MINUTE))
     bare = a_stage("production", history, applications=(app,))
-    liveness = judge_liveness(bare, history, IMAGE, synced + 10 * MINUTE)
+    liveness = liveness_of(bare, history, synced + 10 * MINUTE)
     policy = a_policy(rollback=a_rollback(triggers=(LAG,)))
     (item,) = trigger_measurements(policy.stages[1], history, liveness)
     assert liveness.came_at == began
@@ -215,4 +215,4 @@ def test_what_falls_ill_in_the_middle_of_a_long_sync_is_the_releases() -> None:
     assert app.operation is not None
     operation = replace(app.operation, started_at=None)
     unknown = replace(app, history=(Deployed(revisions=(HEAD,), at=synced),), operation=operation)
-    assert judge_liveness(replace(bare, applications=(unknown,)), history, IMAGE, synced).came_at is None
+    assert liveness_of(replace(bare, applications=(unknown,)), history, synced).came_at is None

@@ -42,7 +42,7 @@ stages:
   - {edit: {manifest: {zzz: 1, document: {zzz: 1}}}}
   - {edit: {argocd-application: {zzz: 1, holds: helm}}}
   - {edit: {path: {zzz: 1, document: {zzz: 1}}}}
-  - {edit: {regex: {zzz: 1}}}
+  - {edit: {regex: {zzz: 1}}, argocd: {zzz: 1}}
 """
 """An unknown key in each mapping of a policy: the answer names the keys that exist there."""
 

@@ -108,14 +108,14 @@ EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
             "[]\n",
             "9:13",
             "stages[0].argocd",
-            "found an empty list, expected an Argo CD application, or a list of them",
+            "found an empty list, expected an Argo CD application, a mapping with selector, or a list of these",
         ),
         (
             "    argocd: checkout-staging\n",
             "",
             "7:5",
             "stages[0].argocd",
-            "found nothing, expected an Argo CD application, or a list of them",
+            "found nothing, expected an Argo CD application, a mapping with selector, or a list of these",
         ),
         (
             "    metrics: {namespace: checkout-staging}\n",

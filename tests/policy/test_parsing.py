@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.argo import NamedApplication
 from bot.domain.edit import HelmEdit, KustomizeEdit
 from bot.domain.policy import GitOps, HealthWindow, Merge, Policy, Road
 from bot.domain.queries import Query
@@ -61,7 +62,7 @@ def test_the_checkout_policy_means_what_it_says() -> None:
     staging, production = policy.stages
     assert staging.source is None
     assert staging.edit == KustomizeEdit(file="apps/checkout/staging/kustomization.yaml")
-    assert staging.applications == ("checkout-staging",)
+    assert staging.applications == (NamedApplication(name="checkout-staging"),)
     assert staging.window == HealthWindow(
         length=timedelta(minutes=30),
         warmup=timedelta(minutes=2),

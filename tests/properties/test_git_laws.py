@@ -10,7 +10,7 @@ import pytest
 
 from bot.adapters.git import GitLimits, GitRepositories, GitSettings, deepening
 from bot.domain.model import Sha
-from tests.adapters.gitserver import GitServer, StoppedClock
+from tests.adapters.gitserver import GitServer, StoppedClock, contains
 
 REPO = "acme/deploy"
 PATHS = ("a.yaml", "d/b.yaml", "d/e/c.yaml", "ä ö.yaml", "[x]*.yaml")
@@ -105,8 +105,8 @@ def test_answers_from_a_shallow_mirror_are_those_of_the_whole_history(tmp_path: 
         path = world.random.choice(PATHS)
         if world.text(commit, path) is not None:
             assert repositories.read_file(REPO, commit, path) == world.text(commit, path)
-        assert repositories.contains(REPO, commit, older) is world.is_ancestor(older, commit)
-        assert repositories.contains(REPO, head, commit) is world.is_ancestor(commit, head)
+        assert contains(repositories, REPO, commit, older) is world.is_ancestor(older, commit)
+        assert contains(repositories, REPO, head, commit) is world.is_ancestor(commit, head)
         change = repositories.branch_change(REPO, head, "liftlock/x")
         assert (change is None) == (world.server.head("liftlock/x") is None)
         if change is not None:

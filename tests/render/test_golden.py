@@ -14,7 +14,8 @@ from rich.console import Console
 from bot.domain.decide import decide
 from bot.domain.decision import Judgement
 from bot.domain.edit import Change
-from bot.domain.model import Digest, Observation, Release, Samples, Sha, Trouble
+from bot.domain.model import Digest, Release, Samples, Sha, Trouble
+from bot.domain.observation import Observation
 from bot.domain.policy import Merge, Policy
 from bot.domain.verdicts import CountEvidence
 from bot.render.commits import promotion_commit, revert_commit

@@ -200,7 +200,8 @@ def test_a_quarantined_release_stays_out_when_the_ledger_is_lost() -> None:
     world.metrics.bad_share = {}
     world.ledger.recorded.clear()
     world.ledger.kept.clear()
-    world.ledger.health.clear()
+    world.sightings.health.clear()
+    world.sightings.marks.clear()
     world.restart()
     for _ in range(5):
         world.pass_time(20)
@@ -269,7 +270,10 @@ def test_a_silent_service_is_never_promoted() -> None:
         ("repositories", "refresh"),
         ("repositories", "file_history"),
         ("repositories", "branch_change"),
-        ("deployments", "list_applications"),
+        ("deployments", "find_applications"),
+        ("sightings", "saw_health"),
+        ("sightings", "recall"),
+        ("sightings", "mark"),
         ("registry", "find_artifact"),
         ("metrics", "read"),
         ("ledger", "record"),
@@ -548,7 +552,7 @@ def test_a_look_as_of_then_knows_nothing_of_what_was_seen_later() -> None:
     head = world.repositories.branches["main"]
     then = replace(world.world, clock=FakeClock(world.clock.now() - timedelta(minutes=5)))
     seen = observe(then, world.policy, head, None)
-    assert {spell.health for spell in seen.stage("staging").spells} == {"Healthy"}
-    assert all(spell.last_seen <= seen.at for spell in seen.stage("staging").spells)
+    assert {spell.health for spell in seen.stage("staging").memory.spells} == {"Healthy"}
+    assert all(spell.last_seen <= seen.at for spell in seen.stage("staging").memory.spells)
     now = observe(world.world, world.policy, head, None)
-    assert {spell.health for spell in now.stage("staging").spells} == {"Healthy", "Degraded"}
+    assert {spell.health for spell in now.stage("staging").memory.spells} == {"Healthy", "Degraded"}

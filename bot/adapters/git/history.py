@@ -132,6 +132,7 @@ def describe_versions(mirror: Mirror, touched: Sequence[Touched]) -> tuple[FileV
             author=facts[one.commit].author,
             message=_join_messages(facts[one.commit], brought),
             content=one.blob,
+            written_at=_brought(facts[one.commit], brought).written_at,
         )
         for one in touched
     )
@@ -139,6 +140,11 @@ def describe_versions(mirror: Mirror, touched: Sequence[Touched]) -> tuple[FileV
 
 def _needs_second_message(commit: CommitFacts) -> bool:
     return len(commit.parents) > 1 and not _TRAILER.search(commit.message)
+
+
+def _brought(commit: CommitFacts, brought: Mapping[Sha, CommitFacts]) -> CommitFacts:
+    """Return the commit that a merge brought where that was read, else the commit itself."""
+    return brought.get(commit.parents[1], commit) if len(commit.parents) > 1 else commit
 
 
 def _join_messages(commit: CommitFacts, brought: Mapping[Sha, CommitFacts]) -> str:
@@ -163,6 +169,21 @@ def is_ancestor(mirror: Mirror, older: Sha, newer: Sha) -> bool | None:
     if found is not None:
         mirror.answers.keep(key, found, weight=0)
     return found
+
+
+def count_between(mirror: Mirror, older: Sha, newer: Sha) -> int | None:
+    """Return how many commits of `newer`'s first-parent line `older` lacks; None if it is no ancestor of it."""
+    if is_ancestor(mirror, older, newer) is not True:
+        return None
+    key = ("between", older, newer)
+    known = mirror.answers.recall(key)
+    if isinstance(known, int):
+        return known
+    if meets_boundary(mirror, [newer], without=[older]):
+        return None
+    count = int(mirror.ask("rev-list", "--first-parent", "--count", "--end-of-options", newer, f"^{older}").out)
+    mirror.answers.keep(key, count, weight=0)
+    return count
 
 
 def compare(mirror: Mirror, base: Sha, head: Sha) -> BranchChange:

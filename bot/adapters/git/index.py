@@ -80,10 +80,10 @@ class BranchIndex:
         version = next((one for one in past.versions if self._places.get(one.commit, -1) <= place), None)
         return version.blob if version is not None else None
 
-    def contains(self, commit: Sha, ancestor: Sha) -> bool | None:
-        """Say whether one commit of the line descends from another; None if one of them is not known here."""
-        newer, older = self._places.get(commit), self._places.get(ancestor)
-        return None if newer is None or older is None else older <= newer
+    def ahead(self, commit: Sha, other: Sha) -> int | None:
+        """Return how far one commit of the line is ahead of another; None if one of them is not known here."""
+        here, there = self._places.get(commit), self._places.get(other)
+        return None if here is None or there is None else here - there
 
     def _read_head(self, mirror: Mirror) -> None:
         """Read what all watched files are at the head, and their contents, all at once."""

@@ -58,10 +58,11 @@ class Located:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitFacts:
-    """What a commit object says."""
+    """What a commit object says: `written_at` is its author's time."""
 
     parents: tuple[Sha, ...]
     author: str
+    written_at: datetime
     committed_at: datetime
     message: str
 
@@ -217,6 +218,7 @@ def _parse_commit(content: bytes) -> CommitFacts:
     return CommitFacts(
         parents=tuple(Sha(line[7:].decode("ascii")) for line in lines if line.startswith(b"parent ")),
         author=author["name"].decode("utf-8", "replace") if author else "unknown",
+        written_at=_instant(int(author["at"]) if author else 0),
         committed_at=_instant(int(committer["at"]) if committer else 0),
         message=message.decode("utf-8", "replace"),
     )

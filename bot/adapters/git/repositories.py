@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.adapters.git.commits import ServerCommits, Signature, make_commit, make_commit_on_server
 from bot.adapters.git.fetching import fetch_branch, has_or_fetches, need_commit
-from bot.adapters.git.history import compare, describe_versions, is_ancestor, read_pasts
+from bot.adapters.git.history import compare, count_between, describe_versions, is_ancestor, read_pasts
 from bot.adapters.git.index import BranchIndex
 from bot.adapters.git.mirror import Mirror
 from bot.adapters.git.names import SYSTEM, check_branch, check_path, check_repository, check_sha
@@ -17,7 +17,7 @@ from bot.adapters.git.settings import GitSettings, TokenFor
 from bot.adapters.git.upkeep import tidy
 from bot.domain.model import Sha
 from bot.domain.policy import CommitsBy
-from bot.ports import BranchChange, Clock, FileCommit, FileHistory, Permanent
+from bot.ports import BranchChange, Clock, Descent, FileCommit, FileHistory, Permanent
 
 
 class GitRepositories:
@@ -92,19 +92,22 @@ class GitRepositories:
             lambda mirror: {sha: _as_text(raw) for sha, raw in read_blobs(mirror, contents).items()}
         )
 
-    def contains(self, repository: str, commit: Sha, ancestor: Sha) -> bool | None:
-        """Say whether `commit` is `ancestor` or descends from it; None if the server knows one of them no more."""
+    def descent(self, repository: str, commit: Sha, ancestor: Sha) -> Descent | None:
+        """Say how `commit` is related to `ancestor`; None if the server knows one of them no more."""
         check_sha(commit)
         check_sha(ancestor)
 
-        def task(mirror: Mirror) -> bool | None:
+        def task(mirror: Mirror) -> Descent | None:
             for index in mirror.indexes.values():
-                on_line = index.contains(commit, ancestor)
-                if on_line is not None:
-                    return on_line
+                ahead = index.ahead(commit, ancestor)
+                if ahead is not None:
+                    return Descent(contains=ahead >= 0, behind=-ahead if ahead < 0 else None)
             if not has_or_fetches(mirror, commit) or not has_or_fetches(mirror, ancestor):
                 return None
-            return commit == ancestor or is_ancestor(mirror, ancestor, commit)
+            contains = commit == ancestor or is_ancestor(mirror, ancestor, commit)
+            if contains is None:
+                return None
+            return Descent(contains=contains, behind=None if contains else count_between(mirror, commit, ancestor))
 
         return self._mirror(repository).work(task)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.domain.model import HealthSpell
-from bot.ports import Arrival, Board, Event, EventKind, Kept, Ledger, Posting
+from bot.domain.argo import Mark, Memory, remember
+from bot.ports import Arrival, Board, Event, EventKind, Kept, Ledger, Posting, Sightings
 
 
 class DryLedger:
@@ -45,19 +45,37 @@ class DryLedger:
         """Keep numbers in memory."""
         self._scratch.keep_numbers(numbers)
 
-    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
-        """Note a look in memory."""
-        self._scratch.saw_health(service, stage, seen, at, gap=gap)
-
-    def spells(self, service: str, stage: str, since: datetime) -> Sequence[HealthSpell]:
-        """Return the spells of both, oldest first."""
-        found = [*self._real.spells(service, stage, since), *self._scratch.spells(service, stage, since)]
-        return sorted(found, key=lambda spell: (spell.first_seen, spell.application))
-
     def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
         """Return the digest; a new one is kept in memory."""
         new = self._scratch.comment_digest(repository, number, replace_with=replace_with)
         return new if new is not None else self._real.comment_digest(repository, number)
+
+
+class DrySightings:
+    """Reads from `real`, writes to `scratch`, and recalls both."""
+
+    def __init__(self, *, real: Sightings, scratch: Sightings) -> None:
+        self._real = real
+        self._scratch = scratch
+
+    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
+        """Note a look in memory."""
+        self._scratch.saw_health(service, stage, seen, at, gap=gap)
+
+    def saw_members(self, service: str, stage: str, members: Sequence[str], at: datetime) -> None:
+        """Note a look in memory."""
+        self._scratch.saw_members(service, stage, members, at)
+
+    def mark(self, arrival: Arrival, mark: Mark) -> None:
+        """Note it in memory."""
+        self._scratch.mark(arrival, mark)
+
+    def recall(self, arrival: Arrival, since: datetime, until: datetime) -> Memory:
+        """Return what both know, oldest first."""
+        old, new = (kept.recall(arrival, since, until) for kept in (self._real, self._scratch))
+        spells = sorted([*old.spells, *new.spells], key=lambda spell: (spell.first_seen, spell.application))
+        marks = tuple(sorted([*old.marks, *new.marks], key=lambda mark: mark.at))
+        return remember(spells, [*old.memberships, *new.memberships], marks, until)
 
 
 class DryBoard:

@@ -1,7 +1,6 @@
 """The port `Ledger` on SQL tables. Safe to share between threads; each call is one transaction.
 
-Races named: two bots on one database may both start a health spell for the same look; the two say the same and do no
-harm. A number is kept as whoever came first saw it.
+Race named: two bots on one database may both keep a number of the same tile; it stays as whoever came first saw it.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -18,9 +17,9 @@ from sqlalchemy.engine import Connection, Engine, Row
 
 from bot.adapters.ledger.board import SqlBoard
 from bot.adapters.ledger.failures import speaking_plainly
-from bot.adapters.ledger.tables import comment_digests, events, health_spells
+from bot.adapters.ledger.sightings import SqlSightings
+from bot.adapters.ledger.tables import comment_digests, events
 from bot.adapters.ledger.tables import numbers as _numbers
-from bot.domain.model import HealthSpell
 from bot.ports import Arrival, Event, EventKind, Kept
 
 _NEWEST_FIRST = events.c.id.desc()
@@ -48,6 +47,11 @@ class SqlLedger:
     def board(self) -> SqlBoard:
         """The board that lives in the same database."""
         return SqlBoard(self._engine, self.place)
+
+    @property
+    def sightings(self) -> SqlSightings:
+        """What was seen of applications, in the same database."""
+        return SqlSightings(self._engine, self.place)
 
     def record(self, event: Event) -> None:
         """Append one entry, durably, before this returns."""
@@ -95,32 +99,6 @@ class SqlLedger:
             return
         with self._writing() as connection:
             connection.execute(_insert(connection, _numbers).on_conflict_do_nothing(), rows)
-
-    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
-        """Note each application's health at a look; a look more than `gap` after the last one starts a new spell."""
-        if not seen:
-            return
-        with self._writing() as connection:
-            last = _last_spells(connection, service, stage)
-            for application, health in sorted(seen.items()):
-                spell = last.get(application)
-                if spell is None or spell.health != health or at - spell.last_seen > gap:
-                    row = {"service": service, "stage": stage, "application": application, "health": health}
-                    connection.execute(sa.insert(health_spells), row | {"first_seen": at, "last_seen": at})
-                elif at > spell.last_seen:
-                    extend = sa.update(health_spells).where(health_spells.c.id == spell.id)
-                    connection.execute(extend, {"last_seen": at})
-
-    def spells(self, service: str, stage: str, since: datetime) -> Sequence[HealthSpell]:
-        """Return the spells of a stage's applications that reach past `since`, oldest first."""
-        table = health_spells.c
-        query = (
-            sa.select(health_spells)
-            .where(table.service == service, table.stage == stage, table.last_seen >= since)
-            .order_by(table.first_seen, table.id)
-        )
-        with self._reading() as connection:
-            return tuple(_spell(row) for row in connection.execute(query))
 
     def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
         """Return the digest of the comment text last written to a pull request; store `replace_with` if given."""
@@ -177,17 +155,3 @@ def _kept(rows: Iterable[Row[Any]]) -> Kept:
 def _insert(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """Both databases spell `ON CONFLICT` the same way, but SQLAlchemy has it in each dialect only."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-
-
-def _last_spells(connection: Connection, service: str, stage: str) -> Mapping[str, Row[Any]]:
-    table = health_spells.c
-    of_stage = (table.service == service, table.stage == stage)
-    newest = sa.select(sa.func.max(table.id)).where(*of_stage).group_by(table.application)
-    rows = connection.execute(sa.select(health_spells).where(table.id.in_(newest)))
-    return {row.application: row for row in rows}
-
-
-def _spell(row: Row[Any]) -> HealthSpell:
-    return HealthSpell(
-        application=row.application, health=row.health, first_seen=row.first_seen, last_seen=row.last_seen
-    )

@@ -76,6 +76,33 @@ health_spells = sa.Table(
     sqlite_autoincrement=True,
 )
 
+memberships = sa.Table(
+    "memberships",
+    metadata,
+    sa.Column("id", RowNumber, primary_key=True, autoincrement=True),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("members", sa.Text, nullable=False),
+    sa.Column("first_seen", UtcDateTime, nullable=False),
+    sa.Column("last_seen", UtcDateTime, nullable=False),
+    sa.Index("memberships_by_stage", "service", "stage", "id"),
+    sqlite_autoincrement=True,
+)
+
+marks = sa.Table(
+    "marks",
+    metadata,
+    sa.Column("id", RowNumber, primary_key=True, autoincrement=True),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("introduced_by", sa.Text, nullable=False),
+    sa.Column("application", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Index("marks_by_arrival", "service", "stage", "introduced_by"),
+    sqlite_autoincrement=True,
+)
+
 comment_digests = sa.Table(
     "comment_digests",
     metadata,

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot.domain.model import Application, Carries, Operation, StageObservation, Trouble
+from bot.domain.argo import Application, Operation
+from bot.domain.model import Trouble
+from bot.domain.observation import StageObservation
 from bot.domain.rules import DegradedTrigger
 from bot.domain.text import format_duration
 from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind
@@ -45,17 +47,16 @@ def _sync_of_the_ill(app: Application, seen: StageObservation) -> Operation | No
     counts from the start of that operation: what was ill before was ill of the release before.
     """
     operation = app.operation
-    if app.health != "Degraded" or operation is None or not operation.revisions:
+    if app.health != "Degraded" or operation is None:
         return None
-    carried = all(seen.carries.get(revision) is Carries.YES for revision in operation.revisions)
-    return operation if carried else None
+    return operation if seen.ancestry.all_carry(operation.revisions) else None
 
 
 def _ill_since(app: Application, seen: StageObservation, now: datetime) -> datetime:
     """Return when the present illness began: Argo CD's own timestamp, else the bot's first look at it."""
     if app.health_since is not None:
         return app.health_since
-    spells = [spell for spell in seen.spells if spell.application == app.name]
+    spells = [spell for spell in seen.memory.spells if spell.application == app.name]
     newest = max(spells, key=lambda spell: spell.last_seen, default=None)
     return newest.first_seen if newest is not None and newest.health == "Degraded" else now
 

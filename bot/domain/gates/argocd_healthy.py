@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.domain.liveness import Liveness, Stance
+from bot.domain.liveness import Liveness
 from bot.domain.model import Samples, Trouble
 from bot.domain.policy import HealthWindow
 from bot.domain.rules import ArgoHealthyGate
+from bot.domain.stance import Stance
 from bot.domain.text import format_instant
 from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind
 
@@ -32,7 +33,7 @@ def judge_argocd_healthy(
     A policy that came into force later makes the window start again then (I6). `history` is what Prometheus knows of
     Argo CD's applications: an illness that it saw counts, also one that came and went while the bot was down.
     """
-    sentences = [item.reason for item in liveness.applications]
+    sentences = [*(item.reason for item in liveness.applications), *liveness.notes]
     if isinstance(history, Trouble):
         sentences.append(f"what happened between two looks is not known: {history.system}: {history.sentence}")
     evidence = ApplicationEvidence(sentences=tuple(sentences))
@@ -44,6 +45,15 @@ def judge_argocd_healthy(
             would_change="every application synced and Healthy",
             evidence=evidence,
         )
+    drifted = [item.reason for item in liveness.applications if item.is_out_of_sync]
+    if gate.must_be_synced and drifted:
+        return Verdict(
+            gate=gate.name,
+            kind=VerdictKind.UNHEALTHY,
+            reason=drifted[0],
+            would_change="every application Synced",
+            evidence=evidence,
+        )
     assert liveness.proof_since is not None  # noqa: S101 - a live stage always has it
     ill_until = last_illness(history)
     began = max(at for at in (liveness.proof_since, policy_since, ill_until) if at is not None)
@@ -51,6 +61,8 @@ def judge_argocd_healthy(
     since = f"every application synced and Healthy since {format_instant(liveness.proof_since)}"
     if ill_until is not None and ill_until > liveness.proof_since:
         since = f"Prometheus saw an application ill until {format_instant(ill_until)}, Healthy since"
+    if liveness.notes:
+        since = f"{since}; {liveness.notes[0]}"
     if now < proven_at:
         ends = f"window ends {format_instant(proven_at)}"
         return Verdict(

@@ -15,7 +15,8 @@ from bot.domain.gates.measuring import REVERT, STOP, Bar
 from bot.domain.gates.soak import judge_soak
 from bot.domain.gates.values import judge_values
 from bot.domain.liveness import Liveness
-from bot.domain.model import Observation, Samples, TagHistory, Trouble
+from bot.domain.model import Samples, TagHistory, Trouble
+from bot.domain.observation import Observation
 from bot.domain.observed import Measurement, gate_measurements, trigger_measurements
 from bot.domain.policy import HealthWindow, Rollback, Stage
 from bot.domain.rules import (

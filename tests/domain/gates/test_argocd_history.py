@@ -7,10 +7,11 @@ from datetime import datetime
 import pytest
 
 from bot.domain.gates.argocd_healthy import judge_argocd_healthy, last_illness
-from bot.domain.liveness import ApplicationStance, Liveness, Stance
+from bot.domain.liveness import Liveness
 from bot.domain.model import Numbers, Samples, Trouble
 from bot.domain.queries import Query
 from bot.domain.rules import ArgoHealthyGate
+from bot.domain.stance import ApplicationStance, Stance
 from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind
 from tests.builders import MINUTE, NOON, a_window
 

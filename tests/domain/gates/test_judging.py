@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.argo import Application
 from bot.domain.decide import decide
 from bot.domain.decision import Action, Halt, Judgement, RollBack, State, Wait, WaitsOn
 from bot.domain.gates.judging import judge_gates, judge_measured, judge_triggers
 from bot.domain.gates.measuring import REVERT, STOP, Bar
-from bot.domain.liveness import Liveness, Stance
-from bot.domain.model import NOT_SET, Application, Numbers, Samples, StageObservation, TagHistory, Trouble
+from bot.domain.liveness import Liveness
+from bot.domain.model import NOT_SET, Numbers, Samples, TagHistory, Trouble
+from bot.domain.observation import StageObservation
 from bot.domain.observed import Measurement
 from bot.domain.queries import Query
 from bot.domain.rules import (
@@ -32,6 +34,7 @@ from bot.domain.rules import (
     ValueGate,
 )
 from bot.domain.running import judge_running
+from bot.domain.stance import Stance
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import BaselineEvidence, CountEvidence, Verdict, VerdictKind
 from tests.builders import (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.domain.gates.soak import judge_soak
-from bot.domain.liveness import Liveness, Stance
+from bot.domain.liveness import Liveness
 from bot.domain.rules import SoakGate
+from bot.domain.stance import Stance
 from bot.domain.verdicts import Verdict, VerdictKind
 from tests.builders import MINUTE, NOON, a_window
 

@@ -1,0 +1,65 @@
+"""Ask a clone on this machine how two commits are related. It is read only, and nothing is fetched."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.adapters.git.names import SYSTEM
+from bot.adapters.git.processes import HungGit, Outcome, Run, run_git
+from bot.adapters.scrub import as_sentence
+from bot.domain.model import Sha
+from bot.ports import Descent, Permanent
+
+_DEADLINE = timedelta(seconds=20)
+_NAME = re.compile(r"[0-9a-fA-F]{4,64}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalClone:
+    """A clone with or without a work tree."""
+
+    path: Path
+
+    @classmethod
+    def at(cls, path: Path) -> LocalClone:
+        """Open the clone in a folder. Raise Permanent if there is none."""
+        found = cls(path / ".git" if (path / ".git").is_dir() else path)
+        if found._ask("rev-parse", "--git-dir").status != 0:
+            raise Permanent(SYSTEM, f"{path} is no clone of a Git repository")
+        return found
+
+    def commit(self, name: str) -> Sha:
+        """Return the full name of a commit. Raise Permanent if the clone has none so named."""
+        if _NAME.match(name):
+            found = self._ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+            if found.status == 0:
+                return Sha(found.out.decode("ascii").strip())
+        raise Permanent(SYSTEM, f"the clone has no commit {as_sentence(name, longest=70)}; expected a commit's SHA")
+
+    def committed_at(self, commit: Sha) -> datetime:
+        """Return when a commit was made."""
+        seconds = self._ask("show", "--no-patch", "--format=%ct", "--end-of-options", commit).out
+        return datetime.fromtimestamp(int(seconds), UTC)
+
+    def descent(self, commit: Sha, ancestor: Sha) -> Descent | None:
+        """Say how `commit` is related to `ancestor`; None if the clone does not know one of them."""
+        if any(self._ask("cat-file", "-e", f"{one}^{{commit}}").status != 0 for one in (commit, ancestor)):
+            return None
+        if self._is_ancestor(ancestor, commit):
+            return Descent(contains=True)
+        if not self._is_ancestor(commit, ancestor):
+            return Descent(contains=False)
+        counted = self._ask("rev-list", "--first-parent", "--count", "--end-of-options", ancestor, f"^{commit}")
+        return Descent(contains=False, behind=int(counted.out))
+
+    def _is_ancestor(self, older: Sha, newer: Sha) -> bool:
+        return self._ask("merge-base", "--is-ancestor", older, newer).status == 0
+
+    def _ask(self, *arguments: str) -> Outcome:
+        try:
+            return run_git(self.path, Run(arguments=arguments, deadline=_DEADLINE))
+        except HungGit as error:
+            raise Permanent(SYSTEM, f"git did not answer within {_DEADLINE.total_seconds():g} s") from error

@@ -1,0 +1,54 @@
+"""All that was seen of one service at one instant: beside policy and time, the only input of a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.domain.argo import Ancestry, Application, Memory, NoApplication
+from bot.domain.model import Artifact, Proposal, Pull, Samples, TagHistory, Trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageObservation:
+    """All that was seen of one stage. `samples` is keyed by gate or trigger name (`gate:…`, `trigger:…`).
+
+    `ancestry` answers for each revision that the applications report, `memory` is the ledger's of them. `artifact` is
+    that of the candidate on its way into this stage, None when no registry is configured for the image. `promotion` is
+    the candidate's proposal, `arrival` the one that brought the running release, `revert` the one that takes it back;
+    each None if not looked for. `superseded` are open proposals for other releases.
+    """
+
+    stage: str
+    tags: TagHistory | Trouble
+    applications: tuple[Application | NoApplication | Trouble, ...] = ()
+    ancestry: Ancestry = field(default_factory=Ancestry)
+    memory: Memory = field(default_factory=Memory)
+    artifact: Artifact | Trouble | None = None
+    samples: Mapping[str, Samples | Trouble]
+    promotion: Proposal | Trouble | None = None
+    arrival: Proposal | Trouble | None = None
+    revert: Proposal | Trouble | None = None
+    superseded: tuple[Pull, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """All that was seen of one service at one instant: beside policy and time, the only input of a decision.
+
+    `policy_since` is when the policy in force replaced an earlier one, None if no earlier one was seen: no window may
+    reach back before it (I6).
+    """
+
+    service: str
+    at: datetime
+    policy_since: datetime | None = None
+    stages: tuple[StageObservation, ...]
+
+    def stage(self, name: str) -> StageObservation:
+        """Return what was seen of the stage `name`; KeyError if it was not looked at."""
+        for stage in self.stages:
+            if stage.stage == name:
+                return stage
+        raise KeyError(name)

@@ -1,0 +1,443 @@
+"""Judge one application of a stage: does it run the release (DESIGN.md, section 5)? A ladder, its first rung answers.
+
+Argo CD runs two reconcilers, one for operations and one for health: `Succeeded` beside the `Healthy` of the version
+before is common, so health is believed only if Argo CD looked again after its operation had finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.domain.argo import Ancestry, Application, Deployed, Mark, MarkKind, Memory, NoApplication, Operation
+from bot.domain.model import Carries, Sha, Trouble
+from bot.domain.text import format_duration, format_instant
+
+CONSENT = "liftlock.dev/authorized-stage"
+"""The annotation by which an application lets the bot sync it: its value is `SERVICE:STAGE`."""
+
+_BROKEN_SPECS = frozenset({"ComparisonError", "InvalidSpecError", "UnknownError", "DeletionError"})
+_UNDER_WAY = frozenset({"Running", "Terminating"})
+ILL = frozenset({"Degraded", "Missing"})
+_TERMINATED = "Operation terminated"
+"""Argo CD's message of an operation that a person ended; its phase is Failed."""
+_SHORT = 7
+_FEW_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+class Stance(StrEnum):
+    """Where one application stands with the release; the worst one of a stage counts."""
+
+    LIVE = "live"
+    WAITING = "waiting"
+    CANNOT_TELL = "cannot tell"
+    UNHEALTHY = "unhealthy"
+
+
+BADNESS = (Stance.UNHEALTHY, Stance.CANNOT_TELL, Stance.WAITING, Stance.LIVE)
+"""The worst first."""
+
+
+class Want(StrEnum):
+    """What would bring an application on: Argo CD has not seen the commit, its status is stale, or nobody syncs it."""
+
+    NOTICE = "notice the commit"
+    LOOK = "look at its result"
+    SYNC = "sync"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """The release that Git says should run: `tag` of `image`, set by `commit` at `since` on `branch`.
+
+    `authority` is what an application's annotation must say for the bot to sync it, empty where the policy leaves
+    syncs to Argo CD.
+    """
+
+    image: str
+    tag: str
+    commit: Sha
+    since: datetime
+    branch: str = ""
+    authority: str = ""
+
+    def tracks(self, target: str) -> bool:
+        """Say whether a target revision follows the branch; where no branch is known, it is taken to."""
+        return not self.branch or target in {"", "HEAD", self.branch, f"refs/heads/{self.branch}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationStance:
+    """One application's stance with its reason, and what would bring it on.
+
+    `saw_at` is when Argo CD was first seen to know the release's commit. The first sync of the release lasted from
+    `began_at` to `deployed_at`; the one may not be known where the other is. `runs_release` is false where Argo CD
+    lists the images that run, and the release's is not among them.
+    """
+
+    name: str
+    stance: Stance
+    reason: str
+    want: Want | None = None
+    saw_at: datetime | None = None
+    began_at: datetime | None = None
+    deployed_at: datetime | None = None
+    runs_release: bool = True
+    is_out_of_sync: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One application with everything that its rungs look at."""
+
+    app: Application
+    expected: Expected
+    ancestry: Ancestry
+    now: datetime
+    marks: tuple[Mark, ...] = field(default=())
+
+    def says(self, stance: Stance, reason: str, *, want: Want | None = None) -> ApplicationStance:
+        """Answer with the application's name before the reason."""
+        reason = f"{self.app.name}: {reason}"
+        return ApplicationStance(name=self.app.name, stance=stance, reason=reason, want=want)
+
+    def asked(self, *kinds: MarkKind) -> datetime | None:
+        """Return when the bot last asked Argo CD for one of these."""
+        return max((mark.at for mark in self.marks if mark.kind in kinds), default=None)
+
+    @property
+    def commit(self) -> str:
+        """The release's commit and what it brought, for sentences."""
+        return f"{self.expected.commit[:_SHORT]}, which brought {self.expected.tag}"
+
+
+def judge_application(
+    seen: Application | NoApplication | Trouble, expected: Expected, ancestry: Ancestry, now: datetime, memory: Memory
+) -> ApplicationStance:
+    """Judge one application, or its absence. Total: every fact that is missing has a rung of its own."""
+    if isinstance(seen, Trouble):
+        return ApplicationStance(name=seen.system, stance=Stance.CANNOT_TELL, reason=seen.sentence)
+    if isinstance(seen, NoApplication):
+        return ApplicationStance(name=seen.name, stance=Stance.WAITING, reason=f"{seen.name}: {_absence(seen, memory)}")
+    marks = tuple(mark for mark in memory.marks if mark.application == seen.name)
+    stance = _climb(Case(app=seen, expected=expected, ancestry=ancestry, now=now, marks=marks))
+    first = deployment_of(seen, ancestry)
+    return replace(
+        stance,
+        saw_at=min((mark.at for mark in marks if mark.kind is MarkKind.SAW), default=None),
+        began_at=first.started_at if first is not None else None,
+        deployed_at=max(first.at, expected.since) if first is not None else None,
+        runs_release=_runs(seen, expected),
+        is_out_of_sync=stance.stance is Stance.LIVE and seen.sync != "Synced",
+    )
+
+
+def deployment_of(app: Application, ancestry: Ancestry) -> Deployed | None:
+    """Return the first sync of the release, None if the newest sync of all is of something else.
+
+    Self-heal or a click syncs a release again and again, which moves nothing. A sync of another revision in between,
+    by hand, does: what ran then was not the release.
+    """
+    first = None
+    for entry in sorted(_syncs(app), key=lambda one: one.at, reverse=True):
+        if not ancestry.all_carry(entry.revisions):
+            break
+        first = entry
+    return first
+
+
+def _syncs(app: Application) -> Iterable[Deployed]:
+    """Yield all syncs that are known to have succeeded: the history is cut at ten, the last operation may be new."""
+    operation = app.operation
+    if operation is not None and _succeeded(operation) and operation.finished_at is not None:
+        yield Deployed(revisions=operation.revisions, at=operation.finished_at, started_at=operation.started_at)
+    yield from app.history
+
+
+def _succeeded(operation: Operation) -> bool:
+    return operation.phase == "Succeeded" and not operation.is_partial
+
+
+def is_fresh(app: Application) -> bool:
+    """Say whether the health is newer than the last operation: a stale Healthy is of the version before."""
+    if app.operation_pending or app.operation is None or app.operation.finished_at is None:
+        return False
+    # Between two attempts it is Running, and has an end.
+    if app.operation.phase in _UNDER_WAY:
+        return False
+    return app.reconciled_at is not None and app.reconciled_at > app.operation.finished_at
+
+
+def _absence(seen: NoApplication, memory: Memory) -> str:
+    if seen.is_selector:
+        before = memory.members_before
+        gone = f"; it had {', '.join(before[:3])} before" if before else ""
+        return f"Argo CD has no application with these labels, or the token may not see them{gone}"
+    last = max((spell.last_seen for spell in memory.spells if spell.application == seen.name), default=None)
+    if last is None:
+        return "Argo CD has no such application yet, or the token may not see it"
+    when = format_instant(last)
+    return f"Argo CD has it no more: it was there at {when}, and was deleted or renamed, or the token may not see it"
+
+
+def _climb(case: Case) -> ApplicationStance:
+    for rung in (
+        _is_being_deleted,
+        _spec_is_broken,
+        _revision_lacks_release,
+        _operation_is_open,
+        _operation_lacks_release,
+        _operation_failed,
+        _status_is_stale,
+    ):
+        answer = rung(case)
+        if answer is not None:
+            return answer
+    return _judge_health(case)
+
+
+# --- the rungs -------------------------------------------------------------------------------------------------------
+
+
+def _is_being_deleted(case: Case) -> ApplicationStance | None:
+    return case.says(Stance.WAITING, "it is being deleted") if case.app.is_being_deleted else None
+
+
+def _spec_is_broken(case: Case) -> ApplicationStance | None:
+    for condition in case.app.conditions:
+        if condition.type in _BROKEN_SPECS:
+            return case.says(Stance.CANNOT_TELL, f"Argo CD reports {condition.type}: {condition.message}")
+    return None
+
+
+def _revision_lacks_release(case: Case) -> ApplicationStance | None:
+    app = case.app
+    if not app.revisions:
+        if app.targets and app.reconciled_at is None:
+            return case.says(Stance.WAITING, "Argo CD has not compared it with Git yet")
+        none = "Argo CD names no commit that it was compared with"
+        why = none if app.targets else "none of its sources comes from the stage's repository"
+        return case.says(Stance.CANNOT_TELL, why)
+    lacking = _lacking(case, app.revisions)
+    if lacking is None:
+        return None
+    if app.hydration is not None and app.hydration.phase != "Hydrated":
+        return _judge_hydration(case)
+    stance, why = lacking
+    tracked = [target for target in app.targets if not case.expected.tracks(target)]
+    want = Want.NOTICE if stance is Stance.WAITING and not tracked else None
+    tracks = f"; it tracks {min(tracked)}" if tracked else ""
+    asked = _asked(case, "refresh", MarkKind.ASKED_REFRESH, MarkKind.ASKED_HARD_REFRESH)
+    return case.says(stance, f"Argo CD still reports revision {why}{tracks}{asked}", want=want)
+
+
+def _judge_hydration(case: Case) -> ApplicationStance:
+    hydration = case.app.hydration
+    assert hydration is not None  # noqa: S101 - the rung before asked
+    of = f" of {hydration.dry[:_SHORT]}" if hydration.dry else ""
+    if hydration.phase == "Failed":
+        return case.says(Stance.CANNOT_TELL, f"Argo CD could not hydrate the manifests{of}: {hydration.message}")
+    why = f"Argo CD is hydrating the manifests{of}" if hydration.phase else "Argo CD has not hydrated the manifests yet"
+    return case.says(Stance.WAITING, why)
+
+
+def _operation_is_open(case: Case) -> ApplicationStance | None:
+    app, operation = case.app, case.app.operation
+    if app.operation_pending:
+        return case.says(Stance.WAITING, "a sync is about to start")
+    if operation is None:
+        return _unsynced(case, "it has never been synced")
+    if operation.phase not in _UNDER_WAY:
+        return None
+    began = f" since {format_instant(operation.started_at)}" if operation.started_at else ""
+    tries = f", tried again {_times(operation.retries)}" if operation.retries else ""
+    said = f": {operation.message}" if operation.message else ""
+    return case.says(Stance.WAITING, f"a sync is running{began}{tries}{said}")
+
+
+def _operation_lacks_release(case: Case) -> ApplicationStance | None:
+    operation = _ended(case)
+    if operation.is_partial:
+        newest = max(case.app.history, key=lambda entry: entry.at, default=None)
+        if newest is not None and case.ancestry.all_carry(newest.revisions):
+            return None
+        return _unsynced(case, "its last sync was a dry run, or of some resources only")
+    if not operation.revisions:
+        return case.says(Stance.CANNOT_TELL, "Argo CD does not say which revision its last sync was of")
+    lacking = _lacking(case, operation.revisions)
+    if lacking is None:
+        return None
+    stance, why = lacking
+    last = f"its last sync was of revision {why}"
+    return _unsynced(case, last) if stance is Stance.WAITING else case.says(stance, last)
+
+
+def _unsynced(case: Case, last: str) -> ApplicationStance:
+    """Say who or what an application waits for that knows the release and was not synced to it."""
+    app = case.app
+    if app.blocked:
+        return case.says(Stance.WAITING, f"{last}; {app.blocked}")
+    if app.automated:
+        by_bot = "; it has automated sync on, so the bot leaves it to Argo CD" if case.expected.authority else ""
+        return case.says(Stance.WAITING, f"{last}{by_bot}")
+    if not case.expected.authority:
+        return case.says(Stance.WAITING, f"{last}; auto-sync is off, so somebody must sync it")
+    operation = app.operation
+    apart = [] if operation is None else [one for one in operation.revisions if one not in case.ancestry.behind]
+    if apart or not all(case.expected.tracks(target) for target in app.targets):
+        why = (
+            "it follows something else than the branch" if not apart else f"{apart[0][:_SHORT]} is not on its way to it"
+        )
+        return case.says(Stance.WAITING, f"{last}; auto-sync is off, and the bot does not sync it, since {why}")
+    if app.consents != case.expected.authority:
+        wanted = f"{CONSENT}: {case.expected.authority}"
+        return case.says(Stance.WAITING, f"{last}; auto-sync is off, and without the annotation {wanted} the bot won't")
+    asked = _asked(case, "sync", MarkKind.ASKED_SYNC) or "; the bot will start a sync"
+    return case.says(Stance.WAITING, f"{last}; auto-sync is off{asked}", want=Want.SYNC)
+
+
+def _operation_failed(case: Case) -> ApplicationStance | None:
+    """A failed sync counts against the release only if it was of exactly its commit, and the first one of it.
+
+    A later commit beside it may be what failed, and a release that was synced once runs.
+    """
+    operation = _ended(case)
+    if operation.phase == "Succeeded":
+        return None
+    said = f": {operation.message}" if operation.message else ""
+    if operation.phase not in {"Failed", "Error"}:
+        phase = operation.phase or "nothing"
+        return case.says(Stance.CANNOT_TELL, f"Argo CD reports {phase} as the phase of its last sync{said}")
+    ended = f"ended as {operation.phase}{said}"
+    unclear = _other_blame(case, operation, ended)
+    if unclear is not None:
+        return case.says(Stance.CANNOT_TELL, unclear)
+    return case.says(Stance.UNHEALTHY, f"the sync of this release {ended}")
+
+
+def _other_blame(case: Case, operation: Operation, ended: str) -> str | None:
+    """Return what else than the release a failed sync may be the fault of; None if there is nothing else."""
+    of = ", ".join(revision[:_SHORT] for revision in operation.revisions)
+    earlier = deployment_of(case.app, case.ancestry)
+    if earlier is not None:
+        return f"this release was synced at {format_instant(earlier.at)}, but a later sync, of {of}, {ended}"
+    if operation.is_partial:
+        return f"a dry run, or a sync of some resources only, {ended}"
+    if operation.message.startswith(_TERMINATED):
+        return f"somebody terminated the sync of {of}"
+    if any(case.ancestry.dry.get(one, one) != case.expected.commit for one in operation.revisions):
+        return f"the sync of {of}, which has more commits than the release's, {ended}"
+    return None
+
+
+def _status_is_stale(case: Case) -> ApplicationStance | None:
+    if is_fresh(case.app):
+        return None
+    asked = _asked(case, "refresh", MarkKind.ASKED_REFRESH, MarkKind.ASKED_HARD_REFRESH)
+    ended = _ended(case).finished_at
+    when = f" at {format_instant(ended)}" if ended is not None else ""
+    looked = case.app.reconciled_at
+    last = f" (last look at {format_instant(looked)})" if looked is not None else ""
+    why = f"Argo CD has synced{when}, but has not looked at the result yet{last}{asked}"
+    return case.says(Stance.WAITING, why, want=Want.LOOK)
+
+
+def _judge_health(case: Case) -> ApplicationStance:
+    app = case.app
+    if app.health in ILL:
+        return case.says(Stance.UNHEALTHY, f"Argo CD reports it {app.health}{_said(app)}")
+    if app.health in {"Progressing", "Suspended"}:
+        return case.says(Stance.WAITING, f"Argo CD reports it {app.health}{_said(app)}")
+    if app.health != "Healthy":
+        return case.says(Stance.CANNOT_TELL, f"Argo CD reports its health as {app.health or 'nothing'}{_said(app)}")
+    if not _runs(app, case.expected):
+        return case.says(Stance.WAITING, "Healthy, but the images it runs do not include the release yet")
+    return _judge_drift(case)
+
+
+def _judge_drift(case: Case) -> ApplicationStance:
+    """Tell what differs from Git after the sync: a webhook that sets defaults, an autoscaler, what waits for pruning.
+
+    It is no fault of the release. That Argo CD does not know whether anything differs is another matter.
+    """
+    app = case.app
+    if app.sync == "Synced":
+        return case.says(Stance.LIVE, "synced and Healthy")
+    if app.sync == "OutOfSync":
+        return case.says(Stance.LIVE, f"Healthy, and OutOfSync after its sync{_leftovers(app)}")
+    return case.says(Stance.CANNOT_TELL, f"Healthy, but Argo CD reports its sync status as {app.sync or 'nothing'}")
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def _runs(app: Application, expected: Expected) -> bool:
+    """Say whether the images that run include the release's; they do where Argo CD lists none."""
+    wanted = f"{expected.image}:{expected.tag}"
+    return not app.images or any(image.partition("@")[0] == wanted for image in app.images)
+
+
+def _ended(case: Case) -> Operation:
+    assert case.app.operation is not None  # noqa: S101 - the rungs below answer only where there was one
+    return case.app.operation
+
+
+def _lacking(case: Case, revisions: Iterable[Sha]) -> tuple[Stance, str] | None:
+    """Return why the first of these revisions that lacks the release does; the worst of them first, then by name."""
+    found = [(revision, case.ancestry.carries.get(revision, Carries.UNKNOWN)) for revision in revisions]
+    lacking = [(revision, carries) for revision, carries in found if carries is not Carries.YES]
+    if not lacking:
+        return None
+    revision, carries = min(lacking, key=lambda item: (item[1] is not Carries.UNKNOWN, item[0]))
+    name = revision[:_SHORT]
+    dry = case.ancestry.dry.get(revision)
+    name = f"{name}, hydrated from {dry[:_SHORT]}" if dry else name
+    match carries:
+        case Carries.BEHIND:
+            return Stance.WAITING, f"{name}, {_behind(case, revision)}"
+        case Carries.OTHER_TAG:
+            return Stance.WAITING, f"{name}, in which the tag is another one"
+        case _:
+            return Stance.CANNOT_TELL, f"{name}, which the repository's mirror does not know"
+
+
+def _behind(case: Case, revision: Sha) -> str:
+    count = case.ancestry.behind.get(revision)
+    if count is None:
+        return f"which does not have {case.commit}"
+    return f"{_number(count)} {'commit' if count == 1 else 'commits'} behind {case.commit}"
+
+
+def _asked(case: Case, what: str, *kinds: MarkKind) -> str:
+    asked = case.asked(*kinds)
+    if asked is None:
+        return ""
+    seconds = max(timedelta(0), case.now - asked) // timedelta(seconds=1)
+    return f"; {what} asked {format_duration(timedelta(seconds=seconds))} ago"
+
+
+def _number(count: int) -> str:
+    return _FEW_WORDS[count] if 0 <= count < len(_FEW_WORDS) else str(count)
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{_number(count)} times")
+
+
+def _said(app: Application) -> str:
+    if app.health_message:
+        return f" ({app.health_message})"
+    return f" ({', '.join(app.leftovers.ill)})" if app.leftovers.ill else ""
+
+
+def _leftovers(app: Application) -> str:
+    left = app.leftovers
+    if left.prunable_count:
+        what = "resource waits" if left.prunable_count == 1 else "resources wait"
+        return f": {_number(left.prunable_count)} {what} for pruning ({', '.join(left.prunable)})"
+    if left.out_of_sync_count:
+        what = "resource differs" if left.out_of_sync_count == 1 else "resources differ"
+        return f": {_number(left.out_of_sync_count)} {what} from Git ({', '.join(left.out_of_sync)})"
+    return ""

@@ -1,0 +1,97 @@
+"""Judge one application as it is now, by the policies that name it: the look of a sweep, at one stage, noting nothing.
+
+Where a commit is named, it takes the place of the one that set the present tag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.domain.argo import Application, NamedApplication, Target
+from bot.domain.liveness import Liveness
+from bot.domain.model import Sha, TagChange, TagHistory, Trouble
+from bot.domain.observation import StageObservation
+from bot.domain.observed import stage_liveness
+from bot.domain.policy import Policy, Stage
+from bot.domain.timeline import Milestone, timeline_of
+from bot.observe import World
+from bot.ports import Permanent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedLive:
+    """What one application, or all of its stage, came to."""
+
+    liveness: Liveness
+    applications: list[Application]
+    timeline: list[Milestone]
+
+
+def explain_live(world: World, policies: Sequence[Policy], application: str, commit: str | None) -> ExplainedLive:
+    """Judge an application for the first stage that has it. Raise OutsideError for what stands in the way."""
+    for policy in policies:
+        for stage in policy.stages:
+            narrowed = _only(world, policy, stage, application)
+            if narrowed is not None:
+                return _explain(world, policy, narrowed, commit)
+    raise Permanent("policies", f"no policy has a stage with the application {application}; a saved one needs --file")
+
+
+def _only(world: World, policy: Policy, stage: Stage, application: str) -> Stage | None:
+    """Return the stage as if this application were all of it; None if it is not among its applications."""
+    named: Sequence[Target] = [target for target in stage.applications if target.shown == application]
+    if named:
+        return replace(stage, applications=tuple(named))
+    for target in stage.applications:
+        if isinstance(target, NamedApplication):
+            continue
+        seen = world.deployments.find_applications(
+            [target], repository=policy.gitops.repository, branch=policy.gitops.branch
+        )
+        for member in seen[target]:
+            if isinstance(member, Application) and member.name == application:
+                name = application.rpartition(":")[2]
+                return replace(stage, applications=(NamedApplication(name=name, server=target.server),))
+    return None
+
+
+def _explain(world: World, policy: Policy, stage: Stage, commit: str | None) -> ExplainedLive:
+    head = world.repositories.refresh(policy.gitops.repository, policy.gitops.branch, [stage.edit.file])
+    tags = world.tags.read(policy, stage, head)
+    if isinstance(tags, Trouble):
+        raise Permanent(tags.system, tags.sentence)
+    if commit is not None:
+        tags = _of_commit(tags, commit)
+    seen = _look(world, policy, stage, tags)
+    liveness = stage_liveness(policy, stage, seen, tags, world.clock.now())
+    present = [item for item in seen.applications if isinstance(item, Application)]
+    return ExplainedLive(liveness=liveness, applications=present, timeline=list(timeline_of(tags, liveness)))
+
+
+def _look(world: World, policy: Policy, stage: Stage, tags: TagHistory) -> StageObservation:
+    look = world.stage_look(policy, stage)
+    found = world.deployments.find_applications(
+        stage.applications, repository=policy.gitops.repository, branch=policy.gitops.branch
+    )
+    applications = look.applications(found)
+    ancestry = look.ancestry(tags, applications)
+    applications = look.with_windows(applications, tags, ancestry)
+    memory = look.memory(tags, applications, ancestry)
+    return StageObservation(
+        stage=stage.name, tags=tags, applications=applications, ancestry=ancestry, memory=memory, samples={}
+    )
+
+
+def _of_commit(tags: TagHistory, commit: str) -> TagHistory:
+    """Take the tag as that commit left it, which must be one of those that set it."""
+    changes = [change for change in tags.changes if change.commit.startswith(commit.lower())]
+    if changes:
+        return _ended_at(tags, changes[0])
+    known = ", ".join(change.commit[:7] for change in tags.changes[:5])
+    raise Permanent("Git", f"the commit {commit} did not set this stage's tag; those that did: {known}")
+
+
+def _ended_at(tags: TagHistory, change: TagChange) -> TagHistory:
+    place = tags.changes.index(change)
+    return replace(tags, head=Sha(change.commit), tag=change.new, changes=tags.changes[place:])
