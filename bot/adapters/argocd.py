@@ -22,6 +22,8 @@ from functools import partial
 from typing import Self
 from urllib.parse import quote as quote_path
 
+import structlog
+
 from bot.adapters.argocd_application import parse_application
 from bot.adapters.argocd_index import Index, NamelessItem, full_name
 from bot.adapters.argocd_items import slim_when_parsed
@@ -45,6 +47,7 @@ SYSTEM = "Argo CD"
 _LIST = "/api/v1/applications"
 _LIMITS = Limits(deadline=timedelta(seconds=30), max_bytes=256 * 1024 * 1024)
 _ONE_SECONDS = 10.0
+_NUMBER = re.compile(r"\d+")
 _NAME = re.compile(r"(?:[a-z0-9][a-z0-9.-]{0,252}/)?[a-z0-9][a-z0-9.-]{0,252}\Z")
 
 Found = tuple[Application | NoApplication | Trouble, ...]
@@ -88,6 +91,7 @@ class ArgoServer:
         self._asking = threading.Lock()
         self._sweep = object()
         self._kept: _Snapshot | None = None
+        self._stream_said = ""
         self._watch = self._watching(watch) if watch is not None else None
 
     def close(self) -> None:
@@ -99,6 +103,8 @@ class ArgoServer:
     def begin_sweep(self) -> None:
         """Forget what the last sweep saw. The next look asks Argo CD again, or takes what the stream told."""
         self._sweep = object()
+        if self._watch is not None:
+            self._log_stream(self._watch.describe())
 
     def find(self, target: Target, *, repository: str, branch: str) -> Found:
         """Return the applications of a target as this sweep saw them; at least one answer, if only that there is none.
@@ -161,6 +167,13 @@ class ArgoServer:
         if answer.status == 403 and b"sync window" in answer.body:
             raise Conflict(SYSTEM, f"a sync window of its project lets no sync of {name} begin now")
         self._check(answer, tried=f"sync the application {name}")
+
+    def _log_stream(self, said: str) -> None:
+        """Say how the stream is doing when that has changed; the number of events changes all the time."""
+        shape = _NUMBER.sub("", said)
+        if shape != self._stream_said:
+            self._stream_said = shape
+            structlog.get_logger().info("argocd stream", server=self._name, state=said)
 
     # --- one sweep's look ---
 

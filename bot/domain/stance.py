@@ -284,18 +284,24 @@ def _unsynced(case: Case, last: str) -> ApplicationStance:
         return case.says(Stance.WAITING, f"{last}{by_bot}")
     if not case.expected.authority:
         return case.says(Stance.WAITING, f"{last}; auto-sync is off, so somebody must sync it")
-    operation = app.operation
-    apart = [] if operation is None else [one for one in operation.revisions if one not in case.ancestry.behind]
-    if apart or not all(case.expected.tracks(target) for target in app.targets):
-        why = (
-            "it follows something else than the branch" if not apart else f"{apart[0][:_SHORT]} is not on its way to it"
-        )
-        return case.says(Stance.WAITING, f"{last}; auto-sync is off, and the bot does not sync it, since {why}")
-    if app.consents != case.expected.authority:
-        wanted = f"{CONSENT}: {case.expected.authority}"
-        return case.says(Stance.WAITING, f"{last}; auto-sync is off, and without the annotation {wanted} the bot won't")
+    against = _against_sync(case)
+    if against is not None:
+        return case.says(Stance.WAITING, f"{last}; auto-sync is off, and the bot does not sync it: {against}")
     asked = _asked(case, "sync", MarkKind.ASKED_SYNC) or "; the bot will start a sync"
     return case.says(Stance.WAITING, f"{last}; auto-sync is off{asked}", want=Want.SYNC)
+
+
+def _against_sync(case: Case) -> str | None:
+    """Return why the bot must not sync an application to the release's commit; None if it may."""
+    app, expected = case.app, case.expected
+    if app.consents != expected.authority:
+        return f"it lacks the annotation {CONSENT}: {expected.authority}"
+    if not all(expected.tracks(target) for target in app.targets):
+        return f"it follows {min(app.targets)}, not {expected.branch}"
+    newest = max(_syncs(app), key=lambda entry: entry.at, default=None)
+    apart = [one for one in newest.revisions if one not in case.ancestry.behind] if newest is not None else []
+    # Synced to what is no ancestor of the release: by hand, or from another branch. That is not undone.
+    return f"it runs {min(apart)[:_SHORT]}, which is not on the way to it" if apart else None
 
 
 def _operation_failed(case: Case) -> ApplicationStance | None:
@@ -323,8 +329,6 @@ def _other_blame(case: Case, operation: Operation, ended: str) -> str | None:
     earlier = deployment_of(case.app, case.ancestry)
     if earlier is not None:
         return f"this release was synced at {format_instant(earlier.at)}, but a later sync, of {of}, {ended}"
-    if operation.is_partial:
-        return f"a dry run, or a sync of some resources only, {ended}"
     if operation.message.startswith(_TERMINATED):
         return f"somebody terminated the sync of {of}"
     if any(case.ancestry.dry.get(one, one) != case.expected.commit for one in operation.revisions):

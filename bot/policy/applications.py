@@ -39,9 +39,7 @@ def read_applications(section: Section) -> tuple[Target, ...]:
 def _read_target(section: Section, item: Value, path: str) -> Target | None:
     if item.kind != "mapping":
         return parsed(item, path, section.faults, _parse_named, _A_NAME)
-    inner = Section.of(item, path, section.faults)
-    if inner is None:
-        return None
+    inner = Section(value=item, path=path, faults=section.faults)
     selector = inner.read("selector", parse_selector, _A_SELECTOR)
     server = inner.read(
         "server", matching(SERVER), "the name of an Argo CD server in the settings", default=DEFAULT_SERVER

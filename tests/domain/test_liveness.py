@@ -7,7 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.argo import Application, Condition, Deployed, HealthSpell, NoApplication, Operation
+from bot.domain.argo import (
+    Application,
+    Condition,
+    Deployed,
+    HealthSpell,
+    Leftovers,
+    Membership,
+    NoApplication,
+    Operation,
+)
 from bot.domain.liveness import Liveness, reported_revisions
 from bot.domain.model import Carries, Sha, Trouble
 from bot.domain.stance import Stance, Want, is_fresh
@@ -264,3 +273,103 @@ def test_what_was_deployed_before_the_release_is_not_asked_about() -> None:
     before, after = Deployed(revisions=(sha("a"),), at=NOON - MINUTE), Deployed(revisions=(sha("b"),), at=NOON)
     app = replace(APP, history=(before, after), operation=None)
     assert list(reported_revisions(app, NOON)) == [HEAD, sha("b")]
+
+
+def test_who_is_gone_from_argo_cd_was_seen_before() -> None:
+    liveness = judged(NoApplication(name="checkout-staging"), spells=(a_spell("Healthy", 1, 5),))
+    assert liveness.stance is Stance.WAITING
+    assert "Argo CD has it no more: it was there at 12:05:00 UTC" in liveness.reason
+
+
+def members(*runs: tuple[tuple[str, ...], float]) -> tuple[Membership, ...]:
+    return tuple(Membership(members=names, first_seen=NOON + first * MINUTE, last_seen=NOW) for names, first in runs)
+
+
+def with_members(*applications: Application | NoApplication, runs: tuple[Membership, ...]) -> Liveness:
+    history = tags(a_change(NEW, old=OLD))
+    return liveness_of(a_stage("staging", history, applications=applications, memberships=runs), history, NOW)
+
+
+def test_a_selector_that_finds_nobody_waits_and_says_who_was_there() -> None:
+    nobody = NoApplication(name="app=checkout", is_selector=True)
+    assert "no application with these labels" in with_members(nobody, runs=()).reason
+    runs = members((("argocd/checkout-eu",), 0), ((), 4))
+    assert with_members(nobody, runs=runs).reason.endswith("; it had argocd/checkout-eu before")
+
+
+def test_who_joins_or_leaves_is_told_and_begins_the_window_anew() -> None:
+    runs = members((("checkout-eu", "checkout-gone"), 0), (("checkout-eu", "checkout-us"), 4))
+    liveness = with_members(replace(APP, name="checkout-eu"), replace(APP, name="checkout-us"), runs=runs)
+    assert (liveness.first_live, liveness.proof_since) == (NOON + 4 * MINUTE, NOON + 4 * MINUTE)
+    (note,) = liveness.notes
+    assert note.startswith("the stage's applications changed at 12:04:00 UTC: checkout-us joined and checkout-gone")
+    assert note.endswith(" left; the window starts anew")
+
+
+def test_the_first_members_of_a_stage_are_no_change() -> None:
+    runs = members(((), 0), (("checkout-staging",), 4))
+    assert with_members(APP, runs=runs).notes == ()
+
+
+def test_members_that_are_as_they_were_before_are_no_note() -> None:
+    runs = members((("checkout-staging",), 0), (("checkout-staging", "checkout-us"), 4))
+    assert with_members(APP, replace(APP, name="checkout-us"), runs=runs).notes
+    again = members((("checkout-staging",), 0), (("other",), 3), (("checkout-staging",), 4))
+    assert "other left" in with_members(APP, runs=again).notes[0]
+    assert with_members(APP, runs=again[:2]).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("app", "reason"),
+    [
+        (replace(APP, operation=replace(OPERATION, phase="Running", retries=1)), "tried again once"),
+        (replace(APP, operation=replace(OPERATION, phase="Running", retries=12)), "tried again 12 times"),
+        (
+            replace(APP, sync="OutOfSync", leftovers=Leftovers(prunable=("Service/a", "Service/b"), prunable_count=4)),
+            "four resources wait for pruning (Service/a, Service/b)",
+        ),
+        (
+            replace(APP, sync="OutOfSync", leftovers=Leftovers(out_of_sync=("HPA/x",), out_of_sync_count=1)),
+            "one resource differs from Git (HPA/x)",
+        ),
+        (
+            replace(APP, health="Degraded", leftovers=Leftovers(ill=("Deployment/x: crash",))),
+            "Degraded (Deployment/x: crash)",
+        ),
+        (
+            replace(
+                APP,
+                operation=replace(
+                    OPERATION, phase="Failed", message="Operation terminated", revisions=(STAGING_COMMIT,)
+                ),
+            ),
+            "somebody terminated the sync of 7374670",
+        ),
+    ],
+    ids=["one retry", "many retries", "pruning", "drift", "ill resource", "terminated"],
+)
+def test_the_reason_names_what_argo_cd_told(app: Application, reason: str) -> None:
+    assert reason in judged(app, carries=CARRIES).reason
+
+
+def test_a_sync_by_hand_to_something_else_in_between_begins_anew() -> None:
+    history = (
+        Deployed(revisions=(HEAD,), at=NOON + MINUTE),
+        Deployed(revisions=(sha("old"),), at=NOON + 2 * MINUTE),
+        Deployed(revisions=(HEAD,), at=NOON + 3 * MINUTE),
+    )
+    operation = replace(OPERATION, started_at=NOON + 2 * MINUTE, finished_at=NOON + 3 * MINUTE)
+    app = replace(APP, history=history, operation=operation, reconciled_at=NOON + 4 * MINUTE)
+    assert judged(app, carries=CARRIES).deployed_at == NOON + 3 * MINUTE
+
+
+def test_between_two_attempts_the_status_is_not_fresh() -> None:
+    running = replace(APP, operation=replace(OPERATION, phase="Running"))
+    assert not is_fresh(running)
+
+
+def test_a_revision_is_behind_by_so_many_commits() -> None:
+    history = tags(a_change(NEW, old=OLD))
+    app = replace(APP, revisions=(sha("old"),))
+    seen = a_stage("staging", history, applications=(app,), carries=CARRIES, behind={sha("old"): 1})
+    assert "6f6c640, one commit behind 7374670, which brought 1.9.0" in liveness_of(seen, history, NOW).reason

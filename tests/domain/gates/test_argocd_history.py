@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -101,3 +102,41 @@ def test_each_application_is_asked_for_under_a_role_of_its_own() -> None:
     assert {role: ask.query.text for role, ask in GATE.asks.items()} == {"ill 0": "ill one", "ill 1": "ill two"}
     assert not GATE.reach
     assert not ArgoHealthyGate(name="argocd-healthy").asks
+
+
+def live(*, is_out_of_sync: bool = False, notes: tuple[str, ...] = ()) -> Liveness:
+    said = ApplicationStance(
+        name="checkout",
+        stance=Stance.LIVE,
+        reason="checkout: Healthy, and OutOfSync after its sync",
+        is_out_of_sync=is_out_of_sync,
+    )
+    return Liveness(stance=Stance.LIVE, reason="why", applications=(said,), proof_since=NOON, notes=notes)
+
+
+def test_an_application_out_of_sync_is_unhealthy_only_if_the_policy_says_so() -> None:
+    strict = replace(GATE, must_be_synced=True)
+    now = NOON + 32 * MINUTE
+    assert judge_argocd_healthy(GATE, live(is_out_of_sync=True), WINDOW, now).kind is VerdictKind.HEALTHY
+    verdict = judge_argocd_healthy(strict, live(is_out_of_sync=True), WINDOW, now)
+    assert (verdict.kind, verdict.reason) == (
+        VerdictKind.UNHEALTHY,
+        "checkout: Healthy, and OutOfSync after its sync",
+    )
+    assert judge_argocd_healthy(strict, live(), WINDOW, now).kind is VerdictKind.HEALTHY
+
+
+def test_a_change_of_the_applications_is_told() -> None:
+    verdict = judge_argocd_healthy(GATE, live(notes=("two joined",)), WINDOW, NOON + 10 * MINUTE)
+    assert "since 12:00:00 UTC; two joined; window ends" in verdict.reason
+    assert isinstance(verdict.evidence, ApplicationEvidence)
+    assert "two joined" in verdict.evidence.sentences
+
+
+def test_members_that_a_selector_finds_are_asked_for_too() -> None:
+    query = Query(parts=("ill{", "}"), is_shared=True)
+    gate = ArgoHealthyGate(name="argocd-healthy", history=(query.of_labels(name="a"),), of_members=query)
+    texts = [ask.query.text for ask in gate.with_members(["b", "a", "c"]).asks.values()]
+    assert texts == ['ill{name="a"}', 'ill{name="b"}', 'ill{name="c"}']
+    assert gate.with_members([]) == gate
+    assert GATE.with_members(["b"]) == GATE
