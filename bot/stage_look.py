@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.argo import (
     Ancestry,
@@ -24,8 +24,8 @@ from bot.domain.argo import (
 from bot.domain.edit import EditRefused, read_tag
 from bot.domain.liveness import reported_revisions
 from bot.domain.model import Carries, Sha, TagHistory, Trouble
-from bot.domain.policy import Policy, Stage
-from bot.domain.stance import is_fresh
+from bot.domain.policy import Policy, Stage, SyncBy
+from bot.domain.syncs import deployment_of, is_fresh
 from bot.ports import Arrival, Clock, Deployments, OutsideError, Repositories, Sightings
 from bot.tag_history import TagReader
 
@@ -81,9 +81,15 @@ class StageLook:
         """Ask for sync windows where a release waits for its sync for longer than Argo CD needs by itself."""
         is_late = self.clock.now() - history.introduced.at >= _BLOCKED_AFTER
         return tuple(
-            self._with_window(item) if is_late and isinstance(item, Application) and _waits(item, ancestry) else item
+            self._with_window(item)
+            if isinstance(item, Application) and is_late and self._is_synced_for_us(item) and _waits(item, ancestry)
+            else item
             for item in applications
         )
+
+    def _is_synced_for_us(self, app: Application) -> bool:
+        """Say whether somebody else than a person would sync it, if no window were in the way."""
+        return app.automated or self.stage.sync is SyncBy.BOT
 
     def memory(self, history: TagHistory | Trouble, applications: Sequence[Seen], ancestry: Ancestry) -> Memory:
         """Note the health and the presence of each application, and recall what was noted since the release came."""
@@ -105,17 +111,16 @@ class StageLook:
         return any(isinstance(target, SelectedApplications) for target in self.stage.applications)
 
     def _first_sights(self, applications: Iterable[Application], ancestry: Ancestry, known: Memory) -> Iterable[Mark]:
-        """Yield that Argo CD knows the release's commit, where it was not synced to it when that was first seen."""
-        saw = {mark.application for mark in known.marks if mark.kind is MarkKind.SAW}
+        """Yield what is seen for the first time of the release: that Argo CD knows its commit, and its first sync."""
         for app in applications:
-            operation = app.operation
-            if app.name in saw or app.reconciled_at is None or not ancestry.all_carry(app.revisions):
-                continue
-            if any(ancestry.all_carry(entry.revisions) for entry in app.history):
-                continue
-            begun = operation.started_at if operation and ancestry.all_carry(operation.revisions) else None
-            at = min(app.reconciled_at, begun) if begun is not None else app.reconciled_at
-            yield Mark(application=app.name, kind=MarkKind.SAW, at=at)
+            marks = [mark for mark in known.marks if mark.application == app.name]
+            first, is_first = deployment_of(app, ancestry)
+            synced = max((mark.at for mark in marks if mark.kind is MarkKind.SYNCED), default=None)
+            if first is not None and (synced is None or (is_first and synced < first.at)):
+                yield Mark(application=app.name, kind=MarkKind.SYNCED, at=first.at)
+            saw = any(mark.kind is MarkKind.SAW for mark in marks)
+            if not saw and first is None and app.reconciled_at is not None and ancestry.all_carry(app.revisions):
+                yield Mark(application=app.name, kind=MarkKind.SAW, at=_saw_at(app, app.reconciled_at, ancestry))
 
     # --- Git ---
 
@@ -163,6 +168,14 @@ class StageLook:
         except OutsideError:
             # Whether a window is in the way is only said beside the reason; without an answer the reason stands.
             return app
+
+
+def _saw_at(app: Application, reconciled_at: datetime, ancestry: Ancestry) -> datetime:
+    """Return when Argo CD knew the commit at the latest: a sync of it may have begun before the status was written."""
+    operation = app.operation
+    if operation is None or operation.started_at is None or not ancestry.all_carry(operation.revisions):
+        return reconciled_at
+    return min(reconciled_at, operation.started_at)
 
 
 def _present(applications: Iterable[Seen]) -> list[Application]:

@@ -47,6 +47,8 @@ SYSTEM = "Argo CD"
 _LIST = "/api/v1/applications"
 _LIMITS = Limits(deadline=timedelta(seconds=30), max_bytes=256 * 1024 * 1024)
 _ONE_SECONDS = 10.0
+_SWEEPS_KEPT, _SWEEPS_KNOWN = 10, 100
+_MOST_WINDOW_QUESTIONS = 20
 _NUMBER = re.compile(r"\d+")
 _NAME = re.compile(r"(?:[a-z0-9][a-z0-9.-]{0,252}/)?[a-z0-9][a-z0-9.-]{0,252}\Z")
 
@@ -67,6 +69,14 @@ class _Snapshot:
 
     sweep: object
     found: Index | OutsideError
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What was said of an application's sync windows, and in which sweep."""
+
+    said: str
+    sweep: int
 
 
 class ArgoServer:
@@ -92,6 +102,9 @@ class ArgoServer:
         self._sweep = object()
         self._kept: _Snapshot | None = None
         self._stream_said = ""
+        self._sweeps = 0
+        self._windows: dict[tuple[str, bool], _Window] = {}
+        self._window_questions = 0
         self._watch = self._watching(watch) if watch is not None else None
 
     def close(self) -> None:
@@ -102,7 +115,12 @@ class ArgoServer:
 
     def begin_sweep(self) -> None:
         """Forget what the last sweep saw. The next look asks Argo CD again, or takes what the stream told."""
-        self._sweep = object()
+        with self._asking:
+            self._sweep = object()
+            self._window_questions = 0
+            self._sweeps += 1
+            known = self._windows.items()
+            self._windows = {key: kept for key, kept in known if self._sweeps - kept.sweep < _SWEEPS_KNOWN}
         if self._watch is not None:
             self._log_stream(self._watch.describe())
 
@@ -141,7 +159,24 @@ class ArgoServer:
         self._check(answer, tried=f"refresh the application {name}")
 
     def why_blocked(self, name: str, *, automated: bool) -> str:
-        """Return why a sync window lets no sync begin now, empty where none is in the way."""
+        """Return why a sync window lets no sync begin now, empty where none is in the way.
+
+        It is asked for each application alone, so the answer is kept for ten sweeps, and only a few are asked about
+        in one sweep: a window may be in the way of a thousand.
+        """
+        key = (name, automated)
+        with self._asking:
+            kept = self._windows.get(key)
+            is_young = kept is not None and self._sweeps - kept.sweep < _SWEEPS_KEPT
+            if is_young or self._window_questions >= _MOST_WINDOW_QUESTIONS:
+                return kept.said if kept is not None else ""
+            self._window_questions += 1
+        said = self._read_windows(name, automated=automated)
+        with self._asking:
+            self._windows[key] = _Window(said, self._sweeps)
+        return said
+
+    def _read_windows(self, name: str, *, automated: bool) -> str:
         answer = self._client.read(self._about(name, "/syncwindows"))
         self._check(answer, tried=f"tell the sync windows of {name}")
         try:

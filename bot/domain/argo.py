@@ -205,6 +205,7 @@ class MarkKind(StrEnum):
     """What the bot notes of an application on the way of a release: what it saw first, and what it asked for."""
 
     SAW = "saw"
+    SYNCED = "synced"
     ASKED_REFRESH = "asked for a refresh"
     ASKED_HARD_REFRESH = "asked for a hard refresh"
     ASKED_SYNC = "asked for a sync"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.argo import (
     Ancestry,
@@ -18,10 +18,14 @@ from bot.domain.argo import (
     NoApplication,
 )
 from bot.domain.model import Sha, Trouble
-from bot.domain.stance import BADNESS, ILL, ApplicationStance, Expected, Stance, is_fresh, judge_application
+from bot.domain.stance import BADNESS, ILL, ApplicationStance, Expected, Stance, judge_application
+from bot.domain.syncs import is_fresh
 from bot.domain.text import format_instant, join_words
 
 Seen = Application | NoApplication | Trouble
+
+_CLOCKS_APART = timedelta(minutes=5)
+"""How far Argo CD's clock may be behind that of whoever committed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,7 @@ def reported_revisions(app: Application, since: datetime) -> Iterable[Sha]:
     if app.operation is not None:
         yield from app.operation.revisions
     for deployed in app.history:
-        if deployed.at >= since:
+        if deployed.at >= since - _CLOCKS_APART:
             yield from deployed.revisions
 
 

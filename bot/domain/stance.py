@@ -11,20 +11,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.domain.argo import Ancestry, Application, Deployed, Mark, MarkKind, Memory, NoApplication, Operation
+from bot.domain.argo import Ancestry, Application, Mark, MarkKind, Memory, NoApplication, Operation
 from bot.domain.model import Carries, Sha, Trouble
-from bot.domain.text import format_duration, format_instant
+from bot.domain.syncs import UNDER_WAY, deployed_at, deployment_of, is_fresh, syncs_of
+from bot.domain.text import format_duration, format_instant, in_words, times
 
 CONSENT = "liftlock.dev/authorized-stage"
 """The annotation by which an application lets the bot sync it: its value is `SERVICE:STAGE`."""
 
 _BROKEN_SPECS = frozenset({"ComparisonError", "InvalidSpecError", "UnknownError", "DeletionError"})
-_UNDER_WAY = frozenset({"Running", "Terminating"})
 ILL = frozenset({"Degraded", "Missing"})
 _TERMINATED = "Operation terminated"
 """Argo CD's message of an operation that a person ended; its phase is Failed."""
 _SHORT = 7
-_FEW_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 class Stance(StrEnum):
@@ -123,51 +122,15 @@ def judge_application(
         return ApplicationStance(name=seen.name, stance=Stance.WAITING, reason=f"{seen.name}: {_absence(seen, memory)}")
     marks = tuple(mark for mark in memory.marks if mark.application == seen.name)
     stance = _climb(Case(app=seen, expected=expected, ancestry=ancestry, now=now, marks=marks))
-    first = deployment_of(seen, ancestry)
+    first, at = deployment_of(seen, ancestry)[0], deployed_at(seen, ancestry, marks)
     return replace(
         stance,
         saw_at=min((mark.at for mark in marks if mark.kind is MarkKind.SAW), default=None),
-        began_at=first.started_at if first is not None else None,
-        deployed_at=max(first.at, expected.since) if first is not None else None,
+        began_at=first.started_at if first is not None and first.at == at else None,
+        deployed_at=max(at, expected.since) if at is not None else None,
         runs_release=_runs(seen, expected),
         is_out_of_sync=stance.stance is Stance.LIVE and seen.sync != "Synced",
     )
-
-
-def deployment_of(app: Application, ancestry: Ancestry) -> Deployed | None:
-    """Return the first sync of the release, None if the newest sync of all is of something else.
-
-    Self-heal or a click syncs a release again and again, which moves nothing. A sync of another revision in between,
-    by hand, does: what ran then was not the release.
-    """
-    first = None
-    for entry in sorted(_syncs(app), key=lambda one: one.at, reverse=True):
-        if not ancestry.all_carry(entry.revisions):
-            break
-        first = entry
-    return first
-
-
-def _syncs(app: Application) -> Iterable[Deployed]:
-    """Yield all syncs that are known to have succeeded: the history is cut at ten, the last operation may be new."""
-    operation = app.operation
-    if operation is not None and _succeeded(operation) and operation.finished_at is not None:
-        yield Deployed(revisions=operation.revisions, at=operation.finished_at, started_at=operation.started_at)
-    yield from app.history
-
-
-def _succeeded(operation: Operation) -> bool:
-    return operation.phase == "Succeeded" and not operation.is_partial
-
-
-def is_fresh(app: Application) -> bool:
-    """Say whether the health is newer than the last operation: a stale Healthy is of the version before."""
-    if app.operation_pending or app.operation is None or app.operation.finished_at is None:
-        return False
-    # Between two attempts it is Running, and has an end.
-    if app.operation.phase in _UNDER_WAY:
-        return False
-    return app.reconciled_at is not None and app.reconciled_at > app.operation.finished_at
 
 
 def _absence(seen: NoApplication, memory: Memory) -> str:
@@ -249,10 +212,10 @@ def _operation_is_open(case: Case) -> ApplicationStance | None:
         return case.says(Stance.WAITING, "a sync is about to start")
     if operation is None:
         return _unsynced(case, "it has never been synced")
-    if operation.phase not in _UNDER_WAY:
+    if operation.phase not in UNDER_WAY:
         return None
     began = f" since {format_instant(operation.started_at)}" if operation.started_at else ""
-    tries = f", tried again {_times(operation.retries)}" if operation.retries else ""
+    tries = f", tried again {times(operation.retries)}" if operation.retries else ""
     said = f": {operation.message}" if operation.message else ""
     return case.says(Stance.WAITING, f"a sync is running{began}{tries}{said}")
 
@@ -298,7 +261,7 @@ def _against_sync(case: Case) -> str | None:
         return f"it lacks the annotation {CONSENT}: {expected.authority}"
     if not all(expected.tracks(target) for target in app.targets):
         return f"it follows {min(app.targets)}, not {expected.branch}"
-    newest = max(_syncs(app), key=lambda entry: entry.at, default=None)
+    newest = max(syncs_of(app), key=lambda entry: entry.at, default=None)
     apart = [one for one in newest.revisions if one not in case.ancestry.behind] if newest is not None else []
     # Synced to what is no ancestor of the release: by hand, or from another branch. That is not undone.
     return f"it runs {min(apart)[:_SHORT]}, which is not on the way to it" if apart else None
@@ -326,9 +289,9 @@ def _operation_failed(case: Case) -> ApplicationStance | None:
 def _other_blame(case: Case, operation: Operation, ended: str) -> str | None:
     """Return what else than the release a failed sync may be the fault of; None if there is nothing else."""
     of = ", ".join(revision[:_SHORT] for revision in operation.revisions)
-    earlier = deployment_of(case.app, case.ancestry)
+    earlier = deployed_at(case.app, case.ancestry, case.marks)
     if earlier is not None:
-        return f"this release was synced at {format_instant(earlier.at)}, but a later sync, of {of}, {ended}"
+        return f"this release was synced at {format_instant(earlier)}, but a later sync, of {of}, {ended}"
     if operation.message.startswith(_TERMINATED):
         return f"somebody terminated the sync of {of}"
     if any(case.ancestry.dry.get(one, one) != case.expected.commit for one in operation.revisions):
@@ -411,7 +374,7 @@ def _behind(case: Case, revision: Sha) -> str:
     count = case.ancestry.behind.get(revision)
     if count is None:
         return f"which does not have {case.commit}"
-    return f"{_number(count)} {'commit' if count == 1 else 'commits'} behind {case.commit}"
+    return f"{in_words(count)} {'commit' if count == 1 else 'commits'} behind {case.commit}"
 
 
 def _asked(case: Case, what: str, *kinds: MarkKind) -> str:
@@ -420,14 +383,6 @@ def _asked(case: Case, what: str, *kinds: MarkKind) -> str:
         return ""
     seconds = max(timedelta(0), case.now - asked) // timedelta(seconds=1)
     return f"; {what} asked {format_duration(timedelta(seconds=seconds))} ago"
-
-
-def _number(count: int) -> str:
-    return _FEW_WORDS[count] if 0 <= count < len(_FEW_WORDS) else str(count)
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{_number(count)} times")
 
 
 def _said(app: Application) -> str:
@@ -440,8 +395,8 @@ def _leftovers(app: Application) -> str:
     left = app.leftovers
     if left.prunable_count:
         what = "resource waits" if left.prunable_count == 1 else "resources wait"
-        return f": {_number(left.prunable_count)} {what} for pruning ({', '.join(left.prunable)})"
+        return f": {in_words(left.prunable_count)} {what} for pruning ({', '.join(left.prunable)})"
     if left.out_of_sync_count:
         what = "resource differs" if left.out_of_sync_count == 1 else "resources differ"
-        return f": {_number(left.out_of_sync_count)} {what} from Git ({', '.join(left.out_of_sync)})"
+        return f": {in_words(left.out_of_sync_count)} {what} from Git ({', '.join(left.out_of_sync)})"
     return ""

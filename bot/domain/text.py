@@ -23,6 +23,7 @@ _DURATION = re.compile(
     re.ASCII,
 )
 _SHARE = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,12})?) ?(?P<percent>%)?", re.ASCII)
+_FEW_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -123,6 +124,16 @@ def count_of(number: float, noun: str, plural: str | None = None) -> str:
     """Write a count with its noun: `1 request`, `1,200 requests`, `2 entries` (with `plural="entries"`)."""
     count = format_count(number)
     return f"{count} {noun if count == '1' else plural or noun + 's'}"
+
+
+def in_words(number: int) -> str:
+    """Write a small number as prose does: `no`, `one` … `nine`, then digits."""
+    return _FEW_WORDS[number] if 0 <= number < len(_FEW_WORDS) else str(number)
+
+
+def times(number: int) -> str:
+    """Write how often: `once`, `twice`, `three times`, `12 times`."""
+    return {1: "once", 2: "twice"}.get(number, f"{in_words(number)} times")
 
 
 def join_words(words: tuple[str, ...] | list[str], conjunction: str = "and") -> str:

@@ -30,7 +30,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.argocd_items import ListAnswer, slim
+from bot.adapters.argocd_items import ListAnswer, slim, slim_when_parsed
 from bot.adapters.argocd_json import Json
 from bot.adapters.argocd_watch import Watch
 from bot.adapters.http import Endpoint, HttpClient, Limits, Question, parse_json
@@ -245,9 +245,8 @@ class Served:
     def read_list(self) -> ListAnswer:
         """Read the list as the adapter does."""
         answer = self._client.read(Question(path="/api/v1/applications"))
-        told: Any = parse_json(self.endpoint, answer, expected="application list")
-        items = tuple(slim(one) for one in told["items"])
-        return ListAnswer(items=items, resource_version=told["metadata"]["resourceVersion"])
+        told: Any = parse_json(self.endpoint, answer, expected="application list", slim=slim_when_parsed)
+        return ListAnswer(items=tuple(told["items"]), resource_version=told["metadata"]["resourceVersion"])
 
     def _answer(self) -> dict[str, int]:
         assert self._process.stdout is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -13,13 +14,16 @@ from bot.domain.argo import (
     Deployed,
     HealthSpell,
     Leftovers,
+    Mark,
+    MarkKind,
     Membership,
     NoApplication,
     Operation,
 )
 from bot.domain.liveness import Liveness, reported_revisions
 from bot.domain.model import Carries, Sha, Trouble
-from bot.domain.stance import Stance, Want, is_fresh
+from bot.domain.stance import Stance, Want
+from bot.domain.syncs import is_fresh
 from tests.builders import (
     HEAD,
     IMAGE,
@@ -270,7 +274,7 @@ def test_health_is_believed_only_if_it_is_newer_than_the_operation(app: Applicat
 
 
 def test_what_was_deployed_before_the_release_is_not_asked_about() -> None:
-    before, after = Deployed(revisions=(sha("a"),), at=NOON - MINUTE), Deployed(revisions=(sha("b"),), at=NOON)
+    before, after = Deployed(revisions=(sha("a"),), at=NOON - 6 * MINUTE), Deployed(revisions=(sha("b"),), at=NOON)
     app = replace(APP, history=(before, after), operation=None)
     assert list(reported_revisions(app, NOON)) == [HEAD, sha("b")]
 
@@ -366,6 +370,27 @@ def test_a_sync_by_hand_to_something_else_in_between_begins_anew() -> None:
 def test_between_two_attempts_the_status_is_not_fresh() -> None:
     running = replace(APP, operation=replace(OPERATION, phase="Running"))
     assert not is_fresh(running)
+
+
+def test_a_sync_that_argo_cd_has_forgotten_is_known_by_its_mark() -> None:
+    """Argo CD keeps ten syncs: after many of one release the first is gone, and the window must not begin anew."""
+    later = tuple(Deployed(revisions=(HEAD,), at=NOON + minute * MINUTE) for minute in (3, 4, 5))
+    operation = replace(OPERATION, started_at=NOON + 5 * MINUTE, finished_at=NOON + 5 * MINUTE)
+    app = replace(APP, history=later, operation=operation, reconciled_at=NOON + 6 * MINUTE)
+    history, mark = tags(a_change(NEW, old=OLD)), Mark(application=APP.name, kind=MarkKind.SYNCED, at=NOON + MINUTE)
+
+    def deployed(app: Application) -> datetime | None:
+        seen = a_stage("staging", history, applications=(app,), carries=CARRIES, marks=(mark,))
+        return liveness_of(seen, history, NOW).deployed_at
+
+    assert deployed(app) == NOON + MINUTE
+    between = Deployed(revisions=(sha("old"),), at=NOON + 2 * MINUTE)
+    assert deployed(replace(app, history=(between, *later))) == NOON + 3 * MINUTE
+
+
+def test_a_clock_of_argo_cd_that_is_a_little_behind_hides_no_sync() -> None:
+    app = replace(APP, history=(Deployed(revisions=(sha("b"),), at=NOON - MINUTE),), operation=None)
+    assert sha("b") in list(reported_revisions(app, NOON))
 
 
 def test_a_revision_is_behind_by_so_many_commits() -> None:
