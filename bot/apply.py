@@ -37,7 +37,7 @@ from bot.domain.policy import Policy, Road, Stage
 from bot.domain.text import format_date_instant, one_line
 from bot.observe import World
 from bot.planned import Planner
-from bot.ports import Arrival, Conflict, FileCommit, MergeText, OutsideError, Permanent, PullText, SyncOrder
+from bot.ports import Arrival, Conflict, FileCommit, MergeText, OutsideError, Permanent, PullText, SyncOrder, Transient
 from bot.render.commits import promotion_commit, revert_commit
 from bot.render.markdown import (
     closing_comment,
@@ -224,8 +224,15 @@ class _Step:
 
     def refresh(self, action: AskRefresh) -> str:
         kind = MarkKind.ASKED_HARD_REFRESH if action.is_hard else MarkKind.ASKED_REFRESH
+        try:
+            self.world.deployments.ask_refresh(action.application, hard=action.is_hard)
+        except Transient:
+            raise
+        except OutsideError:
+            # What is refused now is refused at the next sweep, too.
+            self._mark(action, kind)
+            raise
         self._mark(action, kind)
-        self.world.deployments.ask_refresh(action.application, hard=action.is_hard)
         return f"asked Argo CD for a {'hard ' if action.is_hard else ''}refresh of {action.application}"
 
     def start_sync(self, action: StartSync) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot.adapters.argocd import ArgoDeployments, ArgoServer, WatchSettings
+from bot.adapters.argocd import LIST_LIMITS, ArgoDeployments, ArgoServer, WatchSettings
 from bot.adapters.clock import StandingClock, SystemClock
 from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings, SignatureFormat, Signing
 from bot.adapters.github import (
@@ -149,7 +149,7 @@ def _open_records(stack: ExitStack, settings: Settings, *, dry_run: bool) -> _Re
         scratch = stack.enter_context(open_ledger("sqlite://"))
         if not _has_ledger(settings):
             return _Records(ledger=scratch, sightings=scratch.sightings, board=scratch.board)
-        real = stack.enter_context(open_ledger(settings.ledger_url))
+        real = stack.enter_context(open_ledger(settings.ledger_url, for_reading=True))
         return _Records(
             ledger=DryLedger(real=real, scratch=scratch),
             sightings=DrySightings(real=real.sightings, scratch=scratch.sightings),
@@ -177,7 +177,7 @@ def read_ledger(settings: Settings) -> Iterator[Ledger]:
     """Open the ledger for reading; raise SettingsError where no bot has run with these settings yet."""
     if not _has_ledger(settings):
         raise SettingsError(f"bot.state: there is no ledger in {settings.bot.state} yet: start `liftlock run`")
-    with open_ledger(settings.ledger_url) as ledger:
+    with open_ledger(settings.ledger_url, for_reading=True) as ledger:
         yield ledger
 
 
@@ -185,7 +185,7 @@ def read_board(settings: Settings) -> Sequence[Posting]:
     """Return what the last sweep posted; nothing where no bot has run with these settings yet."""
     if not _has_ledger(settings):
         return ()
-    with open_ledger(settings.ledger_url) as ledger:
+    with open_ledger(settings.ledger_url, for_reading=True) as ledger:
         return ledger.board.postings()
 
 
@@ -315,7 +315,7 @@ def _argo_server(name: str, section: ArgoSection, forge_host: str | None, *, is_
         name=name,
         forge_host=forge_host,
         projects=section.projects,
-        limits=Limits(deadline=section.timeout),
+        limits=replace(LIST_LIMITS, deadline=section.timeout),
         # One look needs no stream.
         watch=watch if section.watch and not is_once else None,
     )

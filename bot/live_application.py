@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.argo import Application, NamedApplication, Target
+from bot.domain.argo import DEFAULT_SERVER, Application, NamedApplication, Target
 from bot.domain.liveness import Liveness
 from bot.domain.model import Sha, TagChange, TagHistory, Trouble
 from bot.domain.observation import StageObservation
@@ -30,16 +30,23 @@ class ExplainedLive:
 
 def explain_live(world: World, policies: Sequence[Policy], application: str, commit: str | None) -> ExplainedLive:
     """Judge an application for the first stage that has it. Raise OutsideError for what stands in the way."""
+    application = application.removeprefix(f"{DEFAULT_SERVER}:")
+    troubles: list[Trouble] = []
     for policy in policies:
         for stage in policy.stages:
-            narrowed = _only(world, policy, stage, application)
+            narrowed = _only(world, policy, stage, application, troubles)
             if narrowed is not None:
                 return _explain(world, policy, narrowed, commit)
+    if troubles:
+        raise Permanent(troubles[0].system, troubles[0].sentence)
     raise Permanent("policies", f"no policy has a stage with the application {application}; a saved one needs --file")
 
 
-def _only(world: World, policy: Policy, stage: Stage, application: str) -> Stage | None:
-    """Return the stage as if this application were all of it; None if it is not among its applications."""
+def _only(world: World, policy: Policy, stage: Stage, application: str, troubles: list[Trouble]) -> Stage | None:
+    """Return the stage as if this application were all of it; None if it is not among its applications.
+
+    Who cannot say which applications a selector finds is added to `troubles`.
+    """
     named: Sequence[Target] = [target for target in stage.applications if target.shown == application]
     if named:
         return replace(stage, applications=tuple(named))
@@ -49,6 +56,7 @@ def _only(world: World, policy: Policy, stage: Stage, application: str) -> Stage
         seen = world.deployments.find_applications(
             [target], repository=policy.gitops.repository, branch=policy.gitops.branch
         )
+        troubles += [member for member in seen[target] if isinstance(member, Trouble)]
         for member in seen[target]:
             if isinstance(member, Application) and member.name == application:
                 name = application.rpartition(":")[2]
@@ -77,7 +85,10 @@ def _look(world: World, policy: Policy, stage: Stage, tags: TagHistory) -> Stage
     applications = look.applications(found)
     ancestry = look.ancestry(tags, applications)
     applications = look.with_windows(applications, tags, ancestry)
-    memory = look.memory(tags, applications, ancestry)
+    known = look.memory(tags, applications, ancestry)
+    names = {item.name for item in applications if isinstance(item, Application)}
+    # Of one application alone: what became of the others of its stage is another question.
+    memory = replace(known, memberships=(), spells=tuple(one for one in known.spells if one.application in names))
     return StageObservation(
         stage=stage.name, tags=tags, applications=applications, ancestry=ancestry, memory=memory, samples={}
     )

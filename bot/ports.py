@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from bot.domain.argo import Application, Mark, Memory, NoApplication, Target
@@ -373,11 +374,27 @@ class Ledger(Protocol):
         ...
 
 
+NOTHING_KNOWN: Mapping[str, datetime] = MappingProxyType({})
+"""Since when nothing has its health, as far as Argo CD tells."""
+
+
 class Sightings(Protocol):
     """What was seen of applications at earlier looks, and what was asked of Argo CD. May be lost at any time."""
 
-    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
-        """Note each application's health at a look; a look more than `gap` after the last one starts a new spell."""
+    def saw_health(
+        self,
+        service: str,
+        stage: str,
+        seen: Mapping[str, str],
+        at: datetime,
+        *,
+        gap: timedelta,
+        since: Mapping[str, datetime] = NOTHING_KNOWN,
+    ) -> None:
+        """Note each application's health at a look. A look more than `gap` after the last one starts a new spell.
+
+        So does one that finds the health younger than the last look, by `since`: another one lay between.
+        """
         ...
 
     def saw_members(self, service: str, stage: str, members: Sequence[str], at: datetime) -> None:

@@ -323,7 +323,8 @@ def _has_password(url: object) -> bool:
 def _sentence(path: Path, error: ErrorDetails) -> str:
     key = ".".join(str(part) for part in error["loc"]) or "settings"
     # Where a whole section was expected, what stands there instead may be a secret.
-    secret = len(error["loc"]) < 2 or any(part in ("token", "ledger") for part in error["loc"])
+    is_whole = len(error["loc"]) < (3 if error["loc"][:1] and error["loc"][0] in _GROUPS else 2)
+    secret = is_whole or any(part in ("token", "ledger") for part in error["loc"])
     found = "" if secret or isinstance(error["input"], dict) else f' found "{one_line(str(error["input"]), limit=80)}",'
     match error["type"]:
         case "missing":

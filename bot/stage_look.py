@@ -12,20 +12,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain.argo import (
+    DEFAULT_SERVER,
     Ancestry,
     Application,
+    Hydration,
     Mark,
     MarkKind,
     Memory,
+    NamedApplication,
     NoApplication,
     SelectedApplications,
     Target,
+    application_name,
 )
 from bot.domain.edit import EditRefused, read_tag
 from bot.domain.liveness import reported_revisions
 from bot.domain.model import Carries, Sha, TagHistory, Trouble
 from bot.domain.policy import Policy, Stage, SyncBy
-from bot.domain.syncs import deployment_of, is_fresh
+from bot.domain.syncs import is_fresh, marks_due, was_synced
 from bot.ports import Arrival, Clock, Deployments, OutsideError, Repositories, Sightings
 from bot.tag_history import TagReader
 
@@ -55,8 +59,17 @@ class StageLook:
         """Return the stage's applications, each once; one trouble of a server stands for all that are on it."""
         seen: list[Seen] = []
         for target in self.stage.applications:
-            seen += [item for item in found[target] if item not in seen]
+            is_named = isinstance(target, NamedApplication)
+            seen += [item for item in found[target] if item not in seen and (is_named or not self._names(item))]
         return tuple(seen)
+
+    def _names(self, item: Seen) -> bool:
+        """Say whether the policy names an application that a selector has found, too."""
+        if not isinstance(item, Application):
+            return False
+        server, _, full = item.name.rpartition(":")
+        alike = {application_name(server or DEFAULT_SERVER, name) for name in (full, full.rpartition("/")[2])}
+        return any(isinstance(target, NamedApplication) and target.shown in alike for target in self.stage.applications)
 
     def ancestry(self, history: TagHistory, applications: Sequence[Seen]) -> Ancestry:
         """Ask Git how each revision that the applications report is related to the release's commit."""
@@ -95,7 +108,8 @@ class StageLook:
         """Note the health and the presence of each application, and recall what was noted since the release came."""
         now, service, stage = self.clock.now(), self.policy.service, self.stage.name
         health = {app.name: app.health for app in _present(applications) if is_fresh(app)}
-        self.sightings.saw_health(service, stage, health, now, gap=self.spell_gap)
+        since = {app.name: at for app in _present(applications) if (at := app.health_since) is not None}
+        self.sightings.saw_health(service, stage, health, now, gap=self.spell_gap, since=since)
         if not any(isinstance(item, Trouble) for item in applications) and self._selects():
             self.sightings.saw_members(service, stage, [app.name for app in _present(applications)], now)
         if isinstance(history, Trouble):
@@ -111,15 +125,14 @@ class StageLook:
         return any(isinstance(target, SelectedApplications) for target in self.stage.applications)
 
     def _first_sights(self, applications: Iterable[Application], ancestry: Ancestry, known: Memory) -> Iterable[Mark]:
-        """Yield what is seen for the first time of the release: that Argo CD knows its commit, and its first sync."""
+        """Yield what is seen for the first time: that Argo CD knows the release's commit, and how it was synced."""
+        now = self.clock.now()
         for app in applications:
             marks = [mark for mark in known.marks if mark.application == app.name]
-            first, is_first = deployment_of(app, ancestry)
-            synced = max((mark.at for mark in marks if mark.kind is MarkKind.SYNCED), default=None)
-            if first is not None and (synced is None or (is_first and synced < first.at)):
-                yield Mark(application=app.name, kind=MarkKind.SYNCED, at=first.at)
-            saw = any(mark.kind is MarkKind.SAW for mark in marks)
-            if not saw and first is None and app.reconciled_at is not None and ancestry.all_carry(app.revisions):
+            yield from marks_due(app, ancestry, marks, now)
+            if any(mark.kind is MarkKind.SAW for mark in marks) or was_synced(app, ancestry, marks):
+                continue
+            if app.reconciled_at is not None and ancestry.all_carry(app.revisions):
                 yield Mark(application=app.name, kind=MarkKind.SAW, at=_saw_at(app, app.reconciled_at, ancestry))
 
     # --- Git ---
@@ -153,12 +166,12 @@ class StageLook:
         told = app.hydration.rendered.get(hydrated)
         if told is not None:
             return told
-        path = "/".join(part for part in (app.hydration.path.strip("/"), _METADATA) if part not in {"", "."})
+        path = metadata_path(app.hydration)
         try:
             text = self.repositories.read_file(self.policy.gitops.repository, hydrated, path)
         except OutsideError:
             return None
-        return _dry_of(text)
+        return dry_commit(text)
 
     # --- Argo CD ---
 
@@ -178,6 +191,11 @@ def _saw_at(app: Application, reconciled_at: datetime, ancestry: Ancestry) -> da
     return min(reconciled_at, operation.started_at)
 
 
+def metadata_path(hydration: Hydration) -> str:
+    """Return where the file lies that names the dry commit of rendered manifests."""
+    return "/".join(part for part in (hydration.path.strip("/"), _METADATA) if part not in {"", "."})
+
+
 def _present(applications: Iterable[Seen]) -> list[Application]:
     return [item for item in applications if isinstance(item, Application)]
 
@@ -192,7 +210,8 @@ def _waits(app: Application, ancestry: Ancestry) -> bool:
     return operation is None or not ancestry.all_carry(operation.revisions)
 
 
-def _dry_of(text: str | None) -> Sha | None:
+def dry_commit(text: str | None) -> Sha | None:
+    """Return the commit that a `hydrator.metadata` names; None for a text that names none."""
     if text is None:
         return None
     try:

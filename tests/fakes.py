@@ -22,6 +22,7 @@ from bot.domain.argo import (
 )
 from bot.domain.model import Artifact, Numbers, Pull, PullState, Sha, Trouble
 from bot.ports import (
+    NOTHING_KNOWN,
     Arrival,
     BranchChange,
     Conflict,
@@ -378,15 +379,27 @@ class FakeSightings(Failing):
     members: dict[tuple[str, str], list[Membership]] = field(default_factory=dict)
     marks: dict[Arrival, list[Mark]] = field(default_factory=dict)
 
-    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
+    def saw_health(
+        self,
+        service: str,
+        stage: str,
+        seen: Mapping[str, str],
+        at: datetime,
+        *,
+        gap: timedelta,
+        since: Mapping[str, datetime] = NOTHING_KNOWN,
+    ) -> None:
         self.called("saw_health")
         spells = self.health.setdefault((service, stage), [])
         for application, health in seen.items():
             newest = next((spell for spell in reversed(spells) if spell.application == application), None)
-            if newest and newest.health == health and at - newest.last_seen <= gap:
+            began = since.get(application, at)
+            is_younger = newest is not None and newest.last_seen < began < at
+            if newest and newest.health == health and at - newest.last_seen <= gap and not is_younger:
                 spells[spells.index(newest)] = replace(newest, last_seen=at)
             else:
-                spells.append(HealthSpell(application=application, health=health, first_seen=at, last_seen=at))
+                first = began if began < at and (newest is None or began > newest.last_seen) else at
+                spells.append(HealthSpell(application=application, health=health, first_seen=first, last_seen=at))
 
     def saw_members(self, service: str, stage: str, members: Sequence[str], at: datetime) -> None:
         self.called("saw_members")

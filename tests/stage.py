@@ -40,6 +40,19 @@ class Stage:
             self.clock.advance(STEP)
             self.lab.argocd.tick()
 
+    def leap(self, seconds: int) -> None:
+        """Let time pass without the bot, in one step: Argo CD plays all that is due, in its order.
+
+        What it reads of Git is as of the end, and its hydrator's own commits are seen at the next tick only.
+        """
+        self.clock.advance(seconds * STEP)
+        self.lab.argocd.tick()
+
+    def look_after(self, seconds: int, service: str = "checkout") -> Decision:
+        """Let time pass without the bot, then sweep once; return what that one look came to."""
+        self.leap(seconds)
+        return decision_for(self.sweeper.sweep(), service)
+
     def play_until(self, service: str, condition: object, *, limit: int = 90) -> Decision:
         """Play until `condition(decision)` holds for a service; fail with its last decision if it never does."""
         assert callable(condition)
@@ -63,9 +76,23 @@ def judgement(decision: Decision, stage: str, role: str) -> Judgement | None:
     return next((item for item in decision.judgements if (item.stage, item.role) == (stage, role)), None)
 
 
+def the_judgement(decision: Decision, stage: str, role: str = "running") -> Judgement:
+    """One judgement of a decision, which must be there."""
+    found = judgement(decision, stage, role)
+    assert found is not None, f"no {role} release of {stage} in {decision}"
+    return found
+
+
 @contextmanager
-def a_bot(lab: Lab, clock: ManualClock, *, dry_run: bool = False) -> Iterator[Sweeper]:
-    """Compose a bot from the lab's own settings file, as a user's would be."""
-    settings = load_settings(lab.write_settings(lab.directory / "liftlock.toml"))
-    with compose(settings, clock=clock, dry_run=dry_run) as bot:
+def a_bot(
+    lab: Lab, clock: ManualClock, *, dry_run: bool = False, argocd: str = "", sections: str = ""
+) -> Iterator[Sweeper]:
+    """Compose a bot from the lab's own settings file, as a user's would be.
+
+    `argocd` are more lines of the section of that name, `sections` more sections: in TOML.
+    """
+    path = lab.write_settings(lab.directory / "liftlock.toml")
+    text = path.read_text(encoding="utf-8").replace("[argocd]\n", f"[argocd]\n{argocd}\n")
+    path.write_text(f"{text}\n{sections}", encoding="utf-8")
+    with compose(load_settings(path), clock=clock, dry_run=dry_run) as bot:
         yield bot.sweeper

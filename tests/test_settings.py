@@ -306,3 +306,121 @@ def test_signing_needs_both_its_settings(tmp_path: Path) -> None:
     ssh = '[git]\nsigning_format = "ssh"\nsigning_key = "/k"\ngnupg_home = "g"\n'
     assert "gnupg_home only with signing_format openpgp" in refusal(tmp_path, BASE + ssh)
     assert "git.signing_key" in refusal(tmp_path, BASE + '[git]\nsigning_format = "ssh"\nsigning_key = "-x"\n')
+
+
+# --- Argo CD servers ---
+
+EUROPE = '[argocd_servers.eu]\nurl = "https://argocd.eu.example"\n'
+
+
+def test_argo_cd_servers_have_names_and_settings_of_their_own(tmp_path: Path) -> None:
+    more = 'insecure = true\nprojects = ["shop", "web.2"]\nwatch = true\nrelist = "10m"\nsilence = "30s"\n'
+    settings = load(tmp_path, BASE + EUROPE + more)
+    europe = settings.argocd_servers["eu"]
+    assert (europe.url, europe.insecure, europe.projects) == ("https://argocd.eu.example", True, ("shop", "web.2"))
+    assert (europe.watch, europe.relist, europe.silence) == (True, timedelta(minutes=10), timedelta(seconds=30))
+    home = settings.argocd
+    assert (home.insecure, home.projects, home.watch) == (False, (), False)
+    assert (home.relist, home.silence) == (timedelta(minutes=5), timedelta(minutes=1))
+
+
+def test_an_argo_cd_may_live_behind_a_path(tmp_path: Path) -> None:
+    settings = load(tmp_path, BASE.replace("https://argocd.example", "https://host.example/argocd"))
+    assert settings.argocd.url == "https://host.example/argocd"
+
+
+@pytest.mark.parametrize(
+    ("server", "path"),
+    [("argocd", "secrets/a"), ("argocd_servers.eu", "secrets/a")],
+    ids=["the default server", "a named server"],
+)
+def test_files_of_an_argo_cd_server_are_relative_to_the_settings(tmp_path: Path, server: str, path: str) -> None:
+    text = BASE + EUROPE
+    text = text.replace(f"[{server}]\n", f'[{server}]\ntoken_file = "{path}"\nca_file = "../ca.pem"\n')
+    settings = load(tmp_path, text)
+    section = settings.argocd if server == "argocd" else settings.argocd_servers["eu"]
+    assert section.token_file == tmp_path / path
+    assert section.ca_file == tmp_path / "../ca.pem"
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / path).write_text("first\n")
+    assert section.read_token() == "first"
+    (tmp_path / path).write_text("second\n")
+    assert section.read_token() == "second"
+
+
+def test_a_token_of_a_named_argo_cd_server_may_come_by_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIFTLOCK_ARGOCD_SERVERS__EU__TOKEN", SECRET)
+    europe = load(tmp_path, BASE + EUROPE).argocd_servers["eu"]
+    assert (europe.url, europe.read_token()) == ("https://argocd.eu.example", SECRET)
+    assert SECRET not in repr(europe)
+
+
+def test_a_token_of_a_named_argo_cd_server_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    said = refusal(tmp_path, f'{BASE}{EUROPE}token = "{SECRET}"\n')
+    assert said.startswith("argocd_servers.eu.token: secrets do not belong into the settings file; ")
+    assert SECRET not in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'[argocd_servers]\neu = "{SECRET}"\n',
+        f'[argocd_servers]\neu = ["{SECRET}"]\n',
+        f'[registries]\n"r.example" = "{SECRET}"\n',
+        f'[[argocd_servers]]\neu = "{SECRET}"\n',
+        f'[argocd_servers.eu]\nurl = "https://bot:{SECRET}@argocd.eu.example"\n',
+    ],
+    ids=["a text for a server", "a list for a server", "a text for a registry", "a list of servers", "in a URL"],
+)
+def test_what_stands_in_the_place_of_a_server_is_not_repeated(tmp_path: Path, text: str) -> None:
+    assert SECRET not in refusal(tmp_path, BASE + text)
+
+
+def test_the_name_argocd_is_the_section_s_own(tmp_path: Path) -> None:
+    said = refusal(tmp_path, BASE + EUROPE.replace(".eu]", ".argocd]"))
+    assert said == (
+        "settings: expected another name than argocd for a server of argocd_servers: that one is the section argocd"
+    )
+
+
+@pytest.mark.parametrize("name", ["EU", "eu_1", "-eu", "eu-", "eu.west", "a" * 64, "", "eu:west", "е"])
+def test_a_server_s_name_is_one_that_a_policy_can_say(tmp_path: Path, name: str) -> None:
+    said = refusal(tmp_path, BASE + EUROPE.replace("[argocd_servers.eu]", f'[argocd_servers."{name}"]'))
+    assert said.startswith(f"argocd_servers.{name}")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", ["e", "1", "eu-west-1", "a" * 63])
+def test_such_names_are_taken(tmp_path: Path, name: str) -> None:
+    settings = load(tmp_path, BASE + EUROPE.replace(".eu]", f'."{name}"]'))
+    assert set(settings.argocd_servers) == {name}
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('relist = "0s"', "relist"),
+        ('relist = "-5m"', "relist"),
+        ('silence = "soon"', "silence"),
+        ('watch = "perhaps"', "watch"),
+        ('insecure = "of course"', "insecure"),
+        ('projects = "shop"', "projects"),
+        ('projects = ["Shop"]', "projects.0"),
+        ('projects = ["*"]', "projects.0"),
+        ('projects = ["shop\\n"]', "projects.0"),
+        ('projects = ["shop", ""]', "projects.1"),
+        ('namespace = "argocd"', "namespace"),
+        ('url = "http://argocd.eu.example"', ""),
+        ('url = "argocd.eu.example"', ""),
+    ],
+)
+@pytest.mark.parametrize("server", ["argocd", "argocd_servers.eu"])
+def test_a_wrong_setting_of_an_argo_cd_server_is_named(tmp_path: Path, server: str, line: str, key: str) -> None:
+    lines = (BASE + EUROPE).splitlines()
+    place = lines.index(f"[{server}]")
+    lines[place + 1 : place + 2] = [line] if line.startswith("url") else [lines[place + 1], line]
+    said = refusal(tmp_path, "\n".join(lines))
+    assert said.startswith(f"{server}.{key}:" if key else f"{server}:")
+    assert "\n" not in said

@@ -41,14 +41,17 @@ from bot.domain.argo import (
     application_name,
 )
 from bot.domain.model import Trouble
-from bot.ports import Conflict, OutsideError, Permanent, SyncOrder
+from bot.ports import Conflict, OutsideError, Permanent, SyncOrder, Transient
 
 SYSTEM = "Argo CD"
 _LIST = "/api/v1/applications"
-_LIMITS = Limits(deadline=timedelta(seconds=30), max_bytes=256 * 1024 * 1024)
+LIST_LIMITS = Limits(deadline=timedelta(seconds=30), max_bytes=256 * 1024 * 1024)
+"""About 20,000 applications of a dozen resources."""
 _ONE_SECONDS = 10.0
-_SWEEPS_KEPT, _SWEEPS_KNOWN = 10, 100
+_SWEEPS_KEPT, _SWEEPS_KNOWN = 10, 30
 _MOST_WINDOW_QUESTIONS = 20
+_MOST_REFRESHES, _REFRESH_SECONDS = 50, 3.0
+"""How many refreshes are asked for in one sweep, and for how long Argo CD may take to note one."""
 _NUMBER = re.compile(r"\d+")
 _NAME = re.compile(r"(?:[a-z0-9][a-z0-9.-]{0,252}/)?[a-z0-9][a-z0-9.-]{0,252}\Z")
 
@@ -89,7 +92,7 @@ class ArgoServer:
         name: str = DEFAULT_SERVER,
         forge_host: str | None = None,
         projects: Sequence[str] = (),
-        limits: Limits = _LIMITS,
+        limits: Limits = LIST_LIMITS,
         watch: WatchSettings | None = None,
     ) -> None:
         self._endpoint = endpoint
@@ -99,12 +102,15 @@ class ArgoServer:
         self._params: Mapping[str, Sequence[str]] = {"projects": tuple(projects)} if projects else {}
         self._seconds = min(_ONE_SECONDS, limits.deadline.total_seconds())
         self._asking = threading.Lock()
+        self._noting = threading.Lock()
+        """Guards what is noted from sweep to sweep; never held while a server is asked."""
+        self._full_names: dict[str, str] = {}
         self._sweep = object()
         self._kept: _Snapshot | None = None
         self._stream_said = ""
         self._sweeps = 0
         self._windows: dict[tuple[str, bool], _Window] = {}
-        self._window_questions = 0
+        self._window_questions = self._refresh_questions = 0
         self._watch = self._watching(watch) if watch is not None else None
 
     def close(self) -> None:
@@ -115,9 +121,9 @@ class ArgoServer:
 
     def begin_sweep(self) -> None:
         """Forget what the last sweep saw. The next look asks Argo CD again, or takes what the stream told."""
-        with self._asking:
+        with self._noting:
             self._sweep = object()
-            self._window_questions = 0
+            self._window_questions = self._refresh_questions = 0
             self._sweeps += 1
             known = self._windows.items()
             self._windows = {key: kept for key, kept in known if self._sweeps - kept.sweep < _SWEEPS_KNOWN}
@@ -143,6 +149,8 @@ class ArgoServer:
         if len(items) > 1:
             several = f"Argo CD has {len(items)} applications of this name; write namespace/name in the policy"
             return (Trouble(system=SYSTEM, sentence=f"{target.shown}: {several}"),)
+        with self._noting:
+            self._full_names[target.name] = full_name(items[0])
         return (self._parse(items[0], target.name, repository, branch),)
 
     def ask_refresh(self, name: str, *, hard: bool) -> None:
@@ -150,10 +158,16 @@ class ArgoServer:
 
         Argo CD notes the wish first and answers when the refresh has ended, so a slow answer is a granted wish.
         """
-        params = {"refresh": "hard" if hard else "normal"}
-        question = self._about(name, params=params)
+        question = self._about(name, params={"refresh": "hard" if hard else "normal"})
+        with self._noting:
+            self._refresh_questions += 1
+            is_enough = self._refresh_questions > _MOST_REFRESHES
+        if is_enough:
+            raise Transient(
+                SYSTEM, f"{name} is refreshed in a later sweep: {_MOST_REFRESHES} were asked for in this one"
+            )
         try:
-            answer = self._client.read_once(question, seconds=self._seconds)
+            answer = self._client.read_once(question, seconds=min(self._seconds, _REFRESH_SECONDS))
         except SlowAnswer:
             return
         self._check(answer, tried=f"refresh the application {name}")
@@ -165,19 +179,19 @@ class ArgoServer:
         in one sweep: a window may be in the way of a thousand.
         """
         key = (name, automated)
-        with self._asking:
+        with self._noting:
             kept = self._windows.get(key)
             is_young = kept is not None and self._sweeps - kept.sweep < _SWEEPS_KEPT
             if is_young or self._window_questions >= _MOST_WINDOW_QUESTIONS:
                 return kept.said if kept is not None else ""
             self._window_questions += 1
         said = self._read_windows(name, automated=automated)
-        with self._asking:
+        with self._noting:
             self._windows[key] = _Window(said, self._sweeps)
         return said
 
     def _read_windows(self, name: str, *, automated: bool) -> str:
-        answer = self._client.read(self._about(name, "/syncwindows"))
+        answer = self._client.read_once(self._about(name, "/syncwindows"), seconds=self._seconds)
         self._check(answer, tried=f"tell the sync windows of {name}")
         try:
             return why_blocked(parse_json(self._endpoint, answer, expected="sync windows"), automated=automated)
@@ -197,11 +211,17 @@ class ArgoServer:
             raise Conflict(SYSTEM, f"{name} does not carry the consent for {order.authority} any more")
         if app.operation_pending or (app.operation is not None and app.operation.phase in {"Running", "Terminating"}):
             raise Conflict(SYSTEM, f"{name} is being synced already")
-        question = self._about(name, "/sync")
-        answer = self._client.write_once(question, _sync_body(name, order), seconds=self._seconds)
+        about = self._about(name, "/sync")
+        # A POST takes the namespace from its body only.
+        body = _sync_body(name, about, order)
+        answer = self._client.write_once(Question(path=about.path), body, seconds=self._seconds)
         if answer.status == 403 and b"sync window" in answer.body:
             raise Conflict(SYSTEM, f"a sync window of its project lets no sync of {name} begin now")
+        if answer.status == 400 and b"already in progress" in answer.body:
+            raise Conflict(SYSTEM, f"{name} is being synced already")
         self._check(answer, tried=f"sync the application {name}")
+        if not _names_application(parse_json(self._endpoint, answer, expected="application")):
+            raise self._endpoint.transient(f"answered something else than an application when asked to sync {name}")
 
     def _log_stream(self, said: str) -> None:
         """Say how the stream is doing when that has changed; the number of events changes all the time."""
@@ -267,7 +287,9 @@ class ArgoServer:
     def _about(self, name: str, what: str = "", *, params: Mapping[str, str] | None = None) -> Question:
         if not _NAME.match(name):
             raise self._endpoint.permanent(f"can have no application named {quote(name, longest=80)}")
-        namespace, _, plain = name.rpartition("/")
+        with self._noting:
+            full = self._full_names.get(name, name)
+        namespace, _, plain = full.rpartition("/")
         given = dict(params or {}) | ({"appNamespace": namespace} if namespace else {})
         return Question(path=f"{_LIST}/{quote_path(plain, safe='')}{what}", params=given)
 
@@ -336,15 +358,17 @@ class ArgoDeployments:
         return f"{application}: the settings name no Argo CD server {name!r}; they name: {known}"
 
 
-def _sync_body(name: str, order: SyncOrder) -> Json:
+def _sync_body(name: str, about: Question, order: SyncOrder) -> Json:
     """Return the request: a revision for the one source, or one for each of the places that are the stage's."""
-    namespace, _, plain = name.rpartition("/")
-    body: dict[str, object] = {"name": plain, "prune": False, "dryRun": False}
-    if namespace:
-        body["appNamespace"] = namespace
+    body: dict[str, object] = {"name": name.rpartition("/")[2], "prune": False, "dryRun": False, **about.params}
     if order.positions:
         body["revisions"] = list(order.revisions)
         body["sourcePositions"] = [str(place) for place in order.positions]
     else:
         body["revision"] = order.revisions[0]
     return body
+
+
+def _names_application(told: Json) -> bool:
+    metadata = told.get("metadata")
+    return isinstance(metadata, dict) and bool(metadata.get("name"))

@@ -57,8 +57,8 @@ def parse_application(item: Json, name: str, *, counts: Callable[[str], bool], b
     places = reading.counting.picks(sources)
     return Application(
         name=name,
-        sync=text_at(sync, "status") or "Unknown",
-        health=text_at(health, "status") or "Unknown",
+        sync=_name(text_at(sync, "status")) or "Unknown",
+        health=_name(text_at(health, "status")) or "Unknown",
         revisions=reading.revisions(sync, object_at(sync, "comparedTo")),
         operation=operation,
         # Argo CD keeps `operation` until the operation has ended, so beside a running one it is not a second one.
@@ -108,7 +108,7 @@ def _is_automated(spec: Json) -> bool:
 
 def _consent(metadata: Json) -> str:
     value = object_at(metadata, "annotations").get(CONSENT)
-    return _name(value) if isinstance(value, str) else ""
+    return as_sentence(value, longest=_LONGEST_MESSAGE) if isinstance(value, str) else ""
 
 
 def _parse_operation(status: Json, reading: _Reading) -> Operation | None:
@@ -132,12 +132,16 @@ def _is_partial(sync: Json) -> bool:
 
 
 def _parse_history(status: Json, reading: _Reading) -> tuple[Deployed, ...]:
-    """Return the syncs that succeeded, as far as they can be read; Argo CD keeps the last ten by default."""
+    """Return the syncs that succeeded, oldest first; Argo CD keeps the last ten by default.
+
+    One whose revisions cannot be read stays in its place: nobody knows what it was of.
+    """
     found = []
     for entry in objects_at(status, "history"):
         at, revisions = instant(entry, "deployedAt"), reading.revisions(entry, entry)
-        if at is not None and revisions:
-            found.append(Deployed(revisions=revisions, at=at, started_at=instant(entry, "deployStartedAt")))
+        started, number = instant(entry, "deployStartedAt"), count_at(entry, "id") if "id" in entry else None
+        if at is not None:
+            found.append(Deployed(revisions=revisions, at=at, started_at=started, number=number))
     return tuple(found)
 
 

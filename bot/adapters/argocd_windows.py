@@ -13,26 +13,25 @@ from bot.adapters.scrub import as_sentence
 def why_blocked(answer: Json, *, automated: bool) -> str:
     """Return why no sync may begin now, empty where one may. Raise MalformedItem for fields of a wrong type."""
     active, assigned = objects_at(answer, "activeWindows"), objects_at(answer, "assignedWindows")
-    if not automated:
-        # For a sync by hand, which ours is, Argo CD answers itself; where it leaves `false` out, too.
-        if answer.get("canSync") is True or not (active or assigned):
-            return ""
-        return _because(active or assigned, is_active=bool(active))
-    denying = tuple(one for one in active if text_at(one, "kind") == "deny")
+    # Argo CD answers for a sync by hand, which ours is; where it leaves `false` out, too.
+    if not automated and (answer.get("canSync") is True or not (active or assigned)):
+        return ""
+    denying = _of_kind("deny", active)
     if denying:
-        return _because(denying, is_active=True)
-    allowing = [one for one in assigned if text_at(one, "kind") == "allow"]
-    if allowing and not any(text_at(one, "kind") == "allow" for one in active):
-        return _because(tuple(allowing), is_active=False)
-    return ""
+        return f"a sync window of its project denies syncs now ({_when(denying[0])})"
+    closed = _of_kind("allow", assigned)
+    if closed and not _of_kind("allow", active):
+        return f"its project allows syncs only in a window that is not open now ({_when(closed[0])})"
+    return "" if automated else "a sync window of its project is in the way"
 
 
-def _because(windows: tuple[Json, ...], *, is_active: bool) -> str:
-    window = windows[0]
-    kind, schedule, duration = (
-        as_sentence(text_at(window, key), longest=60) for key in ("kind", "schedule", "duration")
+def _of_kind(kind: str, windows: tuple[Json, ...]) -> list[Json]:
+    """Return the windows of a kind, those first that do not except syncs by hand."""
+    return sorted(
+        (one for one in windows if text_at(one, "kind") == kind), key=lambda one: one.get("manualSync") is True
     )
-    when = f"{schedule} for {duration}" if duration else schedule
-    if is_active and kind == "deny":
-        return f"a sync window of its project denies syncs now ({when})"
-    return f"its project allows syncs only in a window that is not open now ({when})"
+
+
+def _when(window: Json) -> str:
+    schedule, duration = (as_sentence(text_at(window, key), longest=60) for key in ("schedule", "duration"))
+    return f"{schedule} for {duration}" if duration else schedule

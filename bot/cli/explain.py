@@ -13,6 +13,7 @@ from bot.cli.faults import BAD_NEWS, refusal, told_in_one_sentence
 from bot.cli.run import ConfigOption
 from bot.compose import read_board
 from bot.domain.decision import Decision
+from bot.domain.text import one_line
 from bot.engine.record import AnotherVersion, as_json, parse_decision
 from bot.ports import Posting
 from bot.render.terminal import explanation_lines
@@ -54,7 +55,8 @@ def _decision(posting: Posting) -> Decision:
     if told is None:
         faults = posting.body.get("faults")
         told_faults = "; ".join(str(fault) for fault in faults) if isinstance(faults, list) else "no reason is known"
-        typer.echo(f"{posting.subject} could not be judged: {posting.body.get('error') or told_faults}")
+        why = one_line(str(posting.body.get("error") or told_faults), limit=1000)
+        typer.echo(f"{posting.subject} could not be judged: {why}")
         raise typer.Exit(BAD_NEWS)
     try:
         return parse_decision(told)

@@ -93,11 +93,15 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """An entry of `status.history`: a sync that succeeded, when it ended, and when it began, where Argo CD tells."""
+    """An entry of `status.history`: a sync that succeeded, when it ended, and when it began, where Argo CD tells.
+
+    Argo CD counts them by `number` from 0.
+    """
 
     revisions: tuple[Sha, ...]
     at: datetime
     started_at: datetime | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +187,8 @@ class NoApplication:
 class HealthSpell:
     """A run of looks during which an application of a stage had one health, kept in the ledger.
 
-    `first_seen` and `last_seen` are instants of the bot's own looks; a gap between spells is time not looked at.
+    `last_seen` is an instant of the bot's own looks; `first_seen` is Argo CD's own where it told one, else a look, too.
+    A gap between spells is time not looked at.
     """
 
     application: str
@@ -206,9 +211,13 @@ class MarkKind(StrEnum):
 
     SAW = "saw"
     SYNCED = "synced"
+    LEFT = "synced to something else"
     ASKED_REFRESH = "asked for a refresh"
     ASKED_HARD_REFRESH = "asked for a hard refresh"
     ASKED_SYNC = "asked for a sync"
+
+
+_OF_ARGO_CD = frozenset({MarkKind.SAW, MarkKind.SYNCED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +274,8 @@ def remember(
             replace(spell, last_seen=min(spell.last_seen, until)) for spell in spells if spell.first_seen <= until
         ),
         memberships=_joined(run for run in memberships if run.first_seen <= until),
-        marks=tuple(mark for mark in marks if mark.at <= until),
+        # What Argo CD told is on its clock, which may be ahead of ours.
+        marks=tuple(mark for mark in marks if mark.at <= until or mark.kind in _OF_ARGO_CD),
     )
 
 

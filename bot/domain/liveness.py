@@ -85,8 +85,9 @@ def reported_revisions(app: Application, since: datetime) -> Iterable[Sha]:
     yield from app.revisions
     if app.operation is not None:
         yield from app.operation.revisions
-    for deployed in app.history:
-        if deployed.at >= since - _CLOCKS_APART:
+    for place, deployed in enumerate(app.history, start=1):
+        # Of older ones the newest matters: it is what runs while the release is not synced.
+        if deployed.at >= since - _CLOCKS_APART or place == len(app.history):
             yield from deployed.revisions
 
 
@@ -108,7 +109,8 @@ def _with_live_instants(
         return found
     # Who joins or leaves makes it another proof: it begins when the present ones were first seen together.
     first = max(deployed_at, healthy_at, memory.members_since or deployed_at)
-    ill = [spell.last_seen for spell in memory.spells if spell.health in ILL and spell.last_seen > first]
+    # Unknown is no illness, but no proof either.
+    ill = [one.last_seen for one in memory.spells if one.health in {*ILL, "Unknown"} and one.last_seen > first]
     if not ill:
         return replace(found, first_live=first, proof_since=first)
     ill_until = max(ill)
@@ -145,7 +147,8 @@ def _last(instants: Iterable[datetime | None]) -> datetime | None:
 
 
 def _notes(seen: Sequence[Seen], memory: Memory) -> tuple[str, ...]:
-    if memory.members_since is None or not memory.members_before:
+    is_blind = any(isinstance(item, Trouble) for item in seen)
+    if memory.members_since is None or not memory.members_before or is_blind:
         return ()
     now_there = {app.name for app in seen if isinstance(app, Application)}
     joined = sorted(now_there - set(memory.members_before))

@@ -36,8 +36,8 @@ class Measurement:
     asks: Asks
 
 
-def expected_release(policy: Policy, stage: Stage, tags: TagHistory) -> Expected:
-    """Return the release that Git says should run in a stage."""
+def expected_release(policy: Policy, stage: Stage, tags: TagHistory, *, barred: str = "") -> Expected:
+    """Return the release that Git says should run in a stage; `barred` is why the bot must not sync to it."""
     return Expected(
         image=policy.image,
         tag=tags.tag,
@@ -45,12 +45,18 @@ def expected_release(policy: Policy, stage: Stage, tags: TagHistory) -> Expected
         since=tags.introduced.at,
         branch=policy.gitops.branch,
         authority=f"{policy.service}:{stage.name}" if stage.sync is SyncBy.BOT else "",
+        barred=barred,
     )
 
 
 def stage_liveness(policy: Policy, stage: Stage, seen: StageObservation, tags: TagHistory, now: datetime) -> Liveness:
     """Judge whether the release that Git says should run in a stage is live there."""
-    return judge_liveness(seen.applications, expected_release(policy, stage, tags), seen.ancestry, now, seen.memory)
+    return liveness_of(seen, expected_release(policy, stage, tags), now)
+
+
+def liveness_of(seen: StageObservation, expected: Expected, now: datetime) -> Liveness:
+    """Judge whether a release is live in a stage, by all that was seen there."""
+    return judge_liveness(seen.applications, expected, seen.ancestry, now, seen.memory)
 
 
 def is_candidate_pending(stage: Stage, target: Stage, seen: Observation) -> bool:
@@ -97,8 +103,18 @@ def is_watched(rollback: Rollback, tags: TagHistory, liveness: Liveness, now: da
 
 
 def watch_end(rollback: Rollback, tags: TagHistory, liveness: Liveness) -> datetime:
-    """Return when the watch ends: `watch` after the release was deployed, or after its commit while it is not."""
-    return (liveness.deployed_at or tags.introduced.at) + rollback.watch
+    """Return when the watch ends: `watch` after the release was deployed, or after its commit while it is not.
+
+    An application that comes to the release while it is watched makes the watch longer; one that comes when it is over,
+    as a new cluster does, does not begin it again: by then the release has proven itself elsewhere. Where it is not
+    known since when it runs, the commit's time counts.
+    """
+    deployed = sorted(at for item in liveness.applications if (at := item.deployed_at) is not None and item.is_certain)
+    is_known = all(item.is_certain for item in liveness.applications)
+    end = (deployed[0] if deployed and is_known else tags.introduced.at) + rollback.watch
+    for at in deployed:
+        end = max(end, at + rollback.watch) if at <= end else end
+    return end
 
 
 def gate_measurements(stage: Stage, tags: TagHistory, liveness: Liveness, seen: Observation) -> tuple[Measurement, ...]:

@@ -16,8 +16,8 @@ from bot.domain.observed import (
     expected_release,
     is_under_observation,
     is_watched,
+    liveness_of,
     quarantined_tags,
-    stage_liveness,
     watch_end,
 )
 from bot.domain.policy import HealthWindow, Policy, Rollback, Stage
@@ -73,7 +73,8 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
         return Running(judgement=_unreadable(stage, seen.tags))
     if seen.tags.tag == NOT_SET:
         return Running(judgement=_nothing_yet(stage))
-    liveness = stage_liveness(policy, stage, seen, seen.tags, now)
+    expected = expected_release(policy, stage, seen.tags, barred=_bar(seen.tags, observation))
+    liveness = liveness_of(seen, expected, now)
     case = _Case(
         policy=policy,
         stage=stage,
@@ -84,7 +85,7 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
         liveness=liveness,
         now=now,
     )
-    asks = _asks(case)
+    asks = nudges(seen, expected, liveness, now)
     if stage.rollback is not None and is_watched(stage.rollback, seen.tags, liveness, now):
         watched = _judge_watched(case, stage.rollback)
         decides = watched.judgement.state in {State.ROLLING_BACK, State.HALTED}
@@ -129,13 +130,13 @@ def _nothing_yet(stage: Stage) -> Judgement:
     )
 
 
-def _asks(case: _Case) -> tuple[AskRefresh | StartSync, ...]:
-    """Return what Argo CD is asked for; a quarantined release is not synced, whoever put its tag back (I3)."""
-    expected = expected_release(case.policy, case.stage, case.tags)
-    asks = nudges(case.seen, expected, case.liveness, case.now)
-    if case.tags.tag in quarantined_tags(case.observation):
-        return tuple(ask for ask in asks if not isinstance(ask, StartSync))
-    return asks
+def _bar(tags: TagHistory, observation: Observation) -> str:
+    """Return why the bot must not sync a quarantined release, whoever put its tag back (I3)."""
+    quarantined = quarantined_tags(observation).get(tags.tag)
+    if quarantined is None:
+        return ""
+    stage, commit = quarantined
+    return f"{tags.tag} was rolled back in {stage} by {commit[:7]}"
 
 
 def _asks_human(judgement: Judgement) -> bool:
@@ -246,4 +247,5 @@ def _judge_settled(case: _Case) -> Judgement:
         return case.judge(State.ROLLED_BACK, WaitsOn.NOTHING, reason)
     if case.liveness.stance is Stance.LIVE:
         return case.judge(State.SETTLED, WaitsOn.NOTHING, "live, and nothing is left to decide")
-    return case.judge(State.WAITING_FOR_ROLLOUT, WaitsOn.RUNTIME, case.liveness.reason)
+    state = State.CANNOT_TELL if _is_unclear(case.liveness) else State.WAITING_FOR_ROLLOUT
+    return case.judge(state, WaitsOn.RUNTIME, case.liveness.reason)

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from bot.domain.argo import Ancestry, Application, Mark, MarkKind, Memory, NoApplication, Operation
 from bot.domain.model import Carries, Sha, Trouble
-from bot.domain.syncs import UNDER_WAY, deployed_at, deployment_of, is_fresh, syncs_of
+from bot.domain.syncs import UNDER_WAY, is_fresh, run_of, syncs_of, was_synced
 from bot.domain.text import format_duration, format_instant, in_words, times
 
 CONSENT = "liftlock.dev/authorized-stage"
@@ -52,7 +52,7 @@ class Expected:
     """The release that Git says should run: `tag` of `image`, set by `commit` at `since` on `branch`.
 
     `authority` is what an application's annotation must say for the bot to sync it, empty where the policy leaves
-    syncs to Argo CD.
+    syncs to Argo CD; `barred` is why the bot must not sync to this release whoever consents, empty where it may.
     """
 
     image: str
@@ -61,6 +61,7 @@ class Expected:
     since: datetime
     branch: str = ""
     authority: str = ""
+    barred: str = ""
 
     def tracks(self, target: str) -> bool:
         """Say whether a target revision follows the branch; where no branch is known, it is taken to."""
@@ -72,7 +73,8 @@ class ApplicationStance:
     """One application's stance with its reason, and what would bring it on.
 
     `saw_at` is when Argo CD was first seen to know the release's commit. The first sync of the release lasted from
-    `began_at` to `deployed_at`; the one may not be known where the other is. `runs_release` is false where Argo CD
+    `began_at` to `deployed_at`; the one may not be known where the other is. `is_certain` is false
+    where there may have been an earlier sync that Argo CD has forgotten. `runs_release` is false where Argo CD
     lists the images that run, and the release's is not among them.
     """
 
@@ -83,6 +85,7 @@ class ApplicationStance:
     saw_at: datetime | None = None
     began_at: datetime | None = None
     deployed_at: datetime | None = None
+    is_certain: bool = True
     runs_release: bool = True
     is_out_of_sync: bool = False
 
@@ -122,12 +125,13 @@ def judge_application(
         return ApplicationStance(name=seen.name, stance=Stance.WAITING, reason=f"{seen.name}: {_absence(seen, memory)}")
     marks = tuple(mark for mark in memory.marks if mark.application == seen.name)
     stance = _climb(Case(app=seen, expected=expected, ancestry=ancestry, now=now, marks=marks))
-    first, at = deployment_of(seen, ancestry)[0], deployed_at(seen, ancestry, marks)
+    run = run_of(seen, ancestry, marks)
     return replace(
         stance,
         saw_at=min((mark.at for mark in marks if mark.kind is MarkKind.SAW), default=None),
-        began_at=first.started_at if first is not None and first.at == at else None,
-        deployed_at=max(at, expected.since) if at is not None else None,
+        began_at=run.began_at if run is not None else None,
+        deployed_at=max(run.at, expected.since) if run is not None else None,
+        is_certain=run is None or run.is_certain,
         runs_release=_runs(seen, expected),
         is_out_of_sync=stance.stance is Stance.LIVE and seen.sync != "Synced",
     )
@@ -223,10 +227,12 @@ def _operation_is_open(case: Case) -> ApplicationStance | None:
 def _operation_lacks_release(case: Case) -> ApplicationStance | None:
     operation = _ended(case)
     if operation.is_partial:
-        newest = max(case.app.history, key=lambda entry: entry.at, default=None)
-        if newest is not None and case.ancestry.all_carry(newest.revisions):
+        if run_of(case.app, case.ancestry, case.marks) is not None:
             return None
-        return _unsynced(case, "its last sync was a dry run, or of some resources only")
+        last = "its last sync was a dry run, or of some resources only"
+        if case.app.history:
+            return _unsynced(case, last)
+        return case.says(Stance.CANNOT_TELL, f"{last}, and Argo CD keeps no history of others (revisionHistoryLimit)")
     if not operation.revisions:
         return case.says(Stance.CANNOT_TELL, "Argo CD does not say which revision its last sync was of")
     lacking = _lacking(case, operation.revisions)
@@ -257,13 +263,17 @@ def _unsynced(case: Case, last: str) -> ApplicationStance:
 def _against_sync(case: Case) -> str | None:
     """Return why the bot must not sync an application to the release's commit; None if it may."""
     app, expected = case.app, case.expected
+    if expected.barred:
+        return expected.barred
     if app.consents != expected.authority:
         return f"it lacks the annotation {CONSENT}: {expected.authority}"
     if not all(expected.tracks(target) for target in app.targets):
         return f"it follows {min(app.targets)}, not {expected.branch}"
-    newest = max(syncs_of(app), key=lambda entry: entry.at, default=None)
+    if was_synced(app, case.ancestry, case.marks):
+        return "it was synced to the release before, and somebody took it back by hand"
+    newest = next(syncs_of(app), None)
     apart = [one for one in newest.revisions if one not in case.ancestry.behind] if newest is not None else []
-    # Synced to what is no ancestor of the release: by hand, or from another branch. That is not undone.
+    # Synced to what is no ancestor of the release: from another branch, say. That is not undone (I7).
     return f"it runs {min(apart)[:_SHORT]}, which is not on the way to it" if apart else None
 
 
@@ -289,11 +299,13 @@ def _operation_failed(case: Case) -> ApplicationStance | None:
 def _other_blame(case: Case, operation: Operation, ended: str) -> str | None:
     """Return what else than the release a failed sync may be the fault of; None if there is nothing else."""
     of = ", ".join(revision[:_SHORT] for revision in operation.revisions)
-    earlier = deployed_at(case.app, case.ancestry, case.marks)
+    earlier = run_of(case.app, case.ancestry, case.marks)
     if earlier is not None:
-        return f"this release was synced at {format_instant(earlier)}, but a later sync, of {of}, {ended}"
+        return f"this release was synced at {format_instant(earlier.at)}, but a later sync, of {of}, {ended}"
     if operation.message.startswith(_TERMINATED):
         return f"somebody terminated the sync of {of}"
+    if operation.phase == "Error":
+        return f"the sync of this release {ended}, which may be the fault of Argo CD or of the cluster"
     if any(case.ancestry.dry.get(one, one) != case.expected.commit for one in operation.revisions):
         return f"the sync of {of}, which has more commits than the release's, {ended}"
     return None

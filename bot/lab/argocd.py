@@ -234,7 +234,8 @@ class ArgoLab:
     def resume_hydration(self, name: str) -> None:
         """Let hydrations go on: one that is held ends, one that failed is tried again at once."""
         changes = {"hydration_held": False, "hydration_failure": "", "hydration_asked": True}
-        self._controller.change(name, **changes, refresh_at=self._clock.now())
+        now = self._clock.now()
+        self._controller.change(name, **changes, refresh_at=now, wakes_at=now)
 
     # --- accounts -----------------------------------------------------------------------------------------------------
 

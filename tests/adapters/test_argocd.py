@@ -17,7 +17,7 @@ from bot.adapters.argocd import ArgoDeployments, ArgoServer
 from bot.adapters.http import Endpoint, Limits
 from bot.domain.argo import DEFAULT_SERVER, Application, Condition, NamedApplication, NoApplication, Operation
 from bot.domain.model import Sha, Trouble
-from bot.ports import Deployments, Permanent
+from bot.ports import Deployments, Permanent, Transient
 from tests.adapters.scripted import Scripted, an_answer, serving
 
 OLD, NEW = Sha("a" * 40), Sha("b" * 40)
@@ -387,3 +387,229 @@ def test_a_name_that_is_none_is_never_put_into_an_address(
     with pytest.raises(Permanent, match="can have no application named"):
         deployments.ask_refresh(name, hard=False)
     assert server.asked == []
+
+
+# --- the rest of an entry --------------------------------------------------------------------------------------------
+
+
+def seen_of(server: Scripted, deployments: ArgoDeployments, item: dict[str, Any]) -> Application:
+    server.plan(LIST, a_list(item))
+    return look_at_application(deployments)
+
+
+# Which sources count: those of the repository that follow the branch; where none does, all of the repository.
+@pytest.mark.parametrize(
+    ("targets", "positions"),
+    [
+        (["main"], (1,)),
+        (["release"], (1,)),
+        (["main", "release"], (1,)),
+        (["v1", "HEAD"], (2,)),
+        (["", "refs/heads/main"], (1, 2)),
+        (["v1", "v2"], (1, 2)),
+    ],
+    ids=str,
+)
+def test_a_source_that_is_pinned_counts_only_where_none_follows_the_branch(
+    server: Scripted, deployments: ArgoDeployments, targets: list[str], positions: tuple[int, ...]
+) -> None:
+    sources = [{"repoURL": OURS, "path": str(n), "targetRevision": target} for n, target in enumerate(targets)]
+    item = an_item(sync={"status": "Synced", "revisions": [NEW] * len(targets)})
+    seen = seen_of(server, deployments, item | {"spec": {"sources": sources}})
+    assert seen.positions == positions
+    assert seen.targets == tuple(targets[place - 1] for place in positions)
+    assert seen.revisions == (NEW,) * len(positions)
+    assert seen.several_sources
+
+
+@pytest.mark.parametrize(
+    ("policy", "automated"),
+    [
+        (None, False),
+        ({}, False),
+        ({"automated": None}, False),
+        ({"automated": {}}, True),
+        ({"automated": {"prune": True}}, True),
+        ({"automated": {"enabled": True}}, True),
+        ({"automated": {"enabled": None}}, True),
+        ({"automated": {"enabled": False, "selfHeal": True}}, False),
+    ],
+    ids=repr,
+)
+def test_auto_sync_is_on_where_it_is_there_and_not_switched_off(
+    server: Scripted, deployments: ArgoDeployments, policy: object, automated: bool
+) -> None:
+    spec = {"source": {"repoURL": OURS}, "syncPolicy": policy}
+    assert seen_of(server, deployments, an_item() | {"spec": spec}).automated is automated
+
+
+@pytest.mark.parametrize(
+    ("operation", "partial"),
+    [
+        ({}, False),
+        ({"sync": {"revision": NEW}}, False),
+        ({"sync": {"dryRun": True}}, True),
+        ({"sync": {"dryRun": False, "resources": []}}, False),
+        ({"sync": {"resources": [{"kind": "ConfigMap", "name": "x"}]}}, True),
+    ],
+    ids=repr,
+)
+def test_a_dry_run_or_a_sync_of_some_resources_is_partial(
+    server: Scripted, deployments: ArgoDeployments, operation: object, partial: bool
+) -> None:
+    seen = seen_of(server, deployments, an_item(operationState={"phase": "Succeeded", "operation": operation}))
+    assert seen.operation is not None
+    assert seen.operation.is_partial is partial
+
+
+def test_what_is_left_over_is_counted_and_a_few_are_named(server: Scripted, deployments: ArgoDeployments) -> None:
+    many = [{"kind": "ConfigMap", "name": f"c{n}", "status": "OutOfSync", "requiresPruning": True} for n in range(40)]
+    ill = {"kind": "Deployment", "name": "web", "status": "Synced", "health": {"status": "Degraded", "message": "no"}}
+    left = seen_of(server, deployments, an_item(resources=[*many, ill])).leftovers
+    assert (left.out_of_sync_count, left.prunable_count) == (40, 40)
+    assert left.out_of_sync == ("ConfigMap/c0", "ConfigMap/c1", "ConfigMap/c2")
+    assert left.ill == ("Deployment/web: no",)
+
+
+def test_a_past_sync_whose_revision_cannot_be_read_stays_in_its_place(
+    server: Scripted, deployments: ArgoDeployments
+) -> None:
+    history = [
+        {"revision": OLD, "deployedAt": "2026-03-01T11:00:00Z", "deployStartedAt": "2026-03-01T10:59:00Z", "id": 0},
+        {"revision": NEW},
+        {"revision": "1.2.3", "deployedAt": "2026-03-01T11:30:00Z"},
+        {"deployedAt": "2026-03-01T11:40:00Z"},
+    ]
+    seen = seen_of(server, deployments, an_item(history=history)).history
+    assert [(one.revisions, one.number) for one in seen] == [((OLD,), 0), ((), None), ((), None)]
+    assert seen[0].started_at == datetime(2026, 3, 1, 10, 59, tzinfo=UTC)
+
+
+def test_only_so_many_refreshes_are_asked_for_in_one_sweep(server: Scripted, deployments: ArgoDeployments) -> None:
+    server.plan(LIST + "/checkout", an_answer(an_item()))
+    for _ in range(50):
+        deployments.ask_refresh("checkout", hard=False)
+    with pytest.raises(Transient) as caught:
+        deployments.ask_refresh("checkout", hard=True)
+    assert caught.value.sentence == "checkout is refreshed in a later sweep: 50 were asked for in this one"
+    assert len(server.asked) == 50
+    deployments.begin_sweep()
+    deployments.ask_refresh("checkout", hard=True)
+    assert len(server.asked) == 51
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"deletionTimestamp": "2026-03-01T12:00:00Z", "finalizers": ["x"]},
+        {"deletionTimestamp": "2026-03-01T12:00:00Z"},
+    ],
+    ids=["with finalizers", "without"],
+)
+def test_an_application_that_is_being_deleted_is_known_as_such(
+    server: Scripted, deployments: ArgoDeployments, metadata: dict[str, Any]
+) -> None:
+    item = an_item()
+    item["metadata"] |= metadata
+    assert seen_of(server, deployments, item).is_being_deleted
+
+
+HOSTILE = "\x1b[31mred\u202e\r\n" + "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"sync": {"status": HOSTILE, "revision": NEW}},
+        {"health": {"status": HOSTILE}},
+        {"health": {"status": "Degraded", "message": HOSTILE}},
+        {"conditions": [{"type": HOSTILE, "message": HOSTILE}]},
+        {"operationState": {"phase": HOSTILE, "message": HOSTILE}},
+        {"resources": [{"kind": HOSTILE, "name": HOSTILE, "status": "OutOfSync", "health": {"status": "Degraded"}}]},
+    ],
+    ids=["sync", "health", "health message", "condition", "operation", "resource"],
+)
+def test_words_of_argo_cd_that_people_are_shown_are_short_and_printable(
+    server: Scripted, deployments: ArgoDeployments, status: dict[str, Any]
+) -> None:
+    seen = seen_of(server, deployments, an_item(**status))
+    operation = seen.operation
+    words = [seen.sync, seen.health, seen.health_message, *seen.leftovers.out_of_sync, *seen.leftovers.ill]
+    words += [word for one in seen.conditions for word in (one.type, one.message)]
+    words += [operation.phase, operation.message] if operation is not None else []
+    assert [word[:40] for word in words if not word.isprintable() or len(word) > 1000] == []
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("metadata", {"name": "checkout", "annotations": []}),
+        ("spec", []),
+        ("spec", {"source": [], "sources": None}),
+        ("spec", {"sources": [None]}),
+        ("spec", {"syncPolicy": {"automated": True}}),
+        ("spec", {"sourceHydrator": "yes"}),
+        ("operation", "sync"),
+        ("status", {"history": [{"revision": 5, "deployedAt": "2026-03-01T12:00:00Z"}]}),
+        ("status", {"resources": {"a": 1}}),
+        ("status", {"summary": {"images": "x"}}),
+        ("status", {"operationState": {"retryCount": "-1", "phase": "x"}}),
+        ("status", {"operationState": {"syncResult": {"revisions": [5]}, "phase": "x"}}),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_a_part_of_a_wrong_type_is_malformed_and_never_a_crash(
+    server: Scripted, deployments: ArgoDeployments, part: str, value: object
+) -> None:
+    server.plan(LIST, a_list(an_item() | {part: value}, an_item("cart")))
+    trouble = look(deployments)
+    assert isinstance(trouble, Trouble), trouble
+    assert "Argo CD's entry for it is malformed: " in trouble.sentence
+    assert isinstance(look(deployments, "cart"), Application)
+
+
+@pytest.mark.parametrize("name", ["", None, 5, ["checkout"], {}], ids=repr)
+def test_an_entry_whose_name_is_none_spoils_the_list_and_hides_no_application(
+    server: Scripted, deployments: ArgoDeployments, name: object
+) -> None:
+    nameless = an_item()
+    nameless["metadata"]["name"] = name
+    server.plan(LIST, a_list(an_item("cart"), nameless))
+    trouble = look(deployments)
+    assert isinstance(trouble, Trouble)
+    assert "an entry that has no name" in trouble.sentence
+
+
+def test_deep_nesting_and_half_a_character_in_a_list_are_no_crash(
+    server: Scripted, deployments: ArgoDeployments
+) -> None:
+    server.plan(LIST, PlainTextResponse('{"items": ' + "[" * 200_000))
+    assert isinstance(look(deployments), Trouble)
+    deployments.begin_sweep()
+    text = '{"items": [{"metadata": {"name": "checkout", "labels": {"a": "\\ud800"}}, "spec": {}, "status": {}}]}'
+    server.plan(LIST, PlainTextResponse(text))
+    assert look_at_application(deployments).name == "checkout"
+
+
+def test_a_sweep_begins_at_once_although_a_server_is_slow_with_its_list(
+    server: Scripted, deployments: ArgoDeployments
+) -> None:
+    """One slow server of several must not hold up the sweep's beginning for all of them."""
+    asked, go_on, begun = threading.Event(), threading.Event(), threading.Event()
+
+    def wait(_: Request) -> Response:
+        asked.set()
+        return Waiting(go_on)
+
+    def begin() -> None:
+        deployments.begin_sweep()
+        begun.set()
+
+    server.plan(LIST, wait)
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(look, deployments)
+        asked.wait(5)
+        pool.submit(begin)
+        begins_at_once = begun.wait(2)
+        go_on.set()
+    assert begins_at_once

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings
+from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings, deepening
 from bot.domain.model import Sha
-from bot.ports import Conflict, FileCommit, FileVersion, OutsideError, Permanent, Transient
+from bot.ports import Conflict, Descent, FileCommit, FileVersion, OutsideError, Permanent, Transient
 from tests.adapters.gitserver import NOW, GitServer, StoppedClock, children_of_this_process, contains, open_files
 
 REPO = "acme/deploy"
@@ -247,6 +247,115 @@ def test_contains_fetches_a_commit_that_is_on_no_branch_of_ours(
     first = repositories.refresh(REPO, "main")
     elsewhere = server.commit({FILE: NEW}, branch="elsewhere", parents=(first,))
     assert contains(repositories, REPO, elsewhere, first) is True
+
+
+def test_an_ancestor_is_told_how_many_commits_of_the_line_it_lacks(
+    repositories: GitRepositories, server: GitServer
+) -> None:
+    first = repositories.refresh(REPO, "main")
+    second, third = server.commit({FILE: NEW}), server.commit({"README.md": "x\n"})
+    fresh = repositories.refresh(REPO, "main")
+    assert fresh == third
+    assert repositories.descent(REPO, first, third) == Descent(contains=False, behind=2)
+    assert repositories.descent(REPO, second, third) == Descent(contains=False, behind=1)
+    assert repositories.descent(REPO, third, third) == Descent(contains=True)
+    assert repositories.descent(REPO, third, first) == Descent(contains=True)
+
+
+def test_a_commit_that_went_another_way_is_not_behind_by_any_number(
+    repositories: GitRepositories, server: GitServer
+) -> None:
+    first = repositories.refresh(REPO, "main")
+    head = server.commit({FILE: NEW})
+    aside = server.commit({"README.md": "aside\n"}, branch="aside", parents=(first,))
+    orphan = server.commit({"README.md": "orphan\n"}, branch="orphan", parents=())
+    repositories.refresh(REPO, "main")
+    for stranger in (aside, orphan):
+        assert repositories.descent(REPO, stranger, head) == Descent(contains=False, behind=None)
+        assert repositories.descent(REPO, head, stranger) == Descent(contains=False, behind=None)
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["moved on with the branch", "read anew"])
+def test_a_merge_counts_as_one_commit_of_the_line_whatever_it_brought(
+    tmp_path: Path, repositories: GitRepositories, server: GitServer, restarted: bool
+) -> None:
+    first = repositories.refresh(REPO, "main")
+    inner = server.commit({"a": "1\n"}, branch="side", parents=(first,))
+    side = server.commit({"a": "2\n"}, branch="side")
+    above = server.commit({"README.md": "meanwhile\n"})
+    merge = server.commit({FILE: NEW}, parents=(above, side))
+    if restarted:
+        repositories = make_repositories(tmp_path / "again", server.url)
+    repositories.refresh(REPO, "main")
+    assert repositories.descent(REPO, first, merge) == Descent(contains=False, behind=2)
+    assert repositories.descent(REPO, above, merge) == Descent(contains=False, behind=1)
+    assert repositories.descent(REPO, side, merge) == Descent(contains=False, behind=2)
+    assert repositories.descent(REPO, merge, inner) == Descent(contains=True)
+
+
+def test_how_far_behind_is_counted_through_a_mirror_that_began_shallow(
+    tmp_path: Path, server: GitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deepening, "FIRST_STEP", 3)
+    line = [server.commit({"README.md": f"{number}\n"}) for number in range(30)]
+    aside = server.commit({"x": "y\n"}, branch="aside", parents=(line[0],))
+    repositories = make_repositories(tmp_path / "shallow", server.url)
+    head = repositories.refresh(REPO, "main")
+    assert head == line[-1]
+    assert repositories.descent(REPO, line[4], head) == Descent(contains=False, behind=25)
+    assert repositories.descent(REPO, line[4], line[20]) == Descent(contains=False, behind=16)
+    assert repositories.descent(REPO, aside, head) == Descent(contains=False, behind=None)
+    assert repositories.descent(REPO, head, line[0]) == Descent(contains=True)
+
+
+def test_beyond_the_limit_of_the_settings_nobody_says_behind(
+    tmp_path: Path, server: GitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deepening, "FIRST_STEP", 3)
+    first = server.head("main")
+    assert first
+    for number in range(60):
+        server.commit({"README.md": f"{number}\n"})
+    limits = GitLimits(pause=timedelta(milliseconds=5), history_commits=10)
+    repositories = make_repositories(tmp_path / "short", server.url, limits)
+    head = repositories.refresh(REPO, "main")
+    found = repositories.descent(REPO, first, head)
+    assert found is None or found == Descent(contains=False, behind=None)
+
+
+def test_a_change_is_dated_by_when_it_was_written_and_a_merge_by_what_it_brought(
+    repositories: GitRepositories, server: GitServer
+) -> None:
+    base = server.head("main")
+    assert base
+    written = commit_written_at(server, base, NOW - timedelta(days=30))
+    merge = server.commit({FILE: NEW}, parents=(base, written), message="Merge pull request #7\n")
+    own = server.commit({FILE: OLD})
+    found = repositories.file_history(REPO, repositories.refresh(REPO, "main"), FILE, limit=10).versions
+    assert [version.commit for version in found] == [own, merge, base]
+    assert found[0].written_at == found[0].at
+    assert found[1].written_at == NOW - timedelta(days=30)
+    assert found[1].at > NOW - timedelta(days=30)
+
+
+def test_a_merge_with_trailers_of_its_own_is_dated_by_itself(repositories: GitRepositories, server: GitServer) -> None:
+    base = server.head("main")
+    assert base
+    written = commit_written_at(server, base, NOW - timedelta(days=30))
+    server.commit({FILE: NEW}, parents=(base, written), message="Promote\n\nLiftlock-Service: checkout\n")
+    (found, _) = repositories.file_history(REPO, repositories.refresh(REPO, "main"), FILE, limit=10).versions
+    assert found.written_at == found.at
+
+
+def commit_written_at(server: GitServer, parent: Sha, when: datetime) -> Sha:
+    """Commit NEW on top of `parent`, written at `when` and committed later, as after a rebase."""
+    tree = server.git("rev-parse", f"{server.commit({FILE: NEW}, branch='tree', parents=(parent,))}^{{tree}}")
+    people = {f"GIT_{role}_{fact}": "x" for role in ("AUTHOR", "COMMITTER") for fact in ("NAME", "EMAIL")}
+    dates = {
+        "GIT_AUTHOR_DATE": f"@{int(when.timestamp())} +0000",
+        "GIT_COMMITTER_DATE": f"@{int(NOW.timestamp())} +0000",
+    }
+    return Sha(server.git("commit-tree", tree, "-p", parent, stdin=b"Promote\n", env=people | dates))
 
 
 def test_branch_change_tells_fork_head_message_and_every_kind_of_difference(

@@ -21,8 +21,9 @@ from alembic.runtime.migration import MigrationContext
 from bot.adapters.ledger import SqlLedger, open_ledger
 from bot.adapters.ledger.opening import MIGRATIONS
 from bot.adapters.ledger.tables import metadata
+from bot.domain.argo import HealthSpell, Mark, MarkKind
 from bot.ports import Event, Permanent, Transient
-from tests.adapters.test_ledger import NOON, an_arrival, an_event, at, execute
+from tests.adapters.test_ledger import MINUTE, NOON, an_arrival, an_event, at, execute, spells
 
 
 @pytest.fixture
@@ -82,6 +83,38 @@ def test_a_ledger_that_kept_tiles_comes_up_with_its_events_and_its_board(path: P
         # What the tiles held is asked for again: the numbers of single queries cannot be told from it.
         assert ledger.numbers([an_arrival()]) == {an_arrival(): {}}
         ledger.keep_numbers({an_arrival(): {"f": {at(0): 1.0}}})
+        with ledger._engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_ledger_without_sightings_comes_up_with_all_that_it_kept(path: Path) -> None:
+    make_at_revision(path, "0004")
+    when, later = "'2026-03-01 12:00:00.123456'", "'2026-03-01 12:04:00.123456'"
+    for table, values in {
+        "events (at, service, stage, kind, body)": f"{when}, 'checkout', '', 'decision', '{{\"n\":0}}'",
+        "health_spells (service, stage, application, health, first_seen, last_seen)": (
+            f"'checkout', 'staging', 'a', 'Healthy', {when}, {later}"
+        ),
+        "numbers (service, stage, introduced_by, fingerprint, start, value)": (
+            f"'checkout', 'staging', '{'a' * 40}', 'f', {when}, 7.5"
+        ),
+        "comment_digests (repository, number, digest)": "'acme/deploy', 7, 'd'",
+        "board (subject, at, body)": "'checkout', '2026-03-01 12:00:00', '{}'",
+    }.items():
+        execute(path, f"INSERT INTO {table} VALUES ({values})")  # noqa: S608 - all of it is written above
+    mark = Mark(application="a", kind=MarkKind.SAW, at=at(1))
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        assert ledger.events() == (an_event(0),)
+        assert ledger.numbers([an_arrival()]) == {an_arrival(): {"f": {at(0): 7.5}}}
+        assert ledger.comment_digest("acme/deploy", 7) == "d"
+        assert [posting.subject for posting in ledger.board.postings()] == ["checkout"]
+        assert spells(ledger) == (HealthSpell(application="a", health="Healthy", first_seen=at(0), last_seen=at(4)),)
+        ledger.sightings.saw_health("checkout", "staging", {"a": "Healthy"}, at(5), gap=2 * MINUTE)
+        ledger.sightings.saw_members("checkout", "staging", ["a"], at(5))
+        ledger.sightings.mark(an_arrival(), mark)
+        memory = ledger.sightings.recall(an_arrival(), NOON, at(9))
+        assert [spell.last_seen for spell in memory.spells] == [at(5)]
+        assert (memory.marks, [run.members for run in memory.memberships]) == ((mark,), [("a",)])
         with ledger._engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 

@@ -83,9 +83,14 @@ def test_a_look_as_of_then_recalls_nothing_later() -> None:
         HealthSpell(application="a", health="Healthy", first_seen=NOON, last_seen=NOON + 9 * MINUTE),
         HealthSpell(application="a", health="Degraded", first_seen=NOON + 6 * MINUTE, last_seen=NOON + 9 * MINUTE),
     ]
-    marks = [Mark(application="a", kind=MarkKind.SAW, at=NOON + minute * MINUTE) for minute in (1, 6)]
+    marks = [Mark(application="a", kind=MarkKind.ASKED_SYNC, at=NOON + minute * MINUTE) for minute in (1, 6)]
     runs = [a_run("a", first=0, last=4), a_run("b", first=6, last=9)]
     memory = remember(spells, runs, marks, NOON + 5 * MINUTE)
     assert [(spell.health, spell.last_seen) for spell in memory.spells] == [("Healthy", NOON + 5 * MINUTE)]
     assert [mark.at for mark in memory.marks] == [NOON + MINUTE]
     assert memory.members_since is None
+
+
+def test_what_argo_cd_told_counts_although_its_clock_is_ahead() -> None:
+    mark = Mark(application="a", kind=MarkKind.SYNCED, at=NOON + MINUTE)
+    assert remember([], [], [mark], NOON).marks == (mark,)

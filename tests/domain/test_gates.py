@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from bot.domain.argo import Application, HealthSpell, NoApplication
+from bot.domain.argo import Application, Deployed, HealthSpell, NoApplication, Operation
 from bot.domain.gates.argocd_degraded import judge_degraded
 from bot.domain.gates.argocd_healthy import judge_argocd_healthy
 from bot.domain.gates.counts import judge_counts
@@ -20,6 +20,7 @@ from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import CountEvidence, Verdict, VerdictKind, combine, worst
 from tests.builders import (
     HEAD,
+    IMAGE,
     MINUTE,
     NEW,
     NOON,
@@ -29,6 +30,7 @@ from tests.builders import (
     a_stage,
     a_window,
     an_application,
+    liveness_of,
     samples,
     tags,
 )
@@ -171,14 +173,9 @@ def degraded(
     spells: tuple[HealthSpell, ...] = (),
     carries: Carries = Carries.YES,
 ) -> Verdict:
-    seen = a_stage(
-        "staging",
-        tags(a_change(NEW, old=OLD)),
-        applications=applications,
-        spells=spells,
-        carries={HEAD: carries},
-    )
-    return judge_degraded(TRIGGER, seen, NOON, NOON + minutes * MINUTE)
+    history, now = tags(a_change(NEW, old=OLD)), NOON + minutes * MINUTE
+    seen = a_stage("staging", history, applications=applications, spells=spells, carries={HEAD: carries})
+    return judge_degraded(TRIGGER, seen, liveness_of(seen, history, now), NOON, now)
 
 
 def test_degraded_for_the_whole_time_fires() -> None:
@@ -206,9 +203,65 @@ def test_an_application_that_does_not_run_the_release_says_nothing_about_it() ->
     assert degraded(replace(ILL, operation=None), minutes=60).kind is VerdictKind.HEALTHY
 
 
-def test_illness_from_before_the_promotion_counts_only_from_the_promotion_on() -> None:
+def test_illness_from_before_the_release_is_told_and_not_its_fault() -> None:
     earlier = replace(ILL, health_since=NOON - 60 * MINUTE)
     assert degraded(earlier, minutes=2).kind is VerdictKind.NOT_YET
+    verdict = degraded(earlier, minutes=4)
+    assert (verdict.kind, verdict.began_before) == (VerdictKind.UNHEALTHY, True)
+    assert "since 11:00:00 UTC, before the release came" in verdict.reason
+
+
+OPERATION = ILL.operation or Operation(phase="", revisions=())
+# Degraded for an hour, and …                      | what it says of the release
+NOT_THE_RELEASE = [
+    pytest.param(replace(ILL, reconciled_at=NOON), id="not looked at since the sync: the health of before"),
+    pytest.param(replace(ILL, reconciled_at=None), id="never looked at"),
+    pytest.param(replace(ILL, operation=replace(OPERATION, is_partial=True)), id="a dry run of the release"),
+    pytest.param(
+        replace(ILL, operation=replace(OPERATION, phase="Running", finished_at=None), images=(f"{IMAGE}:{OLD}",)),
+        id="a hook runs before anything is applied",
+    ),
+    pytest.param(
+        replace(ILL, operation=replace(OPERATION, phase="Failed"), images=(f"{IMAGE}:{OLD}",)),
+        id="a first sync that applied nothing",
+    ),
+    pytest.param(
+        replace(ILL, operation=replace(OPERATION, phase="Running", finished_at=None), images=()),
+        id="a sync that runs, and nobody says which images",
+    ),
+    pytest.param(
+        replace(ILL, operation=replace(OPERATION, phase="Running", started_at=None)), id="a sync of unknown begin"
+    ),
+]
+
+
+@pytest.mark.parametrize("app", NOT_THE_RELEASE)
+def test_an_illness_that_may_be_of_the_release_before_says_nothing(app: Application) -> None:
+    assert degraded(app, minutes=60).kind is VerdictKind.HEALTHY
+
+
+@pytest.mark.parametrize("phase", ["Running", "Failed"])
+def test_a_release_that_never_becomes_healthy_is_ill_while_its_first_sync_goes_on(phase: str) -> None:
+    stuck = replace(ILL, operation=replace(OPERATION, phase=phase), health_since=NOON + MINUTE)
+    assert degraded(stuck, minutes=3).kind is VerdictKind.NOT_YET
+    assert degraded(stuck, minutes=4).kind is VerdictKind.UNHEALTHY
+
+
+def test_self_heal_does_not_start_the_time_of_an_illness_again() -> None:
+    at = NOON + 30 * MINUTE
+    healed = replace(OPERATION, is_partial=True, started_at=at, finished_at=at)
+    history = (Deployed(revisions=(HEAD,), at=NOON, number=0),)
+    ill = replace(ILL, operation=healed, history=history, reconciled_at=at + MINUTE, health_since=NOON + MINUTE)
+    verdict = degraded(ill, minutes=32)
+    assert verdict.kind is VerdictKind.UNHEALTHY
+    assert "Degraded for 31m" in verdict.reason
+
+
+def test_an_illness_of_the_release_is_not_hidden_by_an_older_one_elsewhere() -> None:
+    old = replace(ILL, name="checkout-eu", health_since=NOON - 60 * MINUTE)
+    verdict = degraded(old, ILL, minutes=4)
+    assert (verdict.kind, verdict.began_before) == (VerdictKind.UNHEALTHY, False)
+    assert verdict.reason.startswith("checkout-staging: ")
 
 
 def test_without_argocds_timestamp_the_bots_own_looks_count() -> None:

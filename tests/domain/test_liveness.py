@@ -119,8 +119,8 @@ RUNGS = [
     ),
     pytest.param(
         replace(APP, operation=replace(OPERATION, phase="Error", revisions=(STAGING_COMMIT,))),
-        Stance.UNHEALTHY,
-        "ended as Error",
+        Stance.CANNOT_TELL,
+        "ended as Error, which may be the fault of Argo CD",
         id="sync error",
     ),
     pytest.param(replace(APP, reconciled_at=NOON), Stance.WAITING, "has not looked", id="stale: reconciled before"),

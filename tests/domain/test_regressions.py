@@ -80,15 +80,23 @@ def test_an_illness_of_before_the_sync_is_not_blamed_on_the_release() -> None:
     assert not any(isinstance(action, RollBack) for action in decision.actions)
 
 
-def test_an_illness_of_before_counts_from_the_start_of_the_sync() -> None:
-    operation = Operation(phase="Succeeded", revisions=(HEAD,), started_at=NOON + 5 * MINUTE)
+def test_an_illness_of_before_counts_from_the_start_of_the_sync_and_is_for_a_person() -> None:
+    started = NOON + 5 * MINUTE
+    operation = Operation(phase="Succeeded", revisions=(HEAD,), started_at=started, finished_at=started)
     ill = replace(
-        an_application("checkout-production", health="Degraded", health_since=NOON - 300 * MINUTE), operation=operation
+        an_application(
+            "checkout-production",
+            health="Degraded",
+            health_since=NOON - 300 * MINUTE,
+            reconciled_at=started + MINUTE,
+        ),
+        operation=operation,
     )
-    for minutes, fires in ((7, False), (9, True)):
+    for minutes, halts in ((7, False), (9, True)):
         at = NOON + minutes * MINUTE
         decision = decide(a_policy(), an_observation(production=new_production(applications=(ill,)), at=at), at)
-        assert any(isinstance(action, RollBack) for action in decision.actions) is fires
+        assert not any(isinstance(action, RollBack) for action in decision.actions)
+        assert any(isinstance(action, Halt) for action in decision.actions) is halts
 
 
 def three_stages(*, fan_out: bool) -> Policy:

@@ -106,7 +106,7 @@ def test_what_fell_ill_between_commit_and_sync_is_not_blamed_on_the_release() ->
         reconciled_at=synced + MINUTE,
         health_since=synced + timedelta(seconds=5),
     )
-    app = replace(app, history=(Deployed(revisions=(HEAD,), at=synced),))
+    app = replace(app, history=(Deployed(revisions=(HEAD,), at=synced, number=0),))
     policy = a_policy(rollback=a_rollback(triggers=(LAG,)))
     history = tags(promoted(NEW))
     bare = a_stage("production", history, applications=(app,))

@@ -14,6 +14,8 @@ from bot.domain.model import Sha
 from bot.ports import Descent, Permanent
 
 _DEADLINE = timedelta(seconds=20)
+_NO_NETWORK = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
+"""A partial clone would fetch what it lacks."""
 _NAME = re.compile(r"[0-9a-fA-F]{4,64}\Z")
 
 
@@ -26,7 +28,7 @@ class LocalClone:
     @classmethod
     def at(cls, path: Path) -> LocalClone:
         """Open the clone in a folder. Raise Permanent if there is none."""
-        found = cls(path / ".git" if (path / ".git").is_dir() else path)
+        found = cls(_git_directory(path.resolve()))
         if found._ask("rev-parse", "--git-dir").status != 0:
             raise Permanent(SYSTEM, f"{path} is no clone of a Git repository")
         return found
@@ -40,9 +42,20 @@ class LocalClone:
         raise Permanent(SYSTEM, f"the clone has no commit {as_sentence(name, longest=70)}; expected a commit's SHA")
 
     def committed_at(self, commit: Sha) -> datetime:
-        """Return when a commit was made."""
+        """Return when a commit was made; a nonsensical time, which git allows, becomes the epoch."""
         seconds = self._ask("show", "--no-patch", "--format=%ct", "--end-of-options", commit).out
-        return datetime.fromtimestamp(int(seconds), UTC)
+        try:
+            return datetime.fromtimestamp(int(seconds), UTC)
+        except (OverflowError, OSError, ValueError):
+            return datetime.fromtimestamp(0, UTC)
+
+    def read_file(self, commit: Sha, path: str) -> str | None:
+        """Return a file's text at a commit; None where there is none, or it is no text."""
+        found = self._ask("show", "--end-of-options", f"{commit}:{path}")
+        try:
+            return found.out.decode("utf-8") if found.status == 0 else None
+        except UnicodeDecodeError:
+            return None
 
     def descent(self, commit: Sha, ancestor: Sha) -> Descent | None:
         """Say how `commit` is related to `ancestor`; None if the clone does not know one of them."""
@@ -51,7 +64,9 @@ class LocalClone:
         if self._is_ancestor(ancestor, commit):
             return Descent(contains=True)
         if not self._is_ancestor(commit, ancestor):
-            return Descent(contains=False)
+            # Where the clone's history is cut off, that it finds no way says nothing.
+            is_cut = self._ask("rev-parse", "--is-shallow-repository").out.strip() == b"true"
+            return None if is_cut else Descent(contains=False)
         counted = self._ask("rev-list", "--first-parent", "--count", "--end-of-options", ancestor, f"^{commit}")
         return Descent(contains=False, behind=int(counted.out))
 
@@ -60,6 +75,18 @@ class LocalClone:
 
     def _ask(self, *arguments: str) -> Outcome:
         try:
-            return run_git(self.path, Run(arguments=arguments, deadline=_DEADLINE))
+            return run_git(self.path, Run(arguments=arguments, deadline=_DEADLINE, env=_NO_NETWORK))
         except HungGit as error:
             raise Permanent(SYSTEM, f"git did not answer within {_DEADLINE.total_seconds():g} s") from error
+
+
+def _git_directory(path: Path) -> Path:
+    """Return where git keeps what it knows: in a linked work tree, `.git` is a file that says where."""
+    inside = path / ".git"
+    if inside.is_file():
+        try:
+            _, _, where = inside.read_text(encoding="utf-8").partition("gitdir:")
+        except (OSError, UnicodeDecodeError):
+            return path
+        return (path / where.strip()).resolve() if where.strip() else path
+    return inside if inside.is_dir() else path

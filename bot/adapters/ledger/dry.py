@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.argo import Mark, Memory, remember
-from bot.ports import Arrival, Board, Event, EventKind, Kept, Ledger, Posting, Sightings
+from bot.ports import NOTHING_KNOWN, Arrival, Board, Event, EventKind, Kept, Ledger, Posting, Sightings
 
 
 class DryLedger:
@@ -58,9 +58,18 @@ class DrySightings:
         self._real = real
         self._scratch = scratch
 
-    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
+    def saw_health(
+        self,
+        service: str,
+        stage: str,
+        seen: Mapping[str, str],
+        at: datetime,
+        *,
+        gap: timedelta,
+        since: Mapping[str, datetime] = NOTHING_KNOWN,
+    ) -> None:
         """Note a look in memory."""
-        self._scratch.saw_health(service, stage, seen, at, gap=gap)
+        self._scratch.saw_health(service, stage, seen, at, gap=gap, since=since)
 
     def saw_members(self, service: str, stage: str, members: Sequence[str], at: datetime) -> None:
         """Note a look in memory."""
@@ -74,8 +83,7 @@ class DrySightings:
         """Return what both know, oldest first."""
         old, new = (kept.recall(arrival, since, until) for kept in (self._real, self._scratch))
         spells = sorted([*old.spells, *new.spells], key=lambda spell: (spell.first_seen, spell.application))
-        marks = tuple(sorted([*old.marks, *new.marks], key=lambda mark: mark.at))
-        return remember(spells, [*old.memberships, *new.memberships], marks, until)
+        return remember(spells, [*old.memberships, *new.memberships], [*old.marks, *new.marks], until)
 
 
 class DryBoard:

@@ -31,11 +31,12 @@ _POSTGRESQL_LOCK = 0x6C6966746C6F636B  # "liftlock" in ASCII; any number that no
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def open_ledger(url: str, *, patience: timedelta = timedelta(seconds=10)) -> SqlLedger:
+def open_ledger(url: str, *, patience: timedelta = timedelta(seconds=10), for_reading: bool = False) -> SqlLedger:
     """Open the ledger at a database URL (`sqlite:////var/lib/liftlock/ledger.db`, `postgresql://…`), ready for use.
 
-    `patience` is how long to wait for another writer. Raise `Permanent` for a place that cannot hold a ledger and for
-    a ledger that a newer version wrote, `Transient` for one that is locked.
+    `patience` is how long to wait for another writer. Who only reads changes no tables: a ledger of an older version is
+    refused, since the bot that writes it could not read it any more. Raise `Permanent` for a place that cannot hold a
+    ledger and for a ledger that a newer version wrote, `Transient` for one that is locked.
     """
     parsed = _parse_url(url)
     place = shown_place(parsed)
@@ -43,7 +44,7 @@ def open_ledger(url: str, *, patience: timedelta = timedelta(seconds=10)) -> Sql
     engine = _create_engine(parsed, patience)
     try:
         with speaking_plainly(place), engine.execution_options(writes=True).begin() as connection:
-            _migrate(connection, place)
+            _migrate(connection, place, may_change=not for_reading)
     except BaseException:
         engine.dispose()
         raise
@@ -124,7 +125,7 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _migrate(connection: Connection, place: str) -> None:
+def _migrate(connection: Connection, place: str, *, may_change: bool) -> None:
     """Bring the tables up to date inside the caller's transaction; refuse a ledger from the future.
 
     Several bots may start at once: SQLite's transaction holds its write lock already, PostgreSQL is asked for one.
@@ -144,6 +145,11 @@ def _migrate(connection: Connection, place: str) -> None:
             f"the ledger {place} was written by a newer Liftlock (its tables are at {quote(present)}): use that version"
         )
         raise Permanent(SYSTEM, sentence)
-    if present != script.get_current_head():
+    head = script.get_current_head()
+    if present != head and not may_change:
+        found = f"was written by an older Liftlock (its tables are at {present})" if present else "is empty"
+        sentence = f"the ledger {place} {found}: `liftlock run` brings it up to date, looking at it does not"
+        raise Permanent(SYSTEM, sentence)
+    if present != head:
         with _ONE_AT_A_TIME:
             command.upgrade(config, "head")

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine, Row
 from bot.adapters.ledger.failures import speaking_plainly
 from bot.adapters.ledger.tables import health_spells, marks, memberships
 from bot.domain.argo import HealthSpell, Mark, MarkKind, Membership, Memory, remember
-from bot.ports import Arrival
+from bot.ports import NOTHING_KNOWN, Arrival
 
 
 class SqlSightings:
@@ -28,17 +28,31 @@ class SqlSightings:
         self._writer = engine.execution_options(writes=True)
         self._place = place
 
-    def saw_health(self, service: str, stage: str, seen: Mapping[str, str], at: datetime, *, gap: timedelta) -> None:
-        """Note each application's health at a look; a look more than `gap` after the last one starts a new spell."""
+    def saw_health(
+        self,
+        service: str,
+        stage: str,
+        seen: Mapping[str, str],
+        at: datetime,
+        *,
+        gap: timedelta,
+        since: Mapping[str, datetime] = NOTHING_KNOWN,
+    ) -> None:
+        """Note each application's health at a look; after a gap, or another health in between, a new spell starts."""
         if not seen:
             return
         with self._writing() as connection:
             last = _last_spells(connection, service, stage)
             for application, health in sorted(seen.items()):
                 spell = last.get(application)
-                if spell is None or spell.health != health or at - spell.last_seen > gap:
+                began = since.get(application, at)
+                is_same = spell is not None and spell.health == health and at - spell.last_seen <= gap
+                # Younger than the last look: it was something else in between.
+                if spell is None or not is_same or (began < at and began > spell.last_seen):
+                    # Argo CD's own time where it may be believed: after all that was seen before.
+                    first = began if began < at and (spell is None or began > spell.last_seen) else at
                     row = {"service": service, "stage": stage, "application": application, "health": health}
-                    connection.execute(sa.insert(health_spells), row | {"first_seen": at, "last_seen": at})
+                    connection.execute(sa.insert(health_spells), row | {"first_seen": first, "last_seen": at})
                 elif at > spell.last_seen:
                     extend = sa.update(health_spells).where(health_spells.c.id == spell.id)
                     connection.execute(extend, {"last_seen": at})
@@ -84,7 +98,7 @@ class SqlSightings:
 _marks_of = (
     sa.select(marks)
     .where(*(marks.c[name] == sa.bindparam(name) for name in ("service", "stage", "introduced_by")))
-    .order_by(marks.c.at, marks.c.id)
+    .order_by(marks.c.id)
 )
 
 

@@ -16,6 +16,8 @@ _KINDS = {
     Stance.UNHEALTHY: VerdictKind.UNHEALTHY,
     Stance.CANNOT_TELL: VerdictKind.CANNOT_TELL,
     Stance.WAITING: VerdictKind.NOT_YET,
+    # Live, but nobody knows since when.
+    Stance.LIVE: VerdictKind.CANNOT_TELL,
 }
 
 
@@ -37,7 +39,7 @@ def judge_argocd_healthy(
     if isinstance(history, Trouble):
         sentences.append(f"what happened between two looks is not known: {history.system}: {history.sentence}")
     evidence = ApplicationEvidence(sentences=tuple(sentences))
-    if liveness.stance is not Stance.LIVE:
+    if liveness.stance is not Stance.LIVE or liveness.proof_since is None:
         return Verdict(
             gate=gate.name,
             kind=_KINDS[liveness.stance],
@@ -54,7 +56,6 @@ def judge_argocd_healthy(
             would_change="every application Synced",
             evidence=evidence,
         )
-    assert liveness.proof_since is not None  # noqa: S101 - a live stage always has it
     ill_until = last_illness(history)
     began = max(at for at in (liveness.proof_since, policy_since, ill_until) if at is not None)
     proven_at = began + window.warmup + window.length

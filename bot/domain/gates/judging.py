@@ -67,7 +67,7 @@ def judge_triggers(
     def judge(trigger: Trigger) -> Verdict:
         key = f"trigger:{trigger.name}"
         if isinstance(trigger, DegradedTrigger):
-            return judge_degraded(trigger, seen, tags.introduced.at, now)
+            return judge_degraded(trigger, seen, liveness, tags.introduced.at, now)
         if key not in found:
             return _nothing_counted(trigger.name, "the release is not deployed yet, so nothing is counted")
         return _judge(trigger, seen.samples.get(key), found[key], bar, tags, observation)

@@ -117,10 +117,12 @@ class ArgoApi:
 
     async def _sync(self, request: Request) -> Response:
         account = self._account(request)
-        spec = self._find(request, account)
+        body = await _sync_body(request)
+        # A POST names the namespace in its body only.
+        spec = self._find(request, account, namespace=str(body.get("appNamespace") or ""))
         if not account.may_sync:
             raise _denied()
-        operation = _sync_request(await _sync_body(request), account, self._clock)
+        operation = _sync_request(body, account, self._clock)
         try:
             begun = self._controller.request_sync(spec.name, operation)
         except BlockedByWindow as error:
@@ -190,14 +192,15 @@ class ArgoApi:
             raise ApiError(401, _UNAUTHENTICATED, "invalid session: token signature is invalid")
         return account
 
-    def _find(self, request: Request, account: Account) -> ApplicationSpec:
+    def _find(self, request: Request, account: Account, *, namespace: str | None = None) -> ApplicationSpec:
         """Return the application asked for, or the refusal that tells as little as the real server's."""
         name = request.path_params["name"]
         project = request.query_params.get("project", "")
         if project and not account.sees(project):
             raise _denied()
         found = next((spec for spec in self._controller.specs() if spec.name == name), None)
-        elsewhere = request.query_params.get("appNamespace") not in {None, "", ARGOCD_NAMESPACE}
+        asked = request.query_params.get("appNamespace") if namespace is None else namespace
+        elsewhere = asked not in {None, "", ARGOCD_NAMESPACE}
         if found is None or elsewhere:
             raise _not_found(name) if project or not self._options.hides_unknown else _denied()
         if project and found.project != project:
