@@ -1,0 +1,50 @@
+"""What the composed parts are made of, where a default of one part would be wrong for another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from starlette.responses import Response
+
+from bot.compose import compose
+from bot.domain.argo import Application, NamedApplication
+from bot.settings import load_settings
+from tests.adapters.scripted import serving
+
+SETTINGS = """\
+[bot]
+policies = "policies"
+state = "state"
+[github]
+url = "http://127.0.0.1:9"
+api = "http://127.0.0.1:9"
+token_file = "token"
+[argocd]
+url = "{url}"
+[prometheus]
+url = "http://127.0.0.1:9"
+"""
+
+
+def an_entry(number: int) -> dict[str, object]:
+    padding = [{"kind": "ConfigMap", "name": f"c{n}", "status": "Synced", "namespace": "x" * 60} for n in range(60)]
+    status = {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}, "resources": padding}
+    return {"metadata": {"name": f"app-{number}", "namespace": "argocd"}, "spec": {}, "status": status}
+
+
+def test_a_list_of_thousands_of_applications_is_read(tmp_path: Path) -> None:
+    """The default of 8 MiB for answers is for small ones: it would have refused the list of 1,000 applications."""
+    body = json.dumps({"metadata": {}, "items": [an_entry(number) for number in range(2000)]}).encode()
+    assert len(body) > 12 * 1024 * 1024
+    (tmp_path / "token").write_text("t0ken")
+    (tmp_path / "policies").mkdir()
+    path = tmp_path / "liftlock.toml"
+    target = NamedApplication(name="app-1999")
+    with serving() as server:
+        server.plan("/api/v1/applications", Response(body, media_type="application/json"))
+        path.write_text(SETTINGS.format(url=server.url))
+        with compose(load_settings(path), dry_run=True) as bot:
+            found = bot.sweeper.world.deployments.find_applications([target], repository="a/b", branch="main")
+    (seen,) = found[target]
+    assert isinstance(seen, Application)
