@@ -29,6 +29,7 @@ from bot.domain.edit import EditRefused, read_tag
 from bot.domain.liveness import reported_revisions
 from bot.domain.model import Carries, Sha, TagHistory, Trouble
 from bot.domain.policy import Policy, Stage, SyncBy
+from bot.domain.stance import NO_PROOF
 from bot.domain.syncs import is_fresh, marks_due, was_synced
 from bot.ports import Arrival, Clock, Deployments, OutsideError, Repositories, Sightings
 from bot.tag_history import TagReader
@@ -107,7 +108,8 @@ class StageLook:
     def memory(self, history: TagHistory | Trouble, applications: Sequence[Seen], ancestry: Ancestry) -> Memory:
         """Note the health and the presence of each application, and recall what was noted since the release came."""
         now, service, stage = self.clock.now(), self.policy.service, self.stage.name
-        health = {app.name: app.health for app in _present(applications) if is_fresh(app)}
+        # What is bad counts whenever it is seen; what is good only if it is surely of the release.
+        health = {app.name: app.health for app in _present(applications) if is_fresh(app) or app.health in NO_PROOF}
         since = {app.name: at for app in _present(applications) if (at := app.health_since) is not None}
         self.sightings.saw_health(service, stage, health, now, gap=self.spell_gap, since=since)
         if not any(isinstance(item, Trouble) for item in applications) and self._selects():
@@ -119,7 +121,7 @@ class StageLook:
         new = tuple(self._first_sights(_present(applications), ancestry, known))
         for mark in new:
             self.sightings.mark(arrival, mark)
-        return replace(known, marks=(*known.marks, *new))
+        return replace(known, marks=(*known.marks, *new), gap=self.spell_gap)
 
     def _selects(self) -> bool:
         return any(isinstance(target, SelectedApplications) for target in self.stage.applications)

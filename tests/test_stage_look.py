@@ -131,12 +131,12 @@ def test_the_release_and_the_head_are_known_without_asking(scene: Scene) -> None
     assert scene.repositories.calls == []
 
 
-def test_syncs_before_the_release_are_not_asked_for_but_clocks_may_differ(scene: Scene) -> None:
-    past = (
-        Deployed(revisions=(scene.oldest,), at=NOON - 6 * MINUTE),
-        Deployed(revisions=(scene.before,), at=NOON - 4 * MINUTE),
-    )
-    assert set(scene.ancestry(app(scene.release, history=past)).carries) == {scene.release, scene.before}
+def test_of_the_syncs_before_the_release_the_newest_is_asked_for_however_old_it_is(scene: Scene) -> None:
+    """Without it nobody would know that another release ran before, and so not since when this one does."""
+    days = (Deployed(revisions=(revision,), at=NOON - 9000 * MINUTE) for revision in (scene.oldest, scene.before))
+    current = Deployed(revisions=(scene.release,), at=NOON + MINUTE)
+    carries = scene.ancestry(app(scene.release, history=(*days, current))).carries
+    assert set(carries) == {scene.release, scene.before}
 
 
 def test_what_is_no_application_has_no_ancestry(scene: Scene) -> None:
@@ -346,12 +346,12 @@ def test_that_argo_cd_knows_the_commit_is_noted_once(scene: Scene) -> None:
     assert (first.marks, second.marks) == ((mark,), (mark,))
 
 
-@pytest.mark.parametrize("kind", [MarkKind.SAW, MarkKind.SYNCED], ids=str)
+@pytest.mark.parametrize("kind", [MarkKind.SAW, MarkKind.RAN], ids=str)
 def test_it_is_noted_once_though_argo_cd_s_clock_is_ahead_of_ours(scene: Scene, kind: MarkKind) -> None:
     """Both instants are Argo CD's; the clocks of machines differ by seconds."""
     soon = scene.clock.now() + timedelta(seconds=30)
     ahead = waiting(scene, reconciled_at=soon)
-    if kind is MarkKind.SYNCED:
+    if kind is MarkKind.RAN:
         ahead = app(scene.later, history=(Deployed(revisions=(scene.later,), at=soon, number=0),))
     remember(scene, ahead)
     scene.clock.advance(timedelta(seconds=1))
@@ -360,14 +360,16 @@ def test_it_is_noted_once_though_argo_cd_s_clock_is_ahead_of_ours(scene: Scene, 
 
 
 def test_the_first_sync_of_the_release_is_noted_once_and_later_ones_are_not(scene: Scene) -> None:
-    first = Deployed(revisions=(scene.release,), at=NOON + MINUTE, number=0)
-    again = Deployed(revisions=(scene.later,), at=NOON + 3 * MINUTE, number=1)
-    remember(scene, app(scene.later, history=(first,)))
-    remember(scene, app(scene.later, history=(first, again)))
+    old = Deployed(revisions=(scene.before,), at=NOON - 9000 * MINUTE, number=4)
+    first = Deployed(revisions=(scene.release,), at=NOON + MINUTE, number=5)
+    again = Deployed(revisions=(scene.later,), at=NOON + 3 * MINUTE, number=6)
+    remember(scene, app(scene.later, history=(old, first)))
+    remember(scene, app(scene.later, history=(old, first, again)))
     memory = remember(scene, app(scene.later, history=(again,)))
-    mark = Mark(application="checkout-staging", kind=MarkKind.SYNCED, at=NOON + MINUTE)
-    assert scene.sightings.marks == {scene.arrival: [mark]}
-    assert memory.marks == (mark,)
+    name = "checkout-staging"
+    marks = [Mark(application=name, kind=kind, at=NOON + MINUTE) for kind in (MarkKind.RAN, MarkKind.SYNCED)]
+    assert scene.sightings.marks == {scene.arrival: marks}
+    assert memory.marks == tuple(marks)
 
 
 def test_a_sync_that_began_before_argo_cd_was_looked_at_dates_it(scene: Scene) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -211,13 +211,14 @@ class MarkKind(StrEnum):
 
     SAW = "saw"
     SYNCED = "synced"
+    RAN = "ran"
     LEFT = "synced to something else"
     ASKED_REFRESH = "asked for a refresh"
     ASKED_HARD_REFRESH = "asked for a hard refresh"
     ASKED_SYNC = "asked for a sync"
 
 
-_OF_ARGO_CD = frozenset({MarkKind.SAW, MarkKind.SYNCED})
+_OF_ARGO_CD = frozenset({MarkKind.SAW, MarkKind.SYNCED, MarkKind.RAN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,11 +249,15 @@ class Ancestry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What the ledger remembers of a stage's applications since the release was committed; may be lost at any time."""
+    """What the ledger remembers of a stage's applications since the release was committed; may be lost at any time.
+
+    `gap` is how long a pause between two looks may be that still counts as looking all the time.
+    """
 
     spells: tuple[HealthSpell, ...] = ()
     marks: tuple[Mark, ...] = ()
     memberships: tuple[Membership, ...] = ()
+    gap: timedelta | None = None
 
     @property
     def members_since(self) -> datetime | None:

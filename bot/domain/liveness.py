@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from bot.domain.argo import (
     Ancestry,
@@ -18,7 +19,7 @@ from bot.domain.argo import (
     NoApplication,
 )
 from bot.domain.model import Sha, Trouble
-from bot.domain.stance import BADNESS, ILL, ApplicationStance, Expected, Stance, judge_application
+from bot.domain.stance import BADNESS, NO_PROOF, ApplicationStance, Expected, Stance, judge_application
 from bot.domain.syncs import is_fresh
 from bot.domain.text import format_instant, join_words
 
@@ -85,10 +86,11 @@ def reported_revisions(app: Application, since: datetime) -> Iterable[Sha]:
     yield from app.revisions
     if app.operation is not None:
         yield from app.operation.revisions
-    for place, deployed in enumerate(app.history, start=1):
-        # Of older ones the newest matters: it is what runs while the release is not synced.
-        if deployed.at >= since - _CLOCKS_APART or place == len(app.history):
-            yield from deployed.revisions
+    for deployed in reversed(app.history):
+        yield from deployed.revisions
+        # The newest one of before tells that something else ran; older ones tell nothing more.
+        if deployed.at < since - _CLOCKS_APART:
+            return
 
 
 def _by_name(seen: Seen) -> tuple[str, str]:
@@ -109,14 +111,33 @@ def _with_live_instants(
         return found
     # Who joins or leaves makes it another proof: it begins when the present ones were first seen together.
     first = max(deployed_at, healthy_at, memory.members_since or deployed_at)
-    # Unknown is no illness, but no proof either.
-    ill = [one.last_seen for one in memory.spells if one.health in {*ILL, "Unknown"} and one.last_seen > first]
+    # Unknown is no illness, but no proof either; nor is time that nobody looked at.
+    ill = [one.last_seen for one in memory.spells if one.health in NO_PROOF and one.last_seen > first]
+    ill += [end for app in applications for end in _unseen(app, memory, first)]
     if not ill:
         return replace(found, first_live=first, proof_since=first)
     ill_until = max(ill)
     recovered = [_healthy_since(app, memory.spells, ill_until, found.stance, now) for app in applications]
     since = None if None in recovered else _last([first, *recovered])
     return replace(found, first_live=first, proof_since=since)
+
+
+def _unseen(app: Application, memory: Memory, first: datetime) -> Iterable[datetime]:
+    """Yield the ends of pauses between looks in which an application may have been ill, while the bot was down, say.
+
+    Argo CD says since when it is Healthy: where that reaches back over a pause, nothing happened in it.
+    """
+    if memory.gap is None:
+        return
+    spells = sorted(
+        (one for one in memory.spells if one.application == app.name), key=lambda one: (one.first_seen, one.last_seen)
+    )
+    for before, after in pairwise(spells):
+        if after.first_seen - before.last_seen <= memory.gap or after.first_seen <= first:
+            continue
+        since = app.health_since if app.health == "Healthy" else None
+        if since is None or since > max(before.last_seen, first):
+            yield after.first_seen
 
 
 def _healthy_since(

@@ -16,6 +16,7 @@ from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Rollback, Stage, SyncBy
 from bot.domain.rules import ArgoHealthyGate, Asks, MeasuredRule
 from bot.domain.stance import Expected
+from bot.domain.syncs import Before
 from bot.domain.tiles import MeasuringWindow, before_release, measuring_window
 
 ROLLOUT_GRACE = timedelta(minutes=5)
@@ -103,16 +104,17 @@ def is_watched(rollback: Rollback, tags: TagHistory, liveness: Liveness, now: da
 
 
 def watch_end(rollback: Rollback, tags: TagHistory, liveness: Liveness) -> datetime:
-    """Return when the watch ends: `watch` after the release was deployed, or after its commit while it is not.
+    """Return when the watch ends: `watch` after the release came, or after its commit where that is not known.
 
     An application that comes to the release while it is watched makes the watch longer; one that comes when it is over,
-    as a new cluster does, does not begin it again: by then the release has proven itself elsewhere. Where it is not
-    known since when it runs, the commit's time counts.
+    as a new cluster does, does not begin it again: by then the release has proven itself elsewhere. Nor does one of
+    which it is not known since when it runs the release, or that was made anew.
     """
-    deployed = sorted(at for item in liveness.applications if (at := item.deployed_at) is not None and item.is_certain)
-    is_known = all(item.is_certain for item in liveness.applications)
-    end = (deployed[0] if deployed and is_known else tags.introduced.at) + rollback.watch
-    for at in deployed:
+    deployed = [item for item in liveness.applications if item.deployed_at is not None]
+    came = [item.came_at for item in deployed if item.came_at is not None]
+    is_forgotten = any(item.came_at is None and item.before is not Before.NOTHING for item in deployed)
+    end = (min(came) if came and not is_forgotten else tags.introduced.at) + rollback.watch
+    for at in sorted(at for item in deployed if (at := item.came_at or item.deployed_at) is not None):
         end = max(end, at + rollback.watch) if at <= end else end
     return end
 

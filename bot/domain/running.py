@@ -24,7 +24,7 @@ from bot.domain.policy import HealthWindow, Policy, Rollback, Stage
 from bot.domain.stance import Stance
 from bot.domain.text import format_duration, format_instant
 from bot.domain.timeline import timeline_of
-from bot.domain.verdicts import Verdict, VerdictKind, combine, deciding, worst
+from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind, combine, deciding, worst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ def _judge_observed(case: _Case, window: HealthWindow) -> Judgement:
         count = len(deciding(verdicts))
         reason = f"{words.get(count, f'all {count} gates are')} healthy"
         return case.judge(State.PROVEN, WaitsOn.PROMOTION, reason, verdicts)
-    late = _lateness(case, window)
+    late = None if _only_blips(case, window, kind, verdicts) else _lateness(case, window)
     why = _because(worst(verdicts)) if kind is not VerdictKind.HEALTHY else case.liveness.reason
     if late is not None:
         reason = f"{late}: {why}"
@@ -172,6 +172,19 @@ def _judge_observed(case: _Case, window: HealthWindow) -> Judgement:
 
 def _is_unclear(liveness: Liveness) -> bool:
     return liveness.stance is Stance.CANNOT_TELL
+
+
+def _only_blips(case: _Case, window: HealthWindow, kind: VerdictKind, verdicts: tuple[Verdict, ...]) -> bool:
+    """Say whether all was proven, and the applications are only not live at this moment, as an autoscaler makes them.
+
+    Nobody needs to be called for that: it passes, or becomes something else.
+    """
+    since = case.liveness.proof_since
+    if case.liveness.stance is not Stance.WAITING or since is None:
+        return kind is VerdictKind.HEALTHY
+    others = [one for one in deciding(verdicts) if not isinstance(one.evidence, ApplicationEvidence)]
+    is_proven = case.now >= since + window.warmup + window.length
+    return is_proven and all(one.kind is VerdictKind.HEALTHY for one in others)
 
 
 def _lateness(case: _Case, window: HealthWindow) -> str | None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from bot.domain.argo import Ancestry, Application, Mark, MarkKind, Memory, NoApplication, Operation
 from bot.domain.model import Carries, Sha, Trouble
-from bot.domain.syncs import UNDER_WAY, is_fresh, run_of, syncs_of, was_synced
+from bot.domain.syncs import UNDER_WAY, Before, is_fresh, run_of, syncs_of, was_synced, watched_since
 from bot.domain.text import format_duration, format_instant, in_words, times
 
 CONSENT = "liftlock.dev/authorized-stage"
@@ -21,6 +21,8 @@ CONSENT = "liftlock.dev/authorized-stage"
 
 _BROKEN_SPECS = frozenset({"ComparisonError", "InvalidSpecError", "UnknownError", "DeletionError"})
 ILL = frozenset({"Degraded", "Missing"})
+NO_PROOF = ILL | {"Unknown"}
+"""Health in whose time a release has proven nothing."""
 _TERMINATED = "Operation terminated"
 """Argo CD's message of an operation that a person ended; its phase is Failed."""
 _SHORT = 7
@@ -73,9 +75,9 @@ class ApplicationStance:
     """One application's stance with its reason, and what would bring it on.
 
     `saw_at` is when Argo CD was first seen to know the release's commit. The first sync of the release lasted from
-    `began_at` to `deployed_at`; the one may not be known where the other is. `is_certain` is false
-    where there may have been an earlier sync that Argo CD has forgotten. `runs_release` is false where Argo CD
-    lists the images that run, and the release's is not among them.
+    `began_at` to `deployed_at`; the one may not be known where the other is. `before` says what is known of the time
+    before, `came_at` when the release came to an application that ran another one. `runs_release` is false where Argo
+    CD lists the images that run, and the release's is not among them.
     """
 
     name: str
@@ -85,7 +87,8 @@ class ApplicationStance:
     saw_at: datetime | None = None
     began_at: datetime | None = None
     deployed_at: datetime | None = None
-    is_certain: bool = True
+    before: Before = Before.ANOTHER
+    came_at: datetime | None = None
     runs_release: bool = True
     is_out_of_sync: bool = False
 
@@ -131,7 +134,8 @@ def judge_application(
         saw_at=min((mark.at for mark in marks if mark.kind is MarkKind.SAW), default=None),
         began_at=run.began_at if run is not None else None,
         deployed_at=max(run.at, expected.since) if run is not None else None,
-        is_certain=run is None or run.is_certain,
+        before=run.before if run is not None else Before.FORGOTTEN,
+        came_at=watched_since(seen, ancestry, marks) if run is not None else None,
         runs_release=_runs(seen, expected),
         is_out_of_sync=stance.stance is Stance.LIVE and seen.sync != "Synced",
     )

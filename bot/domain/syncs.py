@@ -1,7 +1,9 @@
 """Which syncs an application has had of a release, since when in a row, and whether its status is newer than the last.
 
 Argo CD keeps few syncs (`revisionHistoryLimit`, ten by default), and self-heal may sync a release many times: so the
-first one is noted as a mark in the ledger. Where neither history nor mark reach back to it, that is said.
+first one is noted as a mark in the ledger. Two questions are kept apart. Since when the release *proves itself* may be
+answered too late, never too early. Since when it is *watched* must not be answered too late: a release that ran for
+days would be taken back for what happens today.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from bot.domain.argo import Ancestry, Application, Deployed, Mark, MarkKind, Operation
 from bot.domain.model import Carries
@@ -17,16 +20,25 @@ UNDER_WAY = frozenset({"Running", "Terminating"})
 """Argo CD's phases of an operation that goes on."""
 
 
+class Before(StrEnum):
+    """What is known of the time before the oldest sync of a run."""
+
+    ANOTHER = "another release ran"
+    NOTHING = "it was the application's first sync"
+    FORGOTTEN = "Argo CD has forgotten it"
+    UNCLEAR = "Git could not tell"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The syncs of a release in a row, up to the newest of all. The first ended at `at` and began at `began_at`.
+    """The syncs of a release in a row, up to the newest of all. The first known one ended at `at`, began at `began_at`.
 
-    `is_certain` is false where earlier ones may have been forgotten: then the release runs since `at` at the latest.
+    What went before it says how far `at` may be trusted: as a proof it is never too early.
     """
 
     at: datetime
     began_at: datetime | None
-    is_certain: bool
+    before: Before
 
 
 def run_of(app: Application, ancestry: Ancestry, marks: Sequence[Mark]) -> Run | None:
@@ -35,36 +47,60 @@ def run_of(app: Application, ancestry: Ancestry, marks: Sequence[Mark]) -> Run |
     Self-heal or a click syncs a release again and again, which moves nothing. A sync of another revision in between, by
     hand, does: what ran then was not the release.
     """
-    first, is_start = _walk(app, ancestry)
-    known = _synced_mark(marks)
+    first, before = _walk(app, ancestry)
     if first is None:
-        return _by_mark_alone(app, ancestry, known)
-    if is_start:
-        return Run(at=first.at, began_at=first.started_at, is_certain=True)
-    if known is not None and known <= first.at:
-        return Run(at=known, began_at=first.started_at if known == first.at else None, is_certain=True)
-    return Run(at=first.at, began_at=first.started_at, is_certain=False)
+        return _by_mark_alone(app, ancestry, marks)
+    noted = _active(marks, MarkKind.SYNCED)
+    if before is Before.FORGOTTEN and noted is not None and noted <= first.at:
+        return Run(at=noted, began_at=first.started_at if noted == first.at else None, before=Before.ANOTHER)
+    return Run(at=first.at, began_at=first.started_at, before=before)
+
+
+def watched_since(app: Application, ancestry: Ancestry, marks: Sequence[Mark]) -> datetime | None:
+    """Return when the release came to an application that ran another one before; None where that is not known.
+
+    All that was ever seen counts, whatever came in between. An application's own first sync is not enough: it may have
+    been made anew, or its history have been wiped.
+    """
+    noted = [mark.at for mark in marks if mark.kind is MarkKind.SYNCED]
+    if noted:
+        return min(noted)
+    found, before = None, None
+    for entry in syncs_of(app):
+        if ancestry.all_carry(entry.revisions):
+            found, before = entry, None
+        elif found is not None and before is None:
+            before = entry
+    return found.at if found is not None and _lacks(before, ancestry) else None
 
 
 def marks_due(app: Application, ancestry: Ancestry, marks: Sequence[Mark], now: datetime) -> tuple[Mark, ...]:
-    """Return what is to be noted of an application's syncs: the first of a run, and that a run has ended.
+    """Return what is to be noted of an application's syncs: that it runs, the first of a run, and that a run has ended.
 
-    A first sync that may not be the first is never noted: it would be taken for certain later.
+    A first sync is noted only where it is known that another release ran before: it is taken for certain later.
     """
-    first, is_start = _walk(app, ancestry)
-    known = _synced_mark(marks)
+    first, before = _walk(app, ancestry)
+    noted, ran = _active(marks, MarkKind.SYNCED), _active(marks, MarkKind.RAN)
     ended = Mark(application=app.name, kind=MarkKind.LEFT, at=now)
     if first is None:
-        return (ended,) if known is not None and _lacks(_newest(app), ancestry) else ()
-    synced = Mark(application=app.name, kind=MarkKind.SYNCED, at=first.at)
-    if not is_start or known == first.at:
-        return ()
-    return (synced,) if known is None else (ended, synced)
+        is_over = (noted or ran) is not None and _lacks(next(syncs_of(app), None), ancestry)
+        return (ended,) if is_over else ()
+    due = [] if ran is not None else [Mark(application=app.name, kind=MarkKind.RAN, at=first.at)]
+    if before is Before.ANOTHER and noted != first.at:
+        # With a mark of an earlier run, its end was not seen: the bot was down.
+        due = [*([ended] if noted is not None else []), *due]
+        due.append(Mark(application=app.name, kind=MarkKind.SYNCED, at=first.at))
+    return tuple(due)
 
 
 def was_synced(app: Application, ancestry: Ancestry, marks: Iterable[Mark]) -> bool:
-    """Say whether an application was ever synced to the release, be it that something else runs there now."""
-    if any(mark.kind is MarkKind.SYNCED for mark in marks):
+    """Say whether an application was ever synced to the release, be it that something else runs there now.
+
+    One that has never been synced at all was made anew under an old name.
+    """
+    if app.operation is None and not app.history:
+        return False
+    if any(mark.kind in {MarkKind.SYNCED, MarkKind.RAN} for mark in marks):
         return True
     return any(ancestry.all_carry(entry.revisions) for entry in syncs_of(app))
 
@@ -87,15 +123,15 @@ def is_fresh(app: Application) -> bool:
     return app.reconciled_at is not None and app.reconciled_at > app.operation.finished_at
 
 
-def _walk(app: Application, ancestry: Ancestry) -> tuple[Deployed | None, bool]:
-    """Return the oldest known sync of the run, and whether it is known that none came before it."""
+def _walk(app: Application, ancestry: Ancestry) -> tuple[Deployed | None, Before]:
+    """Return the oldest known sync of the run, and what is known of before."""
     first = None
     for entry in syncs_of(app):
         if not ancestry.all_carry(entry.revisions):
-            return first, _lacks(entry, ancestry)
+            return first, Before.ANOTHER if _lacks(entry, ancestry) else Before.UNCLEAR
         first = entry
     is_first_of_all = bool(app.history) and app.history[0].number == 0
-    return first, is_first_of_all
+    return first, Before.NOTHING if is_first_of_all else Before.FORGOTTEN
 
 
 def _lacks(entry: Deployed | None, ancestry: Ancestry) -> bool:
@@ -106,27 +142,24 @@ def _lacks(entry: Deployed | None, ancestry: Ancestry) -> bool:
     return any(carries in {Carries.BEHIND, Carries.OTHER_TAG} for carries in found)
 
 
-def _newest(app: Application) -> Deployed | None:
-    return next(syncs_of(app), None)
-
-
-def _synced_mark(marks: Sequence[Mark]) -> datetime | None:
-    """Return the first sync as it was noted, unless it was noted later that the run had ended."""
-    known = None
+def _active(marks: Sequence[Mark], kind: MarkKind) -> datetime | None:
+    """Return the earliest mark of a kind since the run before ended; marks come in the order of their writing."""
+    found = None
     for mark in marks:
         if mark.kind is MarkKind.LEFT:
-            known = None
-        elif mark.kind is MarkKind.SYNCED:
-            known = mark.at if known is None else min(known, mark.at)
-    return known
+            found = None
+        elif mark.kind is kind:
+            found = mark.at if found is None else min(found, mark.at)
+    return found
 
 
-def _by_mark_alone(app: Application, ancestry: Ancestry, known: datetime | None) -> Run | None:
+def _by_mark_alone(app: Application, ancestry: Ancestry, marks: Sequence[Mark]) -> Run | None:
     """Where Argo CD keeps no history, self-heal leaves nothing behind of the sync that it heals."""
-    operation = app.operation
-    if known is None or app.history or operation is None or not operation.is_partial:
+    operation, ran = app.operation, _active(marks, MarkKind.RAN)
+    if ran is None or app.history or operation is None or not operation.is_partial:
         return None
-    return Run(at=known, began_at=None, is_certain=True) if ancestry.all_carry(operation.revisions) else None
+    is_of_release = ancestry.all_carry(operation.revisions)
+    return Run(at=ran, began_at=None, before=Before.FORGOTTEN) if is_of_release else None
 
 
 def _succeeded(operation: Operation) -> bool:

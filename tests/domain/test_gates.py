@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from bot.domain.argo import Application, Deployed, HealthSpell, NoApplication, Operation
+from bot.domain.argo import Application, Deployed, HealthSpell, Mark, MarkKind, NoApplication, Operation
 from bot.domain.gates.argocd_degraded import judge_degraded
 from bot.domain.gates.argocd_healthy import judge_argocd_healthy
 from bot.domain.gates.counts import judge_counts
@@ -255,6 +255,25 @@ def test_self_heal_does_not_start_the_time_of_an_illness_again() -> None:
     verdict = degraded(ill, minutes=32)
     assert verdict.kind is VerdictKind.UNHEALTHY
     assert "Degraded for 31m" in verdict.reason
+
+
+def test_without_argocds_timestamp_the_bots_own_looks_tell_what_was_ill_before() -> None:
+    ill = replace(ILL, health_since=None)
+    spell = HealthSpell(
+        application=ill.name, health="Degraded", first_seen=NOON - 60 * MINUTE, last_seen=NOON + 4 * MINUTE
+    )
+    verdict = degraded(ill, minutes=4, spells=(spell,))
+    assert (verdict.kind, verdict.began_before) == (VerdictKind.UNHEALTHY, True)
+
+
+def test_a_second_attempt_to_sync_a_bad_release_does_not_make_its_illness_an_older_one() -> None:
+    again = replace(OPERATION, phase="Running", started_at=NOON + 6 * MINUTE, finished_at=None)
+    ill = replace(ILL, operation=again, health_since=NOON + 2 * MINUTE, reconciled_at=NOON + 7 * MINUTE)
+    history, now = tags(a_change(NEW, old=OLD)), NOON + 8 * MINUTE
+    mark = Mark(application=ill.name, kind=MarkKind.SAW, at=NOON + MINUTE)
+    seen = a_stage("staging", history, applications=(ill,), carries={HEAD: Carries.YES}, marks=(mark,))
+    verdict = judge_degraded(TRIGGER, seen, liveness_of(seen, history, now), NOON, now)
+    assert (verdict.kind, verdict.began_before) == (VerdictKind.UNHEALTHY, False)
 
 
 def test_an_illness_of_the_release_is_not_hidden_by_an_older_one_elsewhere() -> None:

@@ -273,10 +273,12 @@ def test_health_is_believed_only_if_it_is_newer_than_the_operation(app: Applicat
     assert is_fresh(app) is fresh
 
 
-def test_what_was_deployed_before_the_release_is_not_asked_about() -> None:
+def test_of_what_was_deployed_before_the_release_only_the_newest_is_asked_about() -> None:
     before, after = Deployed(revisions=(sha("a"),), at=NOON - 6 * MINUTE), Deployed(revisions=(sha("b"),), at=NOON)
     app = replace(APP, history=(before, after), operation=None)
-    assert list(reported_revisions(app, NOON)) == [HEAD, sha("b")]
+    assert list(reported_revisions(app, NOON)) == [HEAD, sha("b"), sha("a")]
+    older = replace(app, history=(replace(before, revisions=(sha("z"),)), before, after))
+    assert sha("z") not in list(reported_revisions(older, NOON))
 
 
 def test_who_is_gone_from_argo_cd_was_seen_before() -> None:

@@ -43,7 +43,7 @@ def open_ledger(url: str, *, patience: timedelta = timedelta(seconds=10), for_re
     _require_place(parsed, place)
     engine = _create_engine(parsed, patience)
     try:
-        with speaking_plainly(place), engine.execution_options(writes=True).begin() as connection:
+        with speaking_plainly(place), engine.execution_options(writes=not for_reading).begin() as connection:
             _migrate(connection, place, may_change=not for_reading)
     except BaseException:
         engine.dispose()

@@ -80,15 +80,17 @@ def _runs_since(app: Application, stance: ApplicationStance, seen: StageObservat
         return (stance.began_at or stance.deployed_at) if looked > stance.deployed_at else None
     if operation is None or operation.is_partial or operation.started_at is None:
         return None
-    is_there = bool(app.images) and stance.runs_release and looked > operation.started_at
-    return operation.started_at if is_there and seen.ancestry.all_carry(operation.revisions) else None
+    # A later attempt to sync the same release is not its coming.
+    started = min(operation.started_at, stance.saw_at or operation.started_at)
+    is_there = bool(app.images) and stance.runs_release and looked > started
+    return started if is_there and seen.ancestry.all_carry(operation.revisions) else None
 
 
 def _illness(
     app: Application, stance: ApplicationStance, seen: StageObservation, start: datetime, now: datetime
 ) -> _Illness:
     ill_since = _ill_since(app, seen, now)
-    before = app.health_since is not None and app.health_since < (stance.began_at or start)
+    before = ill_since < (stance.began_at or start)
     lasted = max(timedelta(0), now - max(start, ill_since))
     said = f" ({app.health_message})" if app.health_message else ""
     when = f", since {format_instant(ill_since)}, before the release came" if before else ""
