@@ -9,7 +9,8 @@ CHECKS := lint types imports pytest
 
 # For a part of the tests: make test PYTEST_ARGS=tests/domain COVERAGE=
 PYTEST_ARGS ?=
-WORKERS ?= auto
+# Tests wait for servers more than they compute.
+WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 COVERAGE ?= --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 # For example: make demo DEMO_ARGS=--keep
 DEMO_ARGS ?=
