@@ -11,11 +11,18 @@ from pathlib import Path
 
 import pytest
 
+# Who was started in the background by a shell without job control ignores SIGINT, and so do its children.
+AS_FROM_A_TERMINAL = """\
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("bot", run_name="__main__")
+"""
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_no_process_and_no_folder(tmp_path: Path, number: signal.Signals) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "bot", "demo"],
+        [sys.executable, "-c", AS_FROM_A_TERMINAL, "demo"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
