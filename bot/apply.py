@@ -37,7 +37,8 @@ from bot.domain.policy import Policy, Road, Stage
 from bot.domain.text import format_date_instant, one_line
 from bot.observe import World
 from bot.planned import Planner
-from bot.ports import Arrival, Conflict, FileCommit, MergeText, OutsideError, Permanent, PullText, SyncOrder, Transient
+from bot.ports import Conflict, FileCommit, MergeText, OutsideError, Permanent, PullText, SyncOrder, Transient
+from bot.records import Arrival
 from bot.render.commits import promotion_commit, revert_commit
 from bot.render.markdown import (
     closing_comment,

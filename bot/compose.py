@@ -35,7 +35,8 @@ from bot.engine.schedule import Schedule
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.observe import World
 from bot.policy import GateTemplates, PolicyError, load_policies, shipped_gate_templates
-from bot.ports import Board, Clock, Ledger, Permanent, Posting, Sightings
+from bot.ports import Clock, Permanent
+from bot.records import Board, Ledger, Posting, Sightings
 from bot.sampling import Sampler
 from bot.settings import ArgoSection, GitHubSection, GitSection, Settings, SettingsError, read_secret_file
 from bot.tag_history import TagReader

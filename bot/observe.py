@@ -21,18 +21,8 @@ from bot.domain.observed import is_candidate_pending, is_watched, stage_liveness
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.trailers import parse_trailers
 from bot.planned import Planner
-from bot.ports import (
-    BranchChange,
-    Clock,
-    Deployments,
-    Forge,
-    Ledger,
-    Metrics,
-    OutsideError,
-    Registry,
-    Repositories,
-    Sightings,
-)
+from bot.ports import BranchChange, Clock, Deployments, Forge, Metrics, OutsideError, Registry, Repositories
+from bot.records import Ledger, Sightings
 from bot.stage_look import Found, StageLook
 from bot.tag_history import TagReader
 

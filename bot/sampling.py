@@ -18,7 +18,8 @@ from bot.domain.observed import Measurement, measurements, stage_liveness
 from bot.domain.policy import Policy
 from bot.domain.queries import Query
 from bot.domain.rules import Ask, BaselineGate, BurnRateGate, CountGate, Counts
-from bot.ports import Arrival, Kept, Ledger, Look, Metrics, OutsideError
+from bot.ports import Look, Metrics, OutsideError
+from bot.records import Arrival, Kept, Ledger
 
 _MOST_BOUNDS_ASKED = 10
 """For how many wrong thresholds the bounds of the histogram are looked up in one sweep."""

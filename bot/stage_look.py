@@ -31,7 +31,8 @@ from bot.domain.model import Carries, Sha, TagHistory, Trouble
 from bot.domain.policy import Policy, Stage, SyncBy
 from bot.domain.stance import NO_PROOF
 from bot.domain.syncs import is_fresh, marks_due, was_synced
-from bot.ports import Arrival, Clock, Deployments, OutsideError, Repositories, Sightings
+from bot.ports import Clock, Deployments, OutsideError, Repositories
+from bot.records import Arrival, Sightings
 from bot.tag_history import TagReader
 
 Seen = Application | NoApplication | Trouble

@@ -22,25 +22,20 @@ from bot.domain.argo import (
 )
 from bot.domain.model import Artifact, Numbers, Pull, PullState, Sha, Trouble
 from bot.ports import (
-    NOTHING_KNOWN,
-    Arrival,
     BranchChange,
     Conflict,
     Cost,
     Descent,
-    Event,
-    EventKind,
     FileCommit,
     FileHistory,
     FileVersion,
-    Kept,
     Look,
     MergeText,
     OutsideError,
-    Posting,
     PullText,
     SyncOrder,
 )
+from bot.records import NOTHING_KNOWN, Arrival, Event, EventKind, Kept, Posting
 
 
 @dataclass

@@ -25,7 +25,8 @@ from bot.domain.argo import (
 )
 from bot.domain.model import Carries, Sha, TagHistory, Trouble
 from bot.domain.policy import Policy, SyncBy
-from bot.ports import Arrival, OutsideError, Transient
+from bot.ports import OutsideError, Transient
+from bot.records import Arrival
 from bot.stage_look import Found, StageLook
 from bot.tag_history import TagReader
 from tests.builders import IMAGE, MINUTE, NEW, NOON, OLD, a_policy, sha

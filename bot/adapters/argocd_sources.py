@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.adapters.argocd_json import Json, object_at, objects_at, text_at, texts_at
+from bot.domain.argo import follows_branch
 from bot.domain.model import Sha
 
 _SHA = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
@@ -27,11 +28,10 @@ class Counting:
         """Return the places of the sources that count, from 0."""
         urls = [text_at(one, "repoURL") if not text_at(one, "chart") else "" for one in sources]
         ours = [place for place, url in enumerate(urls) if url and self.is_ours(url)]
-        following = [place for place in ours if self._follows(text_at(sources[place], "targetRevision"))]
+        if not self.branch:
+            return tuple(ours)
+        following = [one for one in ours if follows_branch(text_at(sources[one], "targetRevision"), self.branch)]
         return tuple(following or ours)
-
-    def _follows(self, target: str) -> bool:
-        return target in {"", "HEAD", self.branch, f"refs/heads/{self.branch}"} if self.branch else True
 
 
 def sources_of(described: Json) -> tuple[Json, ...]:

@@ -15,7 +15,7 @@ from bot.compose import read_board
 from bot.domain.decision import Decision
 from bot.domain.text import one_line
 from bot.engine.record import AnotherVersion, as_json, parse_decision
-from bot.ports import Posting
+from bot.records import Posting
 from bot.render.terminal import explanation_lines
 from bot.settings import load_settings
 

@@ -19,7 +19,7 @@ from bot.domain.evidence import evidence_hash
 from bot.domain.text import count_of, format_date_instant
 from bot.engine.record import AnotherVersion, as_json, parse_decision
 from bot.engine.record import replay as decide_again
-from bot.ports import Event, Ledger
+from bot.records import Event, Ledger
 from bot.render.terminal import verdict_lines
 from bot.settings import load_settings
 

@@ -16,7 +16,7 @@ from bot.cli.run import ConfigOption
 from bot.compose import read_board
 from bot.engine.record import AnotherVersion, parse_decision
 from bot.engine.sweep import SWEEP
-from bot.ports import Posting
+from bot.records import Posting
 from bot.render.terminal import status_table
 from bot.settings import load_settings
 

@@ -74,6 +74,11 @@ def application_name(server: str, name: str) -> str:
     return name if server == DEFAULT_SERVER else f"{server}:{name}"
 
 
+def follows_branch(target: str, branch: str) -> bool:
+    """Say whether a `targetRevision` follows a branch, which an empty one and `HEAD` are taken to."""
+    return target in {"", "HEAD", branch, f"refs/heads/{branch}"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """The last or running sync operation. `phase` is Argo CD's word: Running, Terminating, Succeeded, Failed, Error.

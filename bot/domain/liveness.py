@@ -18,8 +18,9 @@ from bot.domain.argo import (
     Memory,
     NoApplication,
 )
+from bot.domain.ladder import judge_application
 from bot.domain.model import Sha, Trouble
-from bot.domain.stance import BADNESS, NO_PROOF, ApplicationStance, Expected, Stance, judge_application
+from bot.domain.stance import BADNESS, NO_PROOF, ApplicationStance, Expected, Stance
 from bot.domain.syncs import is_fresh
 from bot.domain.text import format_instant, join_words
 

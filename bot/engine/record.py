@@ -23,7 +23,7 @@ from bot.domain.decision import (
 )
 from bot.domain.observation import Observation
 from bot.domain.policy import Policy
-from bot.ports import Event, Ledger
+from bot.records import Event, Ledger
 
 T = TypeVar("T")
 

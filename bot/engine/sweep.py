@@ -27,7 +27,8 @@ from bot.domain.observation import Observation
 from bot.domain.policy import GitOps, Policy
 from bot.engine.record import action_json, as_json, is_quiet, is_write, note_decision, note_policy
 from bot.observe import World, observe, with_proposals
-from bot.ports import Board, Cost, Event, OutsideError, Posting
+from bot.ports import Cost, OutsideError
+from bot.records import Board, Event, Posting
 from bot.sampling import Sampler, Subject
 
 T = TypeVar("T")

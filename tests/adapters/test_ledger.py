@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.adapters.ledger import SqlLedger, open_ledger
 from bot.domain.argo import HealthSpell
 from bot.domain.model import Sha
-from bot.ports import Arrival, Event, EventKind, Kept, Ledger
+from bot.records import Arrival, Event, EventKind, Kept, Ledger
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

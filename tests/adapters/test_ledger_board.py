@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.adapters.ledger import DryBoard, DryLedger, DrySightings, open_ledger
-from bot.ports import Arrival, Event, Posting, Sightings
+from bot.records import Arrival, Event, Posting, Sightings
 from tests.builders import MINUTE, NOON, STAGING_COMMIT
 
 ARRIVAL = Arrival(service="checkout", stage="staging", commit=STAGING_COMMIT)

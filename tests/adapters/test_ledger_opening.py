@@ -22,7 +22,8 @@ from bot.adapters.ledger import SqlLedger, open_ledger
 from bot.adapters.ledger.opening import MIGRATIONS
 from bot.adapters.ledger.tables import metadata
 from bot.domain.argo import HealthSpell, Mark, MarkKind
-from bot.ports import Event, Permanent, Transient
+from bot.ports import Permanent, Transient
+from bot.records import Event
 from tests.adapters.test_ledger import MINUTE, NOON, an_arrival, an_event, at, execute, spells
 
 

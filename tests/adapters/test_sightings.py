@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.adapters.ledger import DrySightings, SqlLedger, open_ledger
 from bot.domain.argo import Mark, MarkKind, Membership, Memory
-from bot.ports import Sightings
+from bot.records import Sightings
 from tests.adapters.test_ledger import MINUTE, NOON, an_arrival, at
 from tests.fakes import FakeSightings
 

@@ -19,7 +19,7 @@ from bot.adapters.clock import SystemClock
 from bot.adapters.ledger import open_ledger
 from bot.cli.app import app
 from bot.lab.world import GITOPS, Lab, running_lab
-from bot.ports import Event, Posting
+from bot.records import Event, Posting
 
 
 @pytest.fixture

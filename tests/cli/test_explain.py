@@ -12,7 +12,7 @@ from bot.adapters.ledger import open_ledger
 from bot.cli.app import app
 from bot.lab.clock import ManualClock
 from bot.lab.world import Lab
-from bot.ports import Posting
+from bot.records import Posting
 from tests.stage import START, Stage, a_bot
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from bot.adapters.ledger.failures import speaking_plainly
 from bot.adapters.ledger.tables import board
-from bot.ports import Posting
+from bot.records import Posting
 
 
 class SqlBoard:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.argo import Mark, Memory, remember
-from bot.ports import NOTHING_KNOWN, Arrival, Board, Event, EventKind, Kept, Ledger, Posting, Sightings
+from bot.records import NOTHING_KNOWN, Arrival, Board, Event, EventKind, Kept, Ledger, Posting, Sightings
 
 
 class DryLedger:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine, Row
 from bot.adapters.ledger.failures import speaking_plainly
 from bot.adapters.ledger.tables import health_spells, marks, memberships
 from bot.domain.argo import HealthSpell, Mark, MarkKind, Membership, Memory, remember
-from bot.ports import NOTHING_KNOWN, Arrival
+from bot.records import NOTHING_KNOWN, Arrival
 
 
 class SqlSightings:

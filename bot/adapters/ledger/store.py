@@ -20,7 +20,7 @@ from bot.adapters.ledger.failures import speaking_plainly
 from bot.adapters.ledger.sightings import SqlSightings
 from bot.adapters.ledger.tables import comment_digests, events
 from bot.adapters.ledger.tables import numbers as _numbers
-from bot.ports import Arrival, Event, EventKind, Kept
+from bot.records import Arrival, Event, EventKind, Kept
 
 _NEWEST_FIRST = events.c.id.desc()
 

@@ -37,57 +37,48 @@ def judge_argocd_healthy(
     """
     sentences = [*(item.reason for item in liveness.applications), *liveness.notes]
     if isinstance(history, Trouble):
-        sentences.append(f"what happened between two looks is not known: {history.system}: {history.sentence}")
+        sentences.append(_unknown(history))
+    kind, reason, would_change = _judge(gate, liveness, window, now, policy_since, history)
     evidence = ApplicationEvidence(sentences=tuple(sentences))
+    return Verdict(gate=gate.name, kind=kind, reason=reason, would_change=would_change, evidence=evidence)
+
+
+def _judge(
+    gate: ArgoHealthyGate,
+    liveness: Liveness,
+    window: HealthWindow,
+    now: datetime,
+    policy_since: datetime | None,
+    history: Samples | Trouble | None,
+) -> tuple[VerdictKind, str, str]:
+    """Return the verdict's kind, its reason, and what would change it."""
     if liveness.stance is not Stance.LIVE or liveness.proof_since is None:
-        return Verdict(
-            gate=gate.name,
-            kind=_KINDS[liveness.stance],
-            reason=liveness.reason,
-            would_change="every application synced and Healthy",
-            evidence=evidence,
-        )
+        return _KINDS[liveness.stance], liveness.reason, "every application synced and Healthy"
     drifted = [item.reason for item in liveness.applications if item.is_out_of_sync]
     if gate.must_be_synced and drifted:
-        return Verdict(
-            gate=gate.name,
-            kind=VerdictKind.UNHEALTHY,
-            reason=drifted[0],
-            would_change="every application Synced",
-            evidence=evidence,
-        )
+        return VerdictKind.UNHEALTHY, drifted[0], "every application Synced"
     ill_until = last_illness(history)
     began = max(at for at in (liveness.proof_since, policy_since, ill_until) if at is not None)
     proven_at = began + window.warmup + window.length
-    since = f"every application synced and Healthy since {format_instant(liveness.proof_since)}"
-    if ill_until is not None and ill_until > liveness.proof_since:
-        since = f"Prometheus saw an application ill until {format_instant(ill_until)}, Healthy since"
-    if liveness.notes:
-        since = f"{since}; {liveness.notes[0]}"
+    since = _since(liveness, liveness.proof_since, ill_until)
     if now < proven_at:
         ends = f"window ends {format_instant(proven_at)}"
-        return Verdict(
-            gate=gate.name,
-            kind=VerdictKind.NOT_YET,
-            reason=f"{since}; {ends}",
-            would_change=ends,
-            evidence=evidence,
-        )
+        return VerdictKind.NOT_YET, f"{since}; {ends}", ends
     if isinstance(history, Trouble):
-        return Verdict(
-            gate=gate.name,
-            kind=VerdictKind.CANNOT_TELL,
-            reason=f"{since}; but {sentences[-1]}",
-            would_change=f"an answer from {history.system}",
-            evidence=evidence,
-        )
-    return Verdict(
-        gate=gate.name,
-        kind=VerdictKind.HEALTHY,
-        reason=since,
-        would_change="an application that is not Healthy",
-        evidence=evidence,
-    )
+        return VerdictKind.CANNOT_TELL, f"{since}; but {_unknown(history)}", f"an answer from {history.system}"
+    return VerdictKind.HEALTHY, since, "an application that is not Healthy"
+
+
+def _unknown(history: Trouble) -> str:
+    return f"what happened between two looks is not known: {history.system}: {history.sentence}"
+
+
+def _since(liveness: Liveness, proof_since: datetime, ill_until: datetime | None) -> str:
+    """Say since when it is so, and what else holds."""
+    since = f"every application synced and Healthy since {format_instant(proof_since)}"
+    if ill_until is not None and ill_until > proof_since:
+        since = f"Prometheus saw an application ill until {format_instant(ill_until)}, Healthy since"
+    return "; ".join([since, *liveness.notes[:1]])
 
 
 def last_illness(history: Samples | Trouble | None) -> datetime | None:

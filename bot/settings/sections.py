@@ -1,0 +1,249 @@
+"""The sections of the settings, each a frozen model: what a key may hold, and what it is where nobody says.
+
+Secrets never stand in a section: it holds the path of a file, which is read anew at each use, or what the environment
+gave.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from bot.domain.text import parse_duration
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used: one sentence a fault, each with file, key, found and expected."""
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("a duration longer than nothing")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+Lag = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Server(_Section):
+    """A server that is asked. Plain http is for this machine only, unless `allow_http` says otherwise."""
+
+    url: str
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    allow_http: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> _Server:
+        _check_url(self.url, allow_http=self.allow_http)
+        return self
+
+    def read_token(self) -> str | None:
+        """Return the token, read anew where it is a file's; None without one."""
+        return _read_secret(self.token, self.token_file)
+
+
+class BotSettings(_Section):
+    """What the bot itself does, and how often. Paths are relative to the settings file."""
+
+    policies: Path
+    state: Path
+    interval: Duration = timedelta(seconds=30)
+    workers: Annotated[int, Field(ge=1, le=64)] = 8
+    comment_every: Duration = timedelta(minutes=1)
+    ingestion_lag: Lag = timedelta(seconds=15)
+    stop_within: Duration = timedelta(seconds=25)
+    history_limit: Annotated[int, Field(ge=2, le=10_000)] = 50
+
+
+class GitHubSection(_Section):
+    """GitHub or GitHub Enterprise Server: `url` serves pages and Git, `api` the REST API."""
+
+    url: str = "https://github.com"
+    api: str = "https://api.github.com"
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    app_id: Annotated[int, Field(ge=1)] | None = None
+    private_key_file: Path | None = None
+    ca_file: Path | None = None
+    allow_http: bool = False
+    timeout: Duration = timedelta(seconds=15)
+    write_pause: Lag = timedelta(seconds=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> GitHubSection:
+        for url in (self.url, self.api):
+            _check_url(url, allow_http=self.allow_http)
+        if (self.app_id is None) != (self.private_key_file is None):
+            raise ValueError("app_id and private_key_file together, or neither")
+        return self
+
+    def read_token(self) -> str | None:
+        """Return the token, read anew where it is a file's; None without one."""
+        return _read_secret(self.token, self.token_file)
+
+
+class GitSection(_Section):
+    """Who the bot's commits are by and what signs them, how long one git process may use the network, how far it reads.
+
+    `signing_key` is the path of a private SSH key, or the id of an OpenPGP key in `gnupg_home`; without a passphrase.
+    """
+
+    author_name: str = "liftlock"
+    author_email: str = "liftlock@users.noreply.github.com"
+    deadline: Duration = timedelta(seconds=60)
+    history_commits: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
+    max_file_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
+    signing_format: Literal["ssh", "openpgp"] | None = None
+    signing_key: Annotated[str, Field(min_length=1, pattern=r"^[^-\x00-\x1f][^\x00-\x1f]*$")] | None = None
+    gnupg_home: Path | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> GitSection:
+        if (self.signing_format is None) != (self.signing_key is None):
+            raise ValueError("signing_format and signing_key together, or neither")
+        if self.gnupg_home is not None and self.signing_format != "openpgp":
+            raise ValueError("gnupg_home only with signing_format openpgp")
+        return self
+
+
+class ArgoSection(_Server):
+    """An Argo CD server. `insecure` accepts any certificate, and has to be said.
+
+    `projects` narrows what is asked for. With `watch` the applications come by a stream that is kept open, with a full
+    list at least every `relist`, and after `silence` without an event.
+    """
+
+    insecure: bool = False
+    timeout: Duration = timedelta(seconds=20)
+    projects: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][-.a-z0-9]{0,252}$")], ...] = ()
+    watch: bool = False
+    relist: Duration = timedelta(minutes=5)
+    silence: Duration = timedelta(minutes=1)
+
+
+class PrometheusSection(_Server):
+    """The Prometheus server, or one that speaks its API: `dialect` says which.
+
+    A user with `password_file`, a client's certificate, a tenant and further headers may say who we are, beside or
+    instead of the token. Headers name files, since their values may be secrets.
+    """
+
+    dialect: Literal["prometheus", "thanos", "mimir", "victoriametrics"] = "prometheus"
+    timeout: Duration = timedelta(seconds=20)
+    at_once: Annotated[int, Field(ge=1, le=64)] = 4
+    together: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9!._*'()|-]{1,150}$")] | None = None
+    user: Annotated[str, Field(min_length=1, pattern=r"^[^:\x00-\x1f]+$")] | None = None
+    password_file: Path | None = None
+    header_files: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")], Path] = Field(default_factory=dict)
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _check_access(self) -> PrometheusSection:
+        if (self.user is None) != (self.password_file is None):
+            raise ValueError("user and password_file together, or neither")
+        if self.user is not None and (self.token is not None or self.token_file is not None):
+            raise ValueError("a user with a password, or a token, not both")
+        if self.key_file is not None and self.cert_file is None:
+            raise ValueError("key_file only with cert_file")
+        return self
+
+
+class RegistrySection(_Section):
+    """An image registry, by the host in image names; `url` only where it is served elsewhere."""
+
+    url: str | None = None
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    allow_http: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> RegistrySection:
+        if self.url is not None:
+            _check_url(self.url, allow_http=self.allow_http)
+        return self
+
+    def read_token(self) -> str | None:
+        """Return the token, read anew where it is a file's; None without one."""
+        return _read_secret(self.token, self.token_file)
+
+
+class LedgerSection(_Section):
+    """Where the ledger is; without a URL a SQLite file in the state directory."""
+
+    url: SecretStr | None = None
+
+
+class LogSection(_Section):
+    """How the bot logs, on stderr."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+# --- secrets and addresses ---
+
+
+def _read_secret(value: SecretStr | None, file: Path | None) -> str | None:
+    if value is not None:
+        return value.get_secret_value()
+    return read_secret_file(file) if file is not None else None
+
+
+def read_secret_file(path: Path) -> str:
+    """Return a secret file's text without the white space around it. Raise SettingsError that names the path only."""
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingsError(f"the secret file {path} cannot be read: {why}") from None
+    if not secret:
+        raise SettingsError(f"the secret file {path} is empty")
+    return secret
+
+
+def _check_url(url: str, *, allow_http: bool) -> None:
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("a URL that begins with https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL without user and password in it")
+    if parts.scheme == "http" and not allow_http and not _is_this_machine(parts.hostname):
+        raise ValueError("https:// (plain http only with allow_http = true)")
+
+
+def _split(url: str) -> SplitResult | None:
+    """Take a URL apart; None where its host or its port is none."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable else None
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
