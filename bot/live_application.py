@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from bot.domain.argo import DEFAULT_SERVER, Application, NamedApplication, Target
 from bot.domain.liveness import Liveness
 from bot.domain.model import Sha, TagChange, TagHistory, Trouble
-from bot.domain.observation import StageObservation
-from bot.domain.observed import stage_liveness
+from bot.domain.observation import Observation, StageObservation
+from bot.domain.observed import expected_release, liveness_of, why_barred
 from bot.domain.policy import Policy, Stage
 from bot.domain.timeline import Milestone, timeline_of
 from bot.observe import World
@@ -65,33 +65,37 @@ def _only(world: World, policy: Policy, stage: Stage, application: str, troubles
 
 
 def _explain(world: World, policy: Policy, stage: Stage, commit: str | None) -> ExplainedLive:
-    head = world.repositories.refresh(policy.gitops.repository, policy.gitops.branch, [stage.edit.file])
+    files = [one.edit.file for one in policy.stages]
+    head = world.repositories.refresh(policy.gitops.repository, policy.gitops.branch, files)
     tags = world.tags.read(policy, stage, head)
     if isinstance(tags, Trouble):
         raise Permanent(tags.system, tags.sentence)
     if commit is not None:
         tags = _of_commit(tags, commit)
+    now = world.clock.now()
     seen = _look(world, policy, stage, tags)
-    liveness = stage_liveness(policy, stage, seen, tags, world.clock.now())
+    expected = expected_release(policy, stage, tags, barred=why_barred(tags, _tags_of_all(world, policy, head)))
+    liveness = liveness_of(seen, expected, now)
     present = [item for item in seen.applications if isinstance(item, Application)]
     return ExplainedLive(liveness=liveness, applications=present, timeline=list(timeline_of(tags, liveness)))
 
 
 def _look(world: World, policy: Policy, stage: Stage, tags: TagHistory) -> StageObservation:
-    look = world.stage_look(policy, stage)
-    found = world.deployments.find_applications(
-        stage.applications, repository=policy.gitops.repository, branch=policy.gitops.branch
-    )
-    applications = look.applications(found)
-    ancestry = look.ancestry(tags, applications)
-    applications = look.with_windows(applications, tags, ancestry)
-    known = look.memory(tags, applications, ancestry)
-    names = {item.name for item in applications if isinstance(item, Application)}
+    gitops = policy.gitops
+    found = world.deployments.find_applications(stage.applications, repository=gitops.repository, branch=gitops.branch)
+    seen = world.stage_look(policy, stage).observe(tags, found)
+    names = {item.name for item in seen.applications if isinstance(item, Application)}
+    spells = tuple(one for one in seen.memory.spells if one.application in names)
     # Of one application alone: what became of the others of its stage is another question.
-    memory = replace(known, memberships=(), spells=tuple(one for one in known.spells if one.application in names))
-    return StageObservation(
-        stage=stage.name, tags=tags, applications=applications, ancestry=ancestry, memory=memory, samples={}
+    return replace(seen, memory=replace(seen.memory, memberships=(), spells=spells))
+
+
+def _tags_of_all(world: World, policy: Policy, head: Sha) -> Observation:
+    """Return what Git says of all stages: a release that was rolled back in one is quarantined in all."""
+    stages = tuple(
+        StageObservation(stage=one.name, tags=world.tags.read(policy, one, head), samples={}) for one in policy.stages
     )
+    return Observation(service=policy.service, at=world.clock.now(), stages=stages)
 
 
 def _of_commit(tags: TagHistory, commit: str) -> TagHistory:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.domain.argo import Ancestry
 from bot.domain.edit import Edited, EditRefused
 from bot.domain.model import Artifact, Proposal, Pull, Release, Sha, TagChange, TagHistory, Trouble
 from bot.domain.naming import is_promotion_branch, promotion_prefix, release_branch, revert_branch
@@ -99,20 +98,7 @@ def _attempt(read: Callable[[], T]) -> T | Trouble:
 
 def _observe_stage(world: World, policy: Policy, stage: Stage, head: Sha | Trouble, found: Found) -> StageObservation:
     tags = head if isinstance(head, Trouble) else _attempt(lambda: world.tags.read(policy, stage, head))
-    look = world.stage_look(policy, stage)
-    applications = look.applications(found)
-    ancestry = Ancestry()
-    if not isinstance(tags, Trouble):
-        ancestry = look.ancestry(tags, applications)
-        applications = look.with_windows(applications, tags, ancestry)
-    return StageObservation(
-        stage=stage.name,
-        tags=tags,
-        applications=applications,
-        ancestry=ancestry,
-        memory=look.memory(tags, applications, ancestry),
-        samples={},
-    )
+    return world.stage_look(policy, stage).observe(tags, found)
 
 
 # --- pull requests ---------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot.adapters.argocd_sources import as_sha
 from bot.domain.argo import (
     DEFAULT_SERVER,
     Ancestry,
@@ -28,6 +29,7 @@ from bot.domain.argo import (
 from bot.domain.edit import EditRefused, read_tag
 from bot.domain.liveness import reported_revisions
 from bot.domain.model import Carries, Sha, TagHistory, Trouble
+from bot.domain.observation import StageObservation
 from bot.domain.policy import Policy, Stage, SyncBy
 from bot.domain.stance import NO_PROOF
 from bot.domain.syncs import is_fresh, marks_due, was_synced
@@ -56,6 +58,21 @@ class StageLook:
     spell_gap: timedelta
     policy: Policy
     stage: Stage
+
+    def observe(self, history: TagHistory | Trouble, found: Found) -> StageObservation:
+        """Return what is seen of the stage: its applications, their ancestry, and what was noted of them."""
+        applications, ancestry = self.applications(found), Ancestry()
+        if not isinstance(history, Trouble):
+            ancestry = self.ancestry(history, applications)
+            applications = self.with_windows(applications, history, ancestry)
+        return StageObservation(
+            stage=self.stage.name,
+            tags=history,
+            applications=applications,
+            ancestry=ancestry,
+            memory=self.memory(history, applications, ancestry),
+            samples={},
+        )
 
     def applications(self, found: Found) -> tuple[Seen, ...]:
         """Return the stage's applications, each once; one trouble of a server stands for all that are on it."""
@@ -181,9 +198,8 @@ class StageLook:
     def _with_window(self, app: Application) -> Application:
         try:
             return replace(app, blocked=self.deployments.why_blocked(app.name, automated=app.automated))
-        except OutsideError:
-            # Whether a window is in the way is only said beside the reason; without an answer the reason stands.
-            return app
+        except OutsideError as error:
+            return replace(app, windows_unknown=error.sentence)
 
 
 def _saw_at(app: Application, reconciled_at: datetime, ancestry: Ancestry) -> datetime:
@@ -206,7 +222,7 @@ def _present(applications: Iterable[Seen]) -> list[Application]:
 def _waits(app: Application, ancestry: Ancestry) -> bool:
     """Say whether an application knows the release, and nobody syncs it."""
     operation = app.operation
-    if app.operation_pending or (operation is not None and operation.phase in {"Running", "Terminating"}):
+    if app.operation_pending or (operation is not None and operation.is_under_way):
         return False
     if app.sync != "OutOfSync" or not ancestry.all_carry(app.revisions):
         return False
@@ -222,5 +238,4 @@ def dry_commit(text: str | None) -> Sha | None:
     except (ValueError, RecursionError):
         return None
     dry = told.get("drySha") if isinstance(told, dict) else None
-    is_sha = isinstance(dry, str) and len(dry) in {40, 64} and all(digit in "0123456789abcdef" for digit in dry.lower())
-    return Sha(dry.lower()) if isinstance(dry, str) and is_sha else None
+    return as_sha(dry) if isinstance(dry, str) else None

@@ -9,13 +9,13 @@ import pytest
 
 from bot.domain.argo import MarkKind, NamedApplication, Requirement, SelectedApplications, Target
 from bot.domain.model import Sha
-from bot.domain.policy import Policy
+from bot.domain.policy import Policy, SyncBy
 from bot.domain.stance import Stance
 from bot.domain.timeline import Step
 from bot.live_application import ExplainedLive, explain_live
 from bot.ports import OutsideError, Permanent, Transient
 from tests.builders import IMAGE, NEW, OLD, a_policy
-from tests.fake_world import FakeWorld
+from tests.fake_world import PRODUCTION_FILE, FakeWorld, values
 
 STAGING, PRODUCTION = "checkout-staging", "checkout-production"
 SELECTOR = SelectedApplications(selector=(Requirement(label="app", values=("checkout",)),))
@@ -173,3 +173,30 @@ def test_a_sync_window_in_the_way_is_told(fake: FakeWorld) -> None:
     found = explain(fake, STAGING)
     assert found.liveness.stance is Stance.WAITING
     assert "a sync window of its project denies syncs now" in found.liveness.reason
+
+
+def test_that_a_release_was_rolled_back_is_told_as_in_a_sweep(fake: FakeWorld) -> None:
+    """Else it would say that the bot will start a sync, which it never does for a quarantined release."""
+    fake.sweep()
+    fake.pass_time(34)
+    fake.sweep()
+    fake.sweep()
+    fake.sync()
+    fake.metrics.bad_share = {"http-errors": 0.3}
+    fake.pass_time(4)
+    fake.sweep()
+    fake.sync()
+    fake.repositories.commit("main", {PRODUCTION_FILE: values(NEW)}, "Once more")
+    present = explain(fake, PRODUCTION).applications[0]
+    fake.deployments.applications[PRODUCTION] = replace(
+        present,
+        revisions=(fake.head,),
+        automated=False,
+        sync="OutOfSync",
+        targets=("main",),
+        consents="checkout:production",
+    )
+    staging, production = fake.policy.stages
+    policy = replace(fake.policy, stages=(staging, replace(production, sync=SyncBy.BOT)))
+    found = explain(fake, PRODUCTION, None, policy)
+    assert "was rolled back in production by" in found.liveness.reason, found.liveness.reason

@@ -325,9 +325,9 @@ def test_a_release_that_was_synced_or_is_not_known_yet_waits_for_no_window(scene
     assert scene.deployments.calls == []
 
 
-def test_a_window_that_cannot_be_asked_for_leaves_the_reason_as_it_is(scene: Scene) -> None:
+def test_a_window_that_cannot_be_asked_for_has_its_place_in_the_reason(scene: Scene) -> None:
     scene.deployments.fail["why_blocked"] = Transient("Argo CD", "away")
-    assert with_windows(scene, waiting(scene)) == (waiting(scene),)
+    assert with_windows(scene, waiting(scene)) == (replace(waiting(scene), windows_unknown="away"),)
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------

@@ -209,7 +209,7 @@ class ArgoServer:
             raise Permanent(SYSTEM, app.sentence)
         if app.consents != order.authority:
             raise Conflict(SYSTEM, f"{name} does not carry the consent for {order.authority} any more")
-        if app.operation_pending or (app.operation is not None and app.operation.phase in {"Running", "Terminating"}):
+        if app.operation_pending or (app.operation is not None and app.operation.is_under_way):
             raise Conflict(SYSTEM, f"{name} is being synced already")
         about = self._about(name, "/sync")
         # A POST takes the namespace from its body only.

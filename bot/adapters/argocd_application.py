@@ -26,7 +26,6 @@ from bot.domain.stance import CONSENT
 
 __all__ = ["Json", "MalformedItem", "parse_application"]
 
-_UNDER_WAY = ("Running", "Terminating")
 _LONGEST_MESSAGE = 500
 _LONGEST_NAME = 100
 _FEW = 3
@@ -62,7 +61,7 @@ def parse_application(item: Json, name: str, *, counts: Callable[[str], bool], b
         revisions=reading.revisions(sync, object_at(sync, "comparedTo")),
         operation=operation,
         # Argo CD keeps `operation` until the operation has ended, so beside a running one it is not a second one.
-        operation_pending=requested is not None and (operation is None or operation.phase not in _UNDER_WAY),
+        operation_pending=requested is not None and (operation is None or not operation.is_under_way),
         reconciled_at=instant(status, "reconciledAt"),
         health_since=instant(health, "lastTransitionTime"),
         health_message=_message(health),

@@ -37,6 +37,7 @@ from bot.adapters.argocd_json import Json
 from bot.adapters.http import (
     Answer,
     Endpoint,
+    pairs,
     quote,
     raise_for_overload,
     read_token,
@@ -256,10 +257,9 @@ class Watch:
     def _url(self) -> httpx.URL:
         with self._lock:
             resumed = self._mirror.resume_from
-        pairs = [(name, one) for name, value in self._params.items() for one in _values(value)]
         # Without a version Argo CD would tell all applications first. It replays nothing: it only leaves out what is
         # older than the version, so a newer one than the last full list's would lose what another replica tells late.
-        return httpx.URL(self._endpoint.base + _STREAM, params=[*pairs, ("resourceVersion", resumed)])
+        return httpx.URL(self._endpoint.base + _STREAM, params=[*pairs(self._params), ("resourceVersion", resumed)])
 
     def _check(self, response: httpx.Response) -> None:
         if response.is_success:
@@ -335,10 +335,6 @@ def parse_event(line: bytes) -> Event:
 def _message(error: object) -> str:
     message = error.get("message") if isinstance(error, dict) else error
     return quote(message) if isinstance(message, str) else "without a message"
-
-
-def _values(value: str | Sequence[str]) -> Sequence[str]:
-    return (value,) if isinstance(value, str) else value
 
 
 def _cut(connection: socket.socket | None) -> None:

@@ -289,8 +289,7 @@ class HttpClient:
 
     def _url(self, question: Question) -> httpx.URL:
         try:
-            params = [(name, one) for name, value in question.params.items() for one in _values(value)]
-            return httpx.URL(self.endpoint.base + question.path, params=params or None)
+            return httpx.URL(self.endpoint.base + question.path, params=pairs(question.params) or None)
         except httpx.InvalidURL as error:
             raise unreachable(self.endpoint, error) from error
 
@@ -327,8 +326,10 @@ class HttpClient:
         return SlowAnswer(said.system, said.sentence) if isinstance(error, httpx.ReadTimeout) else said
 
 
-def _values(value: str | Sequence[str]) -> Sequence[str]:
-    return (value,) if isinstance(value, str) else value
+def pairs(params: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
+    """Return the parameters of a query one by one; several values of one name stay several."""
+    listed = ((name, (value,) if isinstance(value, str) else value) for name, value in params.items())
+    return [(name, one) for name, values in listed for one in values]
 
 
 def unreachable(endpoint: Endpoint, error: Exception) -> OutsideError:

@@ -95,6 +95,11 @@ class Operation:
     retries: int = 0
     is_partial: bool = False
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it goes on; between two attempts it has an end, and goes on all the same."""
+        return self.phase in {"Running", "Terminating"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
@@ -152,7 +157,7 @@ class Application:
     sources' target revisions, `positions` their places among all sources, from 1. `history` tells when a release was
     deployed for the first time: the last operation may be a later sync of the same release. `consents` is the text of
     the annotation by which an application lets the bot sync it. `blocked` is why no sync may begin now, where that was
-    asked.
+    asked, `windows_unknown` why nobody could say.
     """
 
     name: str
@@ -176,6 +181,7 @@ class Application:
     is_being_deleted: bool = False
     consents: str = ""
     blocked: str = ""
+    windows_unknown: str = ""
     kind: Literal["application"] = "application"
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from bot.domain.argo import Ancestry, Application, MarkKind, Memory, NoApplication, Operation
 from bot.domain.model import Carries, Sha, Trouble
 from bot.domain.stance import CONSENT, ILL, ApplicationStance, Case, Expected, Stance, Want
-from bot.domain.syncs import UNDER_WAY, Before, is_fresh, run_of, syncs_of, was_synced, watched_since
+from bot.domain.syncs import Before, is_fresh, run_of, syncs_of, was_synced, watched_since
 from bot.domain.text import format_duration, format_instant, in_words, times
 
 _BROKEN_SPECS = frozenset({"ComparisonError", "InvalidSpecError", "UnknownError", "DeletionError"})
@@ -124,7 +124,7 @@ def _operation_is_open(case: Case) -> ApplicationStance | None:
         return case.says(Stance.WAITING, "a sync is about to start")
     if operation is None:
         return _unsynced(case, "it has never been synced")
-    if operation.phase not in UNDER_WAY:
+    if not operation.is_under_way:
         return None
     began = f" since {format_instant(operation.started_at)}" if operation.started_at else ""
     tries = f", tried again {times(operation.retries)}" if operation.retries else ""
@@ -156,6 +156,8 @@ def _unsynced(case: Case, last: str) -> ApplicationStance:
     app = case.app
     if app.blocked:
         return case.says(Stance.WAITING, f"{last}; {app.blocked}")
+    if app.windows_unknown:
+        last = f"{last}; whether a sync window is in the way is not known: {app.windows_unknown}"
     if app.automated:
         by_bot = "; it has automated sync on, so the bot leaves it to Argo CD" if case.expected.authority else ""
         return case.says(Stance.WAITING, f"{last}{by_bot}")

@@ -50,6 +50,15 @@ def expected_release(policy: Policy, stage: Stage, tags: TagHistory, *, barred: 
     )
 
 
+def why_barred(tags: TagHistory, seen: Observation) -> str:
+    """Return why the bot must not sync a release: it is quarantined, whoever put its tag back (I3). Empty if not."""
+    quarantined = quarantined_tags(seen).get(tags.tag)
+    if quarantined is None:
+        return ""
+    stage, commit = quarantined
+    return f"{tags.tag} was rolled back in {stage} by {commit[:7]}"
+
+
 def stage_liveness(policy: Policy, stage: Stage, seen: StageObservation, tags: TagHistory, now: datetime) -> Liveness:
     """Judge whether the release that Git says should run in a stage is live there."""
     return liveness_of(seen, expected_release(policy, stage, tags), now)

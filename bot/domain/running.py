@@ -19,6 +19,7 @@ from bot.domain.observed import (
     liveness_of,
     quarantined_tags,
     watch_end,
+    why_barred,
 )
 from bot.domain.policy import HealthWindow, Policy, Rollback, Stage
 from bot.domain.stance import Stance
@@ -73,7 +74,7 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
         return Running(judgement=_unreadable(stage, seen.tags))
     if seen.tags.tag == NOT_SET:
         return Running(judgement=_nothing_yet(stage))
-    expected = expected_release(policy, stage, seen.tags, barred=_bar(seen.tags, observation))
+    expected = expected_release(policy, stage, seen.tags, barred=why_barred(seen.tags, observation))
     liveness = liveness_of(seen, expected, now)
     case = _Case(
         policy=policy,
@@ -128,15 +129,6 @@ def _nothing_yet(stage: Stage) -> Judgement:
         waits_on=WaitsOn.NOTHING,
         reason="no release is set here yet; the first promotion adds it",
     )
-
-
-def _bar(tags: TagHistory, observation: Observation) -> str:
-    """Return why the bot must not sync a quarantined release, whoever put its tag back (I3)."""
-    quarantined = quarantined_tags(observation).get(tags.tag)
-    if quarantined is None:
-        return ""
-    stage, commit = quarantined
-    return f"{tags.tag} was rolled back in {stage} by {commit[:7]}"
 
 
 def _asks_human(judgement: Judgement) -> bool:

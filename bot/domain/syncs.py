@@ -16,9 +16,6 @@ from enum import StrEnum
 from bot.domain.argo import Ancestry, Application, Deployed, Mark, MarkKind, Operation
 from bot.domain.model import Carries
 
-UNDER_WAY = frozenset({"Running", "Terminating"})
-"""Argo CD's phases of an operation that goes on."""
-
 
 class Before(StrEnum):
     """What is known of the time before the oldest sync of a run."""
@@ -117,8 +114,7 @@ def is_fresh(app: Application) -> bool:
     """Say whether the health is newer than the last operation: a stale Healthy is of the version before."""
     if app.operation_pending or app.operation is None or app.operation.finished_at is None:
         return False
-    # Between two attempts it is Running, and has an end.
-    if app.operation.phase in UNDER_WAY:
+    if app.operation.is_under_way:
         return False
     return app.reconciled_at is not None and app.reconciled_at > app.operation.finished_at
 

@@ -18,6 +18,7 @@ from bot.domain.decision import (
     AskRefresh,
     Decision,
     Halt,
+    Judgement,
     UpdatePromotion,
     Wait,
 )
@@ -111,13 +112,18 @@ def note_decision(ledger: Ledger, decision: Decision, observation: Observation, 
 def _meaning(decision: Decision) -> str:
     """Return what makes two decisions different to people: who stands where, and what is done about it."""
     judgements = [
-        [item.stage, item.role, item.release.name if item.release else None, item.state, item.pull]
+        [item.stage, item.role, item.release.name if item.release else None, item.state, item.pull, _steps(item)]
         for item in decision.judgements
     ]
     actions = [action_json(action) for action in decision.actions if not is_quiet(action)]
     for action in actions:
         action.pop("reason", None)
     return json.dumps([decision.policy_version, judgements, actions], sort_keys=True)
+
+
+def _steps(judgement: Judgement) -> list[str]:
+    """Return the steps that a release has taken: a new one is noted, so that the ledger has the whole timeline."""
+    return [milestone.step for milestone in judgement.timeline]
 
 
 def replay(body: Mapping[str, object], policy: Mapping[str, object]) -> tuple[Decision, Decision]:

@@ -187,7 +187,7 @@ def test_a_number_is_kept_as_it_was_first_seen_even_if_it_was_absent(ledger: Sql
 
 def test_many_numbers_are_kept_in_one_transaction(ledger: SqlLedger) -> None:
     begun: list[object] = []
-    sa.event.listen(ledger._engine, "begin", begun.append)
+    sa.event.listen(ledger.connections.engine, "begin", begun.append)
     ledger.keep_numbers({an_arrival(): {"f": {at(n): 1.0 for n in range(5000)}}})
     assert len(begun) == 1
     assert len(ledger.numbers([an_arrival()])[an_arrival()]["f"]) == 5000
@@ -196,7 +196,7 @@ def test_many_numbers_are_kept_in_one_transaction(ledger: SqlLedger) -> None:
 @pytest.mark.parametrize("nothing", [{}, {an_arrival(): {}}, {an_arrival(): {"f": {}}}])
 def test_keeping_no_numbers_writes_nothing(ledger: SqlLedger, nothing: dict[Arrival, Kept]) -> None:
     begun: list[object] = []
-    sa.event.listen(ledger._engine, "begin", begun.append)
+    sa.event.listen(ledger.connections.engine, "begin", begun.append)
     ledger.keep_numbers(nothing)
     assert begun == []
     assert ledger.numbers([]) == {}

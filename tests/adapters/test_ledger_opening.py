@@ -84,7 +84,7 @@ def test_a_ledger_that_kept_tiles_comes_up_with_its_events_and_its_board(path: P
         # What the tiles held is asked for again: the numbers of single queries cannot be told from it.
         assert ledger.numbers([an_arrival()]) == {an_arrival(): {}}
         ledger.keep_numbers({an_arrival(): {"f": {at(0): 1.0}}})
-        with ledger._engine.connect() as connection:
+        with ledger.connections.engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
@@ -116,12 +116,12 @@ def test_a_ledger_without_sightings_comes_up_with_all_that_it_kept(path: Path) -
         memory = ledger.sightings.recall(an_arrival(), NOON, at(9))
         assert [spell.last_seen for spell in memory.spells] == [at(5)]
         assert (memory.marks, [run.members for run in memory.memberships]) == ((mark,), [("a",)])
-        with ledger._engine.connect() as connection:
+        with ledger.connections.engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(ledger: SqlLedger) -> None:
-    with ledger._engine.connect() as connection:
+    with ledger.connections.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
@@ -197,7 +197,7 @@ def test_a_ledger_locked_by_another_process_is_transient(path: Path) -> None:
 
 def test_a_full_disk_is_transient_and_loses_nothing_that_was_recorded(ledger: SqlLedger) -> None:
     ledger.record(an_event())
-    with ledger._engine.connect() as connection:
+    with ledger.connections.engine.connect() as connection:
         (pages,) = connection.exec_driver_sql("PRAGMA page_count").one()
         # SQLite says the same of a database at its page limit as of a full disk.
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")

@@ -202,6 +202,15 @@ def test_what_the_bot_must_not_sync_it_leaves_and_says_why(app: Application, rea
     assert reason in liveness.reason
 
 
+def test_that_nobody_could_tell_the_sync_windows_stands_beside_the_reason() -> None:
+    policy, history = by_bot(), tags(promoted(NEW))
+    app = replace(UNSYNCED, windows_unknown="Argo CD at https://argocd failed (HTTP 503)")
+    assert len(asked(app, at=NOON + MINUTE, policy=policy)) == 1
+    seen = a_stage("production", history, applications=(app,), carries=CARRIES, behind={BEFORE: 2})
+    reason = stage_liveness(policy, policy.stage("production"), seen, history, NOON + MINUTE).reason
+    assert "; whether a sync window is in the way is not known: Argo CD at https://argocd failed (HTTP 503);" in reason
+
+
 def test_the_bot_syncs_nothing_unless_the_policy_says_so() -> None:
     assert asked(UNSYNCED, at=NOON + MINUTE) == ()
 

@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.decision import State
 from bot.domain.evidence import evidence_hash
+from bot.domain.timeline import Step
 from bot.engine.record import AnotherVersion, note_policy, parse_decision, replay
 from bot.ports import Transient
 from tests.builders import MINUTE, NOON, a_count_gate, a_policy
@@ -61,3 +62,27 @@ def test_a_write_that_is_tried_again_has_its_own_evidence_in_the_ledger() -> Non
         for one in parse_decision(event.body["decision"]).judgements
     ]
     assert evidence_hash(written.verdicts) in recorded
+
+
+def test_each_step_of_a_release_is_in_the_ledger_when_it_is_taken() -> None:
+    """Production stays *watching after promotion* all the time, and its sync and health come one after the other."""
+    world = FakeWorld()
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    world.sweep()
+    world.sweep()
+    world.pass_time(1)
+    world.sweep()
+    world.sync()
+    world.pass_time(1)
+    world.sweep()
+    decisions = [parse_decision(event.body["decision"]) for event in world.ledger.recorded if event.kind == "decision"]
+    running = [
+        [milestone.step for milestone in judgement.timeline]
+        for decision in decisions
+        for judgement in decision.judgements
+        if (judgement.stage, judgement.role, judgement.state) == ("production", "running", State.WATCHING)
+    ]
+    assert running[0][-1] is Step.MERGED
+    assert running[-1][-1] is Step.LIVE

@@ -20,6 +20,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from bot.adapters.http import quote
+from bot.adapters.ledger.connections import Connections
 from bot.adapters.ledger.failures import NOT_WRITABLE, SYSTEM, shown_place, speaking_plainly
 from bot.adapters.ledger.store import SqlLedger
 from bot.ports import Permanent
@@ -48,7 +49,7 @@ def open_ledger(url: str, *, patience: timedelta = timedelta(seconds=10), for_re
     except BaseException:
         engine.dispose()
         raise
-    return SqlLedger(engine, place)
+    return SqlLedger(Connections(engine, place))
 
 
 def _parse_url(url: str) -> URL:

@@ -6,15 +6,14 @@ Races named: two bots on one database may both start a run for the same look; th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.engine import Connection, Row
 
-from bot.adapters.ledger.failures import speaking_plainly
+from bot.adapters.ledger.connections import Connections
 from bot.adapters.ledger.tables import health_spells, marks, memberships
 from bot.domain.argo import HealthSpell, Mark, MarkKind, Membership, Memory, remember
 from bot.records import NOTHING_KNOWN, Arrival
@@ -23,10 +22,8 @@ from bot.records import NOTHING_KNOWN, Arrival
 class SqlSightings:
     """The sightings that live in the ledger's database. Safe to share between threads."""
 
-    def __init__(self, engine: Engine, place: str) -> None:
-        self._engine = engine
-        self._writer = engine.execution_options(writes=True)
-        self._place = place
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     def saw_health(
         self,
@@ -41,7 +38,7 @@ class SqlSightings:
         """Note each application's health at a look; after a gap, or another health in between, a new spell starts."""
         if not seen:
             return
-        with self._writing() as connection:
+        with self._connections.writing() as connection:
             last = _last_spells(connection, service, stage)
             for application, health in sorted(seen.items()):
                 spell = last.get(application)
@@ -62,7 +59,7 @@ class SqlSightings:
         table = memberships.c
         told = json.dumps(sorted(members))
         of_stage = sa.select(memberships).where(table.service == service, table.stage == stage)
-        with self._writing() as connection:
+        with self._connections.writing() as connection:
             last = connection.execute(of_stage.order_by(table.id.desc()).limit(1)).one_or_none()
             if last is None or last.members != told:
                 row = {"service": service, "stage": stage, "members": told, "first_seen": at, "last_seen": at}
@@ -73,26 +70,16 @@ class SqlSightings:
     def mark(self, arrival: Arrival, mark: Mark) -> None:
         """Note something that happened to an application on the way of a release."""
         row = {"application": mark.application, "kind": str(mark.kind), "at": mark.at}
-        with self._writing() as connection:
+        with self._connections.writing() as connection:
             connection.execute(sa.insert(marks), row | _key(arrival))
 
     def recall(self, arrival: Arrival, since: datetime, until: datetime) -> Memory:
         """Return what is known of a stage's applications between two instants, oldest first; marks of the arrival."""
-        with self._reading() as connection:
+        with self._connections.reading() as connection:
             spells = [_spell(row) for row in connection.execute(_spells_since(health_spells, arrival, since))]
             members = [_membership(row) for row in connection.execute(_spells_since(memberships, arrival, since))]
             found = [_mark(row) for row in connection.execute(_marks_of, _key(arrival))]
         return remember(spells, members, found, until)
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with speaking_plainly(self._place), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with speaking_plainly(self._place), self._writer.begin() as connection:
-            yield connection
 
 
 _marks_of = (

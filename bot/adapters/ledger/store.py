@@ -6,17 +6,16 @@ Race named: two bots on one database may both keep a number of the same tile; it
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.engine import Connection, Row
 
 from bot.adapters.ledger.board import SqlBoard
-from bot.adapters.ledger.failures import speaking_plainly
+from bot.adapters.ledger.connections import Connections
 from bot.adapters.ledger.sightings import SqlSightings
 from bot.adapters.ledger.tables import comment_digests, events
 from bot.adapters.ledger.tables import numbers as _numbers
@@ -28,10 +27,8 @@ _NEWEST_FIRST = events.c.id.desc()
 class SqlLedger:
     """An open ledger. `close` gives its connections back; it is a context manager that does so."""
 
-    def __init__(self, engine: Engine, place: str) -> None:
-        self._engine = engine
-        self._writer = engine.execution_options(writes=True)
-        self.place = place
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
 
     def __enter__(self) -> Self:
         return self
@@ -41,17 +38,17 @@ class SqlLedger:
 
     def close(self) -> None:
         """Close all connections."""
-        self._engine.dispose()
+        self.connections.close()
 
     @property
     def board(self) -> SqlBoard:
         """The board that lives in the same database."""
-        return SqlBoard(self._engine, self.place)
+        return SqlBoard(self.connections)
 
     @property
     def sightings(self) -> SqlSightings:
         """What was seen of applications, in the same database."""
-        return SqlSightings(self._engine, self.place)
+        return SqlSightings(self.connections)
 
     def record(self, event: Event) -> None:
         """Append one entry, durably, before this returns."""
@@ -62,7 +59,7 @@ class SqlLedger:
             "kind": event.kind,
             "body": _to_json(event.body),
         }
-        with self._writing() as connection:
+        with self.connections.writing() as connection:
             connection.execute(sa.insert(events), row)
 
     def events(self, *, service: str | None = None, kind: EventKind | None = None, limit: int = 100) -> Sequence[Event]:
@@ -72,19 +69,19 @@ class SqlLedger:
             query = query.where(events.c.service == service)
         if kind is not None:
             query = query.where(events.c.kind == kind)
-        with self._reading() as connection:
+        with self.connections.reading() as connection:
             return tuple(_event(row) for row in connection.execute(query))
 
     def latest(self, kind: EventKind) -> Mapping[str, Event]:
         """Return each service's newest entry of a kind."""
         newest = sa.select(sa.func.max(events.c.id)).where(events.c.kind == kind).group_by(events.c.service)
         query = sa.select(events).where(events.c.id.in_(newest)).order_by(events.c.service)
-        with self._reading() as connection:
+        with self.connections.reading() as connection:
             return {row.service: _event(row) for row in connection.execute(query)}
 
     def numbers(self, arrivals: Sequence[Arrival]) -> Mapping[Arrival, Kept]:
         """Return all numbers kept of each arrival."""
-        with self._reading() as connection:
+        with self.connections.reading() as connection:
             return {arrival: _kept(connection.execute(_of_arrival, _key(arrival))) for arrival in arrivals}
 
     def keep_numbers(self, numbers: Mapping[Arrival, Kept]) -> None:
@@ -97,7 +94,7 @@ class SqlLedger:
         ]
         if not rows:
             return
-        with self._writing() as connection:
+        with self.connections.writing() as connection:
             connection.execute(_insert(connection, _numbers).on_conflict_do_nothing(), rows)
 
     def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
@@ -105,9 +102,9 @@ class SqlLedger:
         where = (comment_digests.c.repository == repository, comment_digests.c.number == number)
         query = sa.select(comment_digests.c.digest).where(*where)
         if replace_with is None:
-            with self._reading() as connection:
+            with self.connections.reading() as connection:
                 return connection.execute(query).scalar_one_or_none()
-        with self._writing() as connection:
+        with self.connections.writing() as connection:
             before = connection.execute(query).scalar_one_or_none()
             row = {"repository": repository, "number": number, "digest": replace_with}
             store = _insert(connection, comment_digests).values(row)
@@ -115,16 +112,6 @@ class SqlLedger:
                 store.on_conflict_do_update(index_elements=["repository", "number"], set_={"digest": replace_with})
             )
             return before
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with speaking_plainly(self.place), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with speaking_plainly(self.place), self._writer.begin() as connection:
-            yield connection
 
 
 def _to_json(body: Mapping[str, object]) -> str:
