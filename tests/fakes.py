@@ -228,6 +228,7 @@ class FakeForge(Failing):
             head=head,
             state=PullState.OPEN,
             mergeable=True,
+            opened_at=self.repositories.clock.now(),
         )
         self.bodies[number] = f"{text.title}\n\n{text.body}"
         return self.pulls[number]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.domain.argo import (
+    DEFAULT_SERVER,
     Ancestry,
     Application,
     Deployed,
@@ -22,6 +23,7 @@ from bot.domain.argo import (
     Operation,
     Requirement,
     SelectedApplications,
+    application_name,
 )
 from bot.domain.model import Carries, Sha, TagHistory, Trouble
 from bot.domain.policy import Policy, SyncBy
@@ -446,3 +448,35 @@ def test_without_a_tag_history_health_is_noted_and_nothing_recalled(scene: Scene
 
 def test_the_images_of_the_stage_play_no_part_here(scene: Scene) -> None:
     assert scene.ancestry(app(scene.later, images=(f"{IMAGE}:{OLD}",))).carries == {scene.later: Carries.YES}
+
+
+# --- one application, found twice ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("server", [DEFAULT_SERVER, "eu"])
+@pytest.mark.parametrize("named", ["checkout", "argocd/checkout"])
+def test_an_application_that_is_named_and_selected_is_one(scene: Scene, server: str, named: str) -> None:
+    by_name, selector = NamedApplication(name=named, server=server), replace(SELECTOR, server=server)
+    full = application_name(server, "argocd/checkout")
+    found: Found = {
+        by_name: (app(scene.release, name=by_name.shown),),
+        selector: (app(scene.release, name=full), app(scene.release, name=application_name(server, "argocd/other"))),
+    }
+    seen = scene.look(selector, by_name).applications(found)
+    names = [item.name for item in seen if isinstance(item, Application)]
+    assert sorted(names) == sorted([by_name.shown, application_name(server, "argocd/other")])
+
+
+def test_a_name_of_another_server_or_namespace_is_another_application(scene: Scene) -> None:
+    by_name = NamedApplication(name="team/checkout", server="eu")
+    found: Found = {
+        by_name: (app(scene.release, name=by_name.shown),),
+        SELECTOR: (app(scene.release, name="team/checkout"), app(scene.release, name="argocd/checkout")),
+    }
+    assert len(scene.look(by_name, SELECTOR).applications(found)) == 3
+
+
+def test_no_answer_for_several_targets_is_told_once(scene: Scene) -> None:
+    trouble = Trouble(system="Argo CD", sentence="away")
+    by_name = NamedApplication(name="checkout")
+    assert scene.look(by_name, SELECTOR).applications({by_name: (trouble,), SELECTOR: (trouble,)}) == (trouble,)

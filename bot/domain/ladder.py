@@ -35,7 +35,7 @@ def judge_application(
     run = run_of(seen, ancestry, marks)
     return replace(
         stance,
-        saw_at=min((mark.at for mark in marks if mark.kind is MarkKind.SAW), default=None),
+        saw_at=next((mark.at for mark in marks if mark.kind is MarkKind.SAW), None),
         began_at=run.began_at if run is not None else None,
         deployed_at=max(run.at, expected.since) if run is not None else None,
         before=run.before if run is not None else Before.FORGOTTEN,
@@ -101,9 +101,9 @@ def _revision_lacks_release(case: Case) -> ApplicationStance | None:
     if app.hydration is not None and app.hydration.phase != "Hydrated":
         return _judge_hydration(case)
     stance, why = lacking
-    tracked = [target for target in app.targets if not case.expected.tracks(target)]
-    want = Want.NOTICE if stance is Stance.WAITING and not tracked else None
-    tracks = f"; it tracks {min(tracked)}" if tracked else ""
+    pinned = _pinned(case)
+    want = Want.NOTICE if stance is Stance.WAITING and pinned is None else None
+    tracks = f"; it tracks {pinned}" if pinned is not None else ""
     asked = _asked(case, "refresh", MarkKind.ASKED_REFRESH, MarkKind.ASKED_HARD_REFRESH)
     return case.says(stance, f"Argo CD still reports revision {why}{tracks}{asked}", want=want)
 
@@ -177,8 +177,9 @@ def _against_sync(case: Case) -> str | None:
         return expected.barred
     if app.consents != expected.authority:
         return f"it lacks the annotation {CONSENT}: {expected.authority}"
-    if not all(expected.tracks(target) for target in app.targets):
-        return f"it follows {min(app.targets)}, not {expected.branch}"
+    pinned = _pinned(case)
+    if pinned is not None:
+        return f"it follows {pinned}, not {expected.branch}"
     if was_synced(app, case.ancestry, case.marks):
         return "it was synced to the release before, and somebody took it back by hand"
     newest = next(syncs_of(app), None)
@@ -256,7 +257,7 @@ def _judge_drift(case: Case) -> ApplicationStance:
         return case.says(Stance.LIVE, "synced and Healthy")
     if app.sync == "OutOfSync":
         return case.says(Stance.LIVE, f"Healthy, and OutOfSync after its sync{_leftovers(app)}")
-    return case.says(Stance.CANNOT_TELL, f"Healthy, but Argo CD reports its sync status as {app.sync or 'nothing'}")
+    return case.says(Stance.CANNOT_TELL, f"Healthy, but Argo CD reports its sync status as {app.sync}")
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
@@ -266,6 +267,11 @@ def _runs(app: Application, expected: Expected) -> bool:
     """Say whether the images that run include the release's; they do where Argo CD lists none."""
     wanted = f"{expected.image}:{expected.tag}"
     return not app.images or any(image.partition("@")[0] == wanted for image in app.images)
+
+
+def _pinned(case: Case) -> str | None:
+    """Return what an application follows in place of the branch; None if that follows the branch."""
+    return min((target for target in case.app.targets if not case.expected.tracks(target)), default=None)
 
 
 def _ended(case: Case) -> Operation:

@@ -44,7 +44,6 @@ class Liveness:
     stance: Stance
     reason: str
     applications: tuple[ApplicationStance, ...]
-    saw_at: datetime | None = None
     deployed_at: datetime | None = None
     reached_at: datetime | None = None
     came_at: datetime | None = None
@@ -72,13 +71,15 @@ def judge_liveness(
         stance=worst.stance,
         reason=worst.reason,
         applications=stances,
-        saw_at=_last(item.saw_at for item in stances),
         reached_at=min(deployed, default=None),
         came_at=None if None in began else min((at for at in began if at is not None), default=None),
         notes=_notes(ordered, memory),
     )
-    if len(deployed) < len(stances) or not all(item.runs_release for item in stances):
-        return found if len(deployed) < len(stances) else replace(found, deployed_at=max(deployed))
+    if len(deployed) < len(stances):
+        return found
+    found = replace(found, deployed_at=max(deployed))
+    if not all(item.runs_release for item in stances):
+        return found
     return _with_live_instants(found, ordered, memory, max(deployed), now)
 
 
@@ -105,22 +106,28 @@ def _with_live_instants(
     found: Liveness, seen: Sequence[Seen], memory: Memory, deployed_at: datetime, now: datetime
 ) -> Liveness:
     applications = [app for app in seen if isinstance(app, Application)]
-    firsts = [_healthy_since(app, memory.spells, deployed_at, found.stance, now) for app in applications]
-    healthy_at = None if None in firsts else _last(firsts)
-    found = replace(found, deployed_at=deployed_at, healthy_at=healthy_at)
+    healthy_at = _all_healthy_since(applications, memory, deployed_at, found.stance, now)
     if healthy_at is None:
         return found
+    found = replace(found, healthy_at=healthy_at)
     # Who joins or leaves makes it another proof: it begins when the present ones were first seen together.
-    first = max(deployed_at, healthy_at, memory.members_since or deployed_at)
+    first = max(healthy_at, memory.members_since or healthy_at)
     # Unknown is no illness, but no proof either; nor is time that nobody looked at.
     ill = [one.last_seen for one in memory.spells if one.health in NO_PROOF and one.last_seen > first]
     ill += [end for app in applications for end in _unseen(app, memory, first)]
     if not ill:
         return replace(found, first_live=first, proof_since=first)
-    ill_until = max(ill)
-    recovered = [_healthy_since(app, memory.spells, ill_until, found.stance, now) for app in applications]
-    since = None if None in recovered else _last([first, *recovered])
-    return replace(found, first_live=first, proof_since=since)
+    recovered = _all_healthy_since(applications, memory, max(ill), found.stance, now)
+    return replace(found, first_live=first, proof_since=recovered)
+
+
+def _all_healthy_since(
+    applications: Sequence[Application], memory: Memory, after: datetime, stance: Stance, now: datetime
+) -> datetime | None:
+    """Return the first instant from `after` on at which the last application was Healthy; None if one was not since."""
+    instants = [_healthy_since(app, memory.spells, after, stance, now) for app in applications]
+    known = [at for at in instants if at is not None]
+    return max(known) if len(known) == len(applications) else None
 
 
 def _unseen(app: Application, memory: Memory, first: datetime) -> Iterable[datetime]:
@@ -159,13 +166,6 @@ def _healthy_since(
     if not known and stance is Stance.LIVE:
         return now
     return min(known, default=None)
-
-
-def _last(instants: Iterable[datetime | None]) -> datetime | None:
-    """Return the latest instant; None if one of them is not known."""
-    found = list(instants)
-    known = [at for at in found if at is not None]
-    return max(known) if known and len(known) == len(found) else None
 
 
 def _notes(seen: Sequence[Seen], memory: Memory) -> tuple[str, ...]:

@@ -219,6 +219,7 @@ class Pull:
     draft: bool = False
     mergeable: bool | None = None
     merge_commit: Sha | None = None
+    opened_at: datetime | None = None
     closed_by: str | None = None
     closed_by_bot: bool = False
     checks: Checks = Checks()

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, StartSync, State, WaitsOn
 from bot.domain.gates.judging import judge_gates, judge_triggers
 from bot.domain.liveness import Liveness
-from bot.domain.model import NOT_SET, Release, TagHistory, Trouble
+from bot.domain.model import NOT_SET, Proposal, Release, TagHistory, Trouble
 from bot.domain.naming import revert_branch
 from bot.domain.nudges import nudges
 from bot.domain.observation import Observation, StageObservation
@@ -63,7 +63,7 @@ class _Case:
             waits_on=waits_on,
             reason=reason,
             verdicts=verdicts,
-            timeline=timeline_of(self.tags, self.liveness),
+            timeline=timeline_of(self.tags, self.liveness, _proposed_at(self.seen, self.tags)),
         )
 
 
@@ -99,6 +99,14 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
         halts = (Halt(stage=stage.name, reason=judgement.reason),) if _asks_human(judgement) else ()
         return Running(judgement=judgement, actions=(*halts, *asks))
     return Running(judgement=_judge_settled(case), actions=asks)
+
+
+def _proposed_at(seen: StageObservation, tags: TagHistory) -> datetime | None:
+    """Return when the pull request that brought the running release was opened, where that was looked up."""
+    trailers = tags.introduced.trailers
+    if trailers is None or trailers.promotes is None or not isinstance(seen.arrival, Proposal):
+        return None
+    return seen.arrival.pull.opened_at if seen.arrival.pull is not None else None
 
 
 def _release(policy: Policy, tags: TagHistory) -> Release:

@@ -139,13 +139,13 @@ def _lacks(entry: Deployed | None, ancestry: Ancestry) -> bool:
 
 
 def _active(marks: Sequence[Mark], kind: MarkKind) -> datetime | None:
-    """Return the earliest mark of a kind since the run before ended; marks come in the order of their writing."""
+    """Return the first mark of a kind since the run before ended; marks come in the order of their writing."""
     found = None
     for mark in marks:
         if mark.kind is MarkKind.LEFT:
             found = None
-        elif mark.kind is kind:
-            found = mark.at if found is None else min(found, mark.at)
+        elif mark.kind is kind and found is None:
+            found = mark.at
     return found
 
 

@@ -38,16 +38,22 @@ class Milestone:
     application: str = ""
 
 
-def timeline_of(tags: TagHistory, liveness: Liveness) -> tuple[Milestone, ...]:
-    """Return the steps that the running release has taken in a stage."""
-    return tuple(_steps(tags, liveness))
+def timeline_of(tags: TagHistory, liveness: Liveness, proposed_at: datetime | None = None) -> tuple[Milestone, ...]:
+    """Return the steps that the running release has taken in a stage.
+
+    `proposed_at` is when the pull request that brought it was opened: a squash merge keeps no other time of before.
+    """
+    return tuple(_steps(tags, liveness, proposed_at))
 
 
-def _steps(tags: TagHistory, liveness: Liveness) -> Iterator[Milestone]:
+def _steps(tags: TagHistory, liveness: Liveness, proposed_at: datetime | None) -> Iterator[Milestone]:
     change = tags.introduced
-    is_merged = change.written_at is not None and change.written_at < change.at
-    if change.written_at is not None and is_merged:
-        yield Milestone(step=Step.WRITTEN, at=change.written_at, source="Git: the author's time of the change")
+    written, source = change.written_at, "Git: the author's time of the change"
+    if (written is None or written >= change.at) and proposed_at is not None:
+        written, source = proposed_at, "GitHub: when its pull request was opened"
+    is_merged = written is not None and written < change.at
+    if written is not None and is_merged:
+        yield Milestone(step=Step.WRITTEN, at=written, source=source)
     step = Step.MERGED if is_merged or change.trailers is not None else Step.WRITTEN
     yield Milestone(step=step, at=change.at, source="Git: the committer's time of the branch's commit")
     own = (

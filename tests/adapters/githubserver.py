@@ -58,6 +58,7 @@ class FakeGitHub:
             "merged": False,
             "merged_at": None,
             "merge_commit_sha": "e" * 40,
+            "created_at": "2026-03-01T11:00:00Z",
             "mergeable": None,
             "labels": [],
             "head": {"ref": branch, "sha": head, "repo": {"full_name": "acme/deploy"}},

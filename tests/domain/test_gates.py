@@ -216,6 +216,10 @@ OPERATION = ILL.operation or Operation(phase="", revisions=())
 NOT_THE_RELEASE = [
     pytest.param(replace(ILL, reconciled_at=NOON), id="not looked at since the sync: the health of before"),
     pytest.param(replace(ILL, reconciled_at=None), id="never looked at"),
+    pytest.param(
+        replace(ILL, operation=replace(OPERATION, phase="Running", finished_at=None), reconciled_at=NOON),
+        id="not looked at since the sync began",
+    ),
     pytest.param(replace(ILL, operation=replace(OPERATION, is_partial=True)), id="a dry run of the release"),
     pytest.param(
         replace(ILL, operation=replace(OPERATION, phase="Running", finished_at=None), images=(f"{IMAGE}:{OLD}",)),
@@ -276,9 +280,14 @@ def test_a_second_attempt_to_sync_a_bad_release_does_not_make_its_illness_an_old
     assert (verdict.kind, verdict.began_before) == (VerdictKind.UNHEALTHY, False)
 
 
-def test_an_illness_of_the_release_is_not_hidden_by_an_older_one_elsewhere() -> None:
+def test_what_is_missing_for_the_trigger_to_fire_is_told() -> None:
+    assert degraded(ILL, minutes=1).would_change.startswith("2m more of it")
+
+
+@pytest.mark.parametrize("minutes", [3, 4])
+def test_an_illness_of_the_release_is_not_hidden_by_an_older_one_elsewhere(minutes: float) -> None:
     old = replace(ILL, name="checkout-eu", health_since=NOON - 60 * MINUTE)
-    verdict = degraded(old, ILL, minutes=4)
+    verdict = degraded(old, ILL, minutes=minutes)
     assert (verdict.kind, verdict.began_before) == (VerdictKind.UNHEALTHY, False)
     assert verdict.reason.startswith("checkout-staging: ")
 

@@ -400,3 +400,86 @@ def test_a_revision_is_behind_by_so_many_commits() -> None:
     app = replace(APP, revisions=(sha("old"),))
     seen = a_stage("staging", history, applications=(app,), carries=CARRIES, behind={sha("old"): 1})
     assert "6f6c640, one commit behind 7374670, which brought 1.9.0" in liveness_of(seen, history, NOW).reason
+
+
+def test_the_newest_look_tells_when_a_gone_application_was_there() -> None:
+    spells = (a_spell("Healthy", 1, 3), a_spell("Degraded", 3, 5), a_spell("Healthy", 1, 9, app="another"))
+    assert "it was there at 12:05:00 UTC" in judged(NoApplication(name="checkout-staging"), spells=spells).reason
+
+
+@pytest.mark.parametrize(
+    ("app", "stance", "reason"),
+    [
+        (replace(APP, revisions=(), targets=("main",), reconciled_at=None), Stance.WAITING, "not compared it with Git"),
+        (replace(APP, revisions=(), targets=("main",)), Stance.CANNOT_TELL, "names no commit"),
+        (replace(APP, revisions=(), targets=(), reconciled_at=None), Stance.CANNOT_TELL, "none of its sources"),
+    ],
+    ids=["never compared", "compared with no commit", "no source of ours"],
+)
+def test_without_a_revision_the_reason_says_why(app: Application, stance: Stance, reason: str) -> None:
+    liveness = judged(app)
+    assert liveness.stance is stance
+    assert reason in liveness.reason
+
+
+@pytest.mark.parametrize(
+    ("app", "is_out"),
+    [
+        (APP, False),
+        (replace(APP, sync="OutOfSync"), True),
+        (replace(APP, sync="OutOfSync", health="Degraded"), False),
+        (replace(APP, sync="Unknown"), False),
+    ],
+    ids=["synced", "drifted", "ill", "unknown"],
+)
+def test_only_a_live_application_is_called_out_of_sync(app: Application, is_out: bool) -> None:
+    assert judged(app).applications[0].is_out_of_sync is is_out
+
+
+def test_an_operation_without_a_phase_is_said_to_have_none() -> None:
+    nameless = replace(APP, operation=replace(OPERATION, phase=""))
+    assert "Argo CD reports nothing as the phase" in judged(nameless).reason
+
+
+def test_of_several_revisions_that_lack_the_release_the_worst_and_then_the_first_by_name_is_told() -> None:
+    behind = {sha("old"): Carries.BEHIND, sha("a"): Carries.BEHIND, sha("unk"): Carries.UNKNOWN, HEAD: Carries.YES}
+    for several in ((sha("old"), sha("a")), (sha("a"), sha("old"))):
+        assert f"revision {sha('a')[:7]}," in judged(replace(APP, revisions=several), carries=behind).reason
+    for several in ((sha("a"), sha("unk")), (sha("unk"), sha("a"))):
+        liveness = judged(replace(APP, revisions=several), carries=behind)
+        assert liveness.stance is Stance.CANNOT_TELL
+        assert f"revision {sha('unk')[:7]}," in liveness.reason
+
+
+def test_of_several_targets_that_follow_no_branch_the_first_by_name_is_told() -> None:
+    for targets in (("v2", "v1"), ("v1", "v2")):
+        app = replace(APP, revisions=(sha("old"),), targets=targets)
+        assert judged(app, carries=CARRIES).reason.endswith("; it tracks v1")
+
+
+def test_a_failed_sync_of_one_commit_more_is_not_the_release_s_fault() -> None:
+    failed = replace(OPERATION, phase="Failed", revisions=(STAGING_COMMIT, HEAD))
+    assert judged(replace(APP, operation=failed), carries=CARRIES).stance is Stance.CANNOT_TELL
+
+
+def test_a_member_that_cannot_be_looked_at_is_not_said_to_have_left() -> None:
+    runs = members((("checkout-gone", "checkout-staging"), 0), (("checkout-staging",), 4))
+    history = tags(a_change(NEW, old=OLD))
+    trouble = Trouble(system="Argo CD", sentence="no answer")
+    seen = a_stage("staging", history, applications=(APP, trouble), memberships=runs)
+    assert liveness_of(seen, history, NOW).notes == ()
+
+
+def test_of_several_applications_the_first_reaches_and_the_last_deploys_the_release() -> None:
+    at = NOON + 3 * MINUTE
+    late = replace(
+        APP,
+        name="checkout-us",
+        operation=replace(OPERATION, finished_at=at),
+        reconciled_at=at + MINUTE,
+        health_since=at,
+    )
+    both = judged(APP, late)
+    assert (both.reached_at, both.deployed_at, both.first_live) == (NOON, at, at)
+    other = judged(APP, replace(late, images=(f"{IMAGE}:{OLD}",)))
+    assert (other.deployed_at, other.first_live) == (at, None)

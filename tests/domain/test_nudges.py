@@ -180,6 +180,7 @@ NO_SYNC = [
     pytest.param(replace(UNSYNCED, consents="Checkout:production"), "lacks the annotation", id="another spelling"),
     pytest.param(replace(UNSYNCED, automated=True), "the bot leaves it to Argo CD", id="automated"),
     pytest.param(replace(UNSYNCED, targets=("v1.9",)), "it follows v1.9, not main", id="follows a tag"),
+    pytest.param(replace(UNSYNCED, targets=("main", "v1.9")), "it follows v1.9, not main", id="one follows a tag"),
     pytest.param(replace(UNSYNCED, blocked="a sync window denies it"), "a sync window denies it", id="window"),
     pytest.param(
         replace(

@@ -18,7 +18,7 @@ from bot.domain.gates.counts import judge_counts
 from bot.domain.gates.judging import judge_gates
 from bot.domain.gates.measuring import REVERT, STOP
 from bot.domain.model import Samples, Trouble
-from bot.domain.observed import trigger_measurements
+from bot.domain.observed import gate_measurements, trigger_measurements
 from bot.domain.policy import Policy
 from bot.domain.rules import Counts
 from bot.domain.tiles import MeasuringWindow
@@ -216,3 +216,16 @@ def test_what_falls_ill_in_the_middle_of_a_long_sync_is_the_releases() -> None:
     operation = replace(app.operation, started_at=None)
     unknown = replace(app, history=(Deployed(revisions=(HEAD,), at=synced),), operation=operation)
     assert liveness_of(replace(bare, applications=(unknown,)), history, synced).came_at is None
+
+
+@pytest.mark.invariant("I6")
+def test_a_policy_that_came_later_counts_nothing_of_before() -> None:
+    history = tags(a_change(NEW, old=OLD))
+    since = NOON + 10 * MINUTE
+    seen = replace(an_observation(a_stage("staging", history)), policy_since=since)
+    liveness = liveness_of(seen.stage("staging"), history, NOON + 30 * MINUTE)
+    assert liveness.first_live == NOON + timedelta(seconds=5)
+    stage = a_policy(gates=(a_count_gate(),)).stages[0]
+    (always,) = gate_measurements(stage, history, liveness, replace(seen, policy_since=None))
+    (later,) = gate_measurements(stage, history, liveness, seen)
+    assert always.window.first < since <= later.window.first

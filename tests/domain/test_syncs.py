@@ -13,7 +13,7 @@ from bot.domain.decide import decide
 from bot.domain.decision import Decision, Halt, OpenPromotion, RollBack, StartSync, State
 from bot.domain.liveness import reported_revisions
 from bot.domain.model import Carries, Sha
-from bot.domain.observed import watch_end
+from bot.domain.observed import is_watched, watch_end
 from bot.domain.policy import SyncBy
 from bot.domain.rules import ArgoHealthyGate, SoakGate
 from bot.domain.stance import Stance
@@ -104,6 +104,10 @@ RUNS = [
     pytest.param([sync(HEAD, 1), sync(UNKNOWN, 2)], [a_mark(1)], None, 1, id="nobody knows what runs"),
     pytest.param([sync(HEAD, 4, 7)], [a_mark(6)], (4, FORGOTTEN), 6, id="a mark of later is no proof of earlier"),
     pytest.param([sync(OTHER, 0)], [], None, None, id="it never ran"),
+    pytest.param([sync(HEAD, 4, 7)], [a_mark(4)], (4, ANOTHER), 4, id="noted as the first that is kept"),
+    pytest.param(
+        [sync(UNKNOWN, -2), sync(OTHER, 0), sync(HEAD, 1)], [], (1, ANOTHER), 1, id="only the newest before counts"
+    ),
 ]
 
 
@@ -115,6 +119,21 @@ def test_since_when_a_release_proves_itself_and_is_watched(
     run, came = run_of(app, ANCESTRY, marks), watched_since(app, ANCESTRY, marks)
     assert (None if run is None else ((run.at - NOON) / MINUTE, run.before)) == proof
     assert (None if came is None else (came - NOON) / MINUTE) == watched
+
+
+def test_the_begin_is_that_of_the_first_sync_only_where_that_is_kept() -> None:
+    app = app_of(sync(HEAD, 4, 7))
+    same, earlier = run_of(app, ANCESTRY, [a_mark(4)]), run_of(app, ANCESTRY, [a_mark(1)])
+    assert same is not None
+    assert earlier is not None
+    assert (same.began_at, earlier.began_at) == (NOON + 3.5 * MINUTE, None)
+
+
+def test_a_sync_of_which_one_revision_lacks_the_release_lacks_it() -> None:
+    mixed = replace(sync(HEAD, 0), revisions=(HEAD, OTHER))
+    run = run_of(app_of(mixed, sync(HEAD, 1)), ANCESTRY, ())
+    assert run is not None
+    assert run.before is Before.ANOTHER
 
 
 def test_the_order_is_argo_cd_s_own_whatever_its_clocks_said() -> None:
@@ -231,6 +250,16 @@ def test_a_cluster_that_joins_while_it_is_watched_makes_the_watch_longer() -> No
     assert watch_end(a_rollback(), history, liveness) == NOON + 110 * MINUTE
 
 
+def test_the_watch_is_over_at_its_end() -> None:
+    history = tags(promoted(NEW))
+    seen = a_stage("production", history, applications=(app_of(BEFORE, sync(HEAD, 1)),), carries=ANCESTRY.carries)
+    liveness = liveness_of(seen, history, NOON + 60 * MINUTE)
+    end = watch_end(a_rollback(), history, liveness)
+    assert end == NOON + 61 * MINUTE
+    assert is_watched(a_rollback(), history, liveness, end - timedelta(microseconds=1))
+    assert not is_watched(a_rollback(), history, liveness, end)
+
+
 def test_a_short_history_and_a_lost_ledger_do_not_begin_the_watch_again() -> None:
     late = DAYS / MINUTE
     synced_again = ill(app_of(sync(HEAD, late, 40)), NOON + DAYS + MINUTE)
@@ -337,7 +366,29 @@ def test_time_that_nobody_looked_at_is_proof_only_where_argo_cd_vouches_for_it()
     assert proof_since(replace(well, health_since=NOON + 30 * MINUTE), *looks) == 30
     assert proof_since(replace(well, health_since=None), *looks) == 30
     assert proof_since(replace(well, health_since=None), *looks, gap=40) == 1
-    assert proof_since(replace(well, health_since=None), spell("Healthy", 1, 10), spell("Healthy", 11, 32)) == 1
+    bare = replace(well, health_since=None)
+    assert proof_since(bare, spell("Healthy", 1, 10), spell("Healthy", 11, 32)) == 1
+    assert proof_since(bare, spell("Healthy", 1, 10), spell("Healthy", 12, 32)) == 1
+
+
+def test_a_pause_from_before_the_release_was_deployed_counts_only_since_then() -> None:
+    def deployed(minute: float, health_since: float) -> Application:
+        at = NOON + minute * MINUTE
+        operation = Operation(phase="Succeeded", revisions=(HEAD,), started_at=at, finished_at=at)
+        app = an_application(reconciled_at=at + MINUTE, health_since=NOON + health_since * MINUTE)
+        return replace(app, operation=operation)
+
+    looks = (spell("Healthy", -2, 1), spell("Healthy", 10, 32))
+    assert proof_since(deployed(5, 4), *looks) == 5
+    assert proof_since(deployed(5, 7), *looks) == 7
+    assert proof_since(deployed(12, 9), *looks) == 12
+
+
+def test_of_several_illnesses_the_last_one_ends_the_proof() -> None:
+    looks = [spell(health, first, first + 1) for first, health in enumerate(("Healthy", "Degraded", "Healthy"))]
+    looks += [spell("Missing", 9, 10), spell("Healthy", 11, 32)]
+    app = an_application(reconciled_at=NOON + 31 * MINUTE, health_since=NOON + 11 * MINUTE)
+    assert proof_since(app, *looks) == 11
 
 
 def test_a_blip_after_everything_was_proven_calls_nobody() -> None:

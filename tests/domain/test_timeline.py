@@ -5,10 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.argo import Application, Mark, MarkKind, Operation
-from bot.domain.model import Carries
+from bot.domain.decide import decide
+from bot.domain.model import Carries, Proposal, TagChange
 from bot.domain.timeline import Step, timeline_of
-from tests.builders import HEAD, MINUTE, NEW, NOON, OLD, a_change, a_stage, an_application, liveness_of, promoted, tags
+from tests.builders import (
+    HEAD,
+    MINUTE,
+    NEW,
+    NOON,
+    OLD,
+    a_change,
+    a_policy,
+    a_pull,
+    a_stage,
+    an_application,
+    an_observation,
+    liveness_of,
+    promoted,
+    reverted,
+    tags,
+)
 
 SECOND = timedelta(seconds=1)
 APP = replace(
@@ -82,3 +101,31 @@ def test_a_promotion_without_an_author_s_time_begins_with_the_merge() -> None:
     history = tags(promoted(NEW))
     seen = a_stage("production", history, applications=())
     assert [one.step for one in timeline_of(history, liveness_of(seen, history, NOON))] == [Step.MERGED]
+
+
+def test_of_a_squash_merge_the_pull_request_tells_when_it_was_written() -> None:
+    opened = NOON - 2 * MINUTE
+    for written, expected in ((None, opened), (NOON, opened), (NOON - MINUTE, NOON - MINUTE)):
+        history = tags(replace(promoted(NEW), written_at=written))
+        seen = a_stage("production", history, applications=())
+        first, merged = timeline_of(history, liveness_of(seen, history, NOON), opened)
+        assert (first.step, first.at, merged.step, merged.at) == (Step.WRITTEN, expected, Step.MERGED, NOON)
+
+
+def test_a_change_that_is_as_old_as_its_commit_is_one_step() -> None:
+    history = tags(replace(a_change(NEW, old=OLD), written_at=NOON))
+    seen = a_stage("staging", history, applications=())
+    assert [one.step for one in timeline_of(history, liveness_of(seen, history, NOON))] == [Step.WRITTEN]
+
+
+@pytest.mark.parametrize(
+    "tag", [promoted(NEW), reverted(NEW), a_change(NEW, old=OLD)], ids=["promoted", "reverted", "by hand"]
+)
+def test_only_a_promotion_s_own_pull_request_tells_when_it_was_written(tag: TagChange) -> None:
+    pull = replace(a_pull(), opened_at=NOON - 5 * MINUTE)
+    arrival = Proposal(branch=pull.branch, pull=pull)
+    production = a_stage("production", tags(tag), applications=(), arrival=arrival)
+    decision = decide(a_policy(), an_observation(production=production), NOON + MINUTE)
+    running = next(one for one in decision.judgements if (one.stage, one.role) == ("production", "running"))
+    is_promoted = tag.trailers is not None and tag.trailers.promotes is not None
+    assert (running.timeline[0].at < NOON) is is_promoted

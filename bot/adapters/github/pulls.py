@@ -43,6 +43,7 @@ def parse_pull(found: PullRequest) -> Pull:
         state=state,
         draft=bool(found.draft),
         merge_commit=merged_as,
+        opened_at=found.created_at,
     )
 
 
