@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bot.lab.argo.streams import Streams
 from bot.lab.argocd import ArgoLab
 from bot.lab.cluster import Cluster
 from bot.lab.serving import Served
@@ -99,6 +100,14 @@ def test_an_error_line_ends_the_stream(http: httpx.Client, world: ArgoWorld) -> 
             "message": "informer is not synced",
         }
         assert list(lines) == []
+
+
+def test_a_line_said_just_after_a_look_is_sent_before_the_end() -> None:
+    feed = Streams().open()
+    assert feed.take() == ([], False)
+    feed.say((b"last",))
+    feed.end()
+    assert feed.take() == ([b"last"], True)
 
 
 def test_a_cut_stream_ends_in_the_middle_of_an_event(http: httpx.Client, world: ArgoWorld) -> None:

@@ -155,9 +155,10 @@ class ArgoApi:
                     seen = event.number
                     if self._passes(request, account, event):
                         feed.hear(_line(event.type, event.application, fields))
-                for line in feed.take():
+                lines, is_end = feed.take()
+                for line in lines:
                     yield line
-                if feed.is_ended:
+                if is_end:
                     return
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         finally:

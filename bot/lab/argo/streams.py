@@ -20,11 +20,6 @@ class Feed:
         self._to_lose = 0
         self._cuts_next = False
 
-    @property
-    def is_ended(self) -> bool:
-        """Whether the stream ends once it has sent what was taken."""
-        return self._is_ended
-
     def hear(self, event: bytes) -> None:
         """Queue the line of an event, unless the script is against it."""
         with self._lock:
@@ -36,11 +31,15 @@ class Feed:
             else:
                 self._lines.append(event)
 
-    def take(self) -> Sequence[bytes]:
-        """Return what is to be sent now; nothing of it is kept, also where the stream is silent."""
+    def take(self) -> tuple[Sequence[bytes], bool]:
+        """Return what is to be sent now, and whether the stream ends with it.
+
+        Nothing is kept, also where the stream is silent. Both are read at once: a line that is said and an end that
+        follows it may come between two looks, and the line would be lost.
+        """
         with self._lock:
             lines, self._lines = self._lines, []
-            return () if self._is_silent else lines
+            return () if self._is_silent else lines, self._is_ended
 
     def say(self, lines: Iterable[bytes]) -> None:
         """Queue lines as they are."""
