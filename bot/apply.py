@@ -31,9 +31,10 @@ from bot.domain.decision import (
     Wait,
 )
 from bot.domain.edit import Edited, EditRefused
-from bot.domain.model import NOT_SET, Proposal, Release, Sha, TagHistory, Trouble
+from bot.domain.model import NOT_SET, Release, Sha, TagHistory, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Road, Stage
+from bot.domain.pulls import Proposal
 from bot.domain.text import format_date_instant, one_line
 from bot.observe import World
 from bot.planned import Planner

@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.domain.edit import Edited, EditRefused
-from bot.domain.model import Artifact, Proposal, Pull, Release, Sha, TagChange, TagHistory, Trouble
+from bot.domain.model import Artifact, Release, Sha, TagChange, TagHistory, Trouble
 from bot.domain.naming import is_promotion_branch, promotion_prefix, release_branch, revert_branch
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.observed import is_candidate_pending, is_watched, stage_liveness
 from bot.domain.policy import Policy, Road, Stage
+from bot.domain.pulls import Proposal, Pull
 from bot.domain.trailers import parse_trailers
 from bot.planned import Planner
 from bot.ports import BranchChange, Clock, Deployments, Forge, Metrics, OutsideError, Registry, Repositories

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.argo import Application, NoApplication, Target
-from bot.domain.model import Artifact, Numbers, Pull, Sha, Trouble
+from bot.domain.model import Artifact, Numbers, Sha, Trouble
 from bot.domain.policy import CommitsBy
+from bot.domain.pulls import Pull
 from bot.domain.queries import Query
 
 

@@ -21,26 +21,12 @@ from bot.domain.argo import (
 )
 from bot.domain.edit import HelmEdit, KustomizeEdit
 from bot.domain.liveness import Liveness
-from bot.domain.model import (
-    Artifact,
-    Carries,
-    Checks,
-    Proposal,
-    Pull,
-    PullState,
-    Release,
-    Reviews,
-    Samples,
-    Sha,
-    TagChange,
-    TagHistory,
-    Trailers,
-    Trouble,
-)
+from bot.domain.model import Artifact, Carries, Release, Samples, Sha, TagChange, TagHistory, Trailers, Trouble
 from bot.domain.naming import release_branch, revert_branch
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.observed import stage_liveness
 from bot.domain.policy import GitOps, HealthWindow, Merge, Policy, Road, Rollback, Stage
+from bot.domain.pulls import Checks, Proposal, Pull, PullState, Reviews
 from bot.domain.queries import Query
 from bot.domain.rules import (
     ArgoHealthyGate,

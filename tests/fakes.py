@@ -20,7 +20,8 @@ from bot.domain.argo import (
     Target,
     remember,
 )
-from bot.domain.model import Artifact, Numbers, Pull, PullState, Sha, Trouble
+from bot.domain.model import Artifact, Numbers, Sha, Trouble
+from bot.domain.pulls import Pull, PullState
 from bot.ports import (
     BranchChange,
     Conflict,

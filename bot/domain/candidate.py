@@ -20,11 +20,12 @@ from bot.domain.decision import (
     Wait,
     WaitsOn,
 )
-from bot.domain.model import Artifact, Proposal, Pull, PullState, Release, TagHistory, Trouble
+from bot.domain.model import Artifact, Release, TagHistory, Trouble
 from bot.domain.naming import release_branch
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.observed import quarantined_tags
 from bot.domain.policy import Merge, Policy, Stage
+from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running
 
 _SHORT = 7

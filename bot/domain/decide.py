@@ -24,10 +24,11 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
-from bot.domain.model import Proposal, Pull, PullState, Release, Trouble
+from bot.domain.model import Release, Trouble
 from bot.domain.naming import release_branch
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Road, Stage
+from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running, judge_running
 from bot.domain.verdicts import MeasuredEvidence
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.argo import Ancestry, Application, Memory, NoApplication
-from bot.domain.model import Artifact, Proposal, Pull, Samples, TagHistory, Trouble
+from bot.domain.model import Artifact, Samples, TagHistory, Trouble
+from bot.domain.pulls import Proposal, Pull
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, StartSync, State, WaitsOn
 from bot.domain.gates.judging import judge_gates, judge_triggers
 from bot.domain.liveness import Liveness
-from bot.domain.model import NOT_SET, Proposal, Release, TagHistory, Trouble
+from bot.domain.model import NOT_SET, Release, TagHistory, Trouble
 from bot.domain.naming import revert_branch
 from bot.domain.nudges import nudges
 from bot.domain.observation import Observation, StageObservation
@@ -22,6 +22,7 @@ from bot.domain.observed import (
     why_barred,
 )
 from bot.domain.policy import HealthWindow, Policy, Rollback, Stage
+from bot.domain.pulls import Proposal
 from bot.domain.stance import Stance
 from bot.domain.text import format_duration, format_instant
 from bot.domain.timeline import timeline_of

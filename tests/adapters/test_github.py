@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.adapters.github import AppCredentials, Clients, GitHubForge, GitHubSettings, TokenCredentials
-from bot.domain.model import Checks, PullState, Reviews, Sha
+from bot.domain.model import Sha
+from bot.domain.pulls import Checks, PullState, Reviews
 from bot.ports import Conflict, MergeText, OutsideError, Permanent, PullText, Transient
 from tests.adapters.githubserver import Answer, FakeGitHub, Json, fake_github
 from tests.adapters.gitserver import NOW, StoppedClock

@@ -23,9 +23,10 @@ from bot.domain.decision import (
     Wait,
     WaitsOn,
 )
-from bot.domain.model import Artifact, Checks, Digest, Proposal, PullState, Reviews, Samples, Trouble
+from bot.domain.model import Artifact, Digest, Samples, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Merge, Policy, Road
+from bot.domain.pulls import Checks, Proposal, PullState, Reviews
 from bot.domain.verdicts import VerdictKind
 from tests.builders import (
     HEAD,

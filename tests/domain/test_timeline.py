@@ -9,7 +9,8 @@ import pytest
 
 from bot.domain.argo import Application, Mark, MarkKind, Operation
 from bot.domain.decide import decide
-from bot.domain.model import Carries, Proposal, TagChange
+from bot.domain.model import Carries, TagChange
+from bot.domain.pulls import Proposal
 from bot.domain.timeline import Step, timeline_of
 from tests.builders import (
     HEAD,

@@ -11,8 +11,9 @@ from bot.domain.decide import decide
 from bot.domain.decision import MergePromotion, OpenPromotion, RollBack
 from bot.domain.gates.counts import judge_counts
 from bot.domain.gates.measuring import STOP
-from bot.domain.model import Carries, Checks, PullState, Reviews, Trouble
+from bot.domain.model import Carries, Trouble
 from bot.domain.observation import Observation, StageObservation
+from bot.domain.pulls import Checks, PullState, Reviews
 from bot.domain.tiles import MeasuringWindow
 from bot.domain.verdicts import VerdictKind
 from tests.builders import (

@@ -10,9 +10,10 @@ import pytest
 
 from bot.domain.decision import State
 from bot.domain.edit import KustomizeEdit
-from bot.domain.model import Artifact, Digest, PullState, Release, Sha
+from bot.domain.model import Artifact, Digest, Release, Sha
 from bot.domain.naming import revert_branch
 from bot.domain.policy import Merge, Road
+from bot.domain.pulls import PullState
 from bot.domain.trailers import parse_trailers
 from bot.engine.record import replay
 from bot.observe import observe

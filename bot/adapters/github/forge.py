@@ -28,7 +28,8 @@ from bot.adapters.github.pulls import (
 )
 from bot.adapters.github.texts import as_stored, carries_marker, cut_body, cut_title, with_marker
 from bot.adapters.scrub import as_sentence
-from bot.domain.model import Pull, PullState, Sha
+from bot.domain.model import Sha
+from bot.domain.pulls import Pull, PullState
 from bot.ports import Conflict, MergeText, Permanent, PullText, Transient
 
 OWN_PREFIX = "liftlock/"

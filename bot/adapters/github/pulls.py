@@ -12,7 +12,8 @@ from github.PullRequest import PullRequest
 from github.PullRequestReview import PullRequestReview
 from github.Repository import Repository
 
-from bot.domain.model import Checks, Pull, PullState, Reviews, Sha
+from bot.domain.model import Sha
+from bot.domain.pulls import Checks, Pull, PullState, Reviews
 
 _FAILED_STATUS = frozenset({"failure", "error"})
 _PASSED_RUN = frozenset({"success", "neutral", "skipped"})
