@@ -98,8 +98,8 @@ def parse_comment(body: str) -> tuple[Command | Mistake, ...]:
     """
     if "/liftlock" not in body:
         return ()
-    # The parser does the same to line ends and to NUL, and its line numbers must be ours.
-    text = re.sub(r"\r\n?", "\n", body[:LONGEST_BODY]).replace("\0", "\ufffd")
+    # The parser does the same to line ends, and its line numbers must be ours.
+    text = re.sub(r"\r\n?", "\n", body[:LONGEST_BODY])
     found = list(_spoken(text))
     read = [Mistake(sentence=_quoted(one)) if one.is_quoted else _read(one) for one in found[:MOST_COMMANDS]]
     if len(found) > MOST_COMMANDS:

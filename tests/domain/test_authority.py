@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -136,8 +137,7 @@ def test_a_denial_says_who_what_and_what_it_would_take(verb: Verb, permission: P
     ],
 )
 def test_a_denial_names_the_approvers_where_they_may(verb: Verb, says: str) -> None:
-    about = replace(SUBJECT, has_approvers=True)
-    by = Authority(permission=Permission.TRIAGE)
+    about, by = replace(SUBJECT, has_approvers=True), Authority(permission=Permission.TRIAGE)
     assert refusal(verb, by=by, about=about) == f"@dana may not {says}; dana has triage."
 
 
@@ -170,10 +170,8 @@ def test_holds_retries_and_questions_are_for_any_pull_request(verb: Verb, state:
 
 def test_a_closed_pull_request_may_be_rejected_and_a_merged_one_not() -> None:
     assert isinstance(judged(Verb.REJECT, about=replace(SUBJECT, state=PullState.CLOSED)), Accepted)
-    assert refusal(Verb.REJECT, about=MERGED) == not_done(
-        Verb.REJECT,
-        "pull request 12 is merged already, and `/liftlock rollback REASON` is what takes a release back",
-    )
+    instead = "pull request 12 is merged already, and `/liftlock rollback REASON` is what takes a release back"
+    assert refusal(Verb.REJECT, about=MERGED) == not_done(Verb.REJECT, instead)
 
 
 def test_only_the_merge_that_brought_the_present_release_is_rolled_back() -> None:
@@ -399,7 +397,4 @@ def test_an_accepted_command_leaves_an_order_that_the_ledger_reads_back(
 @given(commands, authorities, subjects)
 def test_a_denial_is_one_sentence_that_names_its_author(command: Command, by: Authority, about: Subject) -> None:
     found = judged(command, by=by, about=about)
-    if isinstance(found, Denied):
-        assert found.reason.startswith("@dana")
-        assert found.reason.endswith(".")
-        assert "\n" not in found.reason
+    assert isinstance(found, Accepted) or re.fullmatch(r"@dana.+\.", found.reason)

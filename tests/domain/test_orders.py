@@ -82,6 +82,11 @@ def test_of_two_in_one_comment_the_later_line_counts() -> None:
     assert stands([replace(an_order(Verb.HOLD), line=2), resume]).hold is not None
 
 
+def test_of_two_that_claim_one_line_of_one_comment_the_first_counts() -> None:
+    hold, resume = an_order(Verb.HOLD, 0), replace(an_order(Verb.RESUME, 1), comment=100)
+    assert stands([hold, resume]).hold == hold
+
+
 # --- Rejections and rollbacks ----------------------------------------------------------------------------------------
 
 
