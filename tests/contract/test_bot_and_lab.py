@@ -19,15 +19,16 @@ from bot.lab.cluster import Behaviour
 from bot.lab.stories import GOOD
 from bot.lab.world import GITOPS, Lab
 from bot.ports import Conflict, OutsideError, SyncOrder
-from tests.contract.conformance import ARGOCD, GITHUB
+from tests.contract.conformance import ARGOCD
+from tests.contract.graphql_conformance import github_violations
 from tests.stage import Stage
 
 APPLICATIONS, STREAM = "/api/v1/applications", "/api/v1/stream/applications"
 
 
 def assert_conforms(stage: Stage) -> None:
-    rest = [item for item in stage.lab.github.exchanges if item.path.startswith("/api/v3/")]
-    violations = [said for item in rest for said in GITHUB.violations(item)]
+    asked = [item for item in stage.lab.github.exchanges if item.path.startswith("/api/")]
+    violations = [said for item in asked for said in github_violations(item)]
     violations += [said for item in stage.lab.argocd_wire.exchanges for said in ARGOCD.violations(item)]
     assert sorted(set(violations)) == []
 

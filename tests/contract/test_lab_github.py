@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from github import Auth, Github
 
-from tests.contract.conformance import GITHUB
+from tests.contract.graphql_conformance import github_violations
 from tests.lab.github_world import BRANCH, FILE, OLD, REPO, GitHubWorld, running_github
 
 R = f"/repos/{REPO}"
@@ -28,9 +28,9 @@ def fixture_world(tmp_path: Path) -> Iterator[GitHubWorld]:
 
 
 def violations(world: GitHubWorld, *, any_status: bool = False) -> list[str]:
-    asked = [exchange for exchange in world.lab.exchanges if exchange.path.startswith("/api/v3")]
+    asked = [exchange for exchange in world.lab.exchanges if exchange.path.startswith("/api/")]
     assert asked
-    return [each for exchange in asked for each in GITHUB.violations(exchange, any_status=any_status)]
+    return [each for exchange in asked for each in github_violations(exchange, any_status=any_status)]
 
 
 def prepare(world: GitHubWorld) -> None:

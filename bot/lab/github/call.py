@@ -17,9 +17,10 @@ _DOCS = "https://docs.github.com/rest"
 class Refusal(Exception):
     """GitHub's answer to a call that it does not fulfil."""
 
-    def __init__(self, status: int, message: str, **more: object) -> None:
+    def __init__(self, status: int, message: str, *, retry_after: int | None = None, **more: object) -> None:
         super().__init__(message)
         self.status = status
+        self.headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         self.body: Json = {"message": message, **more, "documentation_url": _DOCS, "status": str(status)}
 
 

@@ -39,10 +39,21 @@ def combined_state(repository: Repository, sha: str) -> str:
     return "success" if states == {"success"} else "pending"
 
 
-def checks_state(repository: Repository, sha: str, name: str) -> str:
-    """Return `success`, `pending`, `failure`, or `expected` where nobody has reported under this name."""
-    found = [_status_state(status) for status in latest_statuses(repository, sha) if status.context == name]
-    found += [_run_state(run) for run in check_runs_of(repository, sha) if run.name == name]
+def checks_state(repository: Repository, sha: str, name: str, app_id: int | None = None) -> str:
+    """Return `success`, `pending`, `failure`, or `expected` where nobody has reported under this name.
+
+    With an `app_id` the reports of this app count alone; a commit status is an app's if its bot made it.
+    """
+    found = [
+        _status_state(status)
+        for status in latest_statuses(repository, sha)
+        if status.context == name and app_id in (None, status.app_id)
+    ]
+    found += [
+        _run_state(run)
+        for run in check_runs_of(repository, sha)
+        if run.name == name and app_id in (None, run.app.id if run.app else 0)
+    ]
     for state in ("failure", "pending", "success"):
         if state in found:
             return state

@@ -23,6 +23,7 @@ def add_comment(
 def edit_comment(world: World, repository: Repository, comment: Comment, body: str, actor: Account) -> None:
     """Change a comment's text in place."""
     comment.body, comment.updated_at = body, world.now()
+    comment.edited_at, comment.edited_by = world.now(), actor
     tell_comment(world, repository, comment, "edited", actor)
 
 

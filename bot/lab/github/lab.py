@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypedDict, Unpack
+from typing import Literal, Self, Unpack
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -14,17 +15,22 @@ from starlette.applications import Starlette
 from bot.domain.model import Sha
 from bot.lab.exchanges import Exchange, ExchangeRecorder
 from bot.lab.faults import Faults
-from bot.lab.github.conversation import add_comment, add_review
+from bot.lab.github import people
+from bot.lab.github.calls import Calls, Traffic
 from bot.lab.github.git import Commit, Signature
-from bot.lab.github.merging import MergeRequest, person
+from bot.lab.github.graph.endpoint import GraphApi
+from bot.lab.github.limits import SecondaryLimits
+from bot.lab.github.merging import person
 from bot.lab.github.mishaps import Mishap, Mishaps
-from bot.lab.github.nouns import Account, App, CheckRun, Protection, Pull, Review, Role, Status, Webhook
+from bot.lab.github.nouns import Account, App, CheckRun, Protection, Role, Status, Webhook
+from bot.lab.github.options import Demands, MishapOptions
 from bot.lab.github.pages import Pages
-from bot.lab.github.pulls import Opening, close, merge, open_pull, refs_moved, reopen
+from bot.lab.github.pulls import refs_moved
 from bot.lab.github.rest import RestApi
+from bot.lab.github.settling import settle_all
 from bot.lab.github.smart_http import SmartHttp
 from bot.lab.github.webhooks import Delivery, Webhooks
-from bot.lab.github.world import Repository, World
+from bot.lab.github.world import Repository, TeamRole, World
 from bot.lab.serving import Served
 from bot.ports import Clock
 
@@ -36,27 +42,6 @@ _ALL_RIGHTS = {
     "pull_requests": "write",
     "statuses": "write",
 }
-
-
-class MishapOptions(TypedDict, total=False):
-    """How an answer fails; see `GitHubLab.fail_next`."""
-
-    times: int
-    after_write: bool
-    body: object
-    headers: Mapping[str, str]
-
-
-class Demands(TypedDict, total=False):
-    """What a protected branch demands; see `GitHubLab.protect`."""
-
-    required_contexts: Sequence[str]
-    required_approvals: int
-    restrict_pushes: bool
-    may_push: Sequence[str]
-    strict: bool
-    dismiss_stale_reviews: bool
-    ruleset: bool
 
 
 class GitHubLab:
@@ -72,10 +57,11 @@ class GitHubLab:
         self.bot_login = bot_login
         self.faults = Faults()
         self._tokens: dict[str, str] = {}
-        self._rest = RestApi(self.world)
+        self._traffic = Traffic()
+        rest, graph = RestApi(self.world, self._traffic), GraphApi(self.world, self._traffic)
         self._webhooks = Webhooks(self.world)
         git, pages = SmartHttp(self.world, directory), Pages(self.world)
-        routes = [*self._rest.routes(), *git.routes(), *pages.routes()]
+        routes = [*graph.routes(), *rest.routes(), *git.routes(), *pages.routes()]
         self._mishaps = Mishaps(Starlette(routes=routes))
         self._recorder = ExchangeRecorder(self.faults.wrap(self._mishaps))
         self._served = Served(self._recorder, port=port)
@@ -111,6 +97,11 @@ class GitHubLab:
         """All HTTP exchanges so far, Git's and the pages' included."""
         return self._recorder.exchanges
 
+    @property
+    def calls(self) -> Calls:
+        """What the APIs were asked and what it cost, since it was last reset."""
+        return self._traffic.calls
+
     def token_of(self, login: str) -> str:
         """Return a token that acts as this account; the same each time."""
         with self.world.lock:
@@ -132,11 +123,13 @@ class GitHubLab:
         branch: str = "main",
         private: bool = True,
         delete_branch_on_merge: bool = False,
+        allow_auto_merge: bool = False,
     ) -> None:
         """Make a repository with one commit by its owner; the bot may write to it."""
         with self.world.lock:
             repository = self.world.create_repository(name, branch, private=private)
             repository.delete_branch_on_merge = delete_branch_on_merge
+            repository.allow_auto_merge = allow_auto_merge
             self.world.account(self.bot_login).roles.setdefault(repository.full_name, "write")
             self._commit(repository, repository.owner, branch, files, "Initial commit")
 
@@ -179,18 +172,33 @@ class GitHubLab:
 
     def protect(self, repository: str, branch: str, **demands: Unpack[Demands]) -> None:
         """Protect a branch; direct pushes are refused unless `restrict_pushes=False` and nothing else is required."""
-        with self.world.lock:
+        with self.acting():
             self._repository(repository).protections[branch] = Protection(**demands)
 
     def unprotect(self, repository: str, branch: str) -> None:
         """Take a branch's protection away."""
-        with self.world.lock:
+        with self.acting():
             self._repository(repository).protections.pop(branch, None)
+
+    def allow_auto_merge(self, repository: str) -> None:
+        """Let pull requests of a repository be merged by auto-merge."""
+        with self.world.lock:
+            self._repository(repository).allow_auto_merge = True
+
+    def add_team(self, organization: str, slug: str, members: Mapping[str, TeamRole]) -> None:
+        """Make a team, or replace its members: roles in the team by login."""
+        with self.world.lock:
+            for login in members:
+                self.world.account(login)
+            self.world.teams[f"{organization}/{slug}".lower()] = {
+                login.lower(): role for login, role in members.items()
+            }
 
     def add_webhook(self, repository: str, url: str, secret: str, *, events: Sequence[str] = ("*",)) -> None:
         """Tell `url` of what happens in a repository, signed with `secret`."""
         with self.world.lock:
-            hook = Webhook(id=self.world.new_id(), url=url, secret=secret, events=tuple(events))
+            now = self.world.now()
+            hook = Webhook(id=self.world.new_id(), url=url, secret=secret, events=tuple(events), created_at=now)
             self._repository(repository).webhooks.append(hook)
 
     @property
@@ -198,6 +206,17 @@ class GitHubLab:
         """All attempts to deliver to webhooks; waits for those that are due."""
         self._webhooks.wait()
         return self._webhooks.deliveries
+
+    def _repository(self, name: str) -> Repository:
+        return self.world.repository(name)
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """Hold the world's lock, and let GitHub do what is due before and after."""
+        with self.world.lock:
+            settle_all(self.world)
+            yield
+            settle_all(self.world)
 
     # --- Git, as people use it ---
 
@@ -208,7 +227,7 @@ class GitHubLab:
 
     def commit_as(self, login: str, repository: str, branch: str, files: Mapping[str, str | None], message: str) -> Sha:
         """Push a commit with these files as a person; a branch that is new starts at the default branch."""
-        with self.world.lock:
+        with self.acting():
             return self._commit(self._repository(repository), self.world.account(login), branch, files, message)
 
     def _commit(
@@ -225,7 +244,7 @@ class GitHubLab:
 
     def delete_branch_as(self, login: str, repository: str, branch: str) -> None:
         """Delete a branch as a person."""
-        with self.world.lock:
+        with self.acting():
             found = self._repository(repository)
             before = found.bare.branches()
             found.bare.delete_ref(f"refs/heads/{branch}")
@@ -233,96 +252,54 @@ class GitHubLab:
 
     def read(self, repository: str, ref: str, path: str) -> str | None:
         """Return a file's text at a branch, tag or commit; None where there is none."""
-        with self.world.lock:
+        with self.acting():
             data = self._repository(repository).bare.blob(ref, path)
             return None if data is None else data.decode()
 
     def head(self, repository: str, branch: str) -> Sha | None:
         """Return a branch's head; None if there is no such branch."""
-        with self.world.lock:
+        with self.acting():
             found = self._repository(repository).bare.branch(branch)
             return None if found is None else Sha(found)
 
     def branches(self, repository: str) -> Mapping[str, str]:
         """Return all branches with their heads."""
-        with self.world.lock:
+        with self.acting():
             return self._repository(repository).bare.branches()
 
     def log(self, repository: str, branch: str) -> Sequence[Commit]:
         """Return a branch's commits, newest first."""
-        with self.world.lock:
+        with self.acting():
             return self._repository(repository).bare.commits("--topo-order", f"refs/heads/{branch}")
 
     # --- pull requests, as people use them ---
 
-    def _repository(self, name: str) -> Repository:
-        return self.world.repository(name)
+    # Kept in `people`, a function for each: they need nothing of the server but the world.
+    pull = people.pull
+    pulls = people.pulls
+    open_pull_as = people.open_pull_as
+    close_pull = people.close_pull
+    reopen_pull = people.reopen_pull
+    merge_pull = people.merge_pull
+    arm_auto_merge_as = people.arm_auto_merge_as
+    disarm_auto_merge_as = people.disarm_auto_merge_as
+    enqueue_as = people.enqueue_as
+    edit_pull_as = people.edit_pull_as
+    convert_to_draft_as = people.convert_to_draft_as
+    ready_as = people.ready_as
+    label_as = people.label_as
+    unlabel_as = people.unlabel_as
+    comment_as = people.comment_as
+    edit_comment_as = people.edit_comment_as
+    delete_comment_as = people.delete_comment_as
+    react_as = people.react_as
+    review_as = people.review_as
 
-    def pull(self, repository: str, number: int) -> Pull:
-        """Return a pull request as the lab keeps it; KeyError if there is none."""
-        with self.world.lock:
-            return self._repository(repository).pulls[number]
-
-    def pulls(self, repository: str) -> Sequence[Pull]:
-        """Return all pull requests, oldest first."""
-        with self.world.lock:
-            return tuple(self._repository(repository).pulls.values())
-
-    def open_pull_as(self, login: str, repository: str, head: str, title: str, *, body: str = "") -> int:
-        """Open a pull request from a branch against the default branch; return its number."""
-        with self.world.lock:
-            repo = self._repository(repository)
-            wanted = Opening(title=title, body=body, head=head, base=repo.default_branch)
-            return open_pull(self.world, repo, self.world.account(login), wanted).number
-
-    def close_pull(self, repository: str, number: int, as_login: str) -> None:
-        """Close a pull request without merging."""
-        with self.world.lock:
-            close(self.world, self._repository(repository), self.pull(repository, number), self.world.account(as_login))
-
-    def reopen_pull(self, repository: str, number: int, as_login: str) -> None:
-        """Open a closed pull request again."""
-        with self.world.lock:
-            who = self.world.account(as_login)
-            reopen(self.world, self._repository(repository), self.pull(repository, number), who)
-
-    def merge_pull(self, repository: str, number: int, as_login: str, *, request: MergeRequest | None = None) -> Sha:
-        """Merge a pull request as the merge button does; raise `Refusal` where GitHub would refuse."""
-        with self.world.lock:
-            repo, pull = self._repository(repository), self.pull(repository, number)
-            return Sha(merge(self.world, repo, pull, self.world.account(as_login), request or MergeRequest()))
-
-    def comment_as(self, login: str, repository: str, number: int, body: str) -> int:
-        """Write a comment; return its id."""
-        with self.world.lock:
-            repo, pull = self._repository(repository), self.pull(repository, number)
-            return add_comment(self.world, repo, pull, self.world.account(login), body).id
-
-    def review_as(
-        self,
-        login: str,
-        repository: str,
-        number: int,
-        state: Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED"],
-        *,
-        body: str = "",
-    ) -> None:
-        """Submit a review of the present head."""
-        with self.world.lock:
-            pull = self.pull(repository, number)
-            review = Review(
-                id=self.world.new_id(),
-                author=self.world.account(login),
-                state=state,
-                body=body,
-                commit=pull.head_sha,
-                submitted_at=self.world.now(),
-            )
-            add_review(self.world, self._repository(repository), pull, review)
+    # --- what is reported on commits ---
 
     def set_status(self, repository: str, sha: str, context: str, state: str, *, as_login: str = "ci") -> None:
         """Set a commit status: `success`, `pending`, `failure` or `error`."""
-        with self.world.lock:
+        with self.acting():
             status = Status(
                 id=self.world.new_id(),
                 sha=sha,
@@ -339,7 +316,7 @@ class GitHubLab:
         self, repository: str, sha: str, name: str, *, status: str = "completed", conclusion: str | None = "success"
     ) -> int:
         """Add a check run of an app called `ci`; return its id. `conclusion` counts only for a completed one."""
-        with self.world.lock:
+        with self.acting():
             now, done = self.world.now(), status == "completed"
             run = CheckRun(
                 id=self.world.new_id(),
@@ -383,7 +360,20 @@ class GitHubLab:
     def limit_rate(self, remaining: int, reset: datetime) -> None:
         """Leave everybody `remaining` REST calls until `reset`."""
         with self.world.lock:
-            self._rest.limits.force(remaining, reset)
+            self._traffic.core.force(remaining, reset)
+
+    def limit_graphql(
+        self, remaining: int, reset: datetime, *, word: Literal["RATE_LIMITED", "RATE_LIMIT"] = "RATE_LIMITED"
+    ) -> None:
+        """Leave everybody `remaining` GraphQL points until `reset`. GitHub names the error by either word."""
+        with self.world.lock:
+            self._traffic.graphql_limit_word = word
+            self._traffic.graphql.force(remaining, reset)
+
+    def enforce_content_limits(self) -> None:
+        """Refuse what breaks GitHub's secondary limits: by the minute, and by the hour for what creates content."""
+        with self.world.lock:
+            self._traffic.secondary = SecondaryLimits()
 
     def limit_secondary(self, retry_after: int, *, status: int = 403, times: int = 1) -> None:
         """Refuse the next REST calls with GitHub's secondary rate limit, in seconds."""

@@ -6,9 +6,9 @@ pull request outlives its branch).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 Role = Literal["read", "triage", "write", "maintain", "admin"]
@@ -101,6 +101,9 @@ class Comment:
     created_at: datetime
     updated_at: datetime
     app: App | None = None
+    edited_at: datetime | None = None
+    edited_by: Account | None = None
+    minimized: bool = False
     reactions: list[Reaction] = field(default_factory=list)
 
 
@@ -128,6 +131,7 @@ class Status:
     target_url: str | None
     creator: Account
     created_at: datetime
+    app_id: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,9 +153,21 @@ class CheckRun:
     text: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeQueue:
+    """How a branch's merge queue works: by which method it merges, and how long the checks of a merge group take."""
+
+    method: MergeMethod = "merge"
+    build: timedelta = timedelta(minutes=5)
+
+
 @dataclass(slots=True, kw_only=True)
 class Protection:
-    """What a protected branch demands. `ruleset` says that it is told as a ruleset instead of classic protection."""
+    """What a protected branch demands. `ruleset` says that it is told as a ruleset instead of classic protection.
+
+    `integrations` binds required contexts to the app, by its id, whose report counts alone. With a `merge_queue` the
+    branch moves by its queue only.
+    """
 
     required_contexts: Sequence[str] = ()
     required_approvals: int = 0
@@ -161,11 +177,96 @@ class Protection:
     strict: bool = False
     dismiss_stale_reviews: bool = False
     ruleset: bool = False
+    integrations: Mapping[str, int] = field(default_factory=dict)
+    merge_queue: MergeQueue | None = None
 
     @property
     def demands_pull_request(self) -> bool:
         """Say whether a direct push is refused for want of a pull request."""
-        return self.restrict_pushes or self.required_approvals > 0
+        return self.restrict_pushes or self.required_approvals > 0 or self.merge_queue is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """An entry of a pull request's timeline. `kind` is GraphQL's type name; `facts` are its further fields."""
+
+    id: int
+    kind: str
+    actor: Account | None
+    at: datetime
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoMerge:
+    """A pull request's order to be merged as soon as it may be. None for texts that GitHub is to fill in."""
+
+    method: MergeMethod
+    enabled_by: Account
+    enabled_at: datetime
+    title: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueEntry:
+    """A pull request's place in its base's merge queue, for this head only."""
+
+    id: int
+    enqueuer: Account
+    enqueued_at: datetime
+    head_sha: str
+
+
+@dataclass(slots=True, kw_only=True)
+class AsyncMerge:
+    """A merge that was asked for and whose result is asked for by `uuid`. `state` and `details` are GitHub's words."""
+
+    uuid: str
+    method: str
+    action: str
+    head_sha: str
+    actor: Account
+    title: str | None = None
+    message: str | None = None
+    state: Literal["pending", "merged", "enqueued", "failed"] = "pending"
+    details: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentStatus:
+    """What became of a deployment."""
+
+    id: int
+    state: str
+    description: str
+    environment: str
+    environment_url: str
+    log_url: str
+    creator: Account
+    created_at: datetime
+    app: App | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Deployment:
+    """A commit on its way into an environment."""
+
+    id: int
+    sha: str
+    ref: str
+    task: str
+    environment: str
+    original_environment: str
+    description: str | None
+    payload: object
+    creator: Account
+    created_at: datetime
+    updated_at: datetime
+    app: App | None = None
+    transient: bool = False
+    production: bool = False
+    statuses: list[DeploymentStatus] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -202,6 +303,11 @@ class Pull:
     reviewers: list[Account] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    auto_merge: AutoMerge | None = None
+    queue_entry: QueueEntry | None = None
+    async_merges: list[AsyncMerge] = field(default_factory=list)
+    edited_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -221,4 +327,6 @@ class Webhook:
     id: int
     url: str
     secret: str
+    created_at: datetime
     events: tuple[str, ...] = ("*",)
+    active: bool = True

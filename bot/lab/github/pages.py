@@ -18,7 +18,7 @@ from bot.lab.github.git import Commit, FileChange
 from bot.lab.github.markdown import Surroundings, render_markdown
 from bot.lab.github.merging import commits_of, fork_of
 from bot.lab.github.nouns import Pull
-from bot.lab.github.pulls import mergeable_state
+from bot.lab.github.requirements import mergeable_state
 from bot.lab.github.world import Repository, World
 
 _REVIEW_WORDS = {

@@ -1,14 +1,16 @@
-"""What happens to pull requests: opened, moved with their branches, judged mergeable, merged, closed, reopened."""
+"""What happens to pull requests: opened, moved with their branches, merged, closed, reopened."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.lab.github.automatic import disarm, leave_queue, queue_of
 from bot.lab.github.call import Refusal, invalid
-from bot.lab.github.checks import checks_state, latest_checks
 from bot.lab.github.merging import MergeRequest, commits_of, make_merge
-from bot.lab.github.nouns import Account, App, Protection, Pull
+from bot.lab.github.nouns import Account, App, Pull
+from bot.lab.github.requirements import blocked, conflicts
+from bot.lab.github.timeline import record
 from bot.lab.github.world import Happening, Repository, World
 
 _NOT_MERGEABLE = "Pull Request is not mergeable"
@@ -42,6 +44,10 @@ def refs_moved(world: World, repository: Repository, before: Mapping[str, str], 
     for pull in list(repository.pulls.values()):
         if pull.is_open:
             _follow(world, repository, pull, before, actor)
+        if pull.head in before and pull.head not in after and pull.head_sha == before[pull.head]:
+            record(world, pull, "HeadRefDeletedEvent", actor, headRefName=pull.head)
+        elif pull.head in after and pull.head not in before and pull.head_sha == after[pull.head]:
+            record(world, pull, "HeadRefRestoredEvent", actor)
 
 
 def _follow(world: World, repository: Repository, pull: Pull, before: Mapping[str, str], actor: Account) -> None:
@@ -62,7 +68,12 @@ def _follow(world: World, repository: Repository, pull: Pull, before: Mapping[st
 
 
 def synchronise(world: World, repository: Repository, pull: Pull, head: str, actor: Account) -> None:
-    """Take over a new head: reviews that must be fresh are dismissed."""
+    """Take over a new head: reviews that must be fresh are dismissed, and orders that hold for the old one only."""
+    leave_queue(world, pull, actor, "new_commits")
+    if not repository.bare.is_ancestor(pull.head_sha, head):
+        record(world, pull, "HeadRefForcePushedEvent", actor, beforeCommit=pull.head_sha, afterCommit=head)
+    if not world.writes(actor, repository):
+        disarm(world, pull, actor, "Head branch was pushed to by a user without write access")
     pull.head_sha = head
     pull.base_sha = repository.bare.branch(pull.base) or pull.base_sha
     pull.updated_at = world.now()
@@ -147,6 +158,9 @@ def close(world: World, repository: Repository, pull: Pull, actor: Account) -> N
     pull.base_sha = repository.bare.branch(pull.base) or pull.base_sha
     pull.closed_at = pull.updated_at = world.now()
     pull.closed_by = actor
+    leave_queue(world, pull, actor, "closed")
+    disarm(world, pull, actor, "Pull request was closed")
+    record(world, pull, "ClosedEvent", actor)
     tell_pull(world, repository, pull, "closed", actor)
 
 
@@ -167,6 +181,7 @@ def reopen(world: World, repository: Repository, pull: Pull, actor: Account) -> 
         pull.closed_at, pull.closed_by = closed_at, closed_by
         raise
     pull.updated_at = world.now()
+    record(world, pull, "ReopenedEvent", actor)
     tell_pull(world, repository, pull, "reopened", actor)
     if head != pull.head_sha:
         synchronise(world, repository, pull, head, actor)
@@ -176,82 +191,19 @@ def _state_invalid(said: str) -> Refusal:
     return invalid({"resource": "PullRequest", "field": "state", "code": "invalid", "message": said})
 
 
-# --- may it be merged, and merge it ----------------------------------------------------------------------------------
-
-
-def conflicts(repository: Repository, pull: Pull) -> bool:
-    """Say whether base and head cannot be merged as they are."""
-    base = repository.bare.branch(pull.base)
-    return base is None or repository.bare.merge_tree(base, pull.head_sha) is None
-
-
-def try_merge(world: World, repository: Repository, pull: Pull) -> bool:
-    """Compute mergeability, as GitHub does when it is looked at; False if the answer is still to come."""
-    if not pull.is_open:
-        return True
-    if pull.looks_until_mergeable > 0:
-        pull.looks_until_mergeable -= 1
-        return False
-    base = repository.bare.branch(pull.base)
-    parents = () if pull.test_merge is None else repository.bare.commit(pull.test_merge).parents
-    if parents != (base, pull.head_sha):
-        request = MergeRequest(title=f"Merge {pull.head_sha} into {base}", message="")
-        pull.test_merge = make_merge(world, repository, pull, pull.author, request)
-        if pull.test_merge is not None:
-            repository.bare.set_ref(f"refs/pull/{pull.number}/merge", pull.test_merge)
-    return True
-
-
-def mergeable_state(repository: Repository, pull: Pull) -> str:
-    """Return GitHub's word for a pull request whose mergeability has been computed."""
-    if pull.draft:
-        return "draft"
-    if conflicts(repository, pull):
-        return "dirty"
-    if _blocked(repository, pull) is not None:
-        return "blocked"
-    states = {checks_state(repository, pull.head_sha, context) for context in latest_checks(repository, pull.head_sha)}
-    return "clean" if states <= {"success"} else "unstable"
-
-
-def _blocked(repository: Repository, pull: Pull) -> str | None:
-    """Return why the base's protection forbids the merge, in GitHub's words."""
-    protection = repository.protections.get(pull.base)
-    if protection is None:
-        return None
-    return _missing_review(pull, protection) or _missing_check(repository, pull, protection)
-
-
-def _missing_review(pull: Pull, protection: Protection) -> str | None:
-    newest = {one.author.login: one.state for one in pull.reviews if one.state != "COMMENTED"}
-    if protection.required_approvals and "CHANGES_REQUESTED" in newest.values():
-        return "Changes have been requested by a reviewer with write access."
-    if sum(state == "APPROVED" for state in newest.values()) >= protection.required_approvals:
-        return None
-    reviews = "approving review is" if protection.required_approvals == 1 else "approving reviews are"
-    return f"At least {protection.required_approvals} {reviews} required by reviewers with write access."
-
-
-def _missing_check(repository: Repository, pull: Pull, protection: Protection) -> str | None:
-    if protection.strict and not repository.bare.is_ancestor(_base(repository, pull), pull.head_sha):
-        return "The head branch is not up to date with the base branch."
-    for context in protection.required_contexts:
-        state = checks_state(repository, pull.head_sha, context)
-        if state != "success":
-            word = {"pending": "pending", "expected": "expected"}.get(state, "failing")
-            return f'Required status check "{context}" is {word}.'
-    return None
-
-
-def _base(repository: Repository, pull: Pull) -> str:
-    return repository.bare.branch(pull.base) or pull.base_sha
+# --- merge -----------------------------------------------------------------------------------------------------------
 
 
 def merge(
     world: World, repository: Repository, pull: Pull, actor: Account, request: MergeRequest, expected: str | None = None
 ) -> str:
     """Merge, if GitHub would; return the base's new head. `expected` is the head that the caller has seen."""
-    _refuse_merge(repository, pull, request, expected)
+    refuse_merge(repository, pull, request, expected)
+    return merge_now(world, repository, pull, actor, request)
+
+
+def merge_now(world: World, repository: Repository, pull: Pull, actor: Account, request: MergeRequest) -> str:
+    """Merge what may be merged; refuse what git cannot."""
     made = make_merge(world, repository, pull, actor, request)
     if made is None and request.method == "rebase":
         raise Refusal(405, "This branch can't be rebased")
@@ -267,7 +219,8 @@ def merge(
     return made
 
 
-def _refuse_merge(repository: Repository, pull: Pull, request: MergeRequest, expected: str | None) -> None:
+def refuse_merge(repository: Repository, pull: Pull, request: MergeRequest, expected: str | None) -> None:
+    """Refuse a direct merge where GitHub does, with its status and words."""
     if not pull.is_open:
         raise Refusal(405, _NOT_MERGEABLE)
     if pull.draft:
@@ -279,13 +232,18 @@ def _refuse_merge(repository: Repository, pull: Pull, request: MergeRequest, exp
         raise Refusal(405, f"{names[request.method]} are not allowed on this repository.")
     if conflicts(repository, pull):
         raise Refusal(405, _NOT_MERGEABLE)
-    blocked = _blocked(repository, pull)
-    if blocked is not None:
-        raise Refusal(405, blocked)
+    why = blocked(repository, pull)
+    if why is not None:
+        raise Refusal(405, why)
+    if queue_of(repository, pull) is not None:
+        raise Refusal(405, "Changes must be made through the merge queue")
 
 
 def _note_merge(world: World, repository: Repository, pull: Pull, commit: str, actor: Account) -> None:
     pull.merge_commit = commit
     pull.merged_at = pull.closed_at = pull.updated_at = world.now()
     pull.merged_by = pull.closed_by = actor
+    pull.auto_merge = pull.queue_entry = None
+    record(world, pull, "MergedEvent", actor, commit=commit, mergeRefName=pull.base)
+    record(world, pull, "ClosedEvent", actor)
     tell_pull(world, repository, pull, "closed", actor)

@@ -16,9 +16,10 @@ from starlette.routing import Route
 from bot.lab.github.access import demand, read_token
 from bot.lab.github.api import checks, commits, issues, objects, pulls, users
 from bot.lab.github.call import Call, Endpoint, Json, Refusal, Reply, not_found
-from bot.lab.github.limits import RateLimits
+from bot.lab.github.calls import Traffic
 from bot.lab.github.mishaps import API_PREFIX
 from bot.lab.github.nouns import Credential
+from bot.lab.github.settling import settle_all
 from bot.lab.github.world import Repository, World
 
 _VERSION = "2022-11-28"
@@ -38,6 +39,7 @@ class _Asked:
     """A request, read whole."""
 
     endpoint: Endpoint | None
+    method: str
     path: str
     parameters: Mapping[str, str]
     query: Mapping[str, str]
@@ -49,10 +51,10 @@ class _Asked:
 class RestApi:
     """The API of one world."""
 
-    def __init__(self, world: World) -> None:
-        self.limits = RateLimits()
+    def __init__(self, world: World, traffic: Traffic) -> None:
+        self._limits = traffic.core
+        self._traffic = traffic
         self._world = world
-        self._requests = 0
 
     def routes(self) -> list[Route]:
         """Return a route for each endpoint, and one for all that there is not."""
@@ -69,6 +71,7 @@ class RestApi:
         async def respond(request: Request) -> Response:
             asked = _Asked(
                 endpoint=endpoint,
+                method=request.method,
                 path=request.url.path,
                 parameters=request.path_params,
                 query=dict(request.query_params),
@@ -84,26 +87,49 @@ class RestApi:
         with self._world.lock:
             credential = self._world.credential(read_token(request.headers.get("authorization")) or "")
             who = credential.account if credential else None
-            body = self.limits.overview(who, self._world.now())
+            core, graphql = (one.overview(who, self._world.now()) for one in (self._limits, self._traffic.graphql))
+            body = {
+                "resources": {
+                    "core": core,
+                    "search": {**core, "remaining": core["limit"], "used": 0},
+                    "graphql": graphql,
+                },
+                "rate": core,
+            }
             return self._respond(Reply(body=body), credential)
 
     def answer(self, asked: _Asked) -> Response:
-        """Answer one request under the world's lock."""
+        """Answer one request under the world's lock, and count it."""
         with self._world.lock:
-            credential = None
-            counted = False
-            try:
-                credential = self._authenticate(asked)
-                who = credential.account if credential else None
-                self.limits.count(who, self._world.now())
-                counted = True
-                reply = self._handle(asked, credential)
-            except Refusal as refusal:
-                return self._respond(Reply(status=refusal.status, body=refusal.body), credential)
-            response = self._respond(reply, credential)
-            if asked.endpoint is not None and asked.endpoint.method == "GET" and reply.status == 200:
-                return self._conditional(asked, response, credential, counted=counted)
+            settle_all(self._world)
+            response = self._answer(asked)
+            settle_all(self._world)
+            template = asked.path if asked.endpoint is None else asked.endpoint.path
+            self._traffic.calls.note_rest(asked.method, template, response.status_code)
             return response
+
+    def _answer(self, asked: _Asked) -> Response:
+        credential = None
+        counted = False
+        try:
+            credential = self._authenticate(asked)
+            who = credential.account if credential else None
+            self._limits.count(who, self._world.now())
+            counted = True
+            self._count_secondary(asked, credential)
+            reply = self._handle(asked, credential)
+        except Refusal as refusal:
+            said = Reply(status=refusal.status, body=refusal.body, headers=refusal.headers)
+            return self._respond(said, credential)
+        response = self._respond(reply, credential)
+        if asked.endpoint is not None and asked.endpoint.method == "GET" and reply.status == 200:
+            return self._conditional(asked, response, credential, counted=counted)
+        return response
+
+    def _count_secondary(self, asked: _Asked, credential: Credential | None) -> None:
+        if self._traffic.secondary is not None and asked.endpoint is not None:
+            who = credential.account if credential else None
+            self._traffic.secondary.count_rest(who, self._world.now(), asked.method, asked.endpoint.path)
 
     def _authenticate(self, asked: _Asked) -> Credential | None:
         if asked.authorization is None or (asked.endpoint is not None and not asked.endpoint.login):
@@ -149,18 +175,17 @@ class RestApi:
         if etag.removeprefix("W/") not in known:
             return response
         if counted:
-            self.limits.give_back(credential.account if credential else None, self._world.now())
+            self._limits.give_back(credential.account if credential else None, self._world.now())
         unchanged = self._respond(Reply(status=304), credential)
         unchanged.headers["etag"] = etag
         return unchanged
 
     def _respond(self, reply: Reply, credential: Credential | None) -> Response:
-        self._requests += 1
         who = credential.account if credential else None
         headers = {
             **reply.headers,
-            **self.limits.headers(who, self._world.now()),
-            "x-github-request-id": f"LAB0:{self._requests:08X}",
+            **self._limits.headers(who, self._world.now()),
+            "x-github-request-id": f"LAB0:{self._traffic.next_number():08X}",
             "x-github-media-type": "github.v3; format=json",
             "x-github-api-version-selected": _VERSION,
         }

@@ -16,6 +16,7 @@ from bot.lab.github.access import may, read_token, sees
 from bot.lab.github.git import hermetic_environment
 from bot.lab.github.nouns import Account, Credential
 from bot.lab.github.pulls import refs_moved
+from bot.lab.github.settling import settle_all
 from bot.lab.github.world import Repository, World
 
 _DEADLINE_SECONDS = 120
@@ -97,6 +98,7 @@ class SmartHttp:
             refusals = _refusals(repository, who)
             response = self._backend(asked, repository, {"LAB_PROTECTED": protected, "LAB_REFUSED": refusals})
             refs_moved(self._world, repository, before, who)
+            settle_all(self._world)
             return response
 
     def _backend(self, asked: _Asked, repository: Repository, more: Mapping[str, str]) -> Response:

@@ -18,6 +18,7 @@ from bot.lab.github.nouns import (
     CheckRun,
     Comment,
     Credential,
+    Deployment,
     Label,
     MergeMethod,
     Protection,
@@ -30,6 +31,7 @@ from bot.lab.github.nouns import (
 from bot.ports import Clock
 
 _TOKEN_LIFE = timedelta(hours=1)
+TeamRole = Literal["member", "maintainer"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,12 +48,15 @@ class Repository:
     private: bool = True
     merge_methods: tuple[MergeMethod, ...] = ("merge", "squash", "rebase")
     delete_branch_on_merge: bool = False
+    allow_auto_merge: bool = False
+    archived: bool = False
     pulls: dict[int, Pull] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     statuses: list[Status] = field(default_factory=list)
     check_runs: list[CheckRun] = field(default_factory=list)
     protections: dict[str, Protection] = field(default_factory=dict)
     webhooks: list[Webhook] = field(default_factory=list)
+    deployments: list[Deployment] = field(default_factory=list)
     seals: dict[str, Seal] = field(default_factory=dict)
     """By commit: what GitHub vouches for."""
 
@@ -95,6 +100,7 @@ class World:
         self.repositories: dict[str, Repository] = {}
         self.apps: dict[int, App] = {}
         self.credentials: dict[str, Credential] = {}
+        self.teams: dict[str, dict[str, TeamRole]] = {}
         self.mergeability_looks = 0
         self.listeners: list[Listener] = []
         self._directory = directory
@@ -191,3 +197,16 @@ class World:
             return "admin"
         given = account.roles.get(repository.full_name)
         return given if given or repository.private else "read"
+
+    def writes(self, account: Account, repository: Repository) -> bool:
+        """Say whether an account has write access: by its role, or as the bot of an app that may write contents."""
+        if self.role(account, repository) in ("write", "maintain", "admin"):
+            return True
+        app = next((app for app in self.apps.values() if app.bot is account), None)
+        if app is None or app.owner is not repository.owner or app.permissions.get("contents") != "write":
+            return False
+        return app.repositories is None or repository.full_name in app.repositories
+
+    def team(self, organization: str, slug: str) -> dict[str, TeamRole] | None:
+        """Return a team's members by login, with their roles in it."""
+        return self.teams.get(f"{organization}/{slug}".lower())

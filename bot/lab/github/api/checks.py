@@ -42,6 +42,7 @@ def _create_status(call: Call) -> Reply:
         target_url=call.text("target_url"),
         creator=call.actor,
         created_at=call.world.now(),
+        app_id=call.credential.app.id if call.credential and call.credential.app else None,
     )
     call.repository.statuses.append(status)
     facts = {"status": status}

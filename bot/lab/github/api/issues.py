@@ -6,6 +6,7 @@ from bot.lab.github.api.pulls import LONGEST_BODY, edit_pull, refuse_strangers
 from bot.lab.github.call import Call, Endpoint, Json, Reply, invalid, not_found
 from bot.lab.github.conversation import add_comment, delete_comment, edit_comment
 from bot.lab.github.nouns import Comment, Label, Reaction
+from bot.lab.github.revising import label_named, set_labels
 from bot.lab.github.shapes import pulls as show
 
 _REPO = "/repos/{owner}/{repo}"
@@ -22,7 +23,7 @@ def _edit(call: Call) -> Reply:
     pull = call.pull()
     edit_pull(call, pull)
     if "labels" in call.body:
-        pull.labels = [_label(call, name) for name in dict.fromkeys(call.texts("labels"))]
+        _replace_labels(call, [_label(call, name) for name in dict.fromkeys(call.texts("labels"))])
     return Reply(body=show.issue(call.world, call.repository, pull))
 
 
@@ -90,9 +91,11 @@ def _react(call: Call) -> Reply:
 
 
 def _label(call: Call, name: str) -> Label:
-    """Return a label of the repository; GitHub makes one that is new."""
-    labels = call.repository.labels
-    return labels.setdefault(name.lower(), Label(id=call.world.new_id(), name=name))
+    return label_named(call.world, call.repository, name)
+
+
+def _replace_labels(call: Call, labels: list[Label]) -> None:
+    set_labels(call.world, call.repository, call.pull(), labels, call.actor)
 
 
 def _shown_labels(call: Call, labels: list[Label]) -> list[Json]:
@@ -106,16 +109,14 @@ def _labels(call: Call) -> Reply:
 
 def _add_labels(call: Call) -> Reply:
     pull = call.pull()
-    for name in call.texts("labels"):
-        label = _label(call, name)
-        if label not in pull.labels:
-            pull.labels.append(label)
+    added = [_label(call, name) for name in dict.fromkeys(call.texts("labels"))]
+    _replace_labels(call, [*pull.labels, *(label for label in added if label not in pull.labels)])
     return Reply(body=_shown_labels(call, pull.labels))
 
 
 def _set_labels(call: Call) -> Reply:
     pull = call.pull()
-    pull.labels = [_label(call, name) for name in dict.fromkeys(call.texts("labels"))]
+    _replace_labels(call, [_label(call, name) for name in dict.fromkeys(call.texts("labels"))])
     return Reply(body=_shown_labels(call, pull.labels))
 
 
@@ -124,12 +125,12 @@ def _remove_label(call: Call) -> Reply:
     left = [label for label in pull.labels if label.name.lower() != name]
     if len(left) == len(pull.labels):
         raise not_found()
-    pull.labels = left
+    _replace_labels(call, left)
     return Reply(body=_shown_labels(call, left))
 
 
 def _clear_labels(call: Call) -> Reply:
-    call.pull().labels = []
+    _replace_labels(call, [])
     return Reply(status=204)
 
 

@@ -7,7 +7,9 @@ from bot.lab.github.call import Call, Endpoint, Json, Refusal, Reply, invalid
 from bot.lab.github.conversation import add_review
 from bot.lab.github.merging import MergeRequest, commits_of, fork_of
 from bot.lab.github.nouns import Account, MergeMethod, Pull, Review, ReviewState
-from bot.lab.github.pulls import Opening, close, merge, open_pull, reopen, tell_pull, try_merge
+from bot.lab.github.pulls import Opening, close, merge, open_pull, reopen
+from bot.lab.github.requirements import try_merge
+from bot.lab.github.revising import Revision, revise
 from bot.lab.github.shapes import commits as show_commits
 from bot.lab.github.shapes import pulls as show
 from bot.lab.github.shapes.repos import account
@@ -106,17 +108,11 @@ def edit_pull(call: Call, pull: Pull) -> None:
     """Change title, body, base or state, as PATCH on pull requests and on issues do."""
     refuse_strangers(call, pull.author)
     title, body, base, state = _title(call), _body(call), call.text("base"), call.text("state")
-    if base is not None and base not in call.repository.bare.branches():
-        said = f"Proposed base branch '{base}' was not found"
-        raise invalid({"resource": "PullRequest", "field": "base", "code": "invalid", "message": said})
     if state not in (None, "open", "closed"):
         raise invalid({"resource": "PullRequest", "field": "state", "code": "invalid"})
-    if (title, body, base) != (None, None, None):
-        pull.title = title or pull.title
-        pull.body = body if "body" in call.body else pull.body
-        pull.base = base or pull.base
-        pull.updated_at = call.world.now()
-        tell_pull(call.world, call.repository, pull, "edited", call.actor)
+    if "body" in call.body:
+        body = body or ""
+    revise(call.world, call.repository, pull, Revision(title=title, body=body, base=base), call.actor)
     if state == "closed":
         close(call.world, call.repository, pull, call.actor)
     elif state == "open":

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from bot.lab.github.call import Json
 from bot.lab.github.merging import commits_of, fork_of
-from bot.lab.github.nouns import Account, Comment, Label, Pull, Reaction, Review
-from bot.lab.github.pulls import mergeable_state
+from bot.lab.github.nouns import Account, AutoMerge, Comment, Label, Pull, Reaction, Review
+from bot.lab.github.requirements import mergeable_state
 from bot.lab.github.shapes.repos import (
     account,
     app,
@@ -113,7 +113,16 @@ def pull(world: World, repo: Repository, one: Pull) -> Json:
         "base": _end(world, repo, one.base, base_sha),
         "_links": _links(api, web, one),
         "author_association": association(repo, one.author),
-        "auto_merge": None,
+        "auto_merge": None if one.auto_merge is None else _auto_merge(world, one, one.auto_merge),
+    }
+
+
+def _auto_merge(world: World, of: Pull, one: AutoMerge) -> Json:
+    return {
+        "enabled_by": account(world, one.enabled_by),
+        "merge_method": one.method,
+        "commit_title": one.title or of.title,
+        "commit_message": one.message or "",
     }
 
 

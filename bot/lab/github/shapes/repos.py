@@ -160,7 +160,7 @@ def repository(world: World, repo: Repository, role: Role | None = None) -> Json
         "mirror_url": None,
         "default_branch": repo.default_branch,
         "visibility": "private" if repo.private else "public",
-        "archived": False,
+        "archived": repo.archived,
         "disabled": False,
         "is_template": False,
         "topics": [],
@@ -186,7 +186,7 @@ def whole_repository(world: World, repo: Repository, role: Role | None) -> Json:
         "allow_merge_commit": "merge" in repo.merge_methods,
         "allow_squash_merge": "squash" in repo.merge_methods,
         "allow_rebase_merge": "rebase" in repo.merge_methods,
-        "allow_auto_merge": False,
+        "allow_auto_merge": repo.allow_auto_merge,
         "delete_branch_on_merge": repo.delete_branch_on_merge,
         "allow_update_branch": False,
     }

@@ -1,0 +1,1 @@
+"""The GraphQL API: one document in, one answer out. Shapes are dictionaries whose callables take arguments."""
