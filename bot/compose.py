@@ -33,6 +33,7 @@ from bot.domain.edit import Reading
 from bot.domain.policy import Policy
 from bot.engine.schedule import Schedule
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
+from bot.engine.waking import Waker
 from bot.observe import World
 from bot.policy import GateTemplates, PolicyError, load_policies, shipped_gate_templates
 from bot.ports import Clock, Permanent
@@ -55,13 +56,15 @@ class Bot:
     sweeper: Sweeper
     settings: Settings
 
-    def schedule(self) -> Schedule:
-        """Return the schedule that sweeps at the settings' interval."""
+    def schedule(self, sweep: Callable[[], object] | None = None, waker: Waker | None = None) -> Schedule:
+        """Return the schedule that sweeps, by the sweeper or by what stands around it, at the settings' interval."""
         return Schedule(
-            sweep=self.sweeper.sweep,
+            sweep=sweep or self.sweeper.sweep,
             interval=self.settings.bot.interval,
             stop_within=self.settings.bot.stop_within,
             stopping=self.sweeper.stopping,
+            waker=waker or Waker(),
+            wake_pause=self.settings.web.wake_pause,
         )
 
 

@@ -12,10 +12,9 @@ from bot.adapters.clock import SystemClock
 from bot.cli.faults import BAD_NEWS, told_in_one_sentence
 from bot.cli.run import ConfigOption
 from bot.compose import read_board
+from bot.engine.freshness import judge_freshness, oldest_allowed
 from bot.engine.sweep import SWEEP
 from bot.settings import load_settings
-
-_MISSED_SWEEPS = 10
 
 
 def health(
@@ -29,11 +28,8 @@ def health(
         settings = load_settings(config)
         board = {posting.subject: posting for posting in read_board(settings)}
     sweep = board.get(SWEEP)
-    if sweep is None:
-        typer.echo("no sweep has ended yet")
-        raise typer.Exit(BAD_NEWS)
-    limit = timedelta(seconds=older_than) if older_than is not None else settings.bot.interval * _MISSED_SWEEPS
-    age = SystemClock().now() - sweep.at
-    typer.echo(f"the last sweep ended {age.total_seconds():.0f} s ago (limit {limit.total_seconds():.0f} s)")
-    if age > limit:
+    limit = timedelta(seconds=older_than) if older_than is not None else oldest_allowed(settings.bot.interval)
+    judged = judge_freshness(sweep.at if sweep else None, SystemClock().now(), limit)
+    typer.echo(judged.sentence)
+    if not judged.is_fresh:
         raise typer.Exit(BAD_NEWS)

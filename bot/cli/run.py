@@ -17,6 +17,7 @@ from bot.domain.decision import State
 from bot.engine.sweep import ServiceReport
 from bot.render.terminal import decision_lines
 from bot.settings import load_settings
+from bot.web import web_beside
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The settings file.", envvar="LIFTLOCK_CONFIG", show_default=True)
@@ -68,7 +69,8 @@ def report_lines(reports: Sequence[ServiceReport], *, dry_run: bool) -> list[str
 
 
 def _until_signal(bot: Bot) -> None:
-    ended = bot.schedule().run_until_signal()
+    with web_beside(bot) as schedule:
+        ended = schedule.run_until_signal()
     structlog.get_logger().info("stopped", in_time=ended)
     if not ended:
         # A thread that hangs in an outside call must not keep the process alive; every step may be abandoned.

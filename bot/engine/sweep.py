@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 SWEEP = "(sweep)"
 """The board's subject for the sweep itself: what the health check looks at."""
+NOT_DONE = "not done: "
+"""How the outcome of an action begins that could not be carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +183,7 @@ class Sweeper:
         try:
             outcome = self.apply(policy, observation, decision, action)
         except OutsideError as error:
-            outcome = f"not done: {error.system}: {error.sentence}"
+            outcome = f"{NOT_DONE}{error.system}: {error.sentence}"
             structlog.get_logger().warning(
                 "not done", service=policy.service, stage=action.stage, action=action.kind, reason=outcome
             )

@@ -5,7 +5,7 @@ read anew at each use, so that a rotated token takes effect. Hosts live here, ne
 """
 
 from bot.settings.loading import Settings, load_settings
-from bot.settings.sections import ArgoSection, GitHubSection, GitSection, SettingsError, read_secret_file
+from bot.settings.sections import ArgoSection, GitHubSection, GitSection, SettingsError, WebSection, read_secret_file
 
 __all__ = [
     "ArgoSection",
@@ -13,6 +13,7 @@ __all__ = [
     "GitSection",
     "Settings",
     "SettingsError",
+    "WebSection",
     "load_settings",
     "read_secret_file",
 ]

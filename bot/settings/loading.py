@@ -25,6 +25,7 @@ from bot.settings.sections import (
     PrometheusSection,
     RegistrySection,
     SettingsError,
+    WebSection,
 )
 
 _SECRETS = ("token",)
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     registries: Mapping[str, RegistrySection] = Field(default_factory=dict)
     ledger: LedgerSection = Field(default_factory=LedgerSection)
     log: LogSection = Field(default_factory=LogSection)
+    web: WebSection = Field(default_factory=WebSection)
 
     @classmethod
     def settings_customise_sources(
@@ -176,6 +178,8 @@ def _absolute(section: BaseModel, base: Path) -> BaseModel:
         value = getattr(section, name)
         if isinstance(value, Path):
             paths[name] = base / value
+        elif isinstance(value, tuple) and all(isinstance(item, Path) for item in value):
+            paths[name] = tuple(base / item for item in value)
         elif isinstance(value, dict) and all(isinstance(item, Path) for item in value.values()):
             paths[name] = {key: base / item for key, item in value.items()}
     return section.model_copy(update=paths)

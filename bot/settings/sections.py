@@ -6,6 +6,7 @@ gave.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,6 +29,15 @@ def _duration(value: object) -> object:
 def _positive(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("a duration longer than nothing")
+    return value
+
+
+_LISTEN = re.compile(r"(?:(?P<host>[A-Za-z0-9.-]{1,253})|\[(?P<address>[0-9A-Fa-f:.]{2,45})\]):(?P<port>[0-9]{1,5})")
+
+
+def _listen(value: str) -> str:
+    if _split_listen(value) is None:
+        raise ValueError("a host and a port such as 127.0.0.1:8080")
     return value
 
 
@@ -192,6 +202,35 @@ class LedgerSection(_Section):
     url: SecretStr | None = None
 
 
+class WebSection(_Section):
+    """The web server for webhooks, health and metrics: off unless `listen` says where, such as `127.0.0.1:8080`.
+
+    Webhooks are taken only with `webhook_secret_file`; several files hold the old and the new secret while they change.
+    Two sweeps begin at least `wake_pause` apart, however often webhooks wake the bot.
+    """
+
+    listen: Annotated[str, AfterValidator(_listen)] | None = None
+    webhook_secret_file: Path | tuple[Path, ...] = ()
+    wake_pause: Duration = timedelta(seconds=5)
+
+    @model_validator(mode="after")
+    def _check(self) -> WebSection:
+        if self.secret_files and self.listen is None:
+            raise ValueError("webhook_secret_file only with listen")
+        return self
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files of the webhook secrets; none where webhooks are not taken."""
+        found = self.webhook_secret_file
+        return (found,) if isinstance(found, Path) else found
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """The host and the port to listen on; None where the server is off."""
+        return _split_listen(self.listen) if self.listen is not None else None
+
+
 class LogSection(_Section):
     """How the bot logs, on stderr."""
 
@@ -200,6 +239,14 @@ class LogSection(_Section):
 
 
 # --- secrets and addresses ---
+
+
+def _split_listen(value: str) -> tuple[str, int] | None:
+    """Take `HOST:PORT` apart; an IPv6 address stands in brackets. None where it is none, port 0 included."""
+    found = _LISTEN.fullmatch(value)
+    if found is None or not 0 < int(found["port"]) < 65536:
+        return None
+    return found["host"] or found["address"], int(found["port"])
 
 
 def _read_secret(value: SecretStr | None, file: Path | None) -> str | None:

@@ -1,0 +1,46 @@
+"""Wakes: someone outside says that a repository has changed, and the next sweep begins at once instead of later.
+
+A wake is a hint and nothing more. It carries the name of a repository for the log, is never needed (a sweep comes by
+itself), and any number of them before a sweep begins are one. So a lost, repeated, forged or late wake does no harm.
+"""
+
+from __future__ import annotations
+
+import threading
+
+_MOST_NAMES = 100
+"""How many names are kept for one sweep; a wake by a further one counts, only its name is not kept."""
+
+
+class Waker:
+    """Collects wakes from any thread for the one thread that sweeps. It holds a bounded set, so a flood is one wake."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._names: set[str] = set()
+        self._is_due = False
+
+    def wake(self, repository: str) -> None:
+        """Note that a repository has changed, and end the wait; returns at once."""
+        with self._condition:
+            if len(self._names) < _MOST_NAMES:
+                self._names.add(repository)
+            self._ring()
+
+    def nudge(self) -> None:
+        """End the wait without naming a repository: the interval has passed, or the bot is to stop."""
+        with self._condition:
+            self._ring()
+
+    def wait(self, timeout: float | None = None) -> frozenset[str]:
+        """Return when woken, or after `timeout` seconds; take the names of what changed since the last wait."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._is_due, timeout)
+            names = frozenset(self._names)
+            self._names.clear()
+            self._is_due = False
+            return names
+
+    def _ring(self) -> None:
+        self._is_due = True
+        self._condition.notify()
