@@ -81,6 +81,9 @@ class WebServer:
         ends = time.monotonic() + _START_SECONDS
         while not self._server.started and self._thread.is_alive() and time.monotonic() < ends:
             time.sleep(0.005)
+        if not self._server.started:
+            self.__exit__(None, None, None)
+            raise RuntimeError("the web server did not start")
         return self
 
     def __exit__(

@@ -75,3 +75,11 @@ def test_a_server_that_was_never_entered_can_be_closed() -> None:
     listener = listen_on(("127.0.0.1", 0))
     assert WebServer(Web().app, listener).port > 0
     listener.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_server_that_cannot_start_is_a_bug_that_is_told() -> None:
+    listener = listen_on(("127.0.0.1", 0))
+    listener.close()
+    with pytest.raises(RuntimeError, match="did not start"), WebServer(Web().app, listener):
+        pass
