@@ -6,7 +6,7 @@ is, the push names the head it expects, the merge names the head that was checke
 
 from __future__ import annotations
 
-import hashlib
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,52 +20,40 @@ from bot.domain.decision import (
     Action,
     AskRefresh,
     ClosePromotion,
+    CommitPromotion,
     Decision,
+    DisarmPromotion,
     Halt,
-    Judgement,
     MergePromotion,
     OpenPromotion,
+    ReadyPromotion,
+    RemakePromotion,
     RollBack,
     StartSync,
     UpdatePromotion,
     Wait,
 )
-from bot.domain.edit import Edited, EditRefused
-from bot.domain.model import NOT_SET, Release, Sha, TagHistory, Trouble
-from bot.domain.observation import Observation, StageObservation
-from bot.domain.policy import Policy, Road, Stage
-from bot.domain.pulls import Proposal
-from bot.domain.text import format_date_instant, one_line
+from bot.domain.model import Sha
+from bot.domain.observation import Observation
+from bot.domain.policy import Policy, Road
+from bot.domain.pulls import MergeMethod, MergeRoad, MergeRules, Proposal
+from bot.forge import MergeOrder, MergeText, PullText, Urgency
+from bot.making import Maker
 from bot.observe import World
-from bot.planned import Planner
-from bot.ports import Conflict, FileCommit, MergeText, OutsideError, Permanent, PullText, SyncOrder, Transient
+from bot.ports import Conflict, OutsideError, Permanent, SyncOrder, Transient
+from bot.proposals import Branch, examine, head_key, own_heads
 from bot.records import Arrival
 from bot.render.commits import promotion_commit, revert_commit
-from bot.render.markdown import (
-    closing_comment,
-    evidence_comment,
-    promotion_body,
-    promotion_title,
-    revert_body,
-    revert_title,
-)
-from bot.render.views import CommentView, MoveView, RevertView
+from bot.render.markdown import promotion_body, promotion_title, revert_body, revert_title
+from bot.telling import Teller, Telling
 
 _ROLLBACK_TRIES = 3
 _SHORT = 7
-_MARKER = "liftlock:evidence"
+_HOUR = timedelta(hours=1)
 
 
 class _LostRace(Conflict):
     """The branch moved between the look and the push."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Texts:
-    """What of the settings the texts depend on: the forge's base URL for links, and how often a comment may change."""
-
-    forge_url: str
-    comment_every: timedelta
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,23 +61,41 @@ class Applier:
     """Carries out actions through the ports. What it remembers only saves calls and may be lost at any time."""
 
     world: World
-    texts: Texts
+    telling: Telling
     sleep: Callable[[float], None] = time.sleep
-    _commented: dict[tuple[str, int], tuple[datetime, str]] = field(default_factory=dict)
+    _openings: dict[str, list[datetime]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def apply(self, policy: Policy, observation: Observation, decision: Decision, action: Action) -> str:
+    def apply(  # noqa: C901, PLR0912 - one arm for each kind of action
+        self, policy: Policy, observation: Observation, decision: Decision, action: Action
+    ) -> str:
         """Carry out one action; return one sentence on what came of it. Raise `OutsideError` if it could not be."""
-        step = _Step(applier=self, policy=policy, observation=observation, decision=decision)
+        maker = Maker(
+            world=self.world,
+            forge_url=self.telling.forge_url,
+            policy=policy,
+            observation=observation,
+            decision=decision,
+        )
+        step = _Step(applier=self, maker=maker, teller=Teller(maker=maker, telling=self.telling))
         outcome: str
         match action:
             case Wait() | Halt():
                 outcome = action.reason
             case OpenPromotion():
                 outcome = step.open(action)
+            case CommitPromotion():
+                outcome = step.commit(action)
+            case RemakePromotion():
+                outcome = step.remake(action)
+            case ReadyPromotion():
+                outcome = step.ready(action)
             case UpdatePromotion():
-                outcome = step.comment(action)
+                outcome = step.teller.update(action)
             case MergePromotion():
                 outcome = step.merge(action)
+            case DisarmPromotion():
+                outcome = step.disarm(action)
             case ClosePromotion():
                 outcome = step.close(action)
             case RollBack():
@@ -102,68 +108,160 @@ class Applier:
                 assert_never(action)
         return outcome
 
+    def take_opening(self, repository: str, observation: Observation) -> None:
+        """Count an opening against the hour's limit, also those of other services in this sweep; raise if none is left.
+
+        The observation counts what the forge had when the sweep looked, this what was opened since.
+        """
+        left = observation.forge.openings_left if observation.forge is not None else None
+        now = self.world.clock.now()
+        with self._lock:
+            recent = [at for at in self._openings.get(repository, []) if at >= observation.at]
+            if left is not None and len(recent) >= left:
+                raise Transient("GitHub", f"as many promotions were opened in {repository} as an hour allows")
+            self._openings[repository] = [*recent, now]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """One action's surroundings: the policy, and the observation and decision that it follows from."""
+    """One action's surroundings."""
 
     applier: Applier
-    policy: Policy
-    observation: Observation
-    decision: Decision
+    maker: Maker
+    teller: Teller
 
     @property
     def world(self) -> World:
         return self.applier.world
 
     @property
-    def repository(self) -> str:
-        return self.policy.gitops.repository
+    def policy(self) -> Policy:
+        return self.maker.policy
 
     @property
-    def texts(self) -> Texts:
-        return self.applier.texts
+    def repository(self) -> str:
+        return self.maker.repository
 
-    # --- proposing and merging ---
+    @property
+    def base(self) -> str:
+        return self.policy.gitops.branch
+
+    # --- proposing ---
 
     def open(self, action: OpenPromotion) -> str:
-        stage, proposal = self.policy.stage(action.stage), self._seen(action.stage).promotion
+        self.applier.take_opening(self.repository, self.maker.observation)
+        proposal = self.maker.seen(action.stage).promotion
         if isinstance(proposal, Proposal) and proposal.branch_head is not None:
             # The branch is exactly the planned edit: an opening was interrupted between push and pull request.
             pushed = proposal.branch_head
         else:
-            edited = self._promotion(action)
-            message = promotion_commit(self._move(action, edited))
-            pushed = self._commit(stage, self._head(action.stage), edited, message)
-            self.world.repositories.push(self.repository, action.branch, pushed, expected=None)
-        view = self._move(action, self._promotion(action))
+            pushed = self.maker.commit_promotion(action)
+            self._push_own(action.branch, pushed, expected=None)
+        view, proposing = self.teller.move(action), self.policy.stage(action.stage).proposing
         text = PullText(
             branch=action.branch,
-            base=self.policy.gitops.branch,
+            base=self.base,
             title=promotion_title(view),
             body=promotion_body(view),
+            labels=proposing.labels,
+            reviewers=proposing.reviewers,
+            is_draft=action.is_draft,
         )
         pull = self.world.forge.open_promotion(self.repository, text)
-        return f"opened #{pull.number} at {pushed[:_SHORT]}"
+        self.teller.opened(action, pull.number)
+        return f"opened #{pull.number} at {pushed[:_SHORT]}{' as a draft' if action.is_draft else ''}"
+
+    def _push_own(self, branch: str, commit: Sha, *, expected: Sha | None) -> None:
+        """Push to a branch of the bot's, and note beforehand which commit it is, so that it is known as its own.
+
+        After a lost answer either may be there, so the one before stays in the note.
+        """
+        own = own_heads(self.world, self.repository, branch)
+        kept = [(commit, self.world.clock.now()), *own.items()][:3]
+        noted = " ".join(f"{sha}={at.isoformat()}" for sha, at in kept)
+        self.world.ledger.note(head_key(self.repository, branch), noted)
+        self.world.repositories.push(self.repository, branch, commit, expected=expected)
+
+    def commit(self, action: CommitPromotion) -> str:
+        commit = self.maker.commit_promotion(action)
+        self.world.repositories.push(self.repository, self.base, commit, expected=self.maker.head(action.stage))
+        return f"committed {action.release.tag} as {commit[:_SHORT]}"
+
+    def remake(self, action: RemakePromotion) -> str:
+        commit = self.maker.commit_promotion(action)
+        self._push_own(action.branch, commit, expected=action.head)
+        return f"made #{action.number} anew at {commit[:_SHORT]}"
+
+    def ready(self, action: ReadyPromotion) -> str:
+        self.world.forge.mark_ready(self.repository, action.number)
+        return f"marked #{action.number} ready"
+
+    # --- merging ---
 
     def merge(self, action: MergePromotion) -> str:
+        self._check_again(action)
         message = self._merge_message(action)
         subject, _, rest = message.partition("\n")
-        text = MergeText(title=f"{subject} (#{action.number})", message=rest.strip("\n"))
-        merged = self.world.forge.merge_promotion(self.repository, action.number, head=action.head, text=text)
+        facts = self.maker.observation.forge
+        order = MergeOrder(
+            number=action.number,
+            head=action.head,
+            method=_method(action.method, facts.rules if facts is not None else MergeRules()),
+            text=MergeText(title=f"{subject} (#{action.number})", message=rest.strip("\n")),
+            road=action.road,
+            urgency=Urgency.MERGE if action.reverts is None else Urgency.ROLLBACK,
+        )
+        merged = self.world.merging.merge_promotion(self.repository, order)
+        if merged is None:
+            words = {MergeRoad.ARM: "armed auto-merge on", MergeRoad.QUEUE: "put into the merge queue:"}
+            return f"{words.get(action.road, 'started the merge of')} #{action.number}"
         self.world.forge.delete_branch(self.repository, action.branch)
         return f"merged #{action.number} as {merged[:_SHORT]}"
 
+    def _check_again(self, action: MergePromotion) -> None:
+        """Look again at this very moment (I2): the head, what people said since, the diff, and the file in the base."""
+        pull = self.world.merging.look_again(self.repository, action.number)
+        waits_for_checks = action.road is MergeRoad.ARM
+        against = None
+        if pull.head != action.head:
+            against = f"its head is {pull.head[:_SHORT]} now, not the checked {action.head[:_SHORT]}"
+        elif pull.base != self.base:
+            against = "it was pointed at another branch"
+        elif pull.draft:
+            against = "it was made a draft"
+        elif pull.reviews.changes_requested_by:
+            against = "changes were requested"
+        elif pull.checks.failed or (pull.checks.pending and not waits_for_checks):
+            against = f"its checks changed: {', '.join((*pull.checks.failed, *pull.checks.pending))}"
+        if against is None:
+            against = self._not_planned_now(action)
+        if against is not None:
+            raise Conflict("GitHub", f"#{action.number} was not merged: {against}; look again")
+
+    def _not_planned_now(self, action: MergePromotion) -> str | None:
+        """Compare the branch with the planned edit on the base as the server has it now."""
+        stage = self.policy.stage(action.stage)
+        base = self.world.repositories.refresh(self.repository, self.base, (stage.edit.file,))
+        plan = self.maker.plan_of(action)
+        found = examine(self.world, self.policy, stage, Branch(base=base, name=action.branch, plan=plan))
+        if found.branch_head != action.head:
+            return "its branch has moved"
+        if found.deviation is not None:
+            return f"it is not exactly the planned edit: {found.deviation}"
+        return f"{stage.edit.file} has changed in {self.base} since" if found.base_moved else None
+
     def _merge_message(self, action: MergePromotion) -> str:
         if action.reverts is None:
-            return promotion_commit(self._move(action, self._promotion(action)))
-        edited = self._reverted(action, self._head(action.stage))
-        return revert_commit(self._revert(action, edited))
+            return promotion_commit(self.maker.move(action))
+        return revert_commit(self.maker.revert(action))
+
+    def disarm(self, action: DisarmPromotion) -> str:
+        self.world.merging.disarm(self.repository, action.number)
+        return f"took back the merge of #{action.number}"
 
     def close(self, action: ClosePromotion) -> str:
-        self._write_comment(action.number, closing_comment(action.reason), key="closed")
-        self.world.forge.close_promotion(self.repository, action.number)
-        self.world.forge.delete_branch(self.repository, action.branch)
+        self.teller.say_closed(action)
+        self.world.forge.withdraw(self.repository, action.number, action.branch)
         return f"closed #{action.number}"
 
     # --- rolling back ---
@@ -171,7 +269,6 @@ class _Step:
     def roll_back(self, action: RollBack) -> str:
         if action.road is Road.PULL_REQUEST:
             return self._propose_revert(action)
-        branch = self.policy.gitops.branch
         race = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(_ROLLBACK_TRIES),
             wait=tenacity.wait_random_exponential(multiplier=0.2, max=2),
@@ -180,44 +277,32 @@ class _Step:
             sleep=self.applier.sleep,
             reraise=True,
         )
-        revert: Sha = race(self._push_revert, action, branch)
+        revert: Sha = race(self._push_revert, action)
         return f"reverted by {revert[:_SHORT]}"
 
-    def _push_revert(self, action: RollBack, branch: str) -> Sha:
-        head = self.world.repositories.refresh(self.repository, branch)
-        revert = self._revert_commit(action, head)
+    def _push_revert(self, action: RollBack) -> Sha:
+        head = self.world.repositories.refresh(self.repository, self.base)
+        revert = self.maker.commit_revert(action, head)
         try:
-            self.world.repositories.push(self.repository, branch, revert, expected=head)
+            self.world.repositories.push(self.repository, self.base, revert, expected=head)
         except Conflict as error:
             # Somebody pushed between the fetch and the push; the edit is made anew on the new head.
-            sentence = f"{branch} moved {_ROLLBACK_TRIES} times while reverting; it is tried again at the next sweep"
-            raise _LostRace("Git", sentence) from error
+            times = f"{self.base} moved {_ROLLBACK_TRIES} times while reverting"
+            raise _LostRace("Git", f"{times}; it is tried again at the next sweep") from error
         return revert
 
-    def _revert_commit(self, action: RollBack, head: Sha) -> Sha:
-        stage = self.policy.stage(action.stage)
-        tags = self.world.tags.read(self.policy, stage, head)
-        if isinstance(tags, Trouble):
-            raise Permanent(tags.system, tags.sentence)
-        if tags.tag != action.release.tag:
-            since = tags.introduced
-            when = format_date_instant(since.at)
-            who = f"{one_line(since.author, limit=60)} set {action.stage} to {tags.tag} at {when}"
-            raise Conflict("Git", f"{who} ({since.commit[:_SHORT]}); nothing is reverted over that")
-        edited = self._reverted(action, head)
-        return self._commit(stage, head, edited, revert_commit(self._revert(action, edited)))
-
     def _propose_revert(self, action: RollBack) -> str:
-        seen = self._seen(action.stage).revert
+        seen = self.maker.seen(action.stage).revert
         if not (isinstance(seen, Proposal) and seen.branch_head is not None):
-            revert = self._revert_commit(action, self._head(action.stage))
-            self.world.repositories.push(self.repository, action.branch, revert, expected=None)
-        view = self._revert(action, self._reverted(action, self._head(action.stage)))
+            revert = self.maker.commit_revert(action, self.maker.head(action.stage))
+            self._push_own(action.branch, revert, expected=None)
+        view = self.maker.revert(action)
         text = PullText(
             branch=action.branch,
-            base=self.policy.gitops.branch,
+            base=self.base,
             title=revert_title(view),
             body=revert_body(view),
+            urgency=Urgency.ROLLBACK,
         )
         pull = self.world.forge.open_promotion(self.repository, text)
         return f"opened the rollback #{pull.number}"
@@ -245,157 +330,18 @@ class _Step:
         return f"started a sync of {action.application} to {action.revisions[0][:_SHORT]}"
 
     def _mark(self, action: AskRefresh | StartSync, kind: MarkKind) -> None:
-        commit = self._tags(action.stage).introduced.commit
+        commit = self.maker.tags(action.stage).introduced.commit
         arrival = Arrival(service=self.policy.service, stage=action.stage, commit=commit)
         self.world.sightings.mark(arrival, Mark(application=action.application, kind=kind, at=self.world.clock.now()))
 
-    # --- edits and commits ---
 
-    def _seen(self, stage: str) -> StageObservation:
-        return self.observation.stage(stage)
-
-    def _tags(self, stage: str) -> TagHistory:
-        tags = self._seen(stage).tags
-        if isinstance(tags, Trouble):  # pragma: no cover - no action follows from a stage that could not be read
-            raise Permanent(tags.system, tags.sentence)
-        return tags
-
-    def _head(self, stage: str) -> Sha:
-        return self._tags(stage).head
-
-    def _planner(self, stage: Stage) -> Planner:
-        return self.world.planner(self.policy, stage)
-
-    def _planned(self, plan: Callable[[], Edited]) -> Edited:
-        try:
-            return plan()
-        except EditRefused as error:
-            raise Permanent("Git", str(error)) from error
-
-    def _promotion(self, action: OpenPromotion | MergePromotion) -> Edited:
-        planner = self._planner(self.policy.stage(action.stage))
-        return self._planned(lambda: planner.promotion(self._head(action.stage), action.release))
-
-    def _reverted(self, action: RollBack | MergePromotion, head: Sha) -> Edited:
-        planner = self._planner(self.policy.stage(action.stage))
-        promotion, back_to = _promotion_and_target(action)
-        release = action.release
-        return self._planned(lambda: planner.revert(head, promotion=promotion, release=release, back_to=back_to))
-
-    def _commit(self, stage: Stage, parent: Sha, edited: Edited, message: str) -> Sha:
-        """Commit exactly the planned edit on top of `parent`, in the mirror only."""
-        plan = FileCommit(
-            repository=self.repository,
-            parent=parent,
-            files={stage.edit.file: edited.text},
-            message=message,
-            by=self.policy.gitops.commits,
-        )
-        return self.world.repositories.commit_file(plan)
-
-    # --- what the texts show ---
-
-    def _judgement(self, stage: str, role: str) -> Judgement | None:
-        found = (item for item in self.decision.judgements if (item.stage, item.role) == (stage, role))
-        return next(found, None)
-
-    def _running(self, stage: str) -> Judgement:
-        judgement = self._judgement(stage, "running")
-        assert judgement is not None  # noqa: S101 - decide judges every stage's running release
-        return judgement
-
-    def _move(self, action: OpenPromotion | MergePromotion, edited: Edited) -> MoveView:
-        stage = self.policy.stage(action.stage)
-        source = self.policy.stage(stage.source or stage.name)
-        return MoveView(
-            policy=self.policy,
-            source=source,
-            stage=stage,
-            release=action.release,
-            replaces=self._known(action.replaces),
-            changes=edited.changes,
-            forge_url=self.texts.forge_url,
-            judgement=self._running(source.name),
-        )
-
-    def _known(self, release: Release) -> Release:
-        """Add digest and source commit for show, where the registry tells them; it is no fault if it does not."""
-        if release.tag == NOT_SET:
-            return release
-        try:
-            artifact = self.world.registry.find_artifact(release.image, release.tag)
-        except OutsideError:
-            return release
-        if artifact is None:
-            return release
-        return Release(image=release.image, tag=release.tag, digest=artifact.digest, revision=artifact.revision)
-
-    def _revert(self, action: RollBack | MergePromotion, edited: Edited) -> RevertView:
-        promotion, back_to = _promotion_and_target(action)
-        return RevertView(
-            policy=self.policy,
-            stage=self.policy.stage(action.stage),
-            release=action.release,
-            back_to=back_to,
-            promotion=promotion,
-            changes=edited.changes,
-            judgement=self._running(action.stage),
-        )
-
-    # --- the evidence comment ---
-
-    def comment(self, action: UpdatePromotion) -> str:
-        view = self._comment_view(action)
-        key = f"{view.candidate.state if view.candidate else ''}/{view.running.state if view.running else ''}"
-        return self._write_comment(action.number, evidence_comment(view), key=f"{key}/{view.reverted_by}")
-
-    def _comment_view(self, action: UpdatePromotion) -> CommentView:
-        stage, tags = self.policy.stage(action.stage), self._tags(action.stage)
-        newest = tags.introduced
-        trailers = newest.trailers
-        reverted = trailers is not None and trailers.reverts is not None and newest.old == action.release.tag
-        arrived = tags.tag == action.release.tag
-        return CommentView(
-            policy=self.policy,
-            stage=stage,
-            release=action.release,
-            forge_url=self.texts.forge_url,
-            source=self._running(stage.source) if stage.source and not arrived and not reverted else None,
-            candidate=None if arrived else self._judgement(stage.name, "candidate"),
-            running=self._running(stage.name) if arrived else None,
-            reverted_by=newest.commit if reverted else None,
-            reverted_at=newest.at if reverted else None,
-            reverted_why=self._why_reverted(action) if reverted else None,
-        )
-
-    def _why_reverted(self, action: UpdatePromotion) -> str | None:
-        """Return the reason of the rollback as the ledger has it; None if the ledger was lost since."""
-        for event in self.world.ledger.events(service=self.policy.service, kind="action"):
-            done = event.body.get("action")
-            if event.stage != action.stage or not isinstance(done, dict) or done.get("release") is None:
-                continue
-            if done.get("kind") == "roll back" and done["release"].get("tag") == action.release.tag:
-                return str(done.get("reason"))
-        return None
-
-    def _write_comment(self, number: int, body: str, *, key: str) -> str:
-        """Write the comment if its text changed; a change of the numbers alone waits for its turn."""
-        now, where = self.world.clock.now(), (self.repository, number)
-        digest = hashlib.sha256(body.encode()).hexdigest()
-        if self.world.ledger.comment_digest(*where) == digest:
-            return "the evidence is up to date"
-        last = self.applier._commented.get(where)  # noqa: SLF001 - a step is a part of its applier
-        if last is not None and last[1] == key and now - last[0] < self.texts.comment_every:
-            return "the evidence was written a moment ago"
-        self.world.forge.write_comment(self.repository, number, marker=_MARKER, body=body)
-        self.applier._commented[where] = (now, key)  # noqa: SLF001 - likewise
-        self.world.ledger.comment_digest(*where, replace_with=digest)
-        return f"wrote the evidence on #{number}"
-
-
-def _promotion_and_target(action: RollBack | MergePromotion) -> tuple[Sha, Release]:
-    """Return the promotion that is taken back, and the release that comes back."""
-    if isinstance(action, RollBack):
-        return action.promotion, action.back_to
-    assert action.reverts is not None  # noqa: S101 - only a merge that reverts comes here
-    return action.reverts, action.replaces
+def _method(wanted: MergeMethod | None, rules: MergeRules) -> MergeMethod:
+    """Choose how to merge: as the policy says, if the repository allows it; else a merge commit, a squash, a rebase."""
+    if wanted is not None:
+        if wanted not in rules.methods:
+            raise Permanent("GitHub", f"the policy asks for the method {wanted}, which the repository does not allow")
+        return wanted
+    for method in MergeMethod:
+        if method in rules.methods:
+            return method
+    raise Permanent("GitHub", "the repository allows no way to merge a pull request")

@@ -27,7 +27,7 @@ from bot.adapters.ledger import DryBoard, DryLedger, DrySightings, open_ledger
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.adapters.prometheus_access import Access, Dialect
 from bot.adapters.registry import OciRegistry
-from bot.apply import Applier, Texts
+from bot.apply import Applier
 from bot.domain.argo import DEFAULT_SERVER
 from bot.domain.edit import Reading
 from bot.domain.policy import Policy
@@ -41,6 +41,7 @@ from bot.records import Board, Ledger, Posting, Sightings
 from bot.sampling import Sampler
 from bot.settings import ArgoSection, GitHubSection, GitSection, Settings, SettingsError, read_secret_file
 from bot.tag_history import TagReader
+from bot.telling import Telling
 
 Listener = Callable[[ServiceReport], None]
 
@@ -93,12 +94,12 @@ def compose(
         if at is not None:
             # Tokens and pauses go by the real time; only what is judged goes by the other.
             world = replace(world, clock=StandingClock(at))
-        texts = Texts(forge_url=settings.github.url.rstrip("/"), comment_every=settings.bot.comment_every)
+        telling = Telling(forge_url=settings.github.url.rstrip("/"), comment_every=settings.bot.comment_every)
         sweeper = Sweeper(
             world=world,
             board=records.board,
             load_policies=_only(service, _policies(settings.bot.policies, shipped_gate_templates())),
-            apply=Applier(world=world, texts=texts).apply,
+            apply=Applier(world=world, telling=telling).apply,
             begin=begin,
             workers=settings.bot.workers,
             sampler=Sampler(metrics=world.metrics, ledger=records.ledger, lag=settings.bot.ingestion_lag),
@@ -116,12 +117,16 @@ def _world(
     deployments = stack.enter_context(_deployments(settings, is_once=is_once))
     clients = _clients(stack, settings.github, credentials, clock)
     repositories = _repositories(settings, credentials, clock, clients)
+    forge = GitHubForge(clients, credentials)
     world = World(
         clock=clock,
         repositories=repositories,
         deployments=deployments,
         metrics=stack.enter_context(_metrics(settings)),
-        forge=GitHubForge(clients, credentials),
+        forge=forge,
+        merging=forge,
+        conversation=forge,
+        signals=forge,
         registry=stack.enter_context(_registry(settings)),
         ledger=records.ledger,
         sightings=records.sightings,

@@ -14,7 +14,6 @@ from typing import Protocol
 from bot.domain.argo import Application, NoApplication, Target
 from bot.domain.model import Artifact, Numbers, Sha, Trouble
 from bot.domain.policy import CommitsBy
-from bot.domain.pulls import Pull
 from bot.domain.queries import Query
 
 
@@ -165,57 +164,6 @@ class Repositories(Protocol):
 
     def push(self, repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
         """Set the server's `branch` to `commit` if it is at `expected` (None: absent). Raise Conflict if it is not."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullText:
-    """What a new pull request says."""
-
-    branch: str
-    base: str
-    title: str
-    body: str
-    labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergeText:
-    """The message of a merge commit."""
-
-    title: str
-    message: str
-
-
-class Forge(Protocol):
-    """Where promotions are proposed and decided: pull requests and their comments."""
-
-    def find_promotion(self, repository: str, branch: str) -> Pull | None:
-        """Return the newest pull request from `branch` in any state, with checks and reviews if it is open."""
-        ...
-
-    def find_open_promotions(self, repository: str, prefix: str) -> Sequence[Pull]:
-        """Return the open pull requests whose branch starts with `prefix`. Checks and reviews are left empty."""
-        ...
-
-    def open_promotion(self, repository: str, text: PullText) -> Pull:
-        """Open a pull request, or return the open one of the same branch if there is one already."""
-        ...
-
-    def merge_promotion(self, repository: str, number: int, *, head: Sha, text: MergeText) -> Sha:
-        """Merge if the pull request's head is still `head`; return the merge commit. Raise Conflict if it moved."""
-        ...
-
-    def close_promotion(self, repository: str, number: int) -> None:
-        """Close without merging. Closing a closed one changes nothing."""
-        ...
-
-    def delete_branch(self, repository: str, branch: str) -> None:
-        """Delete a branch; an absent one is no error."""
-        ...
-
-    def write_comment(self, repository: str, number: int, *, marker: str, body: str) -> None:
-        """Create or edit in place the bot's own comment that holds the hidden `marker`; write only a changed text."""
         ...
 
 

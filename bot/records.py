@@ -28,7 +28,7 @@ Kept = Mapping[str, Mapping[datetime, float | None]]
 """Numbers of tiles by the fingerprint of their query and the start of the tile; None where there was no series."""
 
 
-EventKind = Literal["policy", "observation", "decision", "action", "outcome", "error"]
+EventKind = Literal["policy", "observation", "decision", "action", "outcome", "command", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +65,12 @@ class Ledger(Protocol):
         """Keep numbers; one that is kept already is left as it was first seen."""
         ...
 
-    def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
-        """Return the digest of the comment text last written to a pull request; store `replace_with` if given."""
+    def noted(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Return the notes under these keys, as far as there are any. Notes only save calls: they may be lost."""
+        ...
+
+    def note(self, key: str, value: str) -> None:
+        """Replace the note under a key."""
         ...
 
 

@@ -25,7 +25,7 @@ from bot.domain.model import Artifact, Carries, Release, Samples, Sha, TagChange
 from bot.domain.naming import release_branch, revert_branch
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.observed import stage_liveness
-from bot.domain.policy import GitOps, HealthWindow, Merge, Policy, Road, Rollback, Stage
+from bot.domain.policy import GitOps, HealthWindow, Merge, Opens, Policy, Proposing, Road, Rollback, Stage
 from bot.domain.pulls import Checks, Proposal, Pull, PullState, Reviews
 from bot.domain.queries import Query
 from bot.domain.rules import (
@@ -140,6 +140,7 @@ def a_policy(
     window: HealthWindow | None = None,
     merge: Merge = Merge.AUTO,
     rollback: Rollback | None = None,
+    proposing: Proposing | None = None,
 ) -> Policy:
     staging = Stage(
         name="staging",
@@ -160,6 +161,7 @@ def a_policy(
         gates=(),
         merge=merge,
         rollback=rollback if rollback is not None else a_rollback(),
+        proposing=proposing or Proposing(opens=Opens.ON_PASS),
     )
     return Policy(
         service="checkout",

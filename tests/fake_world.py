@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bot.apply import Applier, Texts
+from bot.apply import Applier
 from bot.domain.decision import Decision
 from bot.domain.model import Sha
 from bot.domain.policy import Policy
@@ -13,11 +13,12 @@ from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.observe import World
 from bot.sampling import Sampler
 from bot.tag_history import TagReader
+from bot.telling import Telling
 from tests.builders import IMAGE, NEW, NOON, OLD, a_policy
+from tests.fake_forge import FakeForge, FakeSignals
 from tests.fakes import (
     FakeClock,
     FakeDeployments,
-    FakeForge,
     FakeLedger,
     FakeMetrics,
     FakeRegistry,
@@ -54,6 +55,7 @@ class FakeWorld:
         self.deployments = FakeDeployments(clock=self.clock)
         self.metrics = FakeMetrics()
         self.forge = FakeForge(repositories=self.repositories)
+        self.signals = FakeSignals()
         self.registry = FakeRegistry()
         self.ledger = FakeLedger()
         self.sightings = FakeSightings()
@@ -70,6 +72,9 @@ class FakeWorld:
             deployments=self.deployments,
             metrics=self.metrics,
             forge=self.forge,
+            merging=self.forge,
+            conversation=self.forge,
+            signals=self.signals,
             registry=self.registry,
             ledger=self.ledger,
             sightings=self.sightings,
@@ -83,7 +88,7 @@ class FakeWorld:
         applier = Applier(
             world=self.world,
             sleep=self.pauses.append,
-            texts=Texts(forge_url="https://github.example", comment_every=timedelta(0)),
+            telling=Telling(forge_url="https://github.example", comment_every=timedelta(0)),
         )
         self.sweeper = Sweeper(
             world=self.world,

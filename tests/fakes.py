@@ -21,7 +21,6 @@ from bot.domain.argo import (
     remember,
 )
 from bot.domain.model import Artifact, Numbers, Sha, Trouble
-from bot.domain.pulls import Pull, PullState
 from bot.ports import (
     BranchChange,
     Conflict,
@@ -31,9 +30,7 @@ from bot.ports import (
     FileHistory,
     FileVersion,
     Look,
-    MergeText,
     OutsideError,
-    PullText,
     SyncOrder,
 )
 from bot.records import NOTHING_KNOWN, Arrival, Event, EventKind, Kept, Posting
@@ -182,84 +179,6 @@ class FakeRepositories(Failing):
             raise Conflict("Git", f"{branch} has moved")
         self.branches[branch] = commit
         self.pushes.append((branch, commit))
-
-
-@dataclass
-class FakeForge(Failing):
-    """Pull requests over `FakeRepositories`; a merge really changes the base branch."""
-
-    repositories: FakeRepositories = field(default_factory=FakeRepositories)
-    pulls: dict[int, Pull] = field(default_factory=dict)
-    bodies: dict[int, str] = field(default_factory=dict)
-    comments: dict[int, str] = field(default_factory=dict)
-    merges: list[int] = field(default_factory=list)
-
-    def edit(self, number: int, **changes: object) -> None:
-        """Change a pull request as a person does."""
-        self.pulls[number] = replace(self.pulls[number], **changes)  # type: ignore[arg-type]  # a test's own fields
-
-    def _current(self, pull: Pull) -> Pull:
-        return replace(pull, head=self.repositories.branches.get(pull.branch, pull.head))
-
-    def find_promotion(self, repository: str, branch: str) -> Pull | None:
-        self.called("find_promotion")
-        mine = [pull for pull in self.pulls.values() if pull.branch == branch]
-        return self._current(mine[-1]) if mine else None
-
-    def find_open_promotions(self, repository: str, prefix: str) -> Sequence[Pull]:
-        self.called("find_open_promotions")
-        return [
-            self._current(pull)
-            for pull in self.pulls.values()
-            if pull.state is PullState.OPEN and pull.branch.startswith(prefix)
-        ]
-
-    def open_promotion(self, repository: str, text: PullText) -> Pull:
-        self.called("open_promotion")
-        for pull in self.pulls.values():
-            if pull.branch == text.branch and pull.state is PullState.OPEN:
-                return pull
-        number = len(self.pulls) + 1
-        head = self.repositories.branches[text.branch]
-        self.pulls[number] = Pull(
-            number=number,
-            url=f"https://github.example/{repository}/pull/{number}",
-            branch=text.branch,
-            base=text.base,
-            head=head,
-            state=PullState.OPEN,
-            mergeable=True,
-            opened_at=self.repositories.clock.now(),
-        )
-        self.bodies[number] = f"{text.title}\n\n{text.body}"
-        return self.pulls[number]
-
-    def merge_promotion(self, repository: str, number: int, *, head: Sha, text: MergeText) -> Sha:
-        self.called("merge_promotion")
-        pull = self._current(self.pulls[number])
-        if pull.head != head:
-            raise Conflict("GitHub", "the head has moved")
-        files = self.repositories.commits[head].files
-        base = self.repositories.branches[pull.base]
-        fork = {item.sha for item in self.repositories.line(base)}
-        at = next(item for item in self.repositories.line(head) if item.sha in fork)
-        changed = {path: text for path, text in files.items() if at.files.get(path) != text}
-        merged = self.repositories.commit(pull.base, changed, f"{text.title}\n\n{text.message}", author="liftlock")
-        self.pulls[number] = replace(pull, state=PullState.MERGED, merge_commit=merged)
-        self.merges.append(number)
-        return merged
-
-    def close_promotion(self, repository: str, number: int) -> None:
-        self.called("close_promotion")
-        self.edit(number, state=PullState.CLOSED, closed_by="liftlock", closed_by_bot=True)
-
-    def delete_branch(self, repository: str, branch: str) -> None:
-        self.called("delete_branch")
-        self.repositories.branches.pop(branch, None)
-
-    def write_comment(self, repository: str, number: int, *, marker: str, body: str) -> None:
-        self.called("write_comment")
-        self.comments[number] = body
 
 
 @dataclass
@@ -424,7 +343,7 @@ class FakeLedger(Failing):
 
     recorded: list[Event] = field(default_factory=list)
     kept: dict[Arrival, dict[str, dict[datetime, float | None]]] = field(default_factory=dict)
-    digests: dict[tuple[str, int], str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
     posted: dict[str, Posting] = field(default_factory=dict)
 
     def record(self, event: Event) -> None:
@@ -455,12 +374,13 @@ class FakeLedger(Failing):
                 old = self.kept.setdefault(arrival, {}).setdefault(series, {})
                 old.update({start: value for start, value in found.items() if start not in old})
 
-    def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
-        self.called("comment_digest")
-        before = self.digests.get((repository, number))
-        if replace_with is not None:
-            self.digests[repository, number] = replace_with
-        return before
+    def noted(self, keys: Sequence[str]) -> Mapping[str, str]:
+        self.called("noted")
+        return {key: self.notes[key] for key in keys if key in self.notes}
+
+    def note(self, key: str, value: str) -> None:
+        self.called("note")
+        self.notes[key] = value
 
     def post(self, posting: Posting) -> None:
         self.called("post")

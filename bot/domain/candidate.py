@@ -1,73 +1,25 @@
 """Judge a release on its way into a stage: may it be proposed, merged, or must it wait, and for whom?
 
-A ladder of early returns: what forbids the move comes first, then what it waits for, then the move itself.
+A ladder of early returns: what forbids the move comes first, then what it waits for, then the move itself. What
+concerns an open pull request is in `bot.domain.merging`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from bot.domain.decision import (
-    Action,
-    ClosePromotion,
-    Halt,
-    Judgement,
-    MergePromotion,
-    OpenPromotion,
-    State,
-    UpdatePromotion,
-    Wait,
-    WaitsOn,
-)
+from bot.domain.candidacy import HOLD_LABEL, Candidate, Case, blind
+from bot.domain.decision import CommitPromotion, OpenPromotion, State, Wait, WaitsOn
+from bot.domain.merging import RUNGS, is_bound_to, merge_now, moved
 from bot.domain.model import Artifact, Release, TagHistory, Trouble
 from bot.domain.naming import release_branch
-from bot.domain.observation import Observation, StageObservation
+from bot.domain.observation import ForgeFacts, Observation
 from bot.domain.observed import quarantined_tags
-from bot.domain.policy import Merge, Policy, Stage
+from bot.domain.orders import standing
+from bot.domain.policy import Opens, Policy, Road, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running
+from bot.domain.text import format_instant
 
 _SHORT = 7
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """What became of the release that waits before a stage."""
-
-    judgement: Judgement
-    actions: tuple[Action, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    """Everything the rungs below look at: `source` is the running release of the stage before, `there` the target."""
-
-    policy: Policy
-    target: Stage
-    source: Running
-    seen: StageObservation
-    there: TagHistory
-    running_there: Running
-    release: Release
-    quarantine: Mapping[str, tuple[str, str]]
-
-    @property
-    def source_stage(self) -> str:
-        return self.source.judgement.stage
-
-    @property
-    def replaces(self) -> Release:
-        return Release(image=self.policy.image, tag=self.there.tag)
-
-    @property
-    def pull(self) -> Pull | None:
-        return self.seen.promotion.pull if isinstance(self.seen.promotion, Proposal) else None
-
-    @property
-    def open_pull(self) -> Pull | None:
-        pull = self.pull
-        return pull if pull is not None and pull.state is PullState.OPEN else None
 
 
 def judge_candidate(
@@ -79,14 +31,15 @@ def judge_candidate(
     if release is None or target.source is None:
         return None
     if isinstance(seen.tags, Trouble):
-        return _blind(target, release, seen.tags)
+        return blind(target, release, seen.tags)
     if release.tag == seen.tags.tag:
         return None
     if isinstance(seen.artifact, Artifact):
         release = Release(
             image=release.image, tag=release.tag, digest=seen.artifact.digest, revision=seen.artifact.revision
         )
-    case = _Case(
+    head = seen.promotion.branch_head if isinstance(seen.promotion, Proposal) else None
+    case = Case(
         policy=policy,
         target=target,
         source=source,
@@ -95,205 +48,195 @@ def judge_candidate(
         running_there=running_there,
         release=release,
         quarantine=quarantined_tags(observation),
+        forge=observation.forge or ForgeFacts(),
+        standing=standing(
+            observation.orders, service=policy.service, stage=target.name, release=release.name, head=head
+        ),
     )
-    for rung in (_forbidden, _not_proven, _unknown, _to_propose, _not_mergeable, _for_a_person):
+    rungs = (_forbidden, _rejected, _held, _not_proven, _unknown, *_ROADS[target.proposing.by])
+    for rung in rungs:
         answer = rung(case)
         if answer is not None:
             return answer
-    return _merge(case)
+    return _commit(case) if target.proposing.by is Road.COMMIT else merge_now(case)
 
 
-# --- what the answers look like --------------------------------------------------------------------------------------
+# --- what forbids the move -------------------------------------------------------------------------------------------
 
 
-def _blind(target: Stage, release: Release, trouble: Trouble) -> Candidate:
-    reason = f"{trouble.system}: {trouble.sentence}"
-    judgement = Judgement(
-        stage=target.name,
-        role="candidate",
-        release=release,
-        state=State.CANNOT_TELL,
-        waits_on=WaitsOn.PROMOTION,
-        reason=reason,
-    )
-    return Candidate(judgement=judgement, actions=(Wait(stage=target.name, reason=reason),))
-
-
-def _answer(case: _Case, state: State, waits_on: WaitsOn, reason: str, *actions: Action) -> Candidate:
-    pull = case.pull
-    judgement = Judgement(
-        stage=case.target.name,
-        role="candidate",
-        release=case.release,
-        state=state,
-        waits_on=waits_on,
-        reason=reason,
-        pull=pull.number if pull is not None else None,
-    )
-    if not actions:
-        actions = (Wait(stage=case.target.name, reason=reason),)
-    if case.open_pull is not None and not any(isinstance(action, ClosePromotion) for action in actions):
-        update = UpdatePromotion(stage=case.target.name, number=case.open_pull.number, release=case.release)
-        actions = (update, *actions)
-    return Candidate(judgement=judgement, actions=actions)
-
-
-def _withdraw(case: _Case, reason: str) -> tuple[ClosePromotion, ...]:
-    pull = case.open_pull
-    if pull is None:
-        return ()
-    return (ClosePromotion(stage=case.target.name, number=pull.number, branch=pull.branch, reason=reason),)
-
-
-def _halt(case: _Case, reason: str) -> Candidate:
-    return _answer(case, State.HALTED, WaitsOn.HUMAN, reason, Halt(stage=case.target.name, reason=reason))
-
-
-# --- the rungs -------------------------------------------------------------------------------------------------------
-
-
-def _forbidden(case: _Case) -> Candidate | None:
+def _forbidden(case: Case) -> Candidate | None:
     reverted = case.quarantine.get(case.release.tag)
     if reverted is not None:
         stage, commit = reverted
         reason = f"it was rolled back from {stage} by {commit[:_SHORT]}; only a person may move it there again"
-        return _answer(case, State.QUARANTINED, WaitsOn.HUMAN, reason, *_withdraw(case, reason))
+        return case.answer(State.QUARANTINED, WaitsOn.HUMAN, reason, *case.withdrawal(reason))
     if isinstance(case.seen.promotion, Trouble):
         trouble = case.seen.promotion
-        return _answer(case, State.CANNOT_TELL, WaitsOn.PROMOTION, f"{trouble.system}: {trouble.sentence}")
+        return case.answer(State.CANNOT_TELL, WaitsOn.PROMOTION, f"{trouble.system}: {trouble.sentence}")
     pull = case.pull
-    if pull is not None and pull.state is PullState.CLOSED and not pull.closed_by_bot:
-        who = pull.closed_by or "someone"
-        reason = f"#{pull.number} was closed by {who} without a merge, which rejects this release"
-        return _answer(case, State.REJECTED_BY_HUMAN, WaitsOn.HUMAN, reason)
     if pull is not None and pull.state is PullState.MERGED:
         reason = (
             f"#{pull.number} was merged, but {case.target.name} says {case.there.tag}: "
             "either the merge has not reached the mirror yet, or someone changed the tag since"
         )
-        return _answer(case, State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
+        return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
     return None
 
 
-def _not_proven(case: _Case) -> Candidate | None:
+def _rejected(case: Case) -> Candidate | None:
+    """A release that a person closed or rejected waits until a person says otherwise."""
+    order = case.standing.rejected
+    if order is not None:
+        reason = f"{order.by_login} rejected this release: {order.reason}"
+        return case.answer(State.REJECTED_BY_HUMAN, WaitsOn.HUMAN, reason, *case.withdrawal(reason))
+    pull = case.pull
+    if pull is None or pull.state is not PullState.CLOSED or pull.closed_by_bot or _is_lifted(case, pull):
+        return None
+    who = pull.closed_by or "someone"
+    reason = f"#{pull.number} was closed by {who} without a merge, which rejects this release"
+    return case.answer(State.REJECTED_BY_HUMAN, WaitsOn.HUMAN, reason)
+
+
+def _is_lifted(case: Case, pull: Pull) -> bool:
+    """Whether a person has asked to try it again after it was closed."""
+    retried = case.standing.retried
+    return retried is not None and (pull.closed_at is None or retried.at >= pull.closed_at)
+
+
+def _held(case: Case) -> Candidate | None:
+    order, pull = case.standing.hold, case.open_pull
+    reason = None
+    if order is not None:
+        reason = f"{order.by_login} holds {case.target.name}: {order.reason}"
+    elif pull is not None and HOLD_LABEL in pull.labels:
+        reason = f"#{pull.number} has the label {HOLD_LABEL}; take it off to go on"
+    elif pull is not None and pull.draft and pull.draft_by is not None:
+        reason = f"{pull.draft_by} made #{pull.number} a draft; mark it ready to go on"
+    return None if reason is None else case.answer(State.HELD_BY_HUMAN, WaitsOn.HUMAN, reason)
+
+
+def _not_proven(case: Case) -> Candidate | None:
     source = case.source.judgement
-    if case.source.is_proven:
+    if case.is_proven:
         return None
     reason = f"{case.source_stage}: {source.reason}"
     if source.state is State.UNHEALTHY:
-        return _answer(case, State.UNHEALTHY, WaitsOn.HUMAN, reason, *_withdraw(case, reason))
-    return _answer(case, source.state, source.waits_on, reason)
+        closes = () if _stays_open(case.open_pull) else case.withdrawal(reason)
+        return case.answer(State.UNHEALTHY, WaitsOn.HUMAN, reason, *closes)
+    if _opens_early(case):
+        return case.answer(source.state, source.waits_on, reason, *_early(case, reason))
+    return case.answer(source.state, source.waits_on, reason)
 
 
-def _unknown(case: _Case) -> Candidate | None:
+def _stays_open(pull: Pull | None) -> bool:
+    """A draft cannot be merged by mistake, and a person who opened it again knows what they do (I7)."""
+    return pull is not None and (pull.draft or pull.reopened_by is not None)
+
+
+def _unknown(case: Case) -> Candidate | None:
     if case.running_there.judgement.state is State.ROLLING_BACK:
         reason = f"{case.target.name} is being rolled back first"
-        return _answer(case, State.HALTED, WaitsOn.RUNTIME, reason)
+        return case.answer(State.HALTED, WaitsOn.RUNTIME, reason)
     if isinstance(case.seen.artifact, Trouble):
         trouble = case.seen.artifact
         reason = f"the registry could not say which bytes the tag means: {trouble.sentence}"
-        return _answer(case, State.CANNOT_TELL, WaitsOn.BUILD, reason)
+        return case.answer(State.CANNOT_TELL, WaitsOn.BUILD, reason)
     return None
 
 
-def _to_propose(case: _Case) -> Candidate | None:
-    proposal = case.seen.promotion
-    if proposal is None:
-        return _answer(case, State.CANNOT_TELL, WaitsOn.PROMOTION, "pull requests were not looked at")
-    assert isinstance(proposal, Proposal)  # noqa: S101 - Trouble was answered by the first rung
+# --- proposing it ----------------------------------------------------------------------------------------------------
+
+
+def _opens_early(case: Case) -> bool:
+    """Whether a draft is due: the release is live, nothing is in its way, and it is still being observed."""
+    proposing = case.target.proposing
+    if proposing.by is not Road.PULL_REQUEST or proposing.opens is not Opens.EARLY or case.open_pull is not None:
+        return False
+    is_waited_for = case.source.judgement.state in {State.OBSERVING, State.CANNOT_TELL}
+    is_known = not isinstance(case.seen.artifact, Trouble) and isinstance(case.seen.promotion, Proposal)
+    is_free = case.running_there.judgement.state is not State.ROLLING_BACK
+    return case.source.is_live and is_waited_for and is_known and is_free
+
+
+def _early(case: Case, reason: str) -> tuple[OpenPromotion, ...]:
+    """Open a draft where nothing stands against it; a branch that is not the bot's is told of when it matters."""
+    if _foreign_branch(case) is not None or case.forge.openings_left == 0:
+        return ()
+    return (_opening(case, reason, is_draft=True),)
+
+
+def _to_propose(case: Case) -> Candidate | None:
+    if case.seen.promotion is None:
+        return case.answer(State.CANNOT_TELL, WaitsOn.PROMOTION, "pull requests were not looked at")
     if case.open_pull is not None:
         return None
-    if proposal.branch_head is not None and proposal.deviation is not None:
-        return _halt(case, f"the branch {proposal.branch} exists and is not the bot's: {proposal.deviation}")
-    if proposal.branch_head is not None and not _names_release(proposal, case.release):
-        return _halt(case, f"the branch {proposal.branch} was made for other bytes: {_moved(proposal, case.release)}")
-    reason = f"{case.source_stage}: {case.source.judgement.reason}"
-    action = OpenPromotion(
+    foreign = _foreign_branch(case)
+    if foreign is not None:
+        return case.halt(foreign)
+    if case.forge.openings_left == 0:
+        until = case.forge.next_opening
+        when = f"; the next may be opened at {format_instant(until)}" if until is not None else ""
+        reason = f"as many promotions were opened in {case.policy.gitops.repository} as an hour allows{when}"
+        wait = Wait(stage=case.target.name, reason=reason, until=until)
+        return case.answer(State.READY_TO_PROPOSE, WaitsOn.PROMOTION, reason, wait)
+    reason = case.why_proven
+    return case.answer(State.READY_TO_PROPOSE, WaitsOn.PROMOTION, reason, _opening(case, reason, is_draft=False))
+
+
+def _foreign_branch(case: Case) -> str | None:
+    """Return why the branch that is there already cannot be used."""
+    proposal = case.proposal
+    if proposal.branch_head is None:
+        return None
+    if proposal.deviation is not None:
+        return f"the branch {proposal.branch} exists and is not the bot's: {proposal.deviation}"
+    if not is_bound_to(proposal, case.release):
+        return f"the branch {proposal.branch} was made for other bytes: {moved(proposal, case.release)}"
+    return None
+
+
+def _opening(case: Case, reason: str, *, is_draft: bool) -> OpenPromotion:
+    return OpenPromotion(
         stage=case.target.name,
         source_stage=case.source_stage,
         branch=release_branch(case.policy.service, case.target.name, case.release),
         release=case.release,
         replaces=case.replaces,
         reason=reason,
+        is_draft=is_draft,
     )
-    return _answer(case, State.READY_TO_PROPOSE, WaitsOn.PROMOTION, reason, action)
 
 
-def _not_mergeable(case: _Case) -> Candidate | None:
-    proposal, pull = case.seen.promotion, case.open_pull
-    assert isinstance(proposal, Proposal)  # noqa: S101 - the rungs above answered otherwise
-    assert pull is not None  # noqa: S101 - likewise
-    if proposal.branch_head != pull.head:
-        reason = f"GitHub has yet to see #{pull.number}'s head"
-        return _answer(case, State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, reason)
-    if proposal.deviation is not None:
-        reason = f"#{pull.number} is not exactly the planned edit, so only a person may merge it: {proposal.deviation}"
-        return _halt(case, reason)
-    if pull.base != case.policy.gitops.branch:
-        return _halt(case, f"#{pull.number} was pointed at another branch, so only a person may merge it")
-    if not _names_release(proposal, case.release):
-        reason = f"#{pull.number} was made for other bytes than the tag means now: {_moved(proposal, case.release)}"
-        return _halt(case, reason)
-    return _conflicting(case, pull)
+# --- without a pull request ------------------------------------------------------------------------------------------
 
 
-def _conflicting(case: _Case, pull: Pull) -> Candidate | None:
-    if pull.mergeable is None:
-        reason = f"GitHub is still computing whether #{pull.number} can be merged"
-        return _answer(case, State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, reason)
-    if not pull.mergeable:
-        reason = f"#{pull.number} conflicts with {pull.base}: resolve it and merge by hand, or close it"
-        return _halt(case, reason)
+def _for_a_commit(case: Case) -> Candidate | None:
+    if had_before(case.there, case.release):
+        reason = f"{case.target.name} had this release before, so only a person may set it there again"
+        return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
+    if not case.forge.rules.takes_pushes:
+        branch = case.policy.gitops.branch
+        return case.halt(
+            f"the branch {branch} takes no direct pushes of the bot: promote by pull-request, or allow them"
+        )
     return None
 
 
-def _for_a_person(case: _Case) -> Candidate | None:
-    pull = case.open_pull
-    assert pull is not None  # noqa: S101 - the rungs above answered otherwise
-    if pull.draft:
-        return _answer(case, State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, f"#{pull.number} is a draft")
-    if pull.reviews.changes_requested_by:
-        who = ", ".join(pull.reviews.changes_requested_by)
-        return _answer(case, State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, f"{who} asked for changes on #{pull.number}")
-    if pull.checks.failed or pull.checks.pending:
-        word, names = ("failed", pull.checks.failed) if pull.checks.failed else ("not done", pull.checks.pending)
-        reason = f"checks {word} on #{pull.number}: {', '.join(names)}"
-        return _answer(case, State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, reason)
-    if case.target.merge is Merge.HUMAN:
-        reason = f"the policy leaves the merge of #{pull.number} to a person"
-        return _answer(case, State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
-    if any(change.new == case.release.tag for change in case.there.changes):
-        reason = f"{case.target.name} had this release before, so only a person may merge #{pull.number}"
-        return _answer(case, State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
-    return None
+def had_before(there: TagHistory, release: Release) -> bool:
+    """Say whether a stage has had a release before the present one."""
+    return any(change.new == release.tag for change in there.changes)
 
 
-def _merge(case: _Case) -> Candidate:
-    pull = case.open_pull
-    assert pull is not None  # noqa: S101 - the rungs above answered otherwise
-    reason = f"{case.source_stage}: {case.source.judgement.reason}"
-    action = MergePromotion(
+def _commit(case: Case) -> Candidate:
+    reason = case.why_proven
+    action = CommitPromotion(
         stage=case.target.name,
-        number=pull.number,
-        branch=pull.branch,
-        head=pull.head,
+        source_stage=case.source_stage,
         release=case.release,
         replaces=case.replaces,
         reason=reason,
     )
-    return _answer(case, State.READY_TO_MERGE, WaitsOn.PROMOTION, reason, action)
+    return case.answer(State.READY_TO_MERGE, WaitsOn.PROMOTION, reason, action)
 
 
-# --- which bytes a proposal is bound to (I16) ------------------------------------------------------------------------
-
-
-def _names_release(proposal: Proposal, release: Release) -> bool:
-    """Say whether the proposal's commit names this release; without any name in it, it is not bound to it."""
-    named = proposal.release
-    if named is None:
-        return False
-    return named == release.name or (release.digest is None and named.partition("@")[0] == release.name)
-
-
-def _moved(proposal: Proposal, release: Release) -> str:
-    return f"the commit names {proposal.release or 'no release'}, the registry now says {release.name}"
+_ROADS = {Road.PULL_REQUEST: (_to_propose, *RUNGS), Road.COMMIT: (_for_a_commit,)}

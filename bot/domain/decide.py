@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from bot.domain.candidate import Candidate, judge_candidate
+from bot.domain.candidacy import Candidate
+from bot.domain.candidate import judge_candidate
 from bot.domain.decision import (
     Action,
     AskRefresh,
     ClosePromotion,
+    CommitPromotion,
     Decision,
+    DisarmPromotion,
     Halt,
     Judgement,
     MergePromotion,
     OpenPromotion,
+    ReadyPromotion,
+    RemakePromotion,
     RollBack,
     StartSync,
     UpdatePromotion,
@@ -35,9 +40,13 @@ from bot.domain.verdicts import MeasuredEvidence
 _LOOK_AGAIN = timedelta(minutes=1)
 _URGENCY = (
     RollBack,
+    DisarmPromotion,
     ClosePromotion,
     MergePromotion,
+    CommitPromotion,
+    RemakePromotion,
     OpenPromotion,
+    ReadyPromotion,
     AskRefresh,
     StartSync,
     Halt,
@@ -138,8 +147,11 @@ def _against_revert(proposal: Proposal, pull: Pull, branch: str) -> tuple[str | 
         halts = f"conflicts with {pull.base}"
     elif proposal.branch_head != pull.head:
         waits = "waits until GitHub has seen its head"
-    elif pull.checks.failed or pull.checks.pending:
-        waits = f"waits for checks: {', '.join(pull.checks.failed or pull.checks.pending)}"
+    elif pull.reviews.is_short:
+        waits = "needs an approving review"
+    elif pull.checks.failed or pull.checks.pending or pull.checks.missing:
+        names = pull.checks.failed or (*pull.checks.pending, *pull.checks.missing)
+        waits = f"waits for checks: {', '.join(names)}"
     elif pull.mergeable is None:
         waits = "waits until GitHub says whether it can be merged"
     return halts, waits
@@ -159,9 +171,12 @@ def _superseded(
         return
     current = release_branch(policy.service, stage.name, release)
     for pull in seen.superseded:
-        if pull.branch != current:
+        # What a person opened again is theirs (I7).
+        if pull.branch != current and pull.reopened_by is None:
             reason = f"{stage.source} now runs {release.tag}; this pull request was for another release"
-            yield ClosePromotion(stage=stage.name, number=pull.number, branch=pull.branch, reason=reason)
+            yield ClosePromotion(
+                stage=stage.name, number=pull.number, branch=pull.branch, reason=reason, is_superseded=True
+            )
 
 
 def _arrival(seen: StageObservation, here: Running) -> Iterable[UpdatePromotion]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from bot.domain.model import Release, Sha
 from bot.domain.policy import Road
+from bot.domain.pulls import MergeMethod, MergeRoad
 from bot.domain.timeline import Milestone
 from bot.domain.verdicts import Verdict
 
@@ -36,6 +37,9 @@ class State(StrEnum):
     WAITING_FOR_HUMAN = "waiting for a person"
     WAITING_FOR_CHECKS = "waiting for checks"
     REJECTED_BY_HUMAN = "rejected by a person"
+    HELD_BY_HUMAN = "held by a person"
+    WAITING_FOR_REVIEW = "waiting for review"
+    WAITING_TO_BE_MERGED = "waiting to be merged"
     QUARANTINED = "quarantined"
     HALTED = "halted"
 
@@ -62,7 +66,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenPromotion:
-    """Commit the new tag on `branch` and open a pull request. `replaces` is the tag that stands in the stage now."""
+    """Commit the new tag on `branch` and open a pull request. `replaces` is the tag that stands in the stage now.
+
+    A draft shows the evidence of a release that is still being observed.
+    """
 
     stage: str
     source_stage: str
@@ -70,12 +77,60 @@ class OpenPromotion:
     release: Release
     replaces: Release
     reason: str
+    is_draft: bool = False
     kind: Literal["open promotion"] = "open promotion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommitPromotion:
+    """Commit the new tag onto the tracked branch itself, where the policy wants no pull request."""
+
+    stage: str
+    source_stage: str
+    release: Release
+    replaces: Release
+    reason: str
+    kind: Literal["commit promotion"] = "commit promotion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemakePromotion:
+    """Make the planned edit anew on the base's present head, in place of `head`, which the bot itself had pushed."""
+
+    stage: str
+    source_stage: str
+    number: int
+    branch: str
+    head: Sha
+    release: Release
+    replaces: Release
+    reason: str
+    kind: Literal["remake promotion"] = "remake promotion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyPromotion:
+    """Mark the bot's own draft ready for review: its release has passed."""
+
+    stage: str
+    number: int
+    reason: str
+    kind: Literal["ready promotion"] = "ready promotion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisarmPromotion:
+    """Take back the auto-merge or the place in the merge queue that the bot had asked for."""
+
+    stage: str
+    number: int
+    reason: str
+    kind: Literal["disarm promotion"] = "disarm promotion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpdatePromotion:
-    """Bring the evidence comment of a pull request up to date."""
+    """Bring what the bot says on a pull request up to date: its section of the body, its comment, its check."""
 
     stage: str
     number: int
@@ -85,7 +140,9 @@ class UpdatePromotion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergePromotion:
-    """Merge a promotion (or a revert) at exactly `head`."""
+    """Merge a promotion (or a revert) at exactly `head`; `road` says by which of the forge's ways, `method` None lets
+    what the repository allows decide.
+    """
 
     stage: str
     number: int
@@ -95,17 +152,23 @@ class MergePromotion:
     replaces: Release
     reason: str
     reverts: Sha | None = None
+    road: MergeRoad = MergeRoad.NOW
+    method: MergeMethod | None = None
     kind: Literal["merge promotion"] = "merge promotion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosePromotion:
-    """Withdraw a pull request of the bot's that must not be merged any more."""
+    """Withdraw a pull request of the bot's that must not be merged any more.
+
+    `is_superseded` says that another release took its place, whose pull request is to be linked.
+    """
 
     stage: str
     number: int
     branch: str
     reason: str
+    is_superseded: bool = False
     kind: Literal["close promotion"] = "close promotion"
 
 
@@ -164,7 +227,19 @@ class Halt:
 
 
 Action = (
-    Wait | OpenPromotion | UpdatePromotion | MergePromotion | ClosePromotion | RollBack | AskRefresh | StartSync | Halt
+    Wait
+    | OpenPromotion
+    | CommitPromotion
+    | RemakePromotion
+    | ReadyPromotion
+    | UpdatePromotion
+    | MergePromotion
+    | DisarmPromotion
+    | ClosePromotion
+    | RollBack
+    | AskRefresh
+    | StartSync
+    | Halt
 )
 
 

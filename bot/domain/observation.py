@@ -8,7 +8,8 @@ from datetime import datetime
 
 from bot.domain.argo import Ancestry, Application, Memory, NoApplication
 from bot.domain.model import Artifact, Samples, TagHistory, Trouble
-from bot.domain.pulls import Proposal, Pull
+from bot.domain.orders import Order
+from bot.domain.pulls import MergeRules, Proposal, Pull
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +36,31 @@ class StageObservation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForgeFacts:
+    """What of the forge concerns all promotions of a repository: its rules, and how many more may be opened now.
+
+    `openings_left` None is no limit; else none are left until `next_opening`, where that is known.
+    """
+
+    rules: MergeRules = field(default_factory=MergeRules)
+    own_app_id: int | None = None
+    openings_left: int | None = None
+    next_opening: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """All that was seen of one service at one instant: beside policy and time, the only input of a decision.
 
     `policy_since` is when the policy in force replaced an earlier one, None if no earlier one was seen: no window may
-    reach back before it (I6).
+    reach back before it (I6). `forge` is None where the forge was not looked at, `orders` are what people commanded.
     """
 
     service: str
     at: datetime
     policy_since: datetime | None = None
+    forge: ForgeFacts | None = None
+    orders: tuple[Order, ...] = ()
     stages: tuple[StageObservation, ...]
 
     def stage(self, name: str) -> StageObservation:

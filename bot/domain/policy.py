@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from bot.domain.argo import Target
 from bot.domain.edit.kinds import Edit
+from bot.domain.pulls import MergeMethod
 from bot.domain.rules import Gate, Trigger
 
 
@@ -59,6 +60,57 @@ class Road(StrEnum):
     PULL_REQUEST = "pull-request"
 
 
+class Opens(StrEnum):
+    """When a promotion's pull request is opened: as a draft once the release is live before, or when it has passed."""
+
+    EARLY = "early"
+    ON_PASS = "on-pass"  # noqa: S105  (no password)
+
+
+class EvidenceIn(StrEnum):
+    """Where the evidence stands: in a comment that is edited in place, or in the pull request's body."""
+
+    COMMENT = "comment"
+    BODY = "body"
+
+
+class AutoMerge(StrEnum):
+    """Whether the forge's own auto-merge is armed while reviews or checks are missing.
+
+    `bound` asks for a branch that requires the bot's check, reported by this very app: then nothing that turns bad in
+    between is merged. `any` does without.
+    """
+
+    NEVER = "never"
+    BOUND = "bound"
+    ANY = "any"
+
+
+DEFAULT_TITLE = "Promote {service} to {stage}: {old} → {new}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposing:
+    """How a release is proposed to a stage. `by` a commit needs no pull request.
+
+    `method` None takes what the repository allows: a merge commit before a squash before a rebase. `approvers` are
+    logins and teams (`@dana`, `@acme/release`) who may approve and override; `notify` whom the bot may mention.
+    `tells_source` comments on the source pull request when the release arrives or is taken back.
+    """
+
+    by: Road = Road.PULL_REQUEST
+    opens: Opens = Opens.EARLY
+    evidence: EvidenceIn = EvidenceIn.COMMENT
+    method: MergeMethod | None = None
+    auto_merge: AutoMerge = AutoMerge.NEVER
+    title: str = DEFAULT_TITLE
+    approvers: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    tells_source: bool = False
+
+
 class SyncBy(StrEnum):
     """Who starts the syncs of a stage's applications: Argo CD or a person, or the bot at the release's commit."""
 
@@ -91,6 +143,7 @@ class Stage:
     merge: Merge
     rollback: Rollback | None
     sync: SyncBy = SyncBy.ARGOCD
+    proposing: Proposing = Proposing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Pull requests as the decision needs them: what is proposed, what people did to it, and what the branch demands.
 
-Plain data in the forge's terms. Titles, bodies, labels, logins and comments are outside text: nothing is read back from
-them but commands, and nothing of them is shown without being escaped.
+Plain data in the forge's terms. Labels, logins and comments are outside text: nothing is read back from them but
+commands, and nothing of them is shown without being escaped. Titles and bodies are not read at all.
 """
 
 from __future__ import annotations
@@ -29,6 +29,14 @@ class MergeMethod(StrEnum):
     MERGE = "merge"
     SQUASH = "squash"
     REBASE = "rebase"
+
+
+class MergeRoad(StrEnum):
+    """How a merge is brought about: at once, by the forge's own auto-merge, or by its merge queue."""
+
+    NOW = "now"
+    ARM = "arm"
+    QUEUE = "queue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +82,11 @@ class Pull:
     """A pull request as the decision needs it.
 
     `mergeable` is None while the forge still computes it, `is_behind` says that the branch must be brought up to date
-    first. `is_own` says that the bot's account opened it, `has_section` that its body still holds the bot's section.
+    first. `is_own` says that the bot's account opened it.
     `closed_by_bot` tells a withdrawal by the bot from a rejection by a person, `draft_by` is the person who made it a
     draft (None: the bot did, or nobody), `reopened_by` the person who opened it again after it was closed.
     `armed_by` is who armed the forge's own auto-merge, None where it is not armed; `armed_by_bot` that it was the bot.
+    `is_queued` says that it is in the merge queue, `queued_by_bot` that the bot put it there.
     `remarks` are the newest comments by others, oldest first; `head_at` is when the head came, where that is known.
     """
 
@@ -87,10 +96,7 @@ class Pull:
     base: str
     head: Sha
     state: PullState
-    title: str = ""
-    body: str = ""
     is_own: bool = True
-    has_section: bool = True
     draft: bool = False
     draft_by: str | None = None
     mergeable: bool | None = None
@@ -98,6 +104,7 @@ class Pull:
     merge_commit: Sha | None = None
     opened_at: datetime | None = None
     head_at: datetime | None = None
+    closed_at: datetime | None = None
     closed_by: str | None = None
     closed_by_bot: bool = False
     reopened_by: str | None = None
@@ -105,6 +112,7 @@ class Pull:
     armed_by: str | None = None
     armed_by_bot: bool = False
     is_queued: bool = False
+    queued_by_bot: bool = False
     labels: tuple[str, ...] = ()
     checks: Checks = Checks()
     reviews: Reviews = Reviews()
@@ -159,6 +167,8 @@ class Proposals:
 class Proposal:
     """The state of one promotion or revert branch: its newest pull request, and whether its diff is the planned edit.
 
+    `is_own_head` says that `branch_head` is the very commit that the bot pushed, so that it may be made anew;
+    `base_moved` that the base has another version of the file by now than the one that was edited.
     `deviation` is None when `branch_head` differs from the base by exactly the planned edit, else a sentence (I2, I17).
     `release` is the release that the trailers of the branch's head commit name: approval, evidence and merge are bound
     to it (I16).
@@ -169,4 +179,6 @@ class Proposal:
     branch_head: Sha | None = None
     deviation: str | None = None
     release: str | None = None
+    is_own_head: bool = False
+    base_moved: bool = False
     kind: Literal["proposal"] = "proposal"

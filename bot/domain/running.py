@@ -21,7 +21,8 @@ from bot.domain.observed import (
     watch_end,
     why_barred,
 )
-from bot.domain.policy import HealthWindow, Policy, Rollback, Stage
+from bot.domain.orders import standing
+from bot.domain.policy import HealthWindow, Policy, Road, Rollback, Stage
 from bot.domain.pulls import Proposal
 from bot.domain.stance import Stance
 from bot.domain.text import format_duration, format_instant
@@ -31,10 +32,14 @@ from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind, combi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What the running release of a stage came to: the judgement, and what follows for this stage."""
+    """What the running release of a stage came to: the judgement, and what follows for this stage.
+
+    `is_live` says that it is live at this moment.
+    """
 
     judgement: Judgement
     actions: tuple[RollBack | Halt | AskRefresh | StartSync, ...] = ()
+    is_live: bool = False
 
     @property
     def is_proven(self) -> bool:
@@ -88,6 +93,9 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
         now=now,
     )
     asks = nudges(seen, expected, liveness, now)
+    ordered = _ordered_back(case)
+    if ordered is not None:
+        return ordered
     if stage.rollback is not None and is_watched(stage.rollback, seen.tags, liveness, now):
         watched = _judge_watched(case, stage.rollback)
         decides = watched.judgement.state in {State.ROLLING_BACK, State.HALTED}
@@ -98,8 +106,21 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
     if stage.window is not None and is_under_observation(policy, stage, observation):
         judgement = _judge_observed(case, stage.window)
         halts = (Halt(stage=stage.name, reason=judgement.reason),) if _asks_human(judgement) else ()
-        return Running(judgement=judgement, actions=(*halts, *asks))
-    return Running(judgement=_judge_settled(case), actions=asks)
+        return Running(judgement=judgement, actions=(*halts, *asks), is_live=liveness.stance is Stance.LIVE)
+    return Running(judgement=_judge_settled(case), actions=asks, is_live=liveness.stance is Stance.LIVE)
+
+
+def _ordered_back(case: _Case) -> Running | None:
+    """Take back what a person ordered back since it came; also after the watch, and without any trigger."""
+    came = case.tags.introduced
+    if case.stage.source is None or (came.trailers is not None and came.trailers.reverts is not None):
+        return None
+    orders, service, release = case.observation.orders, case.policy.service, case.release.name
+    order = standing(orders, service=service, stage=case.stage.name, release=release, head=None).rollback
+    if order is None or order.at <= came.at:
+        return None
+    road = case.stage.rollback.by if case.stage.rollback is not None else Road.COMMIT
+    return _take_back(case, road, f"{order.by_login} ordered it: {order.reason}", ())
 
 
 def _proposed_at(seen: StageObservation, tags: TagHistory) -> datetime | None:
@@ -208,7 +229,7 @@ def _judge_watched(case: _Case, rollback: Rollback) -> Running:
     fired = [verdict for verdict in deciding(verdicts) if verdict.kind is VerdictKind.UNHEALTHY]
     blamed = [verdict for verdict in fired if not verdict.began_before]
     if blamed:
-        return _take_back(case, rollback, blamed[0], verdicts)
+        return _take_back(case, rollback.by, _because(blamed[0]), verdicts)
     if fired:
         return _halt(case, f"{_because(fired[0])}, so it is not taken back", verdicts)
     ends = format_instant(watch_end(rollback, case.tags, case.liveness))
@@ -221,10 +242,9 @@ def _judge_watched(case: _Case, rollback: Rollback) -> Running:
     return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
 
 
-def _take_back(case: _Case, rollback: Rollback, fired: Verdict, verdicts: tuple[Verdict, ...]) -> Running:
+def _take_back(case: _Case, road: Road, why: str, verdicts: tuple[Verdict, ...]) -> Running:
     """Revert the promotion, or halt where the way back is unknown or itself quarantined (I4)."""
     back_to = case.tags.introduced.old
-    why = _because(fired)
     if back_to is None:
         reason = f"{why}; but Git does not say which release was in {case.stage.name} before"
         return _halt(case, reason, verdicts)
@@ -234,7 +254,7 @@ def _take_back(case: _Case, rollback: Rollback, fired: Verdict, verdicts: tuple[
     reason = f"{why}; taken back to {back_to}"
     action = RollBack(
         stage=case.stage.name,
-        road=rollback.by,
+        road=road,
         branch=revert_branch(case.policy.service, case.stage.name, case.release),
         promotion=case.tags.introduced.commit,
         release=case.release,

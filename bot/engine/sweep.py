@@ -12,7 +12,7 @@ the next sweep decides anew.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -25,9 +25,12 @@ from bot.domain.decision import Action, Decision
 from bot.domain.model import Sha, Trouble
 from bot.domain.observation import Observation
 from bot.domain.policy import GitOps, Policy
+from bot.domain.pulls import Proposals
 from bot.engine.record import action_json, as_json, is_quiet, is_write, note_decision, note_policy
-from bot.observe import World, observe, with_proposals
+from bot.hearing import with_orders
+from bot.observe import World, observe
 from bot.ports import Cost, OutsideError
+from bot.proposals import wanted_branches, with_proposals
 from bot.records import Board, Event, Posting
 from bot.sampling import Sampler, Subject
 
@@ -60,6 +63,9 @@ class ServiceReport:
     error: str | None = None
 
 
+_Told = Mapping[tuple[str, str], Proposals | Trouble]
+"""What the forge said of each repository and its branch."""
+
 Apply = Callable[[Policy, Observation, Decision, Action], str]
 """Carry out one action and return one sentence on what came of it."""
 
@@ -91,8 +97,9 @@ class Sweeper:
             looked = list(pool.map(lambda policy: self._look(policy, heads[policy.gitops], known), policies))
             subjects = [item for item in looked if isinstance(item, Subject)]
             sampled = self._sample(subjects)
+            told = self._look_at_forge(pool, sampled, subjects)
             reports += [item for item in looked if isinstance(item, ServiceReport)]
-            reports += pool.map(lambda subject, seen: self._judge(subject, seen, known), subjects, sampled)
+            reports += pool.map(lambda subject, seen: self._judge(subject, seen, known, told), subjects, sampled)
         self._post_sweep(policies, broken, self.world.metrics.cost().since(cost))
         return tuple(sorted(reports, key=lambda report: report.subject))
 
@@ -152,13 +159,47 @@ class Sweeper:
     def _sample_alone(self, subject: Subject) -> Observation:
         return self.sampler.sample([subject])[0]
 
-    def _judge(self, subject: Subject, sampled: Observation | ServiceReport, known: _Known) -> ServiceReport:
+    def _look_at_forge(
+        self, pool: ThreadPoolExecutor, sampled: Sequence[Observation | ServiceReport], subjects: Sequence[Subject]
+    ) -> _Told:
+        """Ask the forge for the promotions of each repository once, for all services together."""
+        branches: dict[tuple[str, str], set[str]] = {}
+        for subject, seen in zip(subjects, sampled, strict=True):
+            gitops = subject.policy.gitops
+            wanted = branches.setdefault((gitops.repository, gitops.branch), set())
+            if isinstance(seen, Observation):
+                wanted.update(self._wanted(subject.policy, seen))
+        asked = sorted(branches)
+        told = pool.map(lambda where: self._ask_forge(where[0], where[1], branches[where]), asked)
+        return dict(zip(asked, told, strict=True))
+
+    def _wanted(self, policy: Policy, seen: Observation) -> Iterable[str]:
+        try:
+            return [name for wanted in wanted_branches(self.world, policy, seen).values() for name in wanted.branches]
+        except Exception:
+            # A bug here shows again, and is reported, in the service's own step.
+            return ()
+
+    def _ask_forge(self, repository: str, branch: str, wanted: Collection[str]) -> Proposals | Trouble:
+        try:
+            return self.world.forge.look_at(repository, branch, wanted)
+        except OutsideError as error:
+            return error.as_trouble()
+        except Exception as error:
+            structlog.get_logger().exception("bug", repository=repository, error=type(error).__name__)
+            return Trouble(system="Liftlock", sentence="reading the forge failed by a bug; the log has the traceback")
+
+    def _judge(
+        self, subject: Subject, sampled: Observation | ServiceReport, known: _Known, told: _Told
+    ) -> ServiceReport:
         if isinstance(sampled, ServiceReport):
             return self._tell(sampled)
-        return self._tell(self._contained(subject.policy, lambda: self._step(subject.policy, sampled, known)))
+        return self._tell(self._contained(subject.policy, lambda: self._step(subject.policy, sampled, known, told)))
 
-    def _step(self, policy: Policy, sampled: Observation, known: _Known) -> ServiceReport:
-        observation = with_proposals(self.world, policy, sampled)
+    def _step(self, policy: Policy, sampled: Observation, known: _Known, told: _Told) -> ServiceReport:
+        of_repository = told[policy.gitops.repository, policy.gitops.branch]
+        proposed = with_proposals(self.world, policy, sampled, of_repository)
+        observation = with_orders(self.world, policy, proposed, is_dry=self.dry_run)
         decision = decide(policy, observation, observation.at)
         is_new = note_decision(self.world.ledger, decision, observation, known.decisions.get(policy.service))
         self.board.post(Posting(subject=policy.service, at=decision.at, body={"decision": as_json(decision)}))

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from bot.domain.argo import NamedApplication, Target
 from bot.domain.edit import Edit
-from bot.domain.policy import CommitsBy, GitOps, HealthWindow, Merge, Policy, Road, Rollback, Stage, SyncBy
+from bot.domain.policy import CommitsBy, GitOps, HealthWindow, Policy, Road, Rollback, Stage, SyncBy
 from bot.domain.queries import Query
 from bot.domain.rules import ArgoHealthyGate, DegradedTrigger, Gate, MeasuredRule, SoakGate, Trigger
 from bot.domain.text import format_duration, parse_duration
@@ -28,6 +28,7 @@ from bot.policy.grammar import (
     parse_tile,
 )
 from bot.policy.labels import labels_of_others, read_labels
+from bot.policy.promoting import read_promote
 from bot.policy.reading import Faults, Section, matching, one_of, positive_duration
 from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.tree import Value, read_tree
@@ -124,7 +125,7 @@ class _Reader:
         others = labels_of_others(stages, name)
         around = Surroundings(labels=labels, stages=others, tile=tile, window=window)
         gates = self._gates(section, around, applications)
-        merge = self._promote(section)
+        merge, proposing = read_promote(section.section("promote"))
         rollback = self._rollback(section.section("rollback"), around)
         if source_at is None:
             self._refuse_in_first_stage(section)
@@ -141,6 +142,7 @@ class _Reader:
             merge=merge,
             rollback=rollback,
             sync=sync or SyncBy.ARGOCD,
+            proposing=proposing,
         )
         return _StageText(stage=stage, value=value, path=path, source_at=source_at)
 
@@ -167,15 +169,6 @@ class _Reader:
             value = section.get(key)
             if value is not None:
                 self.faults.note(value, section.at(key), "it in a first stage", "it only in a stage with from")
-
-    def _promote(self, section: Section) -> Merge:
-        promote = section.section("promote")
-        if promote is None:
-            return Merge.HUMAN
-        promote.read("by", one_of(("pull-request",)), "pull-request (commit comes later)", default="pull-request")
-        merge = promote.read("merge", one_of(("auto", "human")), "auto or human", default="human")
-        promote.finish()
-        return Merge(merge or "human")
 
     def _rollback(self, section: Section | None, around: Surroundings) -> Rollback | None:
         if section is None:

@@ -266,9 +266,13 @@ def test_spells_are_those_that_reach_past_the_instant(ledger: SqlLedger) -> None
 # --- comment digests -------------------------------------------------------------------------------------------------
 
 
-def test_a_comment_digest_is_the_last_one_stored(ledger: SqlLedger) -> None:
-    assert ledger.comment_digest("acme/deploy", 7) is None
-    assert ledger.comment_digest("acme/deploy", 7, replace_with="d1") is None
-    assert ledger.comment_digest("acme/deploy", 7, replace_with="d2") == "d1"
-    assert ledger.comment_digest("acme/deploy", 7) == "d2"
-    assert ledger.comment_digest("acme/deploy", 8) is None
+def test_a_note_is_the_last_one_under_its_key(ledger: SqlLedger) -> None:
+    assert ledger.noted(["a", "b"]) == {}
+    ledger.note("a", "1")
+    ledger.note("a", "2")
+    assert ledger.noted(["a", "b"]) == {"a": "2"}
+
+
+def test_any_number_of_notes_is_read_at_once(ledger: SqlLedger) -> None:
+    ledger.note("key 1999", "there")
+    assert ledger.noted([f"key {n}" for n in range(2000)]) == {"key 1999": "there"}

@@ -42,14 +42,14 @@ def test_a_dry_run_reads_the_real_ledger_and_leaves_it_as_it_is() -> None:
         real.record(an_event("checkout", "real"))
         real.keep_numbers({ARRIVAL: {"f": {NOON: 1.0}}})
         real.sightings.saw_health("checkout", "staging", {"app": "Healthy"}, NOON, gap=MINUTE)
-        real.comment_digest("acme/deploy", 1, replace_with="digest")
+        real.note("one", "digest")
         dry = DryLedger(real=real, scratch=scratch)
         dry.record(an_event("checkout", "dry"))
         dry.record(an_event("search", "dry"))
         dry.keep_numbers({ARRIVAL: {"f": {NOON: 9.0, NOON + MINUTE: None}, "g": {NOON: 2.0}}})
         sightings = DrySightings(real=real.sightings, scratch=scratch.sightings)
         sightings.saw_health("checkout", "staging", {"app": "Degraded"}, NOON + timedelta(hours=1), gap=MINUTE)
-        dry.comment_digest("acme/deploy", 2, replace_with="new")
+        dry.note("two", "new")
         assert {name: event.body["note"] for name, event in dry.latest("decision").items()} == {
             "checkout": "dry",
             "search": "dry",
@@ -60,11 +60,11 @@ def test_a_dry_run_reads_the_real_ledger_and_leaves_it_as_it_is() -> None:
             "Healthy",
             "Degraded",
         ]
-        assert (dry.comment_digest("acme/deploy", 1), dry.comment_digest("acme/deploy", 2)) == ("digest", "new")
+        assert dry.noted(["one", "two", "three"]) == {"one": "digest", "two": "new"}
         assert [event.body["note"] for event in real.events()] == ["real"]
         assert real.numbers([ARRIVAL]) == {ARRIVAL: {"f": {NOON: 1.0}}}
         assert healths(real.sightings) == ["Healthy"]
-        assert real.comment_digest("acme/deploy", 2) is None
+        assert real.noted(["one", "two"]) == {"one": "digest"}
 
 
 def test_a_dry_run_shows_the_board_and_posts_nothing() -> None:

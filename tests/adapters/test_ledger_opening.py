@@ -60,7 +60,8 @@ def test_a_ledger_made_by_the_first_migration_is_upgraded_with_its_data(path: Pa
     )
     with open_ledger(f"sqlite:///{path}") as ledger:
         assert ledger.events() == (an_event(0),)
-        assert ledger.comment_digest("acme/deploy", 1, replace_with="d") is None
+        ledger.note("a", "d")
+        assert ledger.noted(["a"]) == {"a": "d"}
     with pytest.raises(sqlite3.IntegrityError):
         execute(path, "DELETE FROM events")
 
@@ -107,7 +108,8 @@ def test_a_ledger_without_sightings_comes_up_with_all_that_it_kept(path: Path) -
     with open_ledger(f"sqlite:///{path}") as ledger:
         assert ledger.events() == (an_event(0),)
         assert ledger.numbers([an_arrival()]) == {an_arrival(): {"f": {at(0): 7.5}}}
-        assert ledger.comment_digest("acme/deploy", 7) == "d"
+        # The digests of comments are left behind: a comment that differs is written once more.
+        assert ledger.noted(["comment/acme/deploy/7"]) == {}
         assert [posting.subject for posting in ledger.board.postings()] == ["checkout"]
         assert spells(ledger) == (HealthSpell(application="a", health="Healthy", first_seen=at(0), last_seen=at(4)),)
         ledger.sightings.saw_health("checkout", "staging", {"a": "Healthy"}, at(5), gap=2 * MINUTE)

@@ -86,7 +86,7 @@ def writes(decision: Decision) -> list[str]:
 
 
 def with_pull(**changes: object) -> StageObservation:
-    pull = a_pull(**changes)  # type: ignore[arg-type]  # a test names only what it changes
+    pull = replace(a_pull(), **changes)  # type: ignore[arg-type]  # a test names only what it changes
     return old_production(promotion=a_proposal(pull))
 
 
@@ -255,7 +255,15 @@ def test_a_green_pull_request_is_merged_at_the_head_that_was_checked() -> None:
 
 #   what stands against it                    | the state it leads to
 HINDRANCES = [
-    pytest.param({"draft": True}, State.WAITING_FOR_HUMAN, "is a draft", id="draft"),
+    pytest.param({"draft": True, "draft_by": "bob"}, State.HELD_BY_HUMAN, "bob made #7 a draft", id="a person's draft"),
+    pytest.param({"labels": ("liftlock/hold",)}, State.HELD_BY_HUMAN, "take it off to go on", id="hold label"),
+    pytest.param({"checks": Checks(missing=("ci",))}, State.WAITING_FOR_CHECKS, "not done", id="check missing"),
+    pytest.param({"reviews": Reviews(is_short=True)}, State.WAITING_FOR_REVIEW, "approving review", id="no review"),
+    pytest.param({"is_behind": True}, State.HALTED, "is behind main", id="behind, and not the bot's head"),
+    pytest.param({"is_queued": True}, State.WAITING_TO_BE_MERGED, "in the merge queue", id="queued"),
+    pytest.param(
+        {"armed_by": "bob", "checks": Checks(pending=("ci",))}, State.WAITING_TO_BE_MERGED, "bob armed", id="armed"
+    ),
     pytest.param({"mergeable": None}, State.WAITING_FOR_CHECKS, "still computing", id="mergeable unknown"),
     pytest.param({"mergeable": False}, State.HALTED, "conflicts", id="conflict"),
     pytest.param({"head": sha("other")}, State.WAITING_FOR_CHECKS, "has yet to see", id="head differs"),

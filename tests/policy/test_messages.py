@@ -203,10 +203,10 @@ EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
         ),
         (
             "{by: pull-request",
-            "{by: commit",
+            "{by: push",
             "21:19",
             "stages[1].promote.by",
-            'found "commit", expected pull-request (commit comes later)',
+            'found "push", expected pull-request or commit',
         ),
         ("merge: auto", "merge: maybe", "21:40", "stages[1].promote.merge", 'found "maybe", expected auto or human'),
         (

@@ -9,7 +9,8 @@ import pytest
 
 from bot.domain.argo import NamedApplication
 from bot.domain.edit import HelmEdit, KustomizeEdit
-from bot.domain.policy import GitOps, HealthWindow, Merge, Policy, Road
+from bot.domain.policy import AutoMerge, EvidenceIn, GitOps, HealthWindow, Merge, Opens, Policy, Proposing, Road
+from bot.domain.pulls import MergeMethod
 from bot.domain.queries import Query
 from bot.domain.rules import ArgoHealthyGate, CountGate, Counts, DegradedTrigger
 from bot.policy import PolicyError, parse_policy, shipped_gate_templates
@@ -205,8 +206,56 @@ def test_an_unknown_key_like_no_other_is_answered_with_all_that_exist() -> None:
     assert fault.endswith("expected one of apiVersion, gitops, image, service, source, stages")
 
 
-def test_promotion_by_commit_is_refused_with_the_reason() -> None:
-    assert "expected pull-request (commit comes later)" in the_fault(changed("{by: pull-request", "{by: commit"))
+def test_what_concerns_pull_requests_has_no_place_beside_promotion_by_commit() -> None:
+    fault = the_fault(changed("{by: pull-request", "{by: commit"))
+    assert "stages[1].promote.merge: found it with by: commit, expected it only with by: pull-request" in fault
+
+
+def promote(text: str) -> Proposing:
+    return parse(changed("{by: pull-request, merge: auto}", text)).stages[1].proposing
+
+
+def test_a_release_is_proposed_early_by_a_comment_with_evidence_unless_the_policy_says_otherwise() -> None:
+    assert promote("{merge: auto}") == Proposing()
+    assert Proposing().opens is Opens.EARLY
+    assert Proposing().evidence is EvidenceIn.COMMENT
+
+
+def test_promotion_by_commit_needs_no_pull_request() -> None:
+    assert promote("{by: commit}").by is Road.COMMIT
+
+
+def test_all_of_a_promotion_is_read() -> None:
+    text = (
+        "{open: on-pass, evidence: body, method: squash, auto_merge: bound, title: '{service} {new}', "
+        "approvers: ['@dana', '@acme/release', '@dana'], notify: ['@acme/on-call'], labels: [ship it], "
+        "reviewers: ['@bob'], tell_source: true}"
+    )
+    assert promote(text) == Proposing(
+        opens=Opens.ON_PASS,
+        evidence=EvidenceIn.BODY,
+        method=MergeMethod.SQUASH,
+        auto_merge=AutoMerge.BOUND,
+        title="{service} {new}",
+        approvers=("@dana", "@acme/release"),
+        notify=("@acme/on-call",),
+        labels=("ship it",),
+        reviewers=("@bob",),
+        tells_source=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "title", ["{tag}", "{new!r}", "{new:>300}", "{new.__class__}", "{new[0]}", "{", "{}", " ", "x" * 201]
+)
+def test_a_title_has_only_its_four_places(title: str) -> None:
+    assert "stages[1].promote.title" in the_fault(changed("{by: pull-request, merge: auto}", f"{{title: '{title}'}}"))
+
+
+@pytest.mark.parametrize("name", ["dana", "@", "@-dana", "@acme/", "@acme/a/b", "@da na", "@dana\u200b"])
+def test_a_handle_is_a_login_or_a_team_behind_an_at(name: str) -> None:
+    text = f'{{approvers: ["{name}"]}}'
+    assert "stages[1].promote.approvers[0]" in the_fault(changed("{by: pull-request, merge: auto}", text))
 
 
 @pytest.mark.parametrize(

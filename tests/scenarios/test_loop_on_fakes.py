@@ -17,7 +17,8 @@ from bot.domain.pulls import PullState
 from bot.domain.trailers import parse_trailers
 from bot.engine.record import replay
 from bot.observe import observe
-from bot.ports import Conflict, PullText, Transient
+from bot.forge import PullText
+from bot.ports import Conflict, Transient
 from tests.builders import IMAGE, NEW, OLD, a_policy, a_rollback
 from tests.fake_world import PRODUCTION_FILE, STAGING_FILE, FakeWorld, values
 from tests.fakes import FakeClock
@@ -147,8 +148,8 @@ def test_the_comment_shows_the_evidence_and_follows_the_release_into_production(
     world.sync()
     world.pass_time(5)
     world.sweep()
-    assert "http-errors" in world.forge.comments[1]
-    assert "argocd-degraded" in world.forge.comments[1]
+    assert "http-errors" in world.forge.comment(1)
+    assert "argocd-degraded" in world.forge.comment(1)
 
 
 # --- a bad release ---------------------------------------------------------------------------------------------------
@@ -178,8 +179,8 @@ def test_a_release_that_fails_in_production_is_reverted_once_and_quarantined() -
     assert len(reverts) == 1
     assert reverts[0].message.startswith('Revert "')
     assert state_of(world, "production", "candidate") is State.QUARANTINED
-    assert world.forge.comments[1].startswith("**Rolled back.**")
-    assert "Why: http-errors: 60 of 200 bad" in world.forge.comments[1]
+    assert world.forge.comment(1).startswith("**Rolled back.**")
+    assert "**Why:** http-errors: 60 of 200 bad" in world.forge.comment(1)
 
 
 def test_a_rollback_leaves_what_others_changed_in_the_file_since() -> None:
@@ -266,8 +267,8 @@ def test_a_silent_service_is_never_promoted() -> None:
         ("forge", "merge_promotion"),
         ("forge", "write_comment"),
         ("forge", "delete_branch"),
-        ("forge", "find_promotion"),
-        ("forge", "find_open_promotions"),
+        ("forge", "look_at"),
+        ("forge", "look_again"),
         ("repositories", "refresh"),
         ("repositories", "file_history"),
         ("repositories", "branch_change"),

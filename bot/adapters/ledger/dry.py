@@ -45,10 +45,13 @@ class DryLedger:
         """Keep numbers in memory."""
         self._scratch.keep_numbers(numbers)
 
-    def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
-        """Return the digest; a new one is kept in memory."""
-        new = self._scratch.comment_digest(repository, number, replace_with=replace_with)
-        return new if new is not None else self._real.comment_digest(repository, number)
+    def noted(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Return the notes of both; the newer ones are in memory."""
+        return {**self._real.noted(keys), **self._scratch.noted(keys)}
+
+    def note(self, key: str, value: str) -> None:
+        """Keep the note in memory."""
+        self._scratch.note(key, value)
 
 
 class DrySightings:

@@ -17,11 +17,13 @@ from sqlalchemy.engine import Connection, Row
 from bot.adapters.ledger.board import SqlBoard
 from bot.adapters.ledger.connections import Connections
 from bot.adapters.ledger.sightings import SqlSightings
-from bot.adapters.ledger.tables import comment_digests, events
+from bot.adapters.ledger.tables import events, notes
 from bot.adapters.ledger.tables import numbers as _numbers
 from bot.records import Arrival, Event, EventKind, Kept
 
 _NEWEST_FIRST = events.c.id.desc()
+_KEYS_AT_ONCE = 500
+"""SQLite takes no more than some thousand values in one statement."""
 
 
 class SqlLedger:
@@ -97,21 +99,21 @@ class SqlLedger:
         with self.connections.writing() as connection:
             connection.execute(_insert(connection, _numbers).on_conflict_do_nothing(), rows)
 
-    def comment_digest(self, repository: str, number: int, *, replace_with: str | None = None) -> str | None:
-        """Return the digest of the comment text last written to a pull request; store `replace_with` if given."""
-        where = (comment_digests.c.repository == repository, comment_digests.c.number == number)
-        query = sa.select(comment_digests.c.digest).where(*where)
-        if replace_with is None:
-            with self.connections.reading() as connection:
-                return connection.execute(query).scalar_one_or_none()
+    def noted(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Return the notes under these keys, as far as there are any."""
+        found: dict[str, str] = {}
+        with self.connections.reading() as connection:
+            for start in range(0, len(keys), _KEYS_AT_ONCE):
+                some = keys[start : start + _KEYS_AT_ONCE]
+                rows = connection.execute(sa.select(notes.c.key, notes.c.value).where(notes.c.key.in_(some)))
+                found.update({row.key: row.value for row in rows})
+        return found
+
+    def note(self, key: str, value: str) -> None:
+        """Replace the note under a key."""
         with self.connections.writing() as connection:
-            before = connection.execute(query).scalar_one_or_none()
-            row = {"repository": repository, "number": number, "digest": replace_with}
-            store = _insert(connection, comment_digests).values(row)
-            connection.execute(
-                store.on_conflict_do_update(index_elements=["repository", "number"], set_={"digest": replace_with})
-            )
-            return before
+            store = _insert(connection, notes).values(key=key, value=value)
+            connection.execute(store.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
 
 def _to_json(body: Mapping[str, object]) -> str:

@@ -103,12 +103,11 @@ marks = sa.Table(
     sqlite_autoincrement=True,
 )
 
-comment_digests = sa.Table(
-    "comment_digests",
+notes = sa.Table(
+    "notes",
     metadata,
-    sa.Column("repository", sa.Text, primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
 )
 
 board = sa.Table(

@@ -1,0 +1,183 @@
+"""A release on its way into a stage: what its rungs look at, and what they answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from bot.domain.decision import (
+    Action,
+    ClosePromotion,
+    DisarmPromotion,
+    Halt,
+    Judgement,
+    MergePromotion,
+    State,
+    UpdatePromotion,
+    Wait,
+    WaitsOn,
+)
+from bot.domain.model import Release, Sha, TagHistory, Trouble
+from bot.domain.observation import ForgeFacts, StageObservation
+from bot.domain.orders import Standing
+from bot.domain.policy import Policy, Stage
+from bot.domain.pulls import MergeRoad, Proposal, Pull, PullState
+from bot.domain.running import Running
+from bot.domain.verdicts import Verdict, VerdictKind, combine, deciding
+
+HOLD_LABEL = "liftlock/hold"
+"""Whoever may label a pull request may hold it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What became of the release that waits before a stage."""
+
+    judgement: Judgement
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Everything the rungs look at: `source` is the running release of the stage before, `there` the target's tags.
+
+    `standing` is what people have commanded of this release in this stage and still stands.
+    """
+
+    policy: Policy
+    target: Stage
+    source: Running
+    seen: StageObservation
+    there: TagHistory
+    running_there: Running
+    release: Release
+    quarantine: Mapping[str, tuple[str, str]]
+    forge: ForgeFacts
+    standing: Standing
+
+    @property
+    def source_stage(self) -> str:
+        """The stage before."""
+        return self.source.judgement.stage
+
+    @property
+    def replaces(self) -> Release:
+        """What the target runs now."""
+        return Release(image=self.policy.image, tag=self.there.tag)
+
+    @property
+    def proposal(self) -> Proposal:
+        """The proposal, where it could be looked at; the first rung has answered where it could not."""
+        return self.seen.promotion if isinstance(self.seen.promotion, Proposal) else Proposal(branch="", pull=None)
+
+    @property
+    def pull(self) -> Pull | None:
+        """The newest pull request of this release, in any state."""
+        return self.proposal.pull
+
+    @property
+    def open_pull(self) -> Pull | None:
+        """The pull request if it is open."""
+        pull = self.pull
+        return pull if pull is not None and pull.state is PullState.OPEN else None
+
+    @cached_property
+    def overridden(self) -> tuple[Verdict, ...]:
+        """The verdicts that stand against the release and that a person with the right to has overridden (I1)."""
+        verdicts = deciding(self.source.judgement.verdicts)
+        names = self.standing.overrides
+        return tuple(one for one in verdicts if one.gate in names and one.kind is not VerdictKind.HEALTHY)
+
+    @cached_property
+    def is_proven(self) -> bool:
+        """Whether every gate is healthy, or overridden, for a release that is live now."""
+        if self.source.is_proven:
+            return True
+        rest = [one for one in deciding(self.source.judgement.verdicts) if one not in self.overridden]
+        is_cleared = not rest or combine(rest) is VerdictKind.HEALTHY
+        return bool(self.overridden) and self.source.is_live and is_cleared
+
+    @property
+    def why_proven(self) -> str:
+        """Why the release may move, in one sentence that names what was overridden and by whom."""
+        if self.source.is_proven:
+            return f"{self.source_stage}: {self.source.judgement.reason}"
+        said = [f"{one.gate} ({one.reason})" for one in self.overridden]
+        orders = [self.standing.overrides[one.gate] for one in self.overridden]
+        who = "; ".join(dict.fromkeys(f"{order.by_login}: {order.reason}" for order in orders))
+        return f"{self.source_stage}: overridden by a person: {', '.join(said)}; {who}"
+
+    # --- answers ---
+
+    def answer(self, state: State, waits_on: WaitsOn, reason: str, *actions: Action) -> Candidate:
+        """Judge the candidate; keep what its open pull request shows up to date, and disarm what must not merge."""
+        pull, open_pull = self.pull, self.open_pull
+        judgement = Judgement(
+            stage=self.target.name,
+            role="candidate",
+            release=self.release,
+            state=state,
+            waits_on=waits_on,
+            reason=reason,
+            pull=pull.number if pull is not None else None,
+        )
+        if not actions:
+            actions = (Wait(stage=self.target.name, reason=reason),)
+        if open_pull is None or any(isinstance(action, ClosePromotion) for action in actions):
+            return Candidate(judgement=judgement, actions=actions)
+        if self.is_armed and state is not State.WAITING_TO_BE_MERGED and not _keeps_armed(actions):
+            actions = (DisarmPromotion(stage=self.target.name, number=open_pull.number, reason=reason), *actions)
+        update = UpdatePromotion(stage=self.target.name, number=open_pull.number, release=self.release)
+        return Candidate(judgement=judgement, actions=(update, *actions))
+
+    def halt(self, reason: str) -> Candidate:
+        """Stop for a person."""
+        return self.answer(State.HALTED, WaitsOn.HUMAN, reason, Halt(stage=self.target.name, reason=reason))
+
+    def withdrawal(self, reason: str) -> tuple[ClosePromotion, ...]:
+        """Return what closes the open pull request; nothing where there is none."""
+        pull = self.open_pull
+        if pull is None:
+            return ()
+        return (ClosePromotion(stage=self.target.name, number=pull.number, branch=pull.branch, reason=reason),)
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether the forge would merge by itself because the bot asked for it."""
+        pull = self.open_pull
+        return pull is not None and (pull.armed_by_bot or pull.queued_by_bot)
+
+    def merge(self, head: Sha, reason: str, road: MergeRoad) -> MergePromotion:
+        """Return the merge of the open pull request at a head."""
+        pull = self.open_pull
+        assert pull is not None  # noqa: S101 - asked only by rungs about an open one
+        return MergePromotion(
+            stage=self.target.name,
+            number=pull.number,
+            branch=pull.branch,
+            head=head,
+            release=self.release,
+            replaces=self.replaces,
+            reason=reason,
+            road=road,
+            method=self.target.proposing.method,
+        )
+
+
+def _keeps_armed(actions: tuple[Action, ...]) -> bool:
+    return any(isinstance(action, MergePromotion) for action in actions)
+
+
+def blind(target: Stage, release: Release, trouble: Trouble) -> Candidate:
+    """Answer for a stage whose file could not be read."""
+    reason = f"{trouble.system}: {trouble.sentence}"
+    judgement = Judgement(
+        stage=target.name,
+        role="candidate",
+        release=release,
+        state=State.CANNOT_TELL,
+        waits_on=WaitsOn.PROMOTION,
+        reason=reason,
+    )
+    return Candidate(judgement=judgement, actions=(Wait(stage=target.name, reason=reason),))

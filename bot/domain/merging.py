@@ -1,0 +1,183 @@
+"""The rungs of an open pull request: is it exactly the planned edit, who is it waiting for, and how is it merged?"""
+
+from __future__ import annotations
+
+from bot.domain.candidacy import Candidate, Case
+from bot.domain.decision import ReadyPromotion, RemakePromotion, State, WaitsOn
+from bot.domain.model import Release
+from bot.domain.policy import AutoMerge, Merge
+from bot.domain.pulls import MergeRoad, Proposal, Pull
+
+CHECK_PREFIX = "liftlock/"
+
+
+def _pull(case: Case) -> Pull:
+    pull = case.open_pull
+    assert pull is not None  # noqa: S101 - the rungs before have proposed otherwise
+    return pull
+
+
+# --- is it the planned edit ------------------------------------------------------------------------------------------
+
+
+def _not_planned(case: Case) -> Candidate | None:
+    proposal, pull = case.proposal, _pull(case)
+    if proposal.branch_head != pull.head:
+        return case.answer(State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, f"GitHub has yet to see #{pull.number}'s head")
+    if proposal.deviation is not None:
+        reason = f"#{pull.number} is not exactly the planned edit, so only a person may merge it: {proposal.deviation}"
+        return case.halt(reason)
+    if pull.base != case.policy.gitops.branch:
+        return case.halt(f"#{pull.number} was pointed at another branch, so only a person may merge it")
+    if not is_bound_to(proposal, case.release):
+        reason = f"#{pull.number} was made for other bytes than the tag means now: {moved(proposal, case.release)}"
+        return case.halt(reason)
+    return None
+
+
+def _out_of_date(case: Case) -> Candidate | None:
+    """Make it anew where the base has moved under the edit; never where a person has pushed to it (I7)."""
+    proposal, pull = case.proposal, _pull(case)
+    if pull.mergeable is None and not proposal.base_moved:
+        reason = f"GitHub is still computing whether #{pull.number} can be merged"
+        return case.answer(State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, reason)
+    what = None
+    if pull.mergeable is False:
+        what = f"#{pull.number} conflicts with {pull.base}"
+    elif proposal.base_moved:
+        what = f"{case.target.edit.file} has changed in {pull.base} since #{pull.number} was made"
+    elif pull.is_behind:
+        what = f"#{pull.number} is behind {pull.base}, which must not be"
+    if what is None:
+        return None
+    if not proposal.is_own_head:
+        return case.halt(f"{what}, and somebody has pushed to it: resolve it and merge by hand, or close it")
+    action = RemakePromotion(
+        stage=case.target.name,
+        source_stage=case.source_stage,
+        number=pull.number,
+        branch=pull.branch,
+        head=pull.head,
+        release=case.release,
+        replaces=case.replaces,
+        reason=f"{what}; it is made anew",
+    )
+    return case.answer(State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, action.reason, action)
+
+
+# --- whom it waits for -----------------------------------------------------------------------------------------------
+
+
+def _own_draft(case: Case) -> Candidate | None:
+    pull = _pull(case)
+    if not pull.draft:
+        return None
+    reason = case.why_proven
+    action = ReadyPromotion(stage=case.target.name, number=pull.number, reason=reason)
+    return case.answer(State.READY_TO_PROPOSE, WaitsOn.PROMOTION, reason, action)
+
+
+def _for_a_person(case: Case) -> Candidate | None:
+    pull = _pull(case)
+    if pull.reviews.changes_requested_by:
+        who = ", ".join(pull.reviews.changes_requested_by)
+        return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, f"{who} asked for changes on #{pull.number}")
+    if pull.checks.failed:
+        reason = f"checks failed on #{pull.number}: {', '.join(pull.checks.failed)}"
+        return case.answer(State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, reason)
+    is_approved = case.standing.approved is not None
+    if case.target.merge is Merge.HUMAN and not is_approved:
+        reason = f"the policy leaves the merge of #{pull.number} to a person"
+        return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
+    if any(change.new == case.release.tag for change in case.there.changes) and not is_approved:
+        reason = f"{case.target.name} had this release before, so only a person may merge #{pull.number}"
+        return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
+    return None
+
+
+def _armed_by_others(case: Case) -> Candidate | None:
+    pull = _pull(case)
+    if pull.armed_by is None or pull.armed_by_bot or not (pull.checks.pending or pull.checks.missing):
+        return None
+    reason = f"{pull.armed_by} armed auto-merge on #{pull.number}: GitHub merges it when its checks are green"
+    return case.answer(State.WAITING_TO_BE_MERGED, WaitsOn.PROMOTION, reason)
+
+
+def _for_the_forge(case: Case) -> Candidate | None:
+    """What the forge still waits for; there the policy may have its auto-merge armed."""
+    pull = _pull(case)
+    if pull.is_queued:
+        reason = f"#{pull.number} is in the merge queue"
+        return case.answer(State.WAITING_TO_BE_MERGED, WaitsOn.PROMOTION, reason)
+    state, reason = _missing(pull)
+    if state is None:
+        return None
+    refusal = why_not_armed(case)
+    if refusal is None and pull.armed_by_bot:
+        return case.answer(State.WAITING_TO_BE_MERGED, WaitsOn.PROMOTION, f"{reason}; auto-merge is armed")
+    if refusal is None:
+        action = case.merge(pull.head, reason, MergeRoad.ARM)
+        return case.answer(State.WAITING_TO_BE_MERGED, WaitsOn.PROMOTION, reason, action)
+    told = f"{reason}; {refusal}" if refusal else reason
+    return case.answer(state, WaitsOn.HUMAN if state is State.WAITING_FOR_REVIEW else WaitsOn.PROMOTION, told)
+
+
+def _missing(pull: Pull) -> tuple[State | None, str]:
+    """Return what the branch demands that is not there yet."""
+    if pull.reviews.is_short:
+        return State.WAITING_FOR_REVIEW, f"#{pull.number} needs an approving review"
+    names = (*pull.checks.pending, *pull.checks.missing)
+    if names:
+        return State.WAITING_FOR_CHECKS, f"checks not done on #{pull.number}: {', '.join(names)}"
+    return None, ""
+
+
+def why_not_armed(case: Case) -> str | None:
+    """Return why the forge's auto-merge is not used; empty where the policy does not ask for it, None if it may be.
+
+    Between arming and merging nobody looks at the gates, so the branch must require the bot's own check, and from this
+    very app: any other could report a check of the same name.
+    """
+    wanted, rules = case.target.proposing.auto_merge, case.forge.rules
+    if wanted is AutoMerge.NEVER:
+        return ""
+    if not rules.may_arm:
+        return "the repository does not allow auto-merge"
+    if wanted is AutoMerge.ANY:
+        return None
+    name = f"{CHECK_PREFIX}{case.target.name}"
+    required = [check for check in rules.required_checks if check.name == name]
+    if not required:
+        return f"auto-merge is not used: {case.policy.gitops.branch} does not require the check {name}"
+    if case.forge.own_app_id is None or any(check.app_id != case.forge.own_app_id for check in required):
+        return f"auto-merge is not used: the check {name} is not bound to this app"
+    return None
+
+
+# --- merge it --------------------------------------------------------------------------------------------------------
+
+
+def merge_now(case: Case) -> Candidate:
+    """Merge it, or ask the merge queue to where merges go through one."""
+    pull, reason = _pull(case), case.why_proven
+    road = MergeRoad.QUEUE if case.forge.rules.has_queue else MergeRoad.NOW
+    return case.answer(State.READY_TO_MERGE, WaitsOn.PROMOTION, reason, case.merge(pull.head, reason, road))
+
+
+RUNGS = (_not_planned, _out_of_date, _own_draft, _for_a_person, _armed_by_others, _for_the_forge)
+
+
+# --- which bytes a proposal is bound to (I16) ------------------------------------------------------------------------
+
+
+def is_bound_to(proposal: Proposal, release: Release) -> bool:
+    """Say whether the proposal's commit names this release; without any name in it, it is not bound to it."""
+    named = proposal.release
+    if named is None:
+        return False
+    return named == release.name or (release.digest is None and named.partition("@")[0] == release.name)
+
+
+def moved(proposal: Proposal, release: Release) -> str:
+    """Say which bytes a proposal was made for, and which the tag means now."""
+    return f"the commit names {proposal.release or 'no release'}, the registry now says {release.name}"

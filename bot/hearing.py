@@ -1,0 +1,287 @@
+"""Hear what people command in comments: each command once, with the rights that its author has at this moment.
+
+Enters: the comments that a look at the forge brought. Leaves: the observation with all orders that were ever accepted,
+as the ledger has them. An accepted or denied command is recorded before it is acknowledged by a reaction; a comment
+that was heard is not heard again, whatever becomes of its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from bot.domain.authority import (
+    Accepted,
+    Author,
+    Authority,
+    Denied,
+    Said,
+    Subject,
+    effect_sentence,
+    hear,
+    is_first_too_many,
+    judge_command,
+    too_many,
+    too_many_sentence,
+)
+from bot.domain.commands import USAGE, Command, Mistake
+from bot.domain.model import Release, Trouble
+from bot.domain.observation import Observation, StageObservation
+from bot.domain.observed import quarantined_tags
+from bot.domain.orders import Order, as_json, parse_order
+from bot.domain.policy import Policy, Stage
+from bot.domain.pulls import Proposal, Pull, Remark
+from bot.domain.text import one_line
+from bot.forge import Reaction
+from bot.observe import World
+from bot.ports import OutsideError
+from bot.proposals import own_heads
+from bot.records import Event, Ledger
+from bot.render.views import AnswerView
+
+_MOST_EVENTS = 500
+
+
+def with_orders(world: World, policy: Policy, seen: Observation, *, is_dry: bool = False) -> Observation:
+    """Hear the comments that the observation brought, and add all orders that stand in the ledger.
+
+    A dry run hears nothing: it neither records nor answers. Comments are taken out: they are no part of a decision.
+    """
+    heard = tuple(_without_remarks(stage) for stage in seen.stages)
+    if not is_dry:
+        for subject in _subjects(policy, seen):
+            _Ear(world=world, policy=policy, subject=subject).hear_all()
+    return replace(seen, stages=heard, orders=_orders(world.ledger, policy.service))
+
+
+def _orders(ledger: Ledger, service: str) -> tuple[Order, ...]:
+    events = ledger.events(service=service, kind="command", limit=_MOST_EVENTS)
+    written = (event.body.get("order") for event in events)
+    found = (parse_order(order) for order in written if isinstance(order, dict))
+    return tuple(order for order in found if order is not None)
+
+
+def answers_of(ledger: Ledger, service: str, number: int) -> tuple[AnswerView, ...]:
+    """Return what came of the commands on a pull request, newest first."""
+    events = ledger.events(service=service, kind="command", limit=_MOST_EVENTS)
+    return tuple(
+        AnswerView(
+            by=str(event.body.get("author")),
+            order=str(event.body.get("said")),
+            at=event.at,
+            is_accepted=event.body.get("accepted") is True,
+            effect=str(event.body.get("effect")),
+        )
+        for event in events
+        if event.body.get("number") == number
+    )
+
+
+def _without_remarks(stage: StageObservation) -> StageObservation:
+    def silent(proposal: Proposal | Trouble | None) -> Proposal | Trouble | None:
+        if not isinstance(proposal, Proposal) or proposal.pull is None:
+            return proposal
+        return replace(proposal, pull=replace(proposal.pull, remarks=()))
+
+    return replace(
+        stage,
+        promotion=silent(stage.promotion),
+        arrival=silent(stage.arrival),
+        revert=silent(stage.revert),
+        superseded=tuple(replace(pull, remarks=()) for pull in stage.superseded),
+    )
+
+
+# --- which comments are about what -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """A pull request with comments, and the release and stage that it is about."""
+
+    stage: Stage
+    pull: Pull
+    release: str
+    is_present: bool
+    is_quarantined: bool
+
+
+def _subjects(policy: Policy, seen: Observation) -> Iterable[_About]:
+    barred = quarantined_tags(seen)
+    numbers: set[int] = set()
+    for stage in policy.stages:
+        here = seen.stage(stage.name)
+        if stage.source is None or isinstance(here.tags, Trouble):
+            continue
+        for proposal in (here.promotion, here.arrival):
+            if not isinstance(proposal, Proposal) or proposal.pull is None or proposal.release is None:
+                continue
+            release = Release.parse(proposal.release)
+            if release is None or not proposal.pull.remarks or proposal.pull.number in numbers:
+                continue
+            numbers.add(proposal.pull.number)
+            yield _About(
+                stage=stage,
+                pull=proposal.pull,
+                release=proposal.release,
+                is_present=release.tag == here.tags.tag,
+                is_quarantined=release.tag in barred,
+            )
+
+
+# --- hearing them ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ear:
+    """Hears the comments of one pull request."""
+
+    world: World
+    policy: Policy
+    subject: _About
+
+    @property
+    def _repository(self) -> str:
+        return self.policy.gitops.repository
+
+    def _key(self, remark: Remark) -> str:
+        return f"heard/{self._repository}/{remark.id}"
+
+    def hear_all(self) -> None:
+        remarks = self.subject.pull.remarks
+        known = self.world.ledger.noted([self._key(remark) for remark in remarks])
+        for remark in remarks:
+            if self._key(remark) in known:
+                continue
+            said = self._said(remark)
+            found = hear(said, own_id=None)
+            if not found:
+                continue
+            try:
+                self._hear(said, found)
+            except OutsideError as error:
+                # Heard at a later sweep: the comment stays, and nothing was recorded of it.
+                structlog.get_logger().warning("command not heard", system=error.system, reason=error.sentence)
+
+    def _said(self, remark: Remark) -> Said:
+        return Said(
+            comment=remark.id,
+            number=self.subject.pull.number,
+            author=Author(id=remark.author_id, login=remark.author, is_app=remark.is_app),
+            body=remark.body,
+            created_at=remark.created_at,
+            was_edited=remark.was_edited,
+            head=self.subject.pull.head,
+        )
+
+    def _hear(self, said: Said, found: Sequence[Command | Mistake]) -> None:
+        now, earlier = self.world.clock.now(), self._earlier(said.author.id)
+        if too_many(earlier, now):
+            if is_first_too_many(earlier, now):
+                self._record(said, "(several)", effect=too_many_sentence(said.author))
+            self.world.ledger.note(f"heard/{self._repository}/{said.comment}", "too many")
+            return
+        authority = self._authority(said.author)
+        results = [self._judged(command, said, authority) for command in found]
+        for command, result in zip(found, results, strict=True):
+            self._record_result(said, command, result)
+        self.world.ledger.note(f"heard/{self._repository}/{said.comment}", "heard")
+        self._acknowledge(said.comment, results)
+
+    def _earlier(self, author: int) -> Sequence[datetime]:
+        events = self.world.ledger.events(service=self.policy.service, kind="command", limit=_MOST_EVENTS)
+        return [event.at for event in events if event.body.get("author_id") == author]
+
+    def _authority(self, author: Author) -> Authority:
+        conversation, approvers = self.world.conversation, self.subject.stage.proposing.approvers
+        permission = conversation.permission_of(self._repository, author.id, author.login)
+        names = [name.removeprefix("@") for name in approvers]
+        is_named = author.login.lower() in {name.lower() for name in names if "/" not in name}
+        teams = [name for name in names if "/" in name]
+        is_approver = is_named or any(conversation.is_member(team, author.login) for team in teams)
+        return Authority(permission=permission, is_approver=is_approver)
+
+    def _judged(self, command: Command | Mistake, said: Said, authority: Authority) -> Accepted | Denied | Mistake:
+        if isinstance(command, Mistake):
+            return command
+        about = self.subject
+        source = self.policy.stage(about.stage.source or about.stage.name)
+        pushed = own_heads(self.world, self._repository, about.pull.branch)
+        subject = Subject(
+            service=self.policy.service,
+            source=source.name,
+            stage=about.stage.name,
+            release=about.release,
+            state=about.pull.state,
+            head=about.pull.head,
+            head_since=about.pull.head_at or pushed.get(about.pull.head),
+            gates=tuple(gate.name for gate in source.gates),
+            has_approvers=bool(about.stage.proposing.approvers),
+            is_present=about.is_present,
+            is_quarantined=about.is_quarantined,
+        )
+        return judge_command(command, said, authority, subject)
+
+    def _record_result(self, said: Said, command: Command | Mistake, result: Accepted | Denied | Mistake) -> None:
+        match result:
+            case Accepted():
+                effect = effect_sentence(result)
+            case Denied():
+                effect = result.reason
+            case Mistake():
+                effect = result.sentence
+        order = result.order if isinstance(result, Accepted) else None
+        words = "/liftlock" if isinstance(command, Mistake) else _words(command)
+        self._record(said, words, effect=effect, accepted=isinstance(result, Accepted), order=order)
+
+    def _record(
+        self, said: Said, words: str, *, effect: str, accepted: bool = False, order: Order | None = None
+    ) -> None:
+        body: Mapping[str, object] = {
+            "comment": said.comment,
+            "number": said.number,
+            "author": said.author.login,
+            "author_id": said.author.id,
+            "said": words,
+            "accepted": accepted,
+            "effect": effect,
+            "order": as_json(order) if order is not None else None,
+        }
+        event = Event(
+            at=self.world.clock.now(),
+            service=self.policy.service,
+            stage=self.subject.stage.name,
+            kind="command",
+            body=body,
+        )
+        self.world.ledger.record(event)
+        structlog.get_logger().info(
+            "command",
+            service=self.policy.service,
+            stage=self.subject.stage.name,
+            by=said.author.login,
+            accepted=accepted,
+            effect=effect,
+        )
+
+    def _acknowledge(self, comment: int, results: Sequence[Accepted | Denied | Mistake]) -> None:
+        """React to the comment; that it fails takes nothing back, and the answer stands in the bot's own comment."""
+        if all(isinstance(result, Accepted) for result in results):
+            reaction = Reaction.DONE
+        elif any(isinstance(result, Denied) for result in results):
+            reaction = Reaction.REFUSED
+        else:
+            reaction = Reaction.CONFUSED
+        try:
+            self.world.conversation.react(self._repository, comment, reaction)
+        except OutsideError as error:
+            structlog.get_logger().warning("no reaction", system=error.system, reason=error.sentence)
+
+
+def _words(command: Command) -> str:
+    """Write the command as it was meant, on one line."""
+    named = " ".join(part for part in (command.gate, command.sha or "", command.reason) if part)
+    return one_line(f"{USAGE[command.verb].split(' ')[0]} {command.verb} {named}".strip())

@@ -1,0 +1,199 @@
+"""Make the edits and commits of one decision's actions, and the views of the texts that go with them.
+
+What is written is made anew from the mirror at this moment, never replayed: the edit is recomputed on the file as it
+is. Nothing is pushed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.domain.decision import (
+    CommitPromotion,
+    Decision,
+    Judgement,
+    MergePromotion,
+    OpenPromotion,
+    RemakePromotion,
+    RollBack,
+)
+from bot.domain.edit import Edited, EditRefused
+from bot.domain.model import NOT_SET, Release, Sha, TagHistory, Trouble
+from bot.domain.observation import Observation, StageObservation
+from bot.domain.policy import Policy, Stage
+from bot.domain.text import format_date_instant, one_line
+from bot.observe import World
+from bot.planned import Planner
+from bot.ports import Conflict, FileCommit, OutsideError, Permanent
+from bot.render.commits import promotion_commit, revert_commit
+from bot.render.views import MoveView, RevertView
+
+_SHORT = 7
+
+Move = OpenPromotion | RemakePromotion | CommitPromotion | MergePromotion
+"""The actions that bring a release into a stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """One decision's surroundings: the policy, and the observation that it follows from. `forge_url` is for links."""
+
+    world: World
+    forge_url: str
+    policy: Policy
+    observation: Observation
+    decision: Decision
+
+    @property
+    def repository(self) -> str:
+        """The repository whose files say what should run."""
+        return self.policy.gitops.repository
+
+    def seen(self, stage: str) -> StageObservation:
+        """Return what was seen of a stage."""
+        return self.observation.stage(stage)
+
+    def tags(self, stage: str) -> TagHistory:
+        """Return what Git says of a stage."""
+        tags = self.seen(stage).tags
+        if isinstance(tags, Trouble):  # pragma: no cover - no action follows from a stage that could not be read
+            raise Permanent(tags.system, tags.sentence)
+        return tags
+
+    def head(self, stage: str) -> Sha:
+        """Return the head of the tracked branch that the decision rests on."""
+        return self.tags(stage).head
+
+    # --- promotions ---
+
+    def commit_promotion(self, action: Move) -> Sha:
+        """Commit exactly the planned edit on the tracked branch's head, in the mirror only."""
+        stage, edited = self.policy.stage(action.stage), self.promotion(action)
+        return self._commit(stage, self.head(action.stage), edited, promotion_commit(self.move(action)))
+
+    def promotion(self, action: Move) -> Edited:
+        """Plan the edit of a promotion."""
+        planner = self._planner(self.policy.stage(action.stage))
+        return _planned(lambda: planner.promotion(self.head(action.stage), action.release))
+
+    def move(self, action: Move) -> MoveView:
+        """Return what the texts of a promotion show."""
+        return self.move_of(action.stage, action.release)
+
+    def move_of(self, stage_name: str, release: Release) -> MoveView:
+        """Return what the texts of a promotion show that is proposed already."""
+        stage = self.policy.stage(stage_name)
+        source = self.policy.stage(stage.source or stage.name)
+        replaces = Release(image=self.policy.image, tag=self.tags(stage_name).tag)
+        planner = self._planner(stage)
+        edited = _planned(lambda: planner.promotion(self.head(stage_name), release))
+        return MoveView(
+            policy=self.policy,
+            source=source,
+            stage=stage,
+            release=self.known(release),
+            replaces=self.known(replaces),
+            changes=edited.changes,
+            forge_url=self.forge_url,
+            judgement=self.running(source.name),
+        )
+
+    def known(self, release: Release) -> Release:
+        """Add digest and source commit for show, where the registry tells them; it is no fault if it does not."""
+        if release.tag == NOT_SET or (release.digest is not None and release.revision is not None):
+            return release
+        try:
+            artifact = self.world.registry.find_artifact(release.image, release.tag)
+        except OutsideError:
+            return release
+        if artifact is None:
+            return release
+        return Release(image=release.image, tag=release.tag, digest=artifact.digest, revision=artifact.revision)
+
+    def plan_of(self, action: MergePromotion) -> Callable[[Sha], Edited]:
+        """Return what plans the edit of a merge on any commit; it raises EditRefused."""
+        planner = self._planner(self.policy.stage(action.stage))
+        if action.reverts is None:
+            return lambda parent: planner.promotion(parent, action.release)
+        promotion, back_to = _promotion_and_target(action)
+        return lambda parent: planner.revert(parent, promotion=promotion, release=action.release, back_to=back_to)
+
+    # --- reverts ---
+
+    def commit_revert(self, action: RollBack, head: Sha) -> Sha:
+        """Commit exactly the revert on `head`, in the mirror only; raise Conflict where the tag was set anew since."""
+        stage = self.policy.stage(action.stage)
+        tags = self.world.tags.read(self.policy, stage, head)
+        if isinstance(tags, Trouble):
+            raise Permanent(tags.system, tags.sentence)
+        if tags.tag != action.release.tag:
+            since = tags.introduced
+            when = format_date_instant(since.at)
+            who = f"{one_line(since.author, limit=60)} set {action.stage} to {tags.tag} at {when}"
+            raise Conflict("Git", f"{who} ({since.commit[:_SHORT]}); nothing is reverted over that")
+        edited = self._reverted(action, head)
+        return self._commit(stage, head, edited, revert_commit(self._revert_view(action, edited)))
+
+    def revert(self, action: RollBack | MergePromotion) -> RevertView:
+        """Return what the texts of a rollback show."""
+        return self._revert_view(action, self._reverted(action, self.head(action.stage)))
+
+    def _reverted(self, action: RollBack | MergePromotion, head: Sha) -> Edited:
+        planner = self._planner(self.policy.stage(action.stage))
+        promotion, back_to = _promotion_and_target(action)
+        release = action.release
+        return _planned(lambda: planner.revert(head, promotion=promotion, release=release, back_to=back_to))
+
+    def _revert_view(self, action: RollBack | MergePromotion, edited: Edited) -> RevertView:
+        promotion, back_to = _promotion_and_target(action)
+        return RevertView(
+            policy=self.policy,
+            stage=self.policy.stage(action.stage),
+            release=action.release,
+            back_to=back_to,
+            promotion=promotion,
+            changes=edited.changes,
+            judgement=self.running(action.stage),
+        )
+
+    # --- what both need ---
+
+    def judgement(self, stage: str, role: str) -> Judgement | None:
+        """Return a judgement of the decision."""
+        found = (item for item in self.decision.judgements if (item.stage, item.role) == (stage, role))
+        return next(found, None)
+
+    def running(self, stage: str) -> Judgement:
+        """Return the judgement of a stage's running release."""
+        judgement = self.judgement(stage, "running")
+        assert judgement is not None  # noqa: S101 - decide judges every stage's running release
+        return judgement
+
+    def _planner(self, stage: Stage) -> Planner:
+        return self.world.planner(self.policy, stage)
+
+    def _commit(self, stage: Stage, parent: Sha, edited: Edited, message: str) -> Sha:
+        plan = FileCommit(
+            repository=self.repository,
+            parent=parent,
+            files={stage.edit.file: edited.text},
+            message=message,
+            by=self.policy.gitops.commits,
+        )
+        return self.world.repositories.commit_file(plan)
+
+
+def _planned(plan: Callable[[], Edited]) -> Edited:
+    try:
+        return plan()
+    except EditRefused as error:
+        raise Permanent("Git", str(error)) from error
+
+
+def _promotion_and_target(action: RollBack | MergePromotion) -> tuple[Sha, Release]:
+    """Return the promotion that is taken back, and the release that comes back."""
+    if isinstance(action, RollBack):
+        return action.promotion, action.back_to
+    assert action.reverts is not None  # noqa: S101 - only a merge that reverts comes here
+    return action.reverts, action.replaces

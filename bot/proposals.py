@@ -1,0 +1,306 @@
+"""Look at the pull requests of one service: which matter now, and whether each is exactly the planned edit (I2, I17).
+
+The forge is asked once for all services of a repository (`Forge.look_at`); what it said comes in here, and only Git is
+asked further. Nothing is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from bot.domain.edit import Edited, EditRefused
+from bot.domain.model import Artifact, Release, Sha, TagChange, TagHistory, Trouble
+from bot.domain.naming import is_promotion_branch, promotion_prefix, release_branch, revert_branch
+from bot.domain.observation import ForgeFacts, Observation, StageObservation
+from bot.domain.observed import is_candidate_pending, is_watched, stage_liveness
+from bot.domain.policy import Policy, Road, Stage
+from bot.domain.pulls import Proposal, Proposals, Pull
+from bot.domain.trailers import parse_trailers
+from bot.observe import World
+from bot.planned import Planner
+from bot.ports import BranchChange, OutsideError
+
+T = TypeVar("T")
+Plan = Callable[[Sha], Edited]
+
+_AFTERGLOW = timedelta(hours=1)
+"""How long after a promotion or rollback its pull request is still looked up, to bring its comment up to date."""
+_HOUR = timedelta(hours=1)
+
+
+def head_key(repository: str, branch: str) -> str:
+    """Return the key of the note that says which commits the bot pushed to a branch last."""
+    return f"head/{repository}/{branch}"
+
+
+def own_heads(world: World, repository: str, branch: str) -> Mapping[Sha, datetime]:
+    """Return the commits that the bot pushed to a branch of late, and when; empty where that note was lost."""
+    key = head_key(repository, branch)
+    found = {}
+    for noted in world.ledger.noted([key]).get(key, "").split():
+        sha, _, at = noted.partition("=")
+        with suppress(ValueError):
+            found[Sha(sha)] = datetime.fromisoformat(at)
+    return found
+
+
+# --- which branches matter -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The branches of one stage whose newest pull request matters now; None where there is no such question."""
+
+    candidate: str | None = None
+    arrival: str | None = None
+    revert: str | None = None
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(name for name in (self.candidate, self.arrival, self.revert) if name is not None)
+
+
+def wanted_branches(world: World, policy: Policy, seen: Observation) -> Mapping[str, Wanted]:
+    """Return for each stage which branches to ask the forge for."""
+    found = {}
+    for stage in policy.stages:
+        here = seen.stage(stage.name)
+        if stage.source is not None and not isinstance(here.tags, Trouble):
+            look = _Look(world=world, policy=policy, stage=stage, tags=here.tags)
+            found[stage.name] = look.wanted(here, seen)
+    return found
+
+
+# --- what they are ---------------------------------------------------------------------------------------------------
+
+
+def with_proposals(world: World, policy: Policy, seen: Observation, told: Proposals | Trouble) -> Observation:
+    """Add the pull requests and artifacts that matter now. `told` is what the forge said of the repository."""
+    wanted = wanted_branches(world, policy, seen)
+    stages = tuple(
+        _with_proposals(world, policy, seen, stage, wanted[stage.stage], told) if stage.stage in wanted else stage
+        for stage in seen.stages
+    )
+    return replace(seen, stages=stages, forge=_facts(world, told))
+
+
+def _facts(world: World, told: Proposals | Trouble) -> ForgeFacts | None:
+    if isinstance(told, Trouble):
+        return None
+    now, limit = world.clock.now(), world.openings_per_hour
+    recent = [at for at in told.opened_at if at > now - _HOUR]
+    left = max(0, limit - len(recent))
+    return ForgeFacts(
+        rules=told.rules,
+        own_app_id=told.own_app_id,
+        openings_left=left,
+        next_opening=recent[-limit] + _HOUR if not left and len(recent) >= limit else None,
+    )
+
+
+def _with_proposals(
+    world: World,
+    policy: Policy,
+    all_seen: Observation,
+    seen: StageObservation,
+    wanted: Wanted,
+    told: Proposals | Trouble,
+) -> StageObservation:
+    stage = policy.stage(seen.stage)
+    assert stage.source is not None  # noqa: S101 - `wanted_branches` asks for no others
+    assert not isinstance(seen.tags, Trouble)  # noqa: S101 - likewise
+    look = _Look(world=world, policy=policy, stage=stage, tags=seen.tags)
+    # What concerns the release that runs here must not wait for the stage before to be readable.
+    seen = replace(seen, arrival=look.arrival(wanted, told), revert=look.revert(wanted, told))
+    source = all_seen.stage(stage.source).tags
+    if isinstance(source, Trouble):
+        return seen
+    candidate = Release(image=policy.image, tag=source.tag)
+    artifact = look.artifact(candidate) if wanted.candidate is not None else None
+    return replace(
+        seen,
+        artifact=artifact,
+        promotion=look.promotion(candidate, artifact, told) if wanted.candidate is not None else None,
+        superseded=look.superseded(candidate, told),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """The look at the pull requests of one stage."""
+
+    world: World
+    policy: Policy
+    stage: Stage
+    tags: TagHistory
+
+    def wanted(self, here: StageObservation, seen: Observation) -> Wanted:
+        return Wanted(
+            candidate=self._candidate_branch(seen),
+            arrival=self._arrival_branch(),
+            revert=self._revert_branch(here, seen),
+        )
+
+    def _branch(self, tag: str) -> str:
+        return release_branch(self.policy.service, self.stage.name, Release(image=self.policy.image, tag=tag))
+
+    # --- the release on its way in ---
+
+    def _candidate_branch(self, seen: Observation) -> str | None:
+        assert self.stage.source is not None  # noqa: S101 - the first stage is not looked at
+        source = seen.stage(self.stage.source).tags
+        if isinstance(source, Trouble):
+            return None
+        is_pending = is_candidate_pending(self.policy.stage(self.stage.source), self.stage, seen)
+        return self._branch(source.tag) if is_pending else None
+
+    def artifact(self, release: Release) -> Artifact | Trouble | None:
+        return _attempt(lambda: self.world.registry.find_artifact(release.image, release.tag))
+
+    @property
+    def planner(self) -> Planner:
+        return self.world.planner(self.policy, self.stage)
+
+    def promotion(
+        self, release: Release, artifact: Artifact | Trouble | None, told: Proposals | Trouble
+    ) -> Proposal | Trouble:
+        if isinstance(told, Trouble):
+            return told
+        branch = self._branch(release.tag)
+        if isinstance(artifact, Artifact):
+            release = replace(release, digest=artifact.digest)
+        return _attempt(
+            lambda: self._examined(branch, told.newest.get(branch), lambda fork: self.planner.promotion(fork, release))
+        )
+
+    def superseded(self, release: Release, told: Proposals | Trouble) -> tuple[Pull, ...]:
+        if isinstance(told, Trouble):
+            return ()
+        prefix = promotion_prefix(self.policy.service, self.stage.name)
+        running = Release(image=self.policy.image, tag=self.tags.tag)
+        mine = {
+            release_branch(self.policy.service, self.stage.name, release),
+            revert_branch(self.policy.service, self.stage.name, running),
+        }
+        return tuple(
+            pull
+            for pull in told.open
+            if pull.branch.startswith(prefix) and pull.branch not in mine and is_promotion_branch(pull.branch)
+        )
+
+    # --- the release that is there ---
+
+    def _arrived_tag(self) -> str | None:
+        change = self.tags.introduced
+        if change.trailers is None or self.stage.rollback is None or not self._is_recent(change):
+            return None
+        return change.old if change.trailers.reverts is not None else change.new
+
+    def _arrival_branch(self) -> str | None:
+        tag = self._arrived_tag()
+        return None if tag is None else self._branch(tag)
+
+    def arrival(self, wanted: Wanted, told: Proposals | Trouble) -> Proposal | Trouble | None:
+        """Look up the pull request that brought the running release, or the one that was just rolled back."""
+        tag = self._arrived_tag()
+        if wanted.arrival is None or tag is None:
+            return None
+        if isinstance(told, Trouble):
+            return told
+        release = Release(image=self.policy.image, tag=tag)
+        return Proposal(branch=wanted.arrival, pull=told.newest.get(wanted.arrival), release=release.name)
+
+    def _is_recent(self, change: TagChange) -> bool:
+        watch = self.stage.rollback.watch if self.stage.rollback else timedelta(0)
+        return self.world.clock.now() < change.at + watch + _AFTERGLOW
+
+    # --- its rollback ---
+
+    def _revert_branch(self, here: StageObservation, seen: Observation) -> str | None:
+        """Name the rollback by pull request while the running release is watched and the policy goes that road."""
+        rollback = self.stage.rollback
+        if rollback is None or rollback.by is not Road.PULL_REQUEST or self.tags.introduced.old is None:
+            return None
+        liveness = stage_liveness(self.policy, self.stage, here, self.tags, seen.at)
+        if not is_watched(rollback, self.tags, liveness, seen.at):
+            return None
+        running = Release(image=self.policy.image, tag=self.tags.tag)
+        return revert_branch(self.policy.service, self.stage.name, running)
+
+    def revert(self, wanted: Wanted, told: Proposals | Trouble) -> Proposal | Trouble | None:
+        branch, back_to = wanted.revert, self.tags.introduced.old
+        if branch is None or back_to is None:
+            return None
+        if isinstance(told, Trouble):
+            return told
+        release = Release(image=self.policy.image, tag=self.tags.tag)
+        promotion, target = self.tags.introduced.commit, Release(image=self.policy.image, tag=back_to)
+
+        def plan(fork: Sha) -> Edited:
+            return self.planner.revert(fork, promotion=promotion, release=release, back_to=target)
+
+        return _attempt(lambda: self._examined(branch, told.newest.get(branch), plan))
+
+    def _examined(self, branch: str, pull: Pull | None, plan: Plan) -> Proposal:
+        found = examine(self.world, self.policy, self.stage, Branch(base=self.tags.head, name=branch, plan=plan))
+        return replace(found, pull=pull)
+
+
+# --- is it the planned edit ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """A branch to be compared with the edit that `plan` makes where it left the tracked branch, now at `base`."""
+
+    base: Sha
+    name: str
+    plan: Plan
+
+
+def examine(world: World, policy: Policy, stage: Stage, branch: Branch) -> Proposal:
+    """Ask the server for a branch and compare it with the planned edit, byte for byte."""
+    repository, file = policy.gitops.repository, stage.edit.file
+    change = world.repositories.branch_change(repository, branch.base, branch.name)
+    if change is None:
+        return Proposal(branch=branch.name, pull=None)
+    trailers = parse_trailers(change.message)
+    before = world.repositories.read_file(repository, change.fork, file)
+    return Proposal(
+        branch=branch.name,
+        pull=None,
+        branch_head=change.head,
+        deviation=_deviation(world, policy, stage, change, branch.plan),
+        release=trailers.release if trailers else None,
+        is_own_head=change.head in own_heads(world, repository, branch.name),
+        base_moved=before != world.repositories.read_file(repository, branch.base, file),
+    )
+
+
+def _deviation(world: World, policy: Policy, stage: Stage, change: BranchChange, plan: Plan) -> str | None:
+    """Say what a branch changes that is not the planned edit; None if it is exactly that."""
+    file = stage.edit.file
+    others = [path for path in change.paths if path != file]
+    if others:
+        return f"it also changes {', '.join(others[:3])}"
+    if file not in change.paths:
+        return f"it does not change {file}"
+    try:
+        planned = plan(change.fork)
+    except EditRefused as error:
+        return str(error)
+    after = world.repositories.read_file(policy.gitops.repository, change.head, file)
+    values = ", ".join(one.new for one in planned.changes)
+    return None if after == planned.text else f"{file} differs from the edit that only sets {values}"
+
+
+def _attempt(read: Callable[[], T]) -> T | Trouble:
+    try:
+        return read()
+    except OutsideError as error:
+        return error.as_trouble()
