@@ -113,7 +113,7 @@ def _wrong_answer(
     fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
     root = contract().get_root_type(operation.operation)
     failed = [tuple(error.get("path", ())) for error in told.get("errors", ())]
-    yield from _Reading(fragments, variables, failed).object(root, [operation.selection_set], told["data"], ())
+    yield from _Reading(fragments, variables, failed).composite(root, [operation.selection_set], told["data"], ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +140,9 @@ class _Reading:
             if not _fits(kind, value):
                 yield f"{_shown(path)} is {value!r}, no {kind.name}"
         else:
-            yield from self.object(kind, [node.selection_set for node in nodes if node.selection_set], value, path)
+            yield from self.composite(kind, [node.selection_set for node in nodes if node.selection_set], value, path)
 
-    def object(
+    def composite(
         self, kind: Kind, selections: Sequence[SelectionSetNode], value: Any, path: tuple[object, ...]
     ) -> Iterator[str]:
         """Read an object; of an abstract type without a name any of the possible types may fit."""

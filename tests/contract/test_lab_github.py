@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from github import Auth, Github
 
+from bot.lab.github.nouns import MergeQueue
 from tests.contract.graphql_conformance import github_violations
 from tests.lab.github_world import BRANCH, FILE, OLD, REPO, GitHubWorld, running_github
 
@@ -210,9 +211,104 @@ def _app(world: GitHubWorld) -> None:
         assert installed.get(f"{R}/check-runs/{run.json()['id']}").json()["conclusion"] == "success"
 
 
+def _reactions(world: GitHubWorld) -> None:
+    prepare(world)
+    here = f"{R}/issues/comments/{world.lab.comment_as('dana', REPO, 1, 'Hi')}/reactions"
+    made = world.http.post(here, json={"content": "rocket"})
+    assert made.status_code == 201
+    world.lab.react_as("dana", REPO, world.lab.pull(REPO, 1).comments[-1].id, "heart")
+    assert [one["content"] for one in world.http.get(here).json()] == ["rocket", "heart"]
+    assert len(world.http.get(f"{here}?content=heart").json()) == 1
+    assert world.http.delete(f"{here}/{made.json()['id']}").status_code == 204
+    assert world.http.delete(f"{here}/{made.json()['id']}").status_code == 404
+    theirs = world.http.get(here).json()[0]["id"]
+    with world.client(world.lab.token_of("rita")) as rita:
+        assert rita.delete(f"{here}/{theirs}").status_code == 403
+    assert world.http.delete(f"{here}/{theirs}").status_code == 204
+
+
+def _deployments(world: GitHubWorld) -> None:
+    here, http = f"{R}/deployments", world.http
+    made = http.post(here, json={"ref": "main", "environment": "staging", "description": "1.9.0", "auto_merge": False})
+    assert made.status_code == 201
+    assert made.json()["sha"] == world.lab.head(REPO, "main")
+    status = {"state": "success", "environment_url": "https://x.example/", "log_url": "https://x.example/log"}
+    assert http.post(f"{here}/{made.json()['id']}/statuses", json=status).status_code == 201
+    second = http.post(
+        here, json={"ref": "main", "environment": "staging", "required_contexts": [], "payload": {"a": 1}}
+    )
+    assert http.post(f"{here}/{second.json()['id']}/statuses", json=status).status_code == 201
+    states = [one["state"] for one in http.get(f"{here}/{made.json()['id']}/statuses").json()]
+    assert states == ["inactive", "success"]
+    assert [one["id"] for one in http.get(f"{here}?environment=staging").json()] == [
+        second.json()["id"],
+        made.json()["id"],
+    ]
+    assert http.get(f"{here}?environment=production").json() == []
+    assert http.get(f"{here}/{made.json()['id']}").json()["description"] == "1.9.0"
+    assert http.get(f"{here}/1").status_code == 404
+    assert http.post(here, json={"ref": "none"}).status_code == 422
+    world.lab.set_status(REPO, str(world.lab.head(REPO, "main")), "ci", "failure")
+    assert http.post(here, json={"ref": "main"}).status_code == 409
+
+
+def _settings(world: GitHubWorld) -> None:
+    world.lab.add_user("root", {REPO: "admin"})
+    world.lab.add_webhook(REPO, "https://hook.example/", "secret", events=["push", "issue_comment"])
+    assert world.http.get(f"{R}/hooks").status_code == 404
+    world.lab.protect(
+        REPO, "main", required_contexts=["ci", "liftlock"], integrations={"liftlock": 7}, ruleset=True,
+        merge_queue=MergeQueue(method="squash"),
+    )  # fmt: skip
+    rules = {one["type"]: one.get("parameters") for one in world.http.get(f"{R}/rules/branches/main").json()}
+    assert rules["required_status_checks"]["required_status_checks"] == [
+        {"context": "ci"},
+        {"context": "liftlock", "integration_id": 7},
+    ]
+    assert rules["merge_queue"]["merge_method"] == "SQUASH"
+    with world.client(world.lab.token_of("root")) as root:
+        (hook,) = root.get(f"{R}/hooks").json()
+        assert (hook["active"], hook["events"], hook["config"]["secret"]) == (
+            True,
+            ["push", "issue_comment"],
+            "********",
+        )
+        world.lab.protect(REPO, "main", required_contexts=["liftlock"], integrations={"liftlock": 7})
+        shown = root.get(f"{R}/branches/main/protection").json()["required_status_checks"]
+        assert shown["checks"] == [{"context": "liftlock", "app_id": 7}]
+        told = root.get(f"{R}/collaborators/root/permission").json()
+        assert (told["role_name"], told["user"]["id"]) == ("admin", world.lab.world.account("root").id)
+
+
+def _pulls_of_a_commit(world: GitHubWorld) -> None:
+    head = world.head_of(world.propose())
+
+    def found(sha: str) -> list[int]:
+        return [one["number"] for one in world.http.get(f"{R}/commits/{sha}/pulls").json()]
+
+    assert found(head) == [1]
+    assert found("main") == []
+    merged = str(world.lab.merge_pull(REPO, 1, "dana"))
+    assert found(merged) == found(head) == [1]
+
+
+def _auto_merge(world: GitHubWorld) -> None:
+    world.propose()
+    world.lab.allow_auto_merge(REPO)
+    world.lab.protect(REPO, "main", required_contexts=["ci"])
+    world.lab.arm_auto_merge_as("dana", REPO, 1)
+    assert world.http.get(f"{R}/pulls/1").json()["auto_merge"]["enabled_by"]["login"] == "dana"
+    assert world.http.get(R).json()["allow_auto_merge"] is True
+
+
 @pytest.mark.parametrize(
     "play",
     [
+        _reactions,
+        _deployments,
+        _settings,
+        _pulls_of_a_commit,
+        _auto_merge,
         _refs,
         _pulls,
         _conversation,

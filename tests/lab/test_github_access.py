@@ -189,6 +189,77 @@ def test_an_installation_of_chosen_repositories_sees_no_others(world: GitHubWorl
         assert (installed.get(R).status_code, installed.get("/repos/acme/secret").status_code) == (200, 404)
 
 
+def test_a_token_is_narrowed_to_less_than_the_app_has_and_never_to_more(
+    world: GitHubWorld, key: rsa.RSAPrivateKey
+) -> None:
+    world.lab.create_repository("acme/other", files={"a": "1"})
+    installation = world.lab.add_app(7, public(key), permissions={"contents": "read", "pull_requests": "write"})
+    reached = world.http.get(R).json()["id"]
+    with world.client(jwt_for(key)) as app:
+        path = f"/app/installations/{installation}/access_tokens"
+        more = app.post(path, json={"permissions": {"contents": "write"}})
+        assert (more.status_code, more.json()["message"]) == (
+            422,
+            "The permissions requested are not granted to this installation.",
+        )
+        assert app.post(path, json={"permissions": {"checks": "read"}}).status_code == 422
+        assert app.post(path, json={"repository_ids": [1]}).status_code == 422
+        made = app.post(path, json={"permissions": {"contents": "read"}, "repository_ids": [reached]}).json()
+    assert (made["permissions"], made["repository_selection"]) == ({"contents": "read"}, "selected")
+    with world.client(made["token"]) as installed:
+        assert installed.get(f"{R}/branches").status_code == 200
+        assert installed.get(f"{R}/pulls").status_code == 403
+        assert installed.get("/repos/acme/other/branches").status_code == 404
+
+
+def test_an_apps_webhook_is_told_of_what_happens_where_it_is_installed(
+    world: GitHubWorld, key: rsa.RSAPrivateKey
+) -> None:
+    nowhere = "http://127.0.0.1:9/hook"
+    world.lab.add_app(7, public(key), webhook_url=nowhere, webhook_secret="s", events=["pull_request"])
+    with world.client(jwt_for(key)) as app:
+        told = app.get("/app/hook/config").json()
+        assert told == {"content_type": "json", "insecure_ssl": "0", "secret": "********", "url": nowhere}
+        assert app.get("/app").json()["events"] == ["pull_request"]
+    world.propose()
+    assert {(one.event, one.url) for one in world.lab.deliveries} == {("pull_request", nowhere)}
+
+
+def test_an_app_without_a_webhook_has_no_configuration_of_one(world: GitHubWorld, key: rsa.RSAPrivateKey) -> None:
+    world.lab.add_app(7, public(key))
+    with world.client(jwt_for(key)) as app:
+        assert app.get("/app/hook/config").status_code == 404
+
+
+# who asks, whose membership: what is answered
+@pytest.mark.parametrize(
+    ("slug", "login", "status", "role"),
+    [
+        ("deployers", "dana", 200, "maintainer"),
+        ("Deployers", "DANA", 200, "maintainer"),
+        ("deployers", "rita", 404, None),
+        ("nobodies", "dana", 404, None),
+    ],
+)
+def test_who_is_in_a_team_is_told(world: GitHubWorld, slug: str, login: str, status: int, role: str | None) -> None:
+    world.lab.add_team("acme", "deployers", {"dana": "maintainer"})
+    answer = world.http.get(f"/orgs/acme/teams/{slug}/memberships/{login}")
+    assert (answer.status_code, answer.json().get("role")) == (status, role)
+    assert answer.json().get("state") == ("active" if role else None)
+
+
+def test_an_app_needs_the_right_to_read_members(world: GitHubWorld) -> None:
+    world.lab.add_team("acme", "deployers", {"dana": "member"})
+    world.lab.add_app(7, "")
+    for permissions, status in (({"contents": "write"}, 403), ({"members": "read"}, 200)):
+        with world.lab.world.lock:
+            token, _ = world.lab.world.issue_installation_token(world.lab.world.apps[7], dict(permissions), None)
+        with world.client(token) as app:
+            assert app.get("/orgs/acme/teams/deployers/memberships/dana").status_code == status
+    with world.client(None) as nobody:
+        assert nobody.get("/orgs/acme/teams/deployers/memberships/dana").status_code == 401
+
+
 # --- what goes wrong ---
 
 

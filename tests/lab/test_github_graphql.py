@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -105,7 +106,7 @@ def test_pull_requests_are_chosen_ordered_and_paged(world: GitHubWorld) -> None:
           totalCount nodes { number } edges { cursor } pageInfo { hasNextPage endCursor hasPreviousPage startCursor }
     } } }"""
 
-    def found(**chosen: object) -> dict[str, object]:
+    def found(**chosen: Any) -> dict[str, object]:
         told: dict[str, object] = ask(world, query, **chosen)["data"]["repository"]["pullRequests"]
         return told
 
@@ -221,7 +222,7 @@ def test_the_merge_queue_is_entered_and_left(world: GitHubWorld) -> None:
 
 def test_what_is_not_there_or_hidden_is_not_found(world: GitHubWorld) -> None:
     query = (
-        'query($name: String!, $n: Int!) { repository(owner: "acme", name: $name) { pullRequest(number: $n) { id } } }'  # noqa: E501
+        'query($name: String!, $n: Int!) { repository(owner: "acme", name: $name) { pullRequest(number: $n) { id } } }'
     )
     said = "Could not resolve to a Repository with the name 'acme/none'."
     told = ask(world, query, name="none", n=1)

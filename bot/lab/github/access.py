@@ -17,6 +17,8 @@ _ROLE_FOR: dict[str, Role] = {
     "contents:write": "write",
     "statuses:write": "write",
     "checks:write": "write",
+    "deployments:write": "write",
+    "repository_hooks:read": "admin",
     "administration:read": "admin",
     "administration:write": "admin",
 }

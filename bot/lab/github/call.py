@@ -105,6 +105,13 @@ class Call:
             raise invalid(message=f"Invalid request.\n\nFor 'properties/{name}', {value!r} is not an array.")
         return [str(one) for one in value]
 
+    def numbers(self, name: str) -> list[int]:
+        """Return a list of numbers of the body; empty if it is not there."""
+        value = self.body.get(name, [])
+        if not isinstance(value, list) or not all(type(one) is int for one in value):
+            raise invalid(message=f"Invalid request.\n\nFor 'properties/{name}', {value!r} is not an array.")
+        return [int(one) for one in value]
+
     def page(self, items: Sequence[_T]) -> tuple[list[_T], dict[str, str]]:
         """Cut out the page that was asked for, with the Link header that leads to the others."""
         size = min(max(_count(self.query.get("per_page"), 30), 1), 100)

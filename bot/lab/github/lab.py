@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, Unpack
@@ -23,7 +23,7 @@ from bot.lab.github.limits import SecondaryLimits
 from bot.lab.github.merging import person
 from bot.lab.github.mishaps import Mishap, Mishaps
 from bot.lab.github.nouns import Account, App, CheckRun, Protection, Role, Status, Webhook
-from bot.lab.github.options import Demands, MishapOptions
+from bot.lab.github.options import AppOptions, Demands, MishapOptions
 from bot.lab.github.pages import Pages
 from bot.lab.github.pulls import refs_moved
 from bot.lab.github.rest import RestApi
@@ -37,9 +37,12 @@ from bot.ports import Clock
 _ALL_RIGHTS = {
     "checks": "write",
     "contents": "write",
+    "deployments": "write",
     "issues": "write",
+    "members": "read",
     "metadata": "read",
     "pull_requests": "write",
+    "repository_hooks": "read",
     "statuses": "write",
 }
 
@@ -144,31 +147,40 @@ class GitHubLab:
         with self.world.lock:
             self.world.credentials.pop(token, None)
 
-    def add_app(
-        self,
-        app_id: int,
-        public_key_pem: str,
-        *,
-        owner: str = "acme",
-        permissions: Mapping[str, str] | None = None,
-        repositories: Sequence[str] | None = None,
-    ) -> int:
-        """Make a GitHub App, installed on `owner`; return the installation's id."""
+    def add_app(self, app_id: int, public_key_pem: str, **options: Unpack[AppOptions]) -> int:
+        """Make a GitHub App, installed on `owner`; return the installation's id.
+
+        Without `permissions` it may write all that there is; without `repositories` it reaches all of the owner's. Its
+        webhook is told of `events` in all of these, if it has a `webhook_url`.
+        """
         with self.world.lock:
-            slug = f"app-{app_id}"
+            slug, repositories = f"app-{app_id}", options.get("repositories")
             app = App(
                 id=app_id,
                 slug=slug,
-                owner=self.world.account(owner, "Organization"),
+                owner=self.world.account(options.get("owner", "acme"), "Organization"),
                 bot=self.world.account(f"{slug}[bot]", "Bot"),
                 public_key=public_key_pem,
                 installation_id=self.world.new_id(),
-                permissions=dict(_ALL_RIGHTS if permissions is None else permissions),
+                permissions=dict(options.get("permissions", _ALL_RIGHTS)),
                 repositories=None if repositories is None else tuple(repositories),
                 created_at=self.world.now(),
+                events=tuple(options.get("events", ())),
+                webhook=self._app_webhook(options),
             )
             self.world.apps[app_id] = app
             return app.installation_id
+
+    def _app_webhook(self, options: AppOptions) -> Webhook | None:
+        if "webhook_url" not in options:
+            return None
+        return Webhook(
+            id=self.world.new_id(),
+            url=options["webhook_url"],
+            secret=options.get("webhook_secret", ""),
+            events=tuple(options.get("events", ())),
+            created_at=self.world.now(),
+        )
 
     def protect(self, repository: str, branch: str, **demands: Unpack[Demands]) -> None:
         """Protect a branch; direct pushes are refused unless `restrict_pushes=False` and nothing else is required."""
@@ -356,6 +368,11 @@ class GitHubLab:
         """Answer `mergeable: null` to the first looks at each new head or base, as GitHub does while it computes."""
         with self.world.lock:
             self.world.mergeability_looks = looks
+
+    def merge_in_background_for(self, time: timedelta) -> None:
+        """Let merges that are asked for by `merge-async` take this long; none by default."""
+        with self.world.lock:
+            self.world.async_merge_time = time
 
     def limit_rate(self, remaining: int, reset: datetime) -> None:
         """Leave everybody `remaining` REST calls until `reset`."""

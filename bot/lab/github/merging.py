@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bot.lab.github.git import GITHUB, Bare, Commit, Person, Signature
-from bot.lab.github.nouns import Account, MergeMethod, Pull
+from bot.lab.github.nouns import Account, MergeMethod, MergeRequest, Pull
 from bot.lab.github.world import Repository, World
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergeRequest:
-    """How to merge and what to write. None for what GitHub is to fill in."""
-
-    method: MergeMethod = "merge"
-    title: str | None = None
-    message: str | None = None
 
 
 def person(account: Account) -> Person:

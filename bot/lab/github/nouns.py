@@ -34,6 +34,18 @@ class Account:
         return f"{self.id}+{self.login}@users.noreply.github.com"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Where events go, those of a repository or of an app's installations, signed with `secret`."""
+
+    id: int
+    url: str
+    secret: str
+    created_at: datetime
+    events: tuple[str, ...] = ("*",)
+    active: bool = True
+
+
 @dataclass(slots=True, kw_only=True)
 class App:
     """A GitHub App with its one installation, on the account `owner`. `permissions` as in its manifest."""
@@ -48,6 +60,8 @@ class App:
     created_at: datetime
     repositories: tuple[str, ...] | None = None
     """Full names the installation reaches; None for all of the owner's."""
+    events: tuple[str, ...] = ()
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,17 +232,26 @@ class QueueEntry:
     head_sha: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeRequest:
+    """How to merge and what to write. None for what GitHub is to fill in."""
+
+    method: MergeMethod = "merge"
+    title: str | None = None
+    message: str | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class AsyncMerge:
-    """A merge that was asked for and whose result is asked for by `uuid`. `state` and `details` are GitHub's words."""
+    """A merge that is carried out in the background. `state` and `details` are GitHub's words."""
 
     uuid: str
-    method: str
+    request: MergeRequest | None
     action: str
     head_sha: str
     actor: Account
-    title: str | None = None
-    message: str | None = None
+    asked_at: datetime
+    updated_at: datetime
     state: Literal["pending", "merged", "enqueued", "failed"] = "pending"
     details: dict[str, str] = field(default_factory=dict)
 
@@ -318,15 +341,3 @@ class Pull:
     def state(self) -> str:
         """GitHub's word: a merged pull request is `closed`."""
         return "open" if self.is_open else "closed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
-    """Where a repository's events go, signed with `secret`."""
-
-    id: int
-    url: str
-    secret: str
-    created_at: datetime
-    events: tuple[str, ...] = ("*",)
-    active: bool = True

@@ -29,3 +29,14 @@ class Demands(TypedDict, total=False):
     ruleset: bool
     integrations: Mapping[str, int]
     merge_queue: MergeQueue
+
+
+class AppOptions(TypedDict, total=False):
+    """What a GitHub App is; see `GitHubLab.add_app`."""
+
+    owner: str
+    permissions: Mapping[str, str]
+    repositories: Sequence[str]
+    events: Sequence[str]
+    webhook_url: str
+    webhook_secret: str

@@ -12,8 +12,7 @@ from typing import Literal, Protocol, TypedDict, Unpack
 from bot.domain.model import Sha
 from bot.lab.github.automatic import arm, disarm, enqueue
 from bot.lab.github.conversation import add_comment, add_review, delete_comment, edit_comment
-from bot.lab.github.merging import MergeRequest
-from bot.lab.github.nouns import AutoMerge, Comment, MergeMethod, Pull, Reaction, Review
+from bot.lab.github.nouns import AutoMerge, Comment, MergeMethod, MergeRequest, Pull, Reaction, Review
 from bot.lab.github.pulls import Opening, close, merge, open_pull, reopen
 from bot.lab.github.revising import Revision, convert_to_draft, label_named, mark_ready, revise, set_labels
 from bot.lab.github.world import Repository, World

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bot.lab.github.automatic import disarm, leave_queue, queue_of
 from bot.lab.github.call import Refusal, invalid
-from bot.lab.github.merging import MergeRequest, commits_of, make_merge
-from bot.lab.github.nouns import Account, App, Pull
+from bot.lab.github.merging import commits_of, make_merge
+from bot.lab.github.nouns import Account, App, MergeRequest, Pull
 from bot.lab.github.requirements import blocked, conflicts
 from bot.lab.github.timeline import record
 from bot.lab.github.world import Happening, Repository, World

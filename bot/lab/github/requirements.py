@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.lab.github.checks import checks_state, latest_checks
-from bot.lab.github.merging import MergeRequest, make_merge
-from bot.lab.github.nouns import Account, Protection, Pull
+from bot.lab.github.merging import make_merge
+from bot.lab.github.nouns import Account, MergeRequest, Protection, Pull
 from bot.lab.github.world import Repository, World
 
 _WRITERS = ("write", "maintain", "admin")

@@ -14,7 +14,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.lab.github.access import demand, read_token
-from bot.lab.github.api import checks, commits, issues, objects, pulls, users
+from bot.lab.github.api import (
+    checks,
+    commits,
+    deployments,
+    issues,
+    merges,
+    objects,
+    pulls,
+    reactions,
+    settings,
+    users,
+)
 from bot.lab.github.call import Call, Endpoint, Json, Refusal, Reply, not_found
 from bot.lab.github.calls import Traffic
 from bot.lab.github.mishaps import API_PREFIX
@@ -29,7 +40,11 @@ _ENDPOINTS = (
     *commits.ENDPOINTS,
     *objects.ENDPOINTS,
     *pulls.ENDPOINTS,
+    *merges.ENDPOINTS,
     *issues.ENDPOINTS,
+    *reactions.ENDPOINTS,
+    *deployments.ENDPOINTS,
+    *settings.ENDPOINTS,
     *commits.LAST,
 )
 

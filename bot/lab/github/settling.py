@@ -7,9 +7,9 @@ looks, so that the same calls at the same times end in the same state.
 from __future__ import annotations
 
 from bot.lab.github.automatic import enqueue, leave_queue, queue_of, queued
+from bot.lab.github.background import run_due
 from bot.lab.github.call import Refusal
-from bot.lab.github.merging import MergeRequest
-from bot.lab.github.nouns import Account, Pull
+from bot.lab.github.nouns import Account, MergeRequest, Pull
 from bot.lab.github.pulls import merge_now
 from bot.lab.github.requirements import blocked, conflicts
 from bot.lab.github.world import Repository, World
@@ -22,7 +22,8 @@ def settle_all(world: World) -> None:
 
 
 def settle(world: World, repository: Repository) -> None:
-    """Do what is due in a repository: merge what auto-merge or a queue may merge now, oldest first."""
+    """Do what is due in a repository: merge what was asked for, and what auto-merge or a queue may merge now."""
+    run_due(world, repository)
     for pull in list(repository.pulls.values()):
         if pull.is_open and pull.auto_merge is not None:
             _settle_auto_merge(world, repository, pull)

@@ -14,8 +14,9 @@ from typing import cast
 import httpx
 
 from bot.lab.github.call import Json
-from bot.lab.github.nouns import CheckRun, Comment, Pull, Review, Status, Webhook
+from bot.lab.github.nouns import CheckRun, Comment, Deployment, DeploymentStatus, Pull, Review, Status, Webhook
 from bot.lab.github.shapes import checks as show_checks
+from bot.lab.github.shapes import deployments
 from bot.lab.github.shapes import pulls as show_pulls
 from bot.lab.github.shapes.repos import account, repository
 from bot.lab.github.world import Happening, World
@@ -67,12 +68,23 @@ class Webhooks:
 
     def note(self, happening: Happening) -> None:
         """Queue a happening for each webhook that wants it, with the payload as of this instant."""
-        wanted = [hook for hook in happening.repository.webhooks if {"*", happening.event} & set(hook.events)]
+        hooks = [*happening.repository.webhooks, *self._hooks_of_apps(happening)]
+        wanted = [hook for hook in hooks if hook.active and {"*", happening.event} & set(hook.events)]
         if not wanted:
             return
         payload = json.dumps(_payload(self._world, happening)).encode()
         for hook in wanted:
             self._queue.put((hook, happening.event, payload))
+
+    def _hooks_of_apps(self, happening: Happening) -> list[Webhook]:
+        repository = happening.repository
+        return [
+            app.webhook
+            for app in self._world.apps.values()
+            if app.webhook is not None
+            and app.owner is repository.owner
+            and (app.repositories is None or repository.full_name in app.repositories)
+        ]
 
     def _run(self) -> None:
         with httpx.Client(timeout=_DEADLINE_SECONDS, trust_env=False) as client:
@@ -136,7 +148,16 @@ def _shown(world: World, happening: Happening, name: str, fact: object) -> objec
         case CheckRun():
             return show_checks.check_run(world, repo, fact)
         case _:
-            return fact
+            return _deployment(world, happening, fact)
+
+
+def _deployment(world: World, happening: Happening, fact: object) -> object:
+    of = happening.facts.get("deployment")
+    if isinstance(fact, DeploymentStatus) and isinstance(of, Deployment):
+        return deployments.deployment_status(world, happening.repository, of, fact)
+    if isinstance(fact, Deployment):
+        return deployments.deployment(world, happening.repository, fact)
+    return fact
 
 
 def _push_words(happening: Happening) -> Json:

@@ -102,6 +102,7 @@ class World:
         self.credentials: dict[str, Credential] = {}
         self.teams: dict[str, dict[str, TeamRole]] = {}
         self.mergeability_looks = 0
+        self.async_merge_time = timedelta(0)
         self.listeners: list[Listener] = []
         self._directory = directory
         self._clock = clock

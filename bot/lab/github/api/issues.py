@@ -1,18 +1,17 @@
-"""Pull requests as issues: comments, labels, assignees, reactions."""
+"""Pull requests as issues: comments, labels, assignees."""
 
 from __future__ import annotations
 
 from bot.lab.github.api.pulls import LONGEST_BODY, edit_pull, refuse_strangers
 from bot.lab.github.call import Call, Endpoint, Json, Reply, invalid, not_found
 from bot.lab.github.conversation import add_comment, delete_comment, edit_comment
-from bot.lab.github.nouns import Comment, Label, Reaction
+from bot.lab.github.nouns import Comment, Label
 from bot.lab.github.revising import label_named, set_labels
 from bot.lab.github.shapes import pulls as show
 
 _REPO = "/repos/{owner}/{repo}"
 _ISSUE = _REPO + "/issues/{number}"
 _COMMENT = _REPO + "/issues/comments/{number}"
-_REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes")
 
 
 def _get(call: Call) -> Reply:
@@ -73,18 +72,6 @@ def _delete_comment(call: Call) -> Reply:
     refuse_strangers(call, comment.author)
     delete_comment(call.world, call.repository, comment, call.actor)
     return Reply(status=204)
-
-
-def _react(call: Call) -> Reply:
-    comment, content = _find(call), call.required("content", "Reaction")
-    if content not in _REACTIONS:
-        raise invalid({"resource": "Reaction", "field": "content", "code": "invalid"})
-    for reaction in comment.reactions:
-        if reaction.author is call.actor and reaction.content == content:
-            return Reply(body=show.reaction(call.world, reaction))
-    made = Reaction(id=call.world.new_id(), author=call.actor, content=content, created_at=call.world.now())
-    comment.reactions.append(made)
-    return Reply(body=show.reaction(call.world, made), status=201)
 
 
 # --- labels and assignees --------------------------------------------------------------------------------------------
@@ -171,7 +158,6 @@ ENDPOINTS = (
     Endpoint(method="GET", path=_COMMENT, handle=_comment, needs="issues:read"),
     Endpoint(method="PATCH", path=_COMMENT, handle=_edit_comment, needs="issues:write"),
     Endpoint(method="DELETE", path=_COMMENT, handle=_delete_comment, needs="issues:write"),
-    Endpoint(method="POST", path=_COMMENT + "/reactions", handle=_react, needs="issues:write"),
     Endpoint(method="GET", path=_ISSUE, handle=_get, needs="issues:read"),
     Endpoint(method="PATCH", path=_ISSUE, handle=_edit, needs="issues:write"),
     Endpoint(method="GET", path=_ISSUE + "/comments", handle=_comments, needs="issues:read"),

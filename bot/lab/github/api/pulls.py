@@ -5,8 +5,8 @@ from __future__ import annotations
 from bot.lab.github.access import may
 from bot.lab.github.call import Call, Endpoint, Json, Refusal, Reply, invalid
 from bot.lab.github.conversation import add_review
-from bot.lab.github.merging import MergeRequest, commits_of, fork_of
-from bot.lab.github.nouns import Account, MergeMethod, Pull, Review, ReviewState
+from bot.lab.github.merging import commits_of, fork_of
+from bot.lab.github.nouns import Account, MergeMethod, MergeRequest, Pull, Review, ReviewState
 from bot.lab.github.pulls import Opening, close, merge, open_pull, reopen
 from bot.lab.github.requirements import try_merge
 from bot.lab.github.revising import Revision, revise
@@ -138,6 +138,24 @@ def _commits(call: Call) -> Reply:
     return Reply(body=[show_commits.commit(call.world, call.repository, one) for one in page], headers=headers)
 
 
+def _of_commit(call: Call) -> Reply:
+    """List the pull request that brought a commit into the default branch; of another commit all that have it."""
+    repository, bare = call.repository, call.repository.bare
+    sha = bare.resolve(call.parameters["sha"])
+    if sha is None:
+        raise invalid(message=f"No commit found for SHA: {call.parameters['sha']}")
+    there = bare.branch(repository.default_branch)
+    arrived = there is not None and bare.is_ancestor(sha, there)
+    found = [
+        pull
+        for pull in repository.pulls.values()
+        if (pull.merged_at is not None if arrived else pull.is_open or pull.merged_at is not None)
+        and (pull.merge_commit == sha or sha in {one.sha for one in commits_of(repository, pull)})
+    ]
+    page, headers = call.page(found)
+    return Reply(body=[show.pull(call.world, repository, pull) for pull in page], headers=headers)
+
+
 def _is_merged(call: Call) -> Reply:
     if call.pull().merged_at is None:
         raise Refusal(404, "Not Found")
@@ -210,6 +228,7 @@ ENDPOINTS = (
     Endpoint(method="PATCH", path=_PULL, handle=_edit, needs="pull_requests:write"),
     Endpoint(method="GET", path=_PULL + "/files", handle=_files, needs="pull_requests:read"),
     Endpoint(method="GET", path=_PULL + "/commits", handle=_commits, needs="pull_requests:read"),
+    Endpoint(method="GET", path=_REPO + "/commits/{sha}/pulls", handle=_of_commit, needs="pull_requests:read"),
     Endpoint(method="GET", path=_PULL + "/merge", handle=_is_merged, needs="contents:read"),
     Endpoint(method="PUT", path=_PULL + "/merge", handle=_merge, needs="contents:write"),
     Endpoint(method="GET", path=_PULL + "/reviews", handle=_reviews, needs="pull_requests:read"),

@@ -9,6 +9,7 @@ import jwt
 from bot.lab.github.call import Call, Endpoint, Json, Refusal, Reply, invalid, not_found
 from bot.lab.github.nouns import App
 from bot.lab.github.shapes import repos as show
+from bot.lab.github.shapes.deployments import webhook_config
 from bot.lab.github.world import Repository
 
 _OLDEST_JWT_SECONDS = 600
@@ -87,6 +88,19 @@ def _reached(call: Call, app: App, full_name: str) -> Repository | None:
     return found if app.repositories is None or found.full_name in app.repositories else None
 
 
+def _reached_by_id(call: Call, app: App, number: int) -> Repository | None:
+    named = (one.full_name for one in call.world.repositories.values() if one.id == number)
+    name = next(named, None)
+    return None if name is None else _reached(call, app, name)
+
+
+def _hook_config(call: Call) -> Reply:
+    app = _app_of(call)
+    if app.webhook is None:
+        raise not_found()
+    return Reply(body=webhook_config(app.webhook))
+
+
 def _repository_installation(call: Call) -> Reply:
     app = _app_of(call)
     if _reached(call, app, f"{call.parameters['owner']}/{call.parameters['repo']}") is None:
@@ -100,6 +114,7 @@ def _access_token(call: Call) -> Reply:
         raise not_found()
     permissions = _narrowed(call, app)
     chosen = [_reached(call, app, f"{app.owner.login}/{name}") for name in call.texts("repositories")]
+    chosen += [_reached_by_id(call, app, number) for number in call.numbers("repository_ids")]
     reached = [repository for repository in chosen if repository is not None]
     if len(reached) != len(chosen):
         raise invalid(message=_UNREACHABLE)
@@ -130,6 +145,7 @@ def _narrowed(call: Call, app: App) -> dict[str, str]:
 ENDPOINTS = (
     Endpoint(method="GET", path="/user", handle=_user, needs=""),
     Endpoint(method="GET", path="/app", handle=_app, needs="", login=False),
+    Endpoint(method="GET", path="/app/hook/config", handle=_hook_config, needs="", login=False),
     Endpoint(method="GET", path="/app/installations", handle=_installations, needs="", login=False),
     Endpoint(method="GET", path="/app/installations/{number}", handle=_installation, needs="", login=False),
     Endpoint(

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from bot.lab.github.call import Json
 from bot.lab.github.git import EMPTY_TREE, Commit, FileChange, Person
-from bot.lab.github.nouns import Protection
+from bot.lab.github.nouns import MergeQueue, Protection
 from bot.lab.github.shapes.repos import instant, optional_account
 from bot.lab.github.world import Repository, World
 
@@ -134,11 +134,15 @@ def branch(world: World, repo: Repository, name: str, sha: str) -> Json:
             "required_status_checks": {
                 "enforcement_level": "everyone" if contexts else "off",
                 "contexts": contexts,
-                "checks": [{"context": context, "app_id": None} for context in contexts],
+                "checks": [{"context": context, "app_id": _bound(protection, context)} for context in contexts],
             },
         },
         "protection_url": f"{here}/protection",
     }
+
+
+def _bound(one: Protection | None, context: str) -> int | None:
+    return None if one is None else one.integrations.get(context)
 
 
 def protection(world: World, repo: Repository, name: str, one: Protection) -> Json:
@@ -157,7 +161,7 @@ def protection(world: World, repo: Repository, name: str, one: Protection) -> Js
             "strict": one.strict,
             "contexts": list(one.required_contexts),
             "contexts_url": f"{here}/required_status_checks/contexts",
-            "checks": [{"context": context, "app_id": None} for context in one.required_contexts],
+            "checks": [{"context": context, "app_id": _bound(one, context)} for context in one.required_contexts],
         }
     if one.demands_pull_request:
         shown["required_pull_request_reviews"] = {
@@ -185,12 +189,31 @@ def rules(repo: Repository, one: Protection) -> list[Json]:
         found.append({"type": "pull_request", "parameters": parameters})
     if one.required_contexts:
         checks: Json = {
-            "required_status_checks": [{"context": context} for context in one.required_contexts],
+            "required_status_checks": [_required(one, context) for context in one.required_contexts],
             "strict_required_status_checks_policy": one.strict,
         }
         found.append({"type": "required_status_checks", "parameters": checks})
+    if one.merge_queue is not None:
+        found.append({"type": "merge_queue", "parameters": _queue_rule(one.merge_queue)})
     source: Json = {"ruleset_source_type": "Repository", "ruleset_source": repo.full_name, "ruleset_id": 1}
     return [{**rule, **source} for rule in found]
+
+
+def _required(one: Protection, context: str) -> Json:
+    bound = one.integrations.get(context)
+    return {"context": context} if bound is None else {"context": context, "integration_id": bound}
+
+
+def _queue_rule(queue: MergeQueue) -> Json:
+    return {
+        "merge_method": queue.method.upper(),
+        "grouping_strategy": "ALLGREEN",
+        "max_entries_to_build": 5,
+        "min_entries_to_merge": 1,
+        "max_entries_to_merge": 5,
+        "min_entries_to_merge_wait_minutes": 5,
+        "check_response_timeout_minutes": 60,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,7 +207,7 @@ def app(world: World, one: App) -> Json:
         "created_at": instant(one.created_at),
         "updated_at": instant(one.created_at),
         "permissions": dict(one.permissions),
-        "events": [],
+        "events": list(one.events),
     }
 
 
@@ -226,7 +226,7 @@ def installation(world: World, one: App) -> Json:
         "target_id": one.owner.id,
         "target_type": "Organization",
         "permissions": dict(one.permissions),
-        "events": [],
+        "events": list(one.events),
         "created_at": instant(one.created_at),
         "updated_at": instant(one.created_at),
         "single_file_name": None,
