@@ -1,10 +1,11 @@
-"""A small stateful GitHub for the forge's tests: it keeps what it is told and goes wrong on demand.
+"""A small stateful GitHub for the adapter's tests: it keeps what it is told and goes wrong on demand.
 
-The lab's server is the faithful one; this one exists to lose answers at exact places and to count requests.
+The lab's server is the faithful one; this one exists to lose answers at exact places and to count requests and points.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
@@ -14,76 +15,91 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-Json = dict[str, Any]
-Answer = tuple[int, Any, dict[str, str]]
+from tests.adapters.githubgraph import answer_graph
+from tests.adapters.githubworld import APP_ID, T0, FakePull, Json, user
 
+Answer = tuple[int, Any, dict[str, str]]
 OK: dict[str, str] = {}
+TOKEN = "ghp_botbotbotbotbotbot"
 
 
 class FakeGitHub:
-    """One repository `acme/deploy` with pull requests, comments, statuses, runs, reviews, branches; and one app."""
+    """One repository `acme/deploy` with pull requests and all that hangs on them; and one app."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.tokens = {"ghp_botbotbotbotbotbot": "lift-bot"}
-        self.pulls: list[Json] = []
+        self.tokens = {TOKEN: "lift-bot"}
+        self.pulls: list[FakePull] = []
         self.comments: list[Json] = []
-        self.statuses: list[Json] = []
-        self.runs: list[Json] = []
-        self.reviews: list[Json] = []
+        self.reactions: list[tuple[int, str, str]] = []
         self.branches: dict[str, str] = {"main": "0" * 40}
-        self.closers: dict[int, str | None] = {}
-        self.allowed_methods = {"merge", "squash"}
+        self.check_runs: list[Json] = []
+        self.statuses: list[Json] = []
+        self.deployments: list[Json] = []
+        self.compared: dict[str, Json] = {}
+        self.commit_pulls: list[Json] = []
+        self.permissions: dict[str, Json] = {}
+        self.members: dict[str, str] = {}
+        # the base branch
+        self.repository: Json = {
+            "mergeCommitAllowed": True,
+            "squashMergeAllowed": True,
+            "rebaseMergeAllowed": True,
+            "autoMergeAllowed": False,
+            "deleteBranchOnMerge": False,
+        }
+        self.has_queue = False
+        self.update_rule: Json | None = None
+        self.rules: list[Json] = []
+        self.protection: Json | None = None
+        self.is_admin = True
+        # merging
         self.merge_refusal: tuple[int, str] | None = None
+        self.async_answers: list[Json] = []
+        self.armed: list[Json] = []
+        # faults and counts
+        self.points = 0
         self.requests: list[tuple[str, str]] = []
         self.bodies: list[Json] = []
+        self.headers: dict[str, str] = {}
+        self.has_etags = False
         self.before: Callable[[str, str], Answer | None] = lambda method, path: None
         self.after: Callable[[str, str], Answer | None] = lambda method, path: None
+        # the app
         self.minted: list[str] = []
+        self.asked_for: list[Json] = []
+        self.refuses_scope: Callable[[Json], bool] = lambda body: False
         self.installed = True
         self.token_expires = "2026-03-01T13:00:00Z"
         self._lock = threading.Lock()
 
     # --- what a test puts there ---
 
-    def add_pull(self, branch: str, head: str = "a" * 40, *, state: str = "open", **more: Any) -> Json:
-        number = len(self.pulls) + 1
-        pull: Json = {
-            "number": number,
-            "url": f"{self.url}/repos/acme/deploy/pulls/{number}",
-            "html_url": f"https://github.test/acme/deploy/pull/{number}",
-            "issue_url": f"{self.url}/repos/acme/deploy/issues/{number}",
-            "state": state,
-            "draft": False,
-            "merged": False,
-            "merged_at": None,
-            "merge_commit_sha": "e" * 40,
-            "created_at": "2026-03-01T11:00:00Z",
-            "mergeable": None,
-            "labels": [],
-            "head": {"ref": branch, "sha": head, "repo": {"full_name": "acme/deploy"}},
-            "base": {"ref": "main", "sha": "0" * 40, "repo": {"full_name": "acme/deploy"}},
-        }
-        self.pulls.append(pull | more)
+    def add_pull(self, branch: str, head: str = "a" * 40, **more: Any) -> FakePull:
+        self.pulls.append(FakePull(number=len(self.pulls) + 1, branch=branch, head=head, url=self.url, **more))
         return self.pulls[-1]
 
-    def add_comment(self, number: int, login: str | None, body: str) -> Json:
-        made: Json = {
+    def add_comment(self, number: int, login: str | None, body: str, **more: Any) -> Json:
+        made = {
             "id": 1000 + len(self.comments),
             "number": number,
-            "url": f"{self.url}/repos/acme/deploy/issues/comments/{1000 + len(self.comments)}",
             "body": body,
-            "user": None if login is None else {"login": login},
+            "user": user(login),
+            "created_at": T0,
+            "performed_via_github_app": {"id": APP_ID} if login == "liftlock[bot]" else None,
         }
-        self.comments.append(made)
-        return made
+        self.comments.append(made | more)
+        return self.comments[-1]
+
+    def pull(self, number: int) -> FakePull | None:
+        return next((pull for pull in self.pulls if pull.number == number), None)
 
     def count(self, method: str, pattern: str = "") -> int:
         return sum(m == method and bool(re.search(pattern, path)) for m, path in self.requests)
 
     # --- answering ---
 
-    def answer(self, method: str, target: str, body: Json, authorization: str | None) -> Answer:
+    def answer(self, method: str, target: str, body: Json, headers: dict[str, str]) -> Answer:
         parts = urlsplit(target)
         path, query = unquote(parts.path), {k: v[0] for k, v in parse_qs(parts.query).items()}
         with self._lock:
@@ -92,155 +108,231 @@ class FakeGitHub:
             early = self.before(method, path)
             if early is not None:
                 return early
-            done = self._route(method, path, query, body, authorization)
-            return self.after(method, path) or done
+            token = headers.get("authorization", "").partition(" ")[2]
+            done = self._route(method, path, query, body, token)
+            return self.after(method, path) or self._tagged(method, done, token, headers)
 
-    def _route(self, method: str, path: str, query: dict[str, str], body: Json, authorization: str | None) -> Answer:
-        token = (authorization or "").partition(" ")[2]
-        app = self._route_app(method, path, token)
+    def _tagged(self, method: str, done: Answer, token: str, headers: dict[str, str]) -> Answer:
+        code, value, more = done
+        more = self.headers | more
+        if not self.has_etags or method != "GET" or code != 200:
+            return code, value, more
+        etag = f'W/"{hashlib.sha256(json.dumps([value, token]).encode()).hexdigest()}"'
+        return (304, None, more) if headers.get("if-none-match") == etag else (200, value, more | {"ETag": etag})
+
+    def _route(self, method: str, path: str, query: dict[str, str], body: Json, token: str) -> Answer:
+        app = self._route_app(method, path, token, body)
         if app is not None:
             return app
         login = self.tokens.get(token)
         if login is None:
             return 401, {"message": "Bad credentials"}, OK
+        if path.endswith("/graphql"):
+            return 200, answer_graph(self, login, body), OK
         if path == "/user":
-            return 200, {"login": login}, OK
+            return 200, user(login), OK
         for verb, pattern, handler in self._routes():
-            found = re.fullmatch(f"/repos/acme/deploy{pattern}", path)
+            found = re.fullmatch(pattern, path)
             if verb == method and found:
                 answer: Answer = handler(login, query, body, *found.groups())
                 return answer
         return 404, {"message": "Not Found"}, OK
 
-    def _route_app(self, method: str, path: str, token: str) -> Answer | None:
-        is_app = token.startswith("eyJ")
+    def _route_app(self, method: str, path: str, token: str, body: Json) -> Answer | None:
         if path == "/app":
-            return (200, {"slug": "liftlock", "id": 7, "url": f"{self.url}/app"}, OK) if is_app else (401, {}, OK)
+            return (200, {"slug": "liftlock", "id": APP_ID}, OK) if token.startswith("eyJ") else (401, {}, OK)
         if path.endswith("/installation"):
             return (200, {"id": 42}, OK) if self.installed else (404, {"message": "Not Found"}, OK)
         if path == "/app/installations/42/access_tokens":
+            self.asked_for.append(body)
+            if self.refuses_scope(body):
+                return 422, {"message": "The permissions requested are not granted to this installation."}, OK
             self.minted.append(f"ghs_minted{len(self.minted)}")
-            self.tokens = {self.minted[-1]: "liftlock[bot]"}
+            self.tokens[self.minted[-1]] = "liftlock[bot]"
             return 201, {"token": self.minted[-1], "expires_at": self.token_expires}, OK
         return None
 
     def _routes(self) -> list[tuple[str, str, Callable[..., Answer]]]:
+        repo = "/repos/acme/deploy"
         return [
-            ("GET", "/pulls", self._list_pulls),
-            ("POST", "/pulls", self._create_pull),
-            ("GET", r"/pulls/(\d+)", lambda _l, _q, _b, n: self._found(self._pull(n))),
-            ("PATCH", r"/pulls/(\d+)", self._edit_pull),
-            ("PUT", r"/pulls/(\d+)/merge", self._merge),
-            ("GET", r"/pulls/\d+/reviews", lambda *_: (200, self.reviews, OK)),
-            ("GET", r"/issues/(\d+)", self._issue),
-            ("GET", r"/issues/(\d+)/comments", self._list_comments),
-            ("POST", r"/issues/(\d+)/comments", self._create_comment),
-            ("PATCH", r"/issues/comments/(\d+)", self._edit_comment),
-            ("POST", r"/issues/(\d+)/labels", self._label),
-            ("GET", r"/commits/(\w+)/status", self._combined),
-            ("GET", r"/commits/(\w+)/check-runs", self._check_runs),
-            ("DELETE", r"/git/refs/heads/(.+)", self._delete_branch),
+            ("GET", f"{repo}/pulls", self._list_pulls),
+            ("POST", f"{repo}/pulls", self._create_pull),
+            ("GET", rf"{repo}/pulls/(\d+)", lambda _l, _q, _b, n: self._found(self.pull(int(n)))),
+            ("PATCH", rf"{repo}/pulls/(\d+)", self._edit_pull),
+            ("PUT", rf"{repo}/pulls/(\d+)/merge", self._merge),
+            ("PUT", rf"{repo}/pulls/\d+/merge-async", lambda *_: self._async({"pending": 202, "failed": 409})),
+            ("GET", rf"{repo}/pulls/\d+/merge-async/.+", lambda *_: self._async({})),
+            ("POST", rf"{repo}/pulls/(\d+)/requested_reviewers", self._ask_reviewers),
+            ("GET", rf"{repo}/issues/(\d+)/comments", self._list_comments),
+            ("POST", rf"{repo}/issues/(\d+)/comments", self._create_comment),
+            ("GET", rf"{repo}/issues/comments/(\d+)", self._get_comment),
+            ("PATCH", rf"{repo}/issues/comments/(\d+)", self._edit_comment),
+            ("POST", rf"{repo}/issues/comments/(\d+)/reactions", self._react),
+            ("POST", rf"{repo}/issues/(\d+)/labels", self._label),
+            ("DELETE", rf"{repo}/git/refs/heads/(.+)", self._delete_branch),
+            ("GET", rf"{repo}/collaborators/(.+)/permission", self._permission),
+            ("GET", r"/orgs/(.+)/teams/(.+)/memberships/(.+)", self._member),
+            ("GET", rf"{repo}/commits/(\w+)/check-runs", self._list_runs),
+            ("POST", rf"{repo}/check-runs", self._create_run),
+            ("PATCH", rf"{repo}/check-runs/(\d+)", self._edit_run),
+            ("GET", rf"{repo}/commits/(\w+)/statuses", lambda *_: (200, self.statuses[::-1], OK)),
+            ("POST", rf"{repo}/statuses/(\w+)", self._create_status),
+            ("GET", rf"{repo}/deployments", self._list_deployments),
+            ("POST", rf"{repo}/deployments", self._create_deployment),
+            ("GET", rf"{repo}/deployments/(\d+)/statuses", self._deployment_states),
+            ("POST", rf"{repo}/deployments/(\d+)/statuses", self._deployment_state),
+            ("GET", rf"{repo}/commits/(\w+)/pulls", lambda *_: (200, self.commit_pulls, OK)),
+            ("GET", rf"{repo}/compare/(.+)", self._compare),
         ]
 
-    def _pull(self, number: str) -> Json | None:
-        return next((pull for pull in self.pulls if pull["number"] == int(number)), None)
+    # --- pull requests ---
 
-    def _found(self, value: Json | None) -> Answer:
-        return (200, value, OK) if value is not None else (404, {"message": "Not Found"}, OK)
+    def _found(self, pull: FakePull | None) -> Answer:
+        return (200, pull.rest(), OK) if pull is not None else (404, {"message": "Not Found"}, OK)
 
     def _list_pulls(self, login: str, query: dict[str, str], body: Json) -> Answer:
-        wanted = query.get("head", "").partition(":")[2]
-        state = query.get("state", "open")
-        found = [
-            {key: value for key, value in pull.items() if key not in ("mergeable", "merged")}
-            for pull in reversed(self.pulls)
-            if (not wanted or pull["head"]["ref"] == wanted) and state in ("all", pull["state"])
-        ]
-        return self._page(found, query)
-
-    def _page(self, found: list[Any], query: dict[str, str]) -> Answer:
-        size, page = int(query.get("per_page", "30")), int(query.get("page", "1"))
-        return 200, found[(page - 1) * size : page * size], OK
+        wanted = query["head"].partition(":")[2]
+        found = [p.rest() for p in reversed(self.pulls) if p.branch == wanted and p.state == query["state"]]
+        return 200, found, OK
 
     def _create_pull(self, login: str, query: dict[str, str], body: Json) -> Answer:
-        if any(pull["state"] == "open" and pull["head"]["ref"] == body["head"] for pull in self.pulls):
+        if any(pull.state == "open" and pull.branch == body["head"] for pull in self.pulls):
             message = f"A pull request already exists for acme:{body['head']}."
-            error = {"resource": "PullRequest", "code": "custom", "message": message}
-            return 422, {"message": "Validation Failed", "errors": [error]}, OK
+            return 422, {"message": "Validation Failed", "errors": [{"code": "custom", "message": message}]}, OK
         if body["head"] not in self.branches:
-            error = {"resource": "PullRequest", "field": "head", "code": "invalid"}
-            return 422, {"message": "Validation Failed", "errors": [error]}, OK
-        texts = {"title": body["title"], "body": body["body"]}
-        return 201, self.add_pull(body["head"], self.branches[body["head"]], **texts), OK
+            return 422, {"message": "Validation Failed", "errors": [{"field": "head", "code": "invalid"}]}, OK
+        texts = {"title": body["title"], "body": body["body"], "draft": body["draft"], "author": login}
+        return 201, self.add_pull(body["head"], self.branches[body["head"]], **texts).rest(), OK
 
     def _edit_pull(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
-        pull = self._pull(number)
-        if pull is not None and body.get("state") == "closed":
-            pull["state"] = "closed"
-            self.closers[pull["number"]] = login
+        pull = self.pull(int(number))
+        assert pull is not None
+        pull.state = body.get("state", pull.state)
+        pull.body = body.get("body", pull.body)
         return self._found(pull)
 
+    def _ask_reviewers(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
+        pull = self.pull(int(number))
+        assert pull is not None
+        pull.reviewers += [*body["reviewers"], *(f"@{slug}" for slug in body["team_reviewers"])]
+        return 201, pull.rest(), OK
+
+    def _label(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
+        pull = self.pull(int(number))
+        assert pull is not None
+        pull.labels += [name for name in body["labels"] if name not in pull.labels]
+        return 200, [{"name": name} for name in pull.labels], OK
+
     def _merge(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
-        pull = self._pull(number)
-        if pull is None:
-            return self._found(None)
+        pull = self.pull(int(number))
+        assert pull is not None
         if self.merge_refusal:
             return self.merge_refusal[0], {"message": self.merge_refusal[1]}, OK
-        if pull["state"] != "open":
+        if pull.state != "open":
             return 405, {"message": "Pull Request is not mergeable"}, OK
-        if body["merge_method"] not in self.allowed_methods:
-            kind = {"merge": "Merge commits", "squash": "Squash merges"}[body["merge_method"]]
-            return 405, {"message": f"{kind} are not allowed on this repository."}, OK
-        if body["sha"] != pull["head"]["sha"]:
+        if body["sha"] != pull.head:
             return 409, {"message": "Head branch was modified. Review and try the merge again."}, OK
-        sha = {"merge": "c", "squash": "d"}[body["merge_method"]] * 40
-        pull |= {"state": "closed", "merged": True, "merged_at": "2026-03-01T12:00:00Z", "merge_commit_sha": sha}
-        return 200, {"sha": sha, "merged": True, "message": "Pull Request successfully merged"}, OK
+        pull.state, pull.merged_as, pull.merged_by = "closed", "c" * 40, login
+        return 200, {"sha": pull.merged_as, "merged": True, "message": "Pull Request successfully merged"}, OK
 
-    def _issue(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
-        closer = self.closers.get(int(number))
-        user = None if closer is None else {"login": closer}
-        return (
-            200,
-            {"number": int(number), "url": f"{self.url}/repos/acme/deploy/issues/{number}", "closed_by": user},
-            OK,
-        )
-
-    def _list_comments(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
-        found = [comment for comment in self.comments if comment["number"] == int(number)]
-        status, page, headers = self._page(found, query)
-        size, current = int(query.get("per_page", "30")), int(query.get("page", "1"))
-        if current * size < len(found):
-            target = f"{self.url}/repos/acme/deploy/issues/{number}/comments?per_page={size}&page={current + 1}"
-            headers = {"Link": f'<{target}>; rel="next"'}
-        return status, page, headers
-
-    def _create_comment(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
-        return 201, self.add_comment(int(number), login, body["body"]), OK
-
-    def _edit_comment(self, login: str, query: dict[str, str], body: Json, comment_id: str) -> Answer:
-        comment = next(comment for comment in self.comments if comment["id"] == int(comment_id))
-        comment["body"] = body["body"]
-        return 200, comment, OK
-
-    def _label(self, login: str, query: dict[str, str], body: list[str], number: str) -> Answer:
-        pull = self._pull(number)
-        assert pull is not None
-        names = {label["name"] for label in pull["labels"]} | set(body)
-        pull["labels"] = [{"name": name} for name in sorted(names)]
-        return 200, pull["labels"], OK
-
-    def _combined(self, login: str, query: dict[str, str], body: Json, sha: str) -> Answer:
-        status, page, _ = self._page(self.statuses, query)
-        return status, {"state": "pending", "total_count": len(self.statuses), "statuses": page}, OK
-
-    def _check_runs(self, login: str, query: dict[str, str], body: Json, sha: str) -> Answer:
-        return 200, {"total_count": len(self.runs), "check_runs": self.runs}, OK
+    def _async(self, codes: dict[str, int]) -> Answer:
+        answer = self.async_answers.pop(0)
+        return codes.get(answer["status"], 200), answer, OK
 
     def _delete_branch(self, login: str, query: dict[str, str], body: Json, branch: str) -> Answer:
         if self.branches.pop(branch, None) is None:
             return 422, {"message": "Reference does not exist"}, OK
         return 204, None, OK
+
+    # --- comments ---
+
+    def _list_comments(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
+        found = [comment for comment in self.comments if comment["number"] == int(number)]
+        size, page = int(query["per_page"]), int(query["page"])
+        link = {"Link": f'<{self.url}/next?page={page + 1}>; rel="next"'} if page * size < len(found) else OK
+        return 200, found[(page - 1) * size : page * size], link
+
+    def _create_comment(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
+        return 201, self.add_comment(int(number), login, body["body"]), OK
+
+    def _comment(self, comment_id: str) -> Json | None:
+        return next((comment for comment in self.comments if comment["id"] == int(comment_id)), None)
+
+    def _get_comment(self, login: str, query: dict[str, str], body: Json, comment_id: str) -> Answer:
+        found = self._comment(comment_id)
+        return (200, found, OK) if found else (404, {"message": "Not Found"}, OK)
+
+    def _edit_comment(self, login: str, query: dict[str, str], body: Json, comment_id: str) -> Answer:
+        found = self._comment(comment_id)
+        assert found is not None
+        found["body"] = body["body"]
+        return 200, found, OK
+
+    def _react(self, login: str, query: dict[str, str], body: Json, comment_id: str) -> Answer:
+        if self._comment(comment_id) is None:
+            return 404, {"message": "Not Found"}, OK
+        reaction = (int(comment_id), login, body["content"])
+        code = 200 if reaction in self.reactions else 201
+        self.reactions += [reaction] if code == 201 else []
+        return code, {"id": 1, "content": body["content"]}, OK
+
+    def _permission(self, login: str, query: dict[str, str], body: Json, who: str) -> Answer:
+        found = self.permissions.get(who)
+        return (200, found, OK) if found else (404, {"message": "Not Found"}, OK)
+
+    def _member(self, login: str, query: dict[str, str], body: Json, org: str, team: str, who: str) -> Answer:
+        state = self.members.get(f"{org}/{team}/{who}")
+        return (200, {"state": state, "role": "member"}, OK) if state else (404, {"message": "Not Found"}, OK)
+
+    # --- signals ---
+
+    def _list_runs(self, login: str, query: dict[str, str], body: Json, sha: str) -> Answer:
+        found = [run for run in self.check_runs if (run["head_sha"], run["name"]) == (sha, query["check_name"])]
+        return 200, {"total_count": len(found), "check_runs": found}, OK
+
+    def _create_run(self, login: str, query: dict[str, str], body: Json) -> Answer:
+        made = {"id": 1 + len(self.check_runs), "app": {"id": APP_ID}, "conclusion": None, **body}
+        self.check_runs.append(made)
+        return 201, made, OK
+
+    def _edit_run(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
+        run = next(run for run in self.check_runs if run["id"] == int(number))
+        run |= body
+        return 200, run, OK
+
+    def _create_status(self, login: str, query: dict[str, str], body: Json, sha: str) -> Answer:
+        self.statuses.append(body)
+        return 201, body, OK
+
+    def _list_deployments(self, login: str, query: dict[str, str], body: Json) -> Answer:
+        same = ("environment", "ref", "task")
+        return 200, [one for one in reversed(self.deployments) if all(one[n] == query[n] for n in same)], OK
+
+    def _create_deployment(self, login: str, query: dict[str, str], body: Json) -> Answer:
+        made = {"id": 70 + len(self.deployments), "creator": user(login), "states": [], **body}
+        self.deployments.append(made)
+        return 201, made, OK
+
+    def _deployment(self, number: str) -> Json | None:
+        return next((one for one in self.deployments if one["id"] == int(number)), None)
+
+    def _deployment_states(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
+        found = self._deployment(number)
+        return (200, found["states"][::-1][:1], OK) if found else (404, {"message": "Not Found"}, OK)
+
+    def _deployment_state(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
+        found = self._deployment(number)
+        assert found is not None
+        found["states"].append(body)
+        return 201, body, OK
+
+    def _compare(self, login: str, query: dict[str, str], body: Json, pair: str) -> Answer:
+        found = self.compared.get(pair)
+        if found is None:
+            return 404, {"message": "Not Found"}, OK
+        size, page = int(query["per_page"]), int(query["page"])
+        commits = found["commits"][(page - 1) * size : page * size]
+        return 200, {"status": found["status"], "total_commits": len(found["commits"]), "commits": commits}, OK
 
 
 @contextmanager
@@ -254,7 +346,8 @@ def fake_github() -> Iterator[FakeGitHub]:
         def _serve(self) -> None:
             raw = self.rfile.read(int(self.headers.get("content-length", "0")))
             body = json.loads(raw) if raw else {}
-            status, value, headers = fake.answer(self.command, self.path, body, self.headers.get("authorization"))
+            asked = {name.lower(): value for name, value in self.headers.items()}
+            status, value, headers = fake.answer(self.command, self.path, body, asked)
             if status == 0:
                 # The answer is lost: the connection is cut.
                 self.close_connection = True

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 import requests
 from github.GithubException import BadAttributeException, GithubException
 
+from bot.adapters.github.nodes import LackingFactError
 from bot.adapters.scrub import as_sentence
 from bot.ports import OutsideError, Permanent, Transient
 
@@ -35,19 +36,44 @@ class Refused(Permanent):
         self.said = said
 
 
+class NotThere(Permanent):
+    """GitHub knows no such thing, or does not show it to this token."""
+
+    def __init__(self, tried: str) -> None:
+        reason = "GitHub knows no such thing, or the token may not see it: check the name and the token's repositories"
+        super().__init__(SYSTEM, f"could not {tried}: {reason}")
+
+
 def translate(error: Exception, tried: str, *, now: datetime) -> OutsideError:
     """Turn a failure into the port's error. `tried` is a verb phrase: what the bot asked GitHub to do."""
     if isinstance(error, OutsideError):
         return error
     if isinstance(error, GithubException):
         return _translate_answer(error, tried, now=now)
+    if isinstance(error, requests.RequestException):
+        return _translate_silence(error, tried)
+    if isinstance(error, LackingFactError):
+        where = as_sentence(error.where, longest=100)
+        return Unanswered(SYSTEM, f"could not {tried}: GitHub's answer lacks a fact that belongs there ({where})")
+    return Unanswered(SYSTEM, f"could not {tried}: GitHub's answer was not understood (is there a proxy in between?)")
+
+
+def _translate_silence(error: requests.RequestException, tried: str) -> OutsideError:
     if isinstance(error, requests.exceptions.SSLError):
         return Permanent(SYSTEM, f"could not {tried}: GitHub's certificate is not trusted; install its authority")
     if isinstance(error, requests.Timeout):
         return Unanswered(SYSTEM, f"could not {tried}: GitHub did not answer in time")
-    if isinstance(error, requests.RequestException):
-        return Unanswered(SYSTEM, f"could not {tried}: GitHub could not be reached ({type(error).__name__})")
-    return Unanswered(SYSTEM, f"could not {tried}: GitHub's answer was not understood (is there a proxy in between?)")
+    return Unanswered(SYSTEM, f"could not {tried}: GitHub could not be reached ({type(error).__name__})")
+
+
+class LimitMet(Transient):
+    """GitHub refused because of a limit. `is_secondary` says that it was none of the hour's, so all should wait."""
+
+    def __init__(self, tried: str, wait: timedelta, *, is_secondary: bool) -> None:
+        seconds = int(wait.total_seconds())
+        sentence = f"could not {tried}: GitHub's rate limit is used up; it may be asked again in {seconds} s"
+        super().__init__(SYSTEM, sentence, retry_after=wait)
+        self.is_secondary = is_secondary
 
 
 def _translate_answer(error: GithubException, tried: str, *, now: datetime) -> OutsideError:
@@ -55,17 +81,16 @@ def _translate_answer(error: GithubException, tried: str, *, now: datetime) -> O
     said = said_by(error)
     wait = _asked_wait(error.status, headers, said, now=now)
     if wait is not None:
-        seconds = int(wait.total_seconds())
-        sentence = f"could not {tried}: GitHub's rate limit is used up; it may be asked again in {seconds} s"
-        return Transient(SYSTEM, sentence, retry_after=wait)
+        return LimitMet(tried, wait, is_secondary=headers.get("x-ratelimit-remaining") != "0")
     if error.status >= 500 or error.status < 400:
         return Unanswered(SYSTEM, f"could not {tried}: GitHub failed (HTTP {error.status})")
     if error.status in (405, 409, 422):
         return Refused(f"GitHub refused to {tried}: {said}", status=error.status, said=said)
+    if error.status == 404:
+        return NotThere(tried)
     reason = {
         401: "the token is not valid: give the bot a new one",
         403: f"the token may not do that: grant it the right ({said})",
-        404: "GitHub knows no such thing, or the token may not see it: check the name and the token's repositories",
         410: f"that feature is switched off in the repository ({said})",
     }.get(error.status, f"GitHub answered HTTP {error.status} ({said})")
     return Permanent(SYSTEM, f"could not {tried}: {reason}")
@@ -74,7 +99,9 @@ def _translate_answer(error: GithubException, tried: str, *, now: datetime) -> O
 def said_by(error: GithubException) -> str:
     """Return GitHub's own words, fit for a sentence."""
     body = error.data if isinstance(error.data, dict) else {}
-    parts = [str(body.get("message") or f"HTTP {error.status}")]
+    inner = body.get("details")
+    told = body.get("message") or (inner.get("message") if isinstance(inner, dict) else None)
+    parts = [str(told or f"HTTP {error.status}")]
     details = body.get("errors")
     for detail in details if isinstance(details, list) else []:
         if isinstance(detail, dict):
@@ -92,17 +119,17 @@ def _asked_wait(status: int, headers: Mapping[str, str], said: str, *, now: date
     if after.isascii() and after.isdigit():
         return min(timedelta(seconds=int(after[:9])), _LONGEST_WAIT)
     if headers.get("x-ratelimit-remaining") == "0":
-        return _until_reset(headers, now=now)
+        return until_reset(headers, now=now) or _SECONDARY_WAIT
     if status == 429 or "rate limit" in said.lower():
         return _SECONDARY_WAIT
     return None
 
 
-def _until_reset(headers: Mapping[str, str], *, now: datetime) -> timedelta:
+def until_reset(headers: Mapping[str, str], *, now: datetime) -> timedelta | None:
     """Count the time to the limit's reset from the answer's own date, so that a wrong clock of ours does not matter."""
     reset = headers.get("x-ratelimit-reset", "")
     if not (reset.isascii() and reset.isdigit() and len(reset) < 12):
-        return _SECONDARY_WAIT
+        return None
     sent = _http_date(headers.get("date", "")) or now
     wait = datetime.fromtimestamp(int(reset), UTC) - sent
     return min(max(wait, timedelta(seconds=1)), _LONGEST_WAIT)

@@ -1,28 +1,44 @@
-"""Lend PyGithub clients to threads, and wrap every call: reads with bounded retries, writes paced and sent once."""
+"""Ask GitHub through lent PyGithub clients: reads with few retries and ETags, writes in their queue and sent once.
+
+Each answer is parsed inside the call, so that one that makes no sense is told apart from one that says no. What a
+request costs is counted before it is sent, per installation (`budget`), and the writes of an installation stand in one
+queue (`writes`).
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Self, TypeVar
 
 import tenacity
 from github import Github
 from github.Auth import Auth
+from github.GithubException import GithubException
 
-from bot.adapters.github.answers import FAILURES, Unanswered, translate
+from bot.adapters.github.answers import FAILURES, SYSTEM, LimitMet, Unanswered, translate, until_reset
+from bot.adapters.github.asking import GRAPHQL, Query, Read, Write
+from bot.adapters.github.budget import QUERY, READ, Allowance, Budget, Cost, Right
+from bot.adapters.github.cache import AnswerCache, CacheKey, Kept, asker_of
 from bot.adapters.github.credentials import Credentials
-from bot.ports import Clock
+from bot.adapters.github.graph_answers import read_graph
+from bot.adapters.github.identity import Identity
+from bot.adapters.github.nodes import Node
+from bot.adapters.github.writes import Pacing, Patience, WriteQueue
+from bot.ports import Clock, Transient
 
 T = TypeVar("T")
 
 _USER_AGENT = "liftlock"
-_PER_PAGE = 100
+_ACCEPT = "application/vnd.github+json"
+PER_PAGE = 100
+_PATIENCE_OF_READS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +47,8 @@ class GitHubSettings:
 
     `api_url` is the REST root (`https://HOST/api/v3` for GitHub Enterprise Server); `ca_file` a private authority.
     `timeout` bounds each wait for the network, in whole seconds; `write_pause` is kept between two writes, as GitHub
-    asks; `pause` is the first wait before a retry.
+    asks; `pause` is the first wait before a retry. `reserve` is the part of the limits that only a rollback may use,
+    `write_patience` how long a write waits for its place in them, a rollback `rollback_patience`.
     """
 
     api_url: str = "https://api.github.com"
@@ -40,14 +57,33 @@ class GitHubSettings:
     attempts: int = 3
     pause: timedelta = timedelta(milliseconds=500)
     write_pause: timedelta = timedelta(seconds=1)
+    reserve: float = 0.2
+    write_patience: timedelta = timedelta(seconds=5)
+    rollback_patience: timedelta = timedelta(seconds=30)
+    cache_bytes: int = 16 * 1024 * 1024
+
+    @property
+    def patience(self) -> Patience:
+        """How long writes wait."""
+        return Patience(pause=self.write_pause, budget=self.write_patience, rollback=self.rollback_patience)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    def parse(self) -> object:
+        parsed: object = json.loads(self.text) if self.text else None
+        return parsed
 
 
 class LentToken(Auth):
-    """The credential of one lent client: reads the token of the repository in hand anew for every request."""
+    """The credential of one lent client: the token that the call in hand has read."""
 
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-        self.repository: str | None = None
+    def __init__(self) -> None:
+        self.present = ""
 
     @property
     def token_type(self) -> str:
@@ -57,36 +93,36 @@ class LentToken(Auth):
     @property
     def token(self) -> str:
         """The present token."""
-        return self._credentials.token_for(self.repository)
+        return self.present
 
 
-class Pace:
-    """Keeps a pause between writes across all threads: each takes the next free instant and waits for it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Account:
+    """The budget and the queue of one installation."""
 
-    def __init__(self, pause: timedelta) -> None:
-        self._pause = pause.total_seconds()
-        self._lock = threading.Lock()
-        self._next = 0.0
-
-    def wait(self) -> None:
-        """Return when the next write may be sent."""
-        with self._lock:
-            now = time.monotonic()
-            start = max(now, self._next)
-            self._next = start + self._pause
-        time.sleep(start - now)
+    budget: Budget
+    queue: WriteQueue
 
 
 class Clients:
-    """A pool of PyGithub clients. Safe to share between threads; `close` it at the end."""
+    """A pool of PyGithub clients, the budgets and the write queues. Safe to share between threads; `close` at the end.
 
-    def __init__(self, settings: GitHubSettings, *, credentials: Credentials, clock: Clock) -> None:
-        self._settings = settings
-        self._credentials = credentials
-        self._clock = clock
+    Of PyGithub's own retries and pauses nothing is used (see the package's docstring).
+    """
+
+    def __init__(
+        self, settings: GitHubSettings, *, credentials: Credentials, clock: Clock, pacing: Pacing | None = None
+    ) -> None:
+        self.settings = settings
+        self.pacing = pacing or Pacing()
+        self.clock = clock
+        self.credentials = credentials
         self._lock = threading.Lock()
         self._idle: list[tuple[Github, LentToken]] = []
-        self._pace = Pace(settings.write_pause)
+        self._accounts: dict[str, _Account] = {}
+        self._cache = AnswerCache(settings.cache_bytes)
+        self._identity: Identity | None = None
+        self._identity_lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -101,72 +137,231 @@ class Clients:
         for github, _ in idle:
             github.close()
 
-    def read(self, repository: str | None, tried: str, ask: Callable[[Github], T]) -> T:
-        """Ask something that may be asked again; a failure that may pass is tried again, a used-up limit is not."""
+    def identity(self) -> Identity:
+        """Return who the bot is; asked once."""
+        with self._identity_lock:
+            if self._identity is None:
+                self._identity = self.credentials.find_identity(
+                    lambda: self.read(None, Read(path="/user", tried="find out who the bot is"), Node)
+                )
+            return self._identity
+
+    def report(self) -> Mapping[str, Mapping[str, float]]:
+        """Return the sums of each installation, by owner (`token` where one token serves all)."""
+        with self._lock:
+            accounts = dict(self._accounts)
+        now = self.pacing.monotonic()
+        return {
+            name: {**account.budget.report(now=now), "writes_waiting": float(account.queue.length)}
+            for name, account in accounts.items()
+        }
+
+    # --- reads ---
+
+    def read(self, repository: str | None, read: Read, parse: Callable[[object], T]) -> T:
+        """Read something by REST; a failure that may pass is tried again, a used-up limit is not.
+
+        `repository` says whose token asks: `owner/name`, an organization alone, or None for the bot itself.
+        """
+        return self._again(lambda: self._read_once(repository, read, parse)[0])
+
+    def read_pages(
+        self, repository: str, read: Read, parse: Callable[[object], list[T]], *, most: int = 10
+    ) -> Iterator[T]:
+        """Go through the pages of a list, `most` of them."""
+        for page in range(1, most + 1):
+            asked = replace(read, params={**read.params, "per_page": PER_PAGE, "page": page})
+            found, link = self._again(partial(self._read_once, repository, asked, parse))
+            yield from found
+            if 'rel="next"' not in link:
+                return
+
+    def query(self, repository: str, query: Query, parse: Callable[[Node], T]) -> T:
+        """Ask by GraphQL."""
+        return self._again(lambda: self._query_once(repository, query, parse))
+
+    def _again(self, ask: Callable[[], T]) -> T:
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._settings.attempts),
-            wait=tenacity.wait_random_exponential(multiplier=self._settings.pause.total_seconds(), max=5),
+            stop=tenacity.stop_after_attempt(self.settings.attempts),
+            wait=tenacity.wait_random_exponential(multiplier=self.settings.pause.total_seconds(), max=5),
             retry=tenacity.retry_if_exception_type(Unanswered),
+            sleep=self.pacing.sleep,
             reraise=True,
         )
-        answer: T = retrying(self._call, repository, tried, ask)
+        answer: T = retrying(ask)
         return answer
 
-    def write(self, repository: str, tried: str, send: Callable[[Github], T]) -> T:
-        """Send a write a single time; `Unanswered` says that nobody knows whether it was done."""
-        self._pace.wait()
-        return self._call(repository, tried, send)
+    def _read_once(self, repository: str | None, read: Read, parse: Callable[[object], T]) -> tuple[T, str]:
+        account = self._admit(repository, READ, read.right, read.tried)
+        with self._translated(account, read.tried):
+            token = self._token(repository)
+            address = f"{read.path}?{json.dumps(read.params, sort_keys=True)}"
+            key = CacheKey(asker=asker_of(token), url=address, accept=_ACCEPT)
+            kept = self._cache.find(key)
+            headers = {"Accept": _ACCEPT, **({"If-None-Match": kept.etag} if kept else {})}
+            with self._lend(token) as github:
+                answer = _send(github, "GET", read.path, parameters=read.params, headers=headers)
+            self._note(account, answer)
+            if answer.status == 304 and kept is not None:
+                account.budget.note_not_modified()
+                return parse(json.loads(kept.body)), kept.link
+            parsed, link = parse(answer.parse()), answer.headers.get("link", "")
+            etag = answer.headers.get("etag")
+            if etag:
+                self._cache.keep(key, Kept(etag=etag, body=answer.text, link=link))
+            return parsed, link
+
+    def _query_once(self, repository: str, query: Query, parse: Callable[[Node], T]) -> T:
+        account = self._admit(repository, QUERY, query.right, query.tried)
+        with self._translated(account, query.tried), self._lend(self._token(repository)) as github:
+            return parse(self._ask_graph(github, account, query.document, query.variables, query.tried))
+
+    def _admit(self, repository: str | None, cost: Cost, right: Right, tried: str) -> _Account:
+        """Let a read pass, slow it down for a moment, or refuse it so that what matters more has enough left."""
+        account = self._account(repository)
+        delay = account.budget.delay(cost, right, now=self.pacing.monotonic())
+        if delay.seconds > _PATIENCE_OF_READS:
+            wait = max(1, round(delay.seconds))
+            sentence = f"did not {tried} yet: {delay.reason}; it is tried again in {wait} s"
+            raise Transient(SYSTEM, sentence, retry_after=timedelta(seconds=wait))
+        if delay.seconds > 0:
+            self.pacing.sleep(delay.seconds)
+        account.budget.note_sent(cost, now=self.pacing.monotonic())
+        return account
+
+    # --- writes ---
+
+    def write(self, repository: str, write: Write, parse: Callable[[object], T]) -> T:
+        """Send a write a single time in its turn; `Unanswered` says that nobody knows whether it was done."""
+        account = self._account(repository)
+        with account.queue.turn(write.urgency, write.cost, write.tried):
+            account.budget.note_sent(write.cost, now=self.pacing.monotonic())
+            with self._translated(account, write.tried), self._lend(self._token(repository)) as github:
+                if write.verb == GRAPHQL:
+                    return parse(self._ask_graph(github, account, write.path, {"input": write.body}, write.tried))
+                answer = _send(github, write.verb, write.path, body=write.body, headers={"Accept": _ACCEPT})
+                self._note(account, answer)
+                return parse(answer.parse())
 
     def write_once(
-        self, repository: str, tried: str, send: Callable[[Github], T], *, look: Callable[[], T | None]
+        self, repository: str, write: Write, parse: Callable[[object], T], *, look: Callable[[], T | None]
     ) -> T:
         """Send a write; if its answer is lost, `look` whether it was done before sending it one more time (I15)."""
         try:
-            return self.write(repository, tried, send)
+            return self.write(repository, write, parse)
         except Unanswered:
             # GitHub's lists may lag a moment behind a write.
-            time.sleep(random.uniform(0.5, 1) * self._settings.pause.total_seconds())  # noqa: S311  (jitter)
+            self.pacing.sleep(random.uniform(0.5, 1) * self.settings.pause.total_seconds())  # noqa: S311  (jitter)
             found = look()
             if found is not None:
                 return found
         try:
-            return self.write(repository, tried, send)
+            return self.write(repository, write, parse)
         except Unanswered:
             found = look()
             if found is not None:
                 return found
             raise
 
-    def _call(self, repository: str | None, tried: str, ask: Callable[[Github], T]) -> T:
-        try:
-            with self._lend(repository) as github:
-                return ask(github)
-        except FAILURES as error:
-            raise translate(error, tried, now=self._clock.now()) from error
+    # --- the wire ---
+
+    def _ask_graph(
+        self, github: Github, account: _Account, document: str, variables: Mapping[str, object], tried: str
+    ) -> Node:
+        body = {"query": document, "variables": variables}
+        # PyGithub's own `graphql_query` throws the data away that came beside an error, and the limit's meaning.
+        answer = _send(github, "POST", github.requester.graphql_url, body=body, headers={"Accept": _ACCEPT})
+        self._note(account, answer)
+        return read_graph(answer.parse(), answer.headers, tried, now=self.clock.now())
+
+    def _note(self, account: _Account, answer: _Answer) -> None:
+        reset = until_reset(answer.headers, now=self.clock.now())
+        seconds = None if reset is None else reset.total_seconds()
+        account.budget.note_answer(answer.headers, now=self.pacing.monotonic(), until_reset=seconds)
+        _raise_for_status(answer)
+
+    def note_points(self, repository: str, cost: int) -> None:
+        """Count what GitHub says that a query cost."""
+        self._account(repository).budget.note_points(cost)
 
     @contextlib.contextmanager
-    def _lend(self, repository: str | None) -> Iterator[Github]:
+    def _translated(self, account: _Account, tried: str) -> Iterator[None]:
+        try:
+            yield
+        except LimitMet as met:
+            self._heed(account, met)
+            raise
+        except FAILURES as error:
+            translated = translate(error, tried, now=self.clock.now())
+            self._heed(account, translated)
+            raise translated from error
+
+    def _heed(self, account: _Account, error: Exception) -> None:
+        if isinstance(error, LimitMet) and error.is_secondary and error.retry_after is not None:
+            account.budget.note_pause(error.retry_after, now=self.pacing.monotonic())
+
+    def _token(self, repository: str | None) -> str:
+        if repository is not None and "/" not in repository:
+            return self.credentials.token_for_owner(repository)
+        return self.credentials.token_for(repository)
+
+    def _account(self, repository: str | None) -> _Account:
+        name = self.credentials.account_of(repository)
         with self._lock:
-            github, token = self._idle.pop() if self._idle else self._make()
-        token.repository = repository
+            if name not in self._accounts:
+                budget = Budget(Allowance(reserve=self.settings.reserve))
+                queue = WriteQueue(budget, self.settings.patience, self.pacing)
+                self._accounts[name] = _Account(budget=budget, queue=queue)
+            return self._accounts[name]
+
+    @contextlib.contextmanager
+    def _lend(self, token: str) -> Iterator[Github]:
+        with self._lock:
+            github, lent = self._idle.pop() if self._idle else self._make()
+        lent.present = token
         try:
             yield github
         finally:
+            lent.present = ""
             with self._lock:
-                self._idle.append((github, token))
+                self._idle.append((github, lent))
 
     def _make(self) -> tuple[Github, LentToken]:
-        token = LentToken(self._credentials)
+        token = LentToken()
         github = Github(
             auth=token,
-            base_url=self._settings.api_url.rstrip("/"),
-            timeout=max(1, round(self._settings.timeout.total_seconds())),
+            base_url=self.settings.api_url.rstrip("/"),
+            timeout=max(1, round(self.settings.timeout.total_seconds())),
             user_agent=_USER_AGENT,
-            per_page=_PER_PAGE,
-            verify=self._settings.ca_file or True,
+            per_page=PER_PAGE,
+            verify=self.settings.ca_file or True,
             retry=None,
             seconds_between_requests=None,
             seconds_between_writes=None,
             lazy=True,
         )
         return github, token
+
+
+def _send(
+    github: Github,
+    verb: str,
+    path: str,
+    *,
+    parameters: Mapping[str, str | int] | None = None,
+    headers: Mapping[str, str] | None = None,
+    body: object = None,
+) -> _Answer:
+    status, told, text = github.requester.requestJson(verb, path, dict(parameters or {}), dict(headers or {}), body)
+    return _Answer(status=status, headers={name.lower(): value for name, value in told.items()}, text=text)
+
+
+def _raise_for_status(answer: _Answer) -> None:
+    if answer.status < 300 or answer.status == 304:
+        return
+    try:
+        parsed = answer.parse()
+    except ValueError:
+        parsed = None
+    body = parsed if isinstance(parsed, dict) else {}
+    raise GithubException(answer.status, body, dict(answer.headers))

@@ -10,17 +10,16 @@ and no signature ("Signature verification for bots" in GitHub's documentation): 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-
-from github import Github, InputGitTreeElement
-from github.GitCommit import GitCommit
-from github.GitTree import GitTree
+from collections.abc import Mapping, Sequence
 
 from bot.adapters.github.answers import SYSTEM, Refused
+from bot.adapters.github.asking import Write
 from bot.adapters.github.clients import Clients
-from bot.adapters.github.forge import check_repository
+from bot.adapters.github.names import check_repository
+from bot.adapters.github.nodes import Node
 from bot.adapters.scrub import as_sentence
 from bot.domain.model import Sha
+from bot.forge import Urgency
 from bot.ports import Conflict, FileContent, Permanent, Transient
 
 _FULL_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -62,29 +61,21 @@ class GitHubCommits:
     def _create_tree(self, repository: str, base_tree: Sha, files: Sequence[FileContent]) -> Sha:
         tried = f"write the files of a commit in {repository}"
 
-        def send(github: Github) -> str | None:
-            entries = [InputGitTreeElement(file.path, file.mode, "blob", content=file.text) for file in files]
-            return github.get_repo(repository).create_git_tree(entries, _tree(github, base_tree)).sha
-
-        return _parse_name(self._clients.write(repository, tried, send), tried)
+        entries = [{"path": file.path, "mode": file.mode, "type": "blob", "content": file.text} for file in files]
+        body = {"base_tree": base_tree, "tree": entries}
+        return self._create(repository, "trees", body, tried)
 
     def _create_commit(self, repository: str, tree: Sha, parent: Sha, message: str) -> Sha:
-        tried = f"write a commit in {repository}"
+        body = {"message": message, "tree": tree, "parents": [parent]}
+        return self._create(repository, "commits", body, f"write a commit in {repository}")
 
-        def send(github: Github) -> str | None:
-            parents = [GitCommit(github.requester, {}, {"sha": parent}, completed=True)]
-            return github.get_repo(repository).create_git_commit(message, _tree(github, tree), parents).sha
-
-        return _parse_name(self._clients.write(repository, tried, send), tried)
-
-
-def _tree(github: Github, sha: Sha) -> GitTree:
-    """Name a tree to PyGithub, which would ask GitHub for it first (`get_git_tree`)."""
-    return GitTree(github.requester, {}, {"sha": sha}, completed=True)
+    def _create(self, repository: str, kind: str, body: Mapping[str, object], tried: str) -> Sha:
+        path = f"/repos/{repository}/git/{kind}"
+        write = Write(verb="POST", path=path, tried=tried, body=body, urgency=Urgency.PROPOSE)
+        return _parse_name(self._clients.write(repository, write, lambda made: Node(made).maybe_text("sha")), tried)
 
 
 def _parse_name(answered: str | None, tried: str) -> Sha:
-    # PyGithub does not say so, but an answer without a name gives None.
     if answered is None or not _FULL_NAME.fullmatch(answered):
         shown = as_sentence(answered or "nothing", longest=60)
         raise Permanent(SYSTEM, f"could not {tried}: GitHub answered “{shown}” where the name of an object belongs")

@@ -1,22 +1,26 @@
 """Who the bot is at GitHub: a token that is read anew each time, or a GitHub App with short-lived installation tokens.
 
 Both give the token for a repository, to the forge and to the Git adapter alike. Installation tokens are minted through
-PyGithub, kept once for each installation, and renewed before they expire by the bot's own clock.
+PyGithub, kept once for each installation, and renewed before they expire by the bot's own clock. They are scoped to the
+repositories that the policies name and to the permissions in use; the few requests for them are in no budget.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import jwt
 import tenacity
-from github import Github, GithubIntegration
+from github import GithubIntegration
 from github.Auth import AppAuth
 
-from bot.adapters.github.answers import FAILURES, SYSTEM, Unanswered, translate
+from bot.adapters.github.answers import FAILURES, SYSTEM, Refused, Unanswered, translate
+from bot.adapters.github.identity import Identity
+from bot.adapters.github.nodes import Node
 from bot.ports import Clock, Permanent
 
 T = TypeVar("T")
@@ -24,6 +28,17 @@ T = TypeVar("T")
 _RENEWED_BEFORE = timedelta(minutes=10)
 _TIMEOUT_SECONDS = 15
 _ATTEMPTS = 3
+_MOST_REPOSITORIES = 500
+"""GitHub narrows a token to no more than so many repositories; with more, it serves all of the installation."""
+PERMISSIONS: Mapping[str, str] = {
+    "checks": "write",
+    "contents": "write",
+    "deployments": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+    "statuses": "write",
+}
 _NO_KEY = "the GitHub App's private key is no RSA key in PEM form: give the file that GitHub made"
 
 
@@ -34,8 +49,16 @@ class Credentials(Protocol):
         """Return the token to use on a repository (`owner/name`); None for calls about the bot itself."""
         ...
 
-    def find_login(self, github: Github) -> str:
-        """Return the login under which the bot's comments and pull requests stand. Asked once by the forge."""
+    def token_for_owner(self, owner: str) -> str:
+        """Return the token to use on an organization."""
+        ...
+
+    def account_of(self, repository: str | None) -> str:
+        """Name whose limits a call on a repository counts against."""
+        ...
+
+    def find_identity(self, ask_user: Callable[[], Node]) -> Identity:
+        """Return the account under which the bot writes. `ask_user` reads the token's owner."""
         ...
 
 
@@ -60,60 +83,143 @@ class TokenCredentials:
             raise Permanent(SYSTEM, "the GitHub token is empty or holds characters that no token has")
         return token
 
-    def find_login(self, github: Github) -> str:
+    def token_for_owner(self, owner: str) -> str:  # noqa: ARG002  (one token serves all)
+        """Return the token, read anew."""
+        return self.token_for(None)
+
+    def account_of(self, repository: str | None) -> str:  # noqa: ARG002  (one token serves all)
+        """All calls count against the token's owner."""
+        return "token"
+
+    def find_identity(self, ask_user: Callable[[], Node]) -> Identity:
         """Ask whose token it is."""
-        return github.get_user().login
+        user = ask_user()
+        return Identity(login=user.text("login"), user_id=user.maybe_number("id"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Token:
+    text: str
+    expires_at: datetime
+    scope: frozenset[str]
 
 
 class AppCredentials:
-    """A GitHub App. `private_key` gives its PEM text, read anew whenever a token is minted."""
+    """A GitHub App. `private_key` gives its PEM text, read anew whenever a token is minted.
 
-    def __init__(self, api_url: str, *, app_id: int, private_key: Callable[[], str], clock: Clock) -> None:
+    `repositories` gives the names that the policies use: tokens are narrowed to them, and to the one that is asked for.
+    `warnings` has a sentence where GitHub granted less than was asked.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        *,
+        app_id: int,
+        private_key: Callable[[], str],
+        clock: Clock,
+        repositories: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         self._api_url = api_url.rstrip("/")
         self._app_id = app_id
         self._private_key = private_key
         self._clock = clock
+        self._repositories = repositories
         self._lock = threading.Lock()
         self._installations: dict[str, int] = {}
-        self._tokens: dict[int, tuple[str, datetime]] = {}
+        self._tokens: dict[str, _Token] = {}
+        self._warnings: dict[str, str] = {}
+
+    @property
+    def warnings(self) -> Mapping[str, str]:
+        """By owner: what a person should grant the App."""
+        with self._lock:
+            return dict(self._warnings)
 
     def token_for(self, repository: str | None) -> str:
         """Return a token of the app's installation on the repository, renewed ten minutes before it expires."""
         with self._lock:
             if repository is None:
                 raise Permanent(SYSTEM, "a GitHub App has a token only for a repository on which it is installed")
-            installation = self._installation(repository)
-            token, expires_at = self._tokens.get(installation, ("", self._clock.now()))
-            if self._clock.now() + _RENEWED_BEFORE >= expires_at:
-                token, expires_at = self._mint(repository, installation)
-                self._tokens[installation] = token, expires_at
-            return token
+            return self._token(repository)
 
-    def find_login(self, github: Github) -> str:  # noqa: ARG002  (an app is asked with its own web token)
+    def token_for_owner(self, owner: str) -> str:
+        """Return a token of the installation that serves the policies' repositories of this owner."""
+        named = sorted(name for name in self._repositories() if _owner(name) == owner.lower())
+        if not named:
+            raise Permanent(SYSTEM, f"the GitHub App has no repository of “{owner}” to work for, so no token for it")
+        return self.token_for(named[0])
+
+    def account_of(self, repository: str | None) -> str:
+        """Each owner has one installation, and each installation its own limits."""
+        return "app" if repository is None else _owner(repository)
+
+    def find_identity(self, ask_user: Callable[[], Node]) -> Identity:  # noqa: ARG002  (an app is no user)
         """Ask for the app's name; its login is that with `[bot]`."""
-        return f"{self._ask('find out which GitHub App the bot is', lambda app: app.get_app().slug)}[bot]"
+        tried = "find out which GitHub App the bot is"
+        app = self._ask(tried, lambda app: Node(app.requester.requestJsonAndCheck("GET", "/app")[1]))
+        return Identity(login=f"{app.text('slug')}[bot]", app_id=app.number("id"))
+
+    def _token(self, repository: str) -> str:
+        installation = self._installation(repository)
+        token = self._tokens.get(repository.lower())
+        if token is None or self._clock.now() + _RENEWED_BEFORE >= token.expires_at:
+            token = self._mint(repository, installation, self._scope(repository))
+            self._tokens.update(dict.fromkeys(token.scope, token))
+        return token.text
+
+    def _scope(self, repository: str) -> frozenset[str]:
+        """Return the names of the same owner that the token is to serve."""
+        named = {name.lower() for name in self._repositories() if _owner(name) == _owner(repository)}
+        known = {name for name, number in self._installations.items() if number == self._installations[repository]}
+        return frozenset(named | {name.lower() for name in known})
 
     def _installation(self, repository: str) -> int:
         if repository not in self._installations:
-            owner, _, name = repository.partition("/")
             tried = f"find the GitHub App's installation on {repository} (is the app installed there?)"
-            found = self._ask(tried, lambda app: app.get_repo_installation(owner, name).id)
-            self._installations[repository] = found
+            found = self._ask(
+                tried,
+                lambda app: Node(app.requester.requestJsonAndCheck("GET", f"/repos/{repository}/installation")[1]),
+            )
+            self._installations[repository] = found.number("id")
         return self._installations[repository]
 
-    def _mint(self, repository: str, installation: int) -> tuple[str, datetime]:
-        def mint(app: GithubIntegration) -> tuple[str, datetime]:
-            made = app.get_access_token(installation)
-            return made.token, made.expires_at
-
+    def _mint(self, repository: str, installation: int, scope: frozenset[str]) -> _Token:
+        tried = f"get a token for {repository} from the GitHub App's installation"
+        narrow = {"repositories": sorted(_name(name) for name in scope)} if len(scope) <= _MOST_REPOSITORIES else {}
         try:
-            return self._ask(f"get a token for {repository} from the GitHub App's installation", mint)
+            return self._mint_with(installation, {**narrow, "permissions": PERMISSIONS}, tried, scope)
+        except Refused as refused:
+            return self._mint_with_less(repository, installation, scope, refused)
         except Permanent:
             # The app may have been removed and installed again, under another number.
             self._installations = {
                 name: number for name, number in self._installations.items() if number != installation
             }
             raise
+
+    def _mint_with_less(self, repository: str, installation: int, scope: frozenset[str], refused: Refused) -> _Token:
+        """Take what the installation grants for this one repository; the warning says what is missing."""
+        tried = f"get a token for {repository} from the GitHub App's installation"
+        asked = ", ".join(f"{name}: {right}" for name, right in PERMISSIONS.items())
+        self._warnings[_owner(repository)] = (
+            f"the GitHub App was granted less than the bot asks for on {repository} ({refused.said}): grant it {asked} "
+            "on all repositories that the policies name"
+        )
+        one = frozenset({repository.lower()})
+        try:
+            narrow = {"repositories": sorted(_name(name) for name in scope)}
+            return self._mint_with(installation, narrow, tried, scope)
+        except Refused:
+            return self._mint_with(installation, {"repositories": [_name(repository)]}, tried, one)
+
+    def _mint_with(self, installation: int, body: Mapping[str, object], tried: str, scope: frozenset[str]) -> _Token:
+        def mint(app: GithubIntegration) -> _Token:
+            path = f"/app/installations/{installation}/access_tokens"
+            made = Node(app.requester.requestJsonAndCheck("POST", path, input=dict(body))[1])
+            return _Token(text=made.text("token"), expires_at=made.instant("expires_at"), scope=scope)
+
+        return self._ask(tried, mint)
 
     def _ask(self, tried: str, ask: Callable[[GithubIntegration], T]) -> T:
         """Ask as the app itself. Minting twice because an answer was lost does no harm, so all may be tried again."""
@@ -152,3 +258,11 @@ class AppCredentials:
         if not key.strip():
             raise Permanent(SYSTEM, _NO_KEY)
         return key
+
+
+def _owner(repository: str) -> str:
+    return repository.partition("/")[0].lower()
+
+
+def _name(repository: str) -> str:
+    return repository.partition("/")[2]

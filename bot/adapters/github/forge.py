@@ -1,287 +1,272 @@
-"""The port `Forge` at GitHub: find, open, merge and close pull requests, delete branches, keep one comment."""
+"""The port `Forge` at GitHub: look, open, edit, make ready, withdraw.
+
+Accepted race: GitHub has no conditional edit of a body, so a person's edit that falls into the moment between our read
+and our write is lost; only the bot's section is then what it was.
+"""
 
 from __future__ import annotations
 
-import re
-import threading
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import cast
-from urllib.parse import quote
-
-from github import Github
-from github.IssueComment import IssueComment
-from github.NamedUser import NamedUser
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from bot.adapters.github.answers import SYSTEM, Refused
+from bot.adapters.github.asking import GRAPHQL, Read, Write
+from bot.adapters.github.budget import Right
 from bot.adapters.github.clients import Clients
-from bot.adapters.github.credentials import Credentials
-from bot.adapters.github.pulls import (
-    Seen,
-    list_of_branch,
-    list_open,
-    parse_pull,
-    read_checks,
-    read_closer,
-    read_pull,
-    read_reviews,
-)
-from bot.adapters.github.texts import as_stored, carries_marker, cut_body, cut_title, with_marker
-from bot.adapters.scrub import as_sentence
-from bot.domain.model import Sha
-from bot.domain.pulls import Pull, PullState
-from bot.ports import Conflict, MergeText, Permanent, PullText, Transient
+from bot.adapters.github.documents import mutation
+from bot.adapters.github.identity import account_of_rest
+from bot.adapters.github.looks import Looks
+from bot.adapters.github.names import check_repository, is_own_branch, path_part, shown
+from bot.adapters.github.nodes import Node, objects
+from bot.adapters.github.texts import cut_title, replace_section, with_section
+from bot.domain.pulls import Proposals, Pull, PullState
+from bot.forge import PullText, Urgency
+from bot.ports import Permanent
 
-OWN_PREFIX = "liftlock/"
 
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,99}/[A-Za-z0-9_.][A-Za-z0-9_.\-]{0,99}")
-_MERGE_COMMIT_FORBIDDEN = "merge commits are not allowed"
-_BASE_MOVED = "base branch was modified"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A pull request as REST tells it, with what only this adapter needs."""
+
+    pull: Pull
+    node_id: str
+    body: str
+    reviewers: frozenset[str]
 
 
 class GitHubForge:
     """GitHub's pull requests. Safe to share between threads."""
 
-    def __init__(self, clients: Clients, credentials: Credentials) -> None:
+    def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._credentials = credentials
-        self._lock = threading.Lock()
-        self._login: str | None = None
+        self._looks = Looks(clients)
 
-    # --- reading ---
-
-    def find_promotion(self, repository: str, branch: str) -> Pull | None:
-        """Return the newest pull request from `branch`; costs one request, four more if it is open."""
+    def look_at(self, repository: str, base: str, branches: Collection[str]) -> Proposals:
+        """Look at all open promotions and the newest pull request of each branch; one request where nothing is new."""
         check_repository(repository)
-        tried = f"find the pull request of {_shown(branch)} in {repository}"
-        login = self.login()
-
-        def ask(github: Github) -> Pull | None:
-            found = list_of_branch(github, repository, branch, state="all")
-            if not found:
-                return None
-            pull = parse_pull(found[0])
-            if pull.state is PullState.OPEN:
-                return _with_decisions(github, repository, pull.number)
-            if pull.state is PullState.CLOSED:
-                closer = read_closer(github, repository, pull.number)
-                return replace(pull, closed_by=closer, closed_by_bot=_is_same(closer, login))
-            return pull
-
-        return self._clients.read(repository, tried, ask)
-
-    def find_open_promotions(self, repository: str, prefix: str) -> Sequence[Pull]:
-        """Return the open pull requests whose branch starts with `prefix`; checks and reviews are left empty."""
-        check_repository(repository)
-        tried = f"list the open pull requests of {repository}"
-        return self._clients.read(repository, tried, lambda github: list_open(github, repository, prefix))
-
-    def login(self) -> str:
-        """Return the bot's own login; asked once."""
-        with self._lock:
-            if self._login is None:
-                self._login = self._clients.read(None, "find out who the bot is", self._credentials.find_login)
-            return self._login
+        return self._looks.look_at(repository, base, branches)
 
     # --- opening ---
 
     def open_promotion(self, repository: str, text: PullText) -> Pull:
-        """Open a pull request with its labels, or return the one that is open already."""
+        """Open a pull request with its labels and reviewers, or return the one that is open already."""
         check_repository(repository)
-        tried = f"open a pull request of {_shown(text.branch)} in {repository}"
+        tried = f"open a pull request of {shown(text.branch)} in {repository}"
+        body = {
+            "title": cut_title(text.title),
+            "head": text.branch,
+            "base": text.base,
+            "body": with_section(text.body),
+            "draft": text.is_draft,
+        }
+        write = Write(
+            verb="POST",
+            path=f"/repos/{repository}/pulls",
+            tried=tried,
+            body=body,
+            urgency=text.urgency,
+            creates_content=True,
+        )
 
-        def send(github: Github) -> Seen:
-            made = github.get_repo(repository).create_pull(
-                base=text.base, head=text.branch, title=cut_title(text.title), body=cut_body(text.body)
-            )
-            return Seen(pull=parse_pull(made), labels=tuple(label.name for label in made.labels))
-
-        def look() -> Seen | None:
+        def look() -> Opened | None:
             return self._find_open(repository, text.branch)
 
         try:
-            seen = self._clients.write_once(repository, tried, send, look=look)
+            opened = self._clients.write_once(repository, write, self._parse, look=look)
         except Refused as refused:
             found = look() if refused.status == 422 else None
             if found is None:
                 raise
-            seen = found
-        self._add_labels(repository, seen, text.labels)
-        return seen.pull
+            opened = found
+        self._add_labels(repository, opened, text)
+        self._ask_reviewers(repository, opened, text)
+        return opened.pull
 
-    def _find_open(self, repository: str, branch: str) -> Seen | None:
-        def ask(github: Github) -> Seen | None:
-            found = list_of_branch(github, repository, branch, state="open")
-            if not found:
-                return None
-            return Seen(pull=parse_pull(found[0]), labels=tuple(label.name for label in found[0].labels))
+    def _find_open(self, repository: str, branch: str) -> Opened | None:
+        owner = repository.partition("/")[0]
+        read = Read(
+            path=f"/repos/{repository}/pulls",
+            params={"state": "open", "head": f"{owner}:{branch}", "sort": "created", "direction": "desc"},
+            tried=f"find the pull request of {shown(branch)} in {repository}",
+            right=Right.VITAL,
+        )
 
-        return self._clients.read(repository, f"find the pull request of {_shown(branch)} in {repository}", ask)
+        def parse(answer: object) -> Opened | None:
+            own = [self._parse(item) for item in _items(answer) if _is_of(Node(item), repository, branch)]
+            return max(own, key=lambda opened: opened.pull.number, default=None)
 
-    def _add_labels(self, repository: str, seen: Seen, labels: Sequence[str]) -> None:
-        missing = [label for label in labels if label not in seen.labels]
+        return self._clients.read(repository, read, parse)
+
+    def _add_labels(self, repository: str, opened: Opened, text: PullText) -> None:
+        missing = [label for label in text.labels if label not in opened.pull.labels]
         if not missing:
             return
-        tried = f"label pull request #{seen.pull.number} of {repository}"
-
-        def send(github: Github) -> bool:
-            github.get_repo(repository).get_issue(seen.pull.number).add_to_labels(*missing)
-            return True
-
+        number = opened.pull.number
+        write = Write(
+            verb="POST",
+            path=f"/repos/{repository}/issues/{number}/labels",
+            tried=f"label pull request #{number} of {repository}, which is open",
+            body={"labels": missing},
+            urgency=text.urgency,
+        )
         # Adding a label that is there changes nothing, so a lost answer needs no look.
-        self._clients.write_once(repository, tried, send, look=lambda: None)
+        self._clients.write_once(repository, write, _done, look=lambda: None)
 
-    # --- merging ---
+    def _ask_reviewers(self, repository: str, opened: Opened, text: PullText) -> None:
+        """Ask people, and teams by `org/slug`; asking somebody again changes nothing."""
+        missing = [name for name in text.reviewers if _asked_as(name) not in opened.reviewers]
+        if not missing:
+            return
+        number = opened.pull.number
+        write = Write(
+            verb="POST",
+            path=f"/repos/{repository}/pulls/{number}/requested_reviewers",
+            tried=f"ask for reviews of pull request #{number} of {repository}, which is open",
+            body={
+                "reviewers": [name for name in missing if "/" not in name],
+                "team_reviewers": [name.partition("/")[2] for name in missing if "/" in name],
+            },
+            urgency=text.urgency,
+            creates_content=True,
+        )
+        self._clients.write_once(repository, write, _done, look=lambda: None)
 
-    def merge_promotion(self, repository: str, number: int, *, head: Sha, text: MergeText) -> Sha:
-        """Merge at exactly `head` with a merge commit, or squashed where the repository allows no merge commits."""
+    # --- editing ---
+
+    def edit_promotion(self, repository: str, number: int, body: str) -> bool:
+        """Replace the bot's section if its text has changed; False where it is gone."""
         check_repository(repository)
-        try:
-            return self._merge(repository, number, head, text, method="merge")
-        except Refused as refused:
-            if _MERGE_COMMIT_FORBIDDEN not in refused.said.lower():
-                raise
-        return self._merge(repository, number, head, text, method="squash")
+        present = self._read(repository, number).body
+        wanted = replace_section(present, body)
+        if wanted is None:
+            return False
+        if wanted == present.replace("\r\n", "\n"):
+            return True
+        write = Write(
+            verb="PATCH",
+            path=f"/repos/{repository}/pulls/{number}",
+            tried=f"edit pull request #{number} of {repository}",
+            body={"body": wanted},
+        )
 
-    def _merge(self, repository: str, number: int, head: Sha, text: MergeText, *, method: str) -> Sha:
-        tried = f"merge pull request #{number} of {repository}"
+        def look() -> bool | None:
+            return True if self._read(repository, number).body.replace("\r\n", "\n") == wanted else None
 
-        def send(github: Github) -> Sha:
-            answer = (
-                github.get_repo(repository)
-                .get_pull(number)
-                .merge(commit_title=cut_title(text.title), commit_message=text.message, merge_method=method, sha=head)
-            )
-            if not answer.merged:
-                raise Refused(
-                    f"GitHub refused to {tried}: {as_sentence(answer.message)}", status=405, said=answer.message
-                )
-            return Sha(answer.sha)
+        return self._clients.write_once(repository, write, _done, look=look)
 
-        try:
-            return self._clients.write_once(
-                repository, tried, send, look=lambda: self._merged_as(repository, number, head)
-            )
-        except Refused as refused:
-            merged_as = self._merged_as(repository, number, head)
-            if merged_as is not None:
-                return merged_as
-            if refused.status == 409 or _BASE_MOVED in refused.said.lower():
-                raise Conflict(SYSTEM, f"{refused.sentence}: look again") from refused
-            raise
+    def mark_ready(self, repository: str, number: int) -> None:
+        """Make a draft ready for review."""
+        check_repository(repository)
+        present = self._read(repository, number)
+        if not present.pull.draft or present.pull.state is not PullState.OPEN:
+            return
+        write = Write(
+            verb=GRAPHQL,
+            path=mutation("markPullRequestReadyForReview"),
+            tried=f"make pull request #{number} of {repository} ready for review",
+            body={"pullRequestId": present.node_id},
+            urgency=Urgency.PROPOSE,
+        )
 
-    def _merged_as(self, repository: str, number: int, head: Sha) -> Sha | None:
-        """Return the merge commit if `head` was merged, None if it still may be; `Conflict` if things have moved."""
-        name = f"pull request #{number} of {repository}"
-        pull = self._clients.read(repository, f"look at {name}", lambda github: read_pull(github, repository, number))
-        if pull.head != head:
-            raise Conflict(SYSTEM, f"{name} is at {pull.head[:12]} now, not at the checked {head[:12]}: look again")
-        if pull.state is PullState.MERGED:
-            if pull.merge_commit is None:
-                raise Transient(SYSTEM, f"{name} is merged, but GitHub does not say as which commit yet")
-            return pull.merge_commit
-        if pull.state is PullState.CLOSED:
-            raise Conflict(SYSTEM, f"{name} was closed without being merged: look again")
-        return None
+        def look() -> bool | None:
+            return None if self._read(repository, number).pull.draft else True
+
+        self._clients.write_once(repository, write, _done, look=look)
 
     # --- closing ---
 
-    def close_promotion(self, repository: str, number: int) -> None:
-        """Close a pull request without merging it, if it is open."""
+    def withdraw(self, repository: str, number: int, branch: str) -> None:
+        """Close a pull request without merging it, if it is open, and delete its branch."""
         check_repository(repository)
-        tried = f"close pull request #{number} of {repository}"
+        write = Write(
+            verb="PATCH",
+            path=f"/repos/{repository}/pulls/{number}",
+            tried=f"close pull request #{number} of {repository}",
+            body={"state": "closed"},
+            urgency=Urgency.PROPOSE,
+        )
 
         def look() -> bool | None:
-            pull = self._clients.read(repository, tried, lambda github: read_pull(github, repository, number))
-            return None if pull.state is PullState.OPEN else True
-
-        def send(github: Github) -> bool:
-            github.get_repo(repository).get_pull(number).edit(state="closed")
-            return True
+            return None if self._read(repository, number).pull.state is PullState.OPEN else True
 
         if look() is None:
-            self._clients.write_once(repository, tried, send, look=look)
+            self._clients.write_once(repository, write, _done, look=look)
+        self.delete_branch(repository, branch)
 
     def delete_branch(self, repository: str, branch: str) -> None:
         """Delete one of the bot's own branches; an absent one is no error."""
         check_repository(repository)
-        tried = f"delete the branch {_shown(branch)} of {repository}"
-        if not branch.startswith(OWN_PREFIX):
-            raise Permanent(SYSTEM, f"the bot does not {tried}: only branches under {OWN_PREFIX} are its own")
-
-        def send(github: Github) -> bool:
-            # PyGithub would delete by the address of a lookup (`git/ref`), which GitHub does not have.
-            github.requester.requestJsonAndCheck("DELETE", f"/repos/{repository}/git/refs/heads/{quote(branch)}")
-            return True
-
+        tried = f"delete the branch {shown(branch)} of {repository}"
+        if not is_own_branch(branch):
+            raise Permanent(SYSTEM, f"the bot does not {tried}: only branches under liftlock/ are its own")
+        path = f"/repos/{repository}/git/refs/heads/{'/'.join(path_part(part) for part in branch.split('/'))}"
+        write = Write(verb="DELETE", path=path, tried=tried)
         try:
             # Deleting again is harmless: nobody but the bot makes these branches.
-            self._clients.write_once(repository, tried, send, look=lambda: None)
+            self._clients.write_once(repository, write, _done, look=lambda: None)
         except Refused as refused:
             if refused.status != 422 or "does not exist" not in refused.said.lower():
                 raise
 
-    # --- the comment ---
+    # --- reading ---
 
-    def write_comment(self, repository: str, number: int, *, marker: str, body: str) -> None:
-        """Create or edit the bot's own comment whose first line is the hidden marker; an equal text is not written.
+    def _read(self, repository: str, number: int) -> Opened:
+        tried = f"look at pull request #{number} of {repository}"
+        read = Read(path=f"/repos/{repository}/pulls/{number}", tried=tried, right=Right.VITAL)
+        return self._clients.read(repository, read, self._parse)
 
-        Only a comment of the bot's own account counts: anyone can post one with the same first line.
-        """
-        check_repository(repository)
-        text = with_marker(marker, body)
-        tried = f"comment on pull request #{number} of {repository}"
-        login = self.login()
-
-        def find(github: Github) -> tuple[int, str] | None:
-            for comment in github.get_repo(repository).get_issue(number).get_comments():
-                if _is_by(comment, login) and carries_marker(comment.body or "", marker):
-                    return comment.id, comment.body
-            return None
-
-        def look() -> bool | None:
-            found = self._clients.read(repository, f"read the comments of pull request #{number} of {repository}", find)
-            return True if found is not None and as_stored(found[1]) == as_stored(text) else None
-
-        found = self._clients.read(repository, tried, find)
-        if found is not None and as_stored(found[1]) == as_stored(text):
-            return
-
-        def send(github: Github) -> bool:
-            issue = github.get_repo(repository).get_issue(number)
-            if found is None:
-                issue.create_comment(text)
-            else:
-                issue.get_comment(found[0]).edit(text)
-            return True
-
-        self._clients.write_once(repository, tried, send, look=look)
+    def _parse(self, answer: object) -> Opened:
+        return parse_opened(Node(answer), self._clients)
 
 
-def _with_decisions(github: Github, repository: str, number: int) -> Pull:
-    pull = read_pull(github, repository, number)
-    return replace(
-        pull,
-        checks=read_checks(github, repository, pull.head),
-        reviews=read_reviews(github, repository, number, pull.head),
+def parse_opened(node: Node, clients: Clients) -> Opened:
+    """Read a pull request of REST's."""
+    author, own = account_of_rest(node.maybe_node("user")), clients.identity()
+    state = PullState.OPEN if node.text("state") == "open" else PullState.CLOSED
+    state = PullState.MERGED if node.raw("merged_at") is not None else state
+    people = [one.text("login").lower() for one in _maybe_items(node, "requested_reviewers")]
+    teams = [f"/{one.text('slug').lower()}" for one in _maybe_items(node, "requested_teams")]
+    return Opened(
+        pull=Pull(
+            number=node.number("number"),
+            url=node.text("html_url"),
+            branch=node.node("head").text("ref"),
+            base=node.node("base").text("ref"),
+            head=node.node("head").sha("sha"),
+            state=state,
+            is_own=author is not None and author.is_same(own),
+            draft=node.raw("draft") is True,
+            opened_at=node.instant("created_at"),
+            labels=tuple(label.text("name") for label in _maybe_items(node, "labels")),
+        ),
+        node_id=node.maybe_text("node_id") or "",
+        body=node.maybe_text("body") or "",
+        reviewers=frozenset([*people, *teams]),
     )
 
 
-def _is_by(comment: IssueComment, login: str) -> bool:
-    # PyGithub does not say so, but an account that was deleted leaves its comments without a user.
-    user = cast("NamedUser | None", comment.user)
-    return user is not None and _is_same(user.login, login)
+def _asked_as(name: str) -> str:
+    """Return a person as `login` and a team as `/slug`: GitHub names no owner where it lists who was asked."""
+    owner, slash, slug = name.lower().partition("/")
+    return f"/{slug}" if slash else owner
 
 
-def _is_same(one: str | None, other: str) -> bool:
-    return one is not None and one.lower() == other.lower()
+def _maybe_items(node: Node, name: str) -> Sequence[Node]:
+    return () if node.raw(name) is None else tuple(node.items(name))
 
 
-def _shown(name: str) -> str:
-    return as_sentence(name, longest=100)
+def _items(answer: object) -> list[object]:
+    # Checked as objects where each is read.
+    return list(answer) if isinstance(answer, list) else list(objects(answer))
 
 
-def check_repository(name: str) -> None:
-    """Raise `Permanent` unless the name is `owner/name`."""
-    if not _REPOSITORY.fullmatch(name) or name.endswith(("/.", "/..")):
-        raise Permanent(SYSTEM, f"“{_shown(name)}” cannot be used as a repository: expected a name like acme/deploy")
+def _is_of(node: Node, repository: str, branch: str) -> bool:
+    """A fork may have a branch of any name; one that was deleted leaves its pull requests without a repository."""
+    head = node.node("head")
+    source = head.maybe_node("repo")
+    is_here = source is not None and source.text("full_name").lower() == repository.lower()
+    return is_here and head.text("ref") == branch
+
+
+def _done(_: object) -> bool:
+    return True

@@ -1,4 +1,4 @@
-"""Texts within GitHub's limits, and the hidden marker by which the bot finds its own comment again."""
+"""Texts within GitHub's limits, the marker of the bot's own comment, and the bot's section of a body."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ def cut_body(text: str) -> str:
     return text[: LONGEST_BODY - len(_CUT)] + _CUT
 
 
+def cut_line(text: str, longest: int) -> str:
+    """Return a text on one line of at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
 def cut_title(text: str) -> str:
     """Return a title on one line within GitHub's limit."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_TITLE else line[: LONGEST_TITLE - 1] + "…"
+    return cut_line(text, LONGEST_TITLE)
 
 
 def marker_line(marker: str) -> str:
@@ -46,3 +51,36 @@ def carries_marker(text: str, marker: str) -> bool:
 def as_stored(text: str) -> str:
     """Return a text as it compares: GitHub may turn line ends and drop blank space at the end."""
     return text.replace("\r\n", "\n").rstrip()
+
+
+# --- the bot's section of a body -------------------------------------------------------------------------------------
+
+BEGIN = "<!-- liftlock:begin -->"
+END = "<!-- liftlock:end -->"
+
+
+def with_section(text: str) -> str:
+    """Return the bot's text between its markers, cut to GitHub's limit inside of them."""
+    return _section(text, LONGEST_BODY)
+
+
+def replace_section(body: str, text: str) -> str | None:
+    """Return the body with a new text between the markers; None unless both are there exactly once, in their order.
+
+    What people wrote around them is kept to the letter; where all is too long, the bot's text is cut.
+    """
+    stored = body.replace("\r\n", "\n")
+    if stored.count(BEGIN) != 1 or stored.count(END) != 1:
+        return None
+    before, _, rest = stored.partition(BEGIN)
+    if END not in rest:
+        return None
+    after = rest.partition(END)[2]
+    return f"{before}{_section(text, LONGEST_BODY - len(before) - len(after))}{after}"
+
+
+def _section(text: str, longest: int) -> str:
+    bare = text.replace(BEGIN, "").replace(END, "").strip("\n")
+    room = longest - len(BEGIN) - len(END) - 2
+    inner = bare if len(bare) <= room else (bare[: max(0, room - len(_CUT))] + _CUT)[: max(0, room)]
+    return f"{BEGIN}\n{inner}\n{END}"

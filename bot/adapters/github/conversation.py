@@ -1,0 +1,192 @@
+"""The port `Conversation` at GitHub: one comment in place, reactions, and what people may do.
+
+Rights and memberships are asked anew in each sweep (`begin_sweep`) and kept for its length only.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+
+from bot.adapters.github.answers import NotThere
+from bot.adapters.github.asking import Read, Write
+from bot.adapters.github.budget import Right
+from bot.adapters.github.clients import Clients
+from bot.adapters.github.identity import account_of_rest
+from bot.adapters.github.names import check_repository, path_part, shown
+from bot.adapters.github.nodes import Node, objects
+from bot.adapters.github.texts import as_stored, carries_marker, with_marker
+from bot.domain.authority import Permission
+from bot.forge import Reaction
+
+_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_]|-(?=[A-Za-z0-9])){0,99}(?:\[bot\])?")
+_TEAM = re.compile(r"([A-Za-z0-9][A-Za-z0-9\-]{0,99})/([A-Za-z0-9_][A-Za-z0-9_\-]{0,99})")
+_MOST_COMMENT_PAGES = 30
+_PERMISSIONS = {
+    "read": Permission.READ,
+    "triage": Permission.TRIAGE,
+    "write": Permission.WRITE,
+    "maintain": Permission.MAINTAIN,
+    "admin": Permission.ADMIN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """A comment of the bot's own."""
+
+    id: int
+    body: str
+
+
+class GitHubConversation:
+    """Comments, reactions and rights. Safe to share between threads."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._lock = threading.Lock()
+        self._permissions: dict[tuple[str, int, str], Permission] = {}
+        self._members: dict[tuple[str, str], bool] = {}
+
+    def begin_sweep(self) -> None:
+        """Forget all rights: what was taken from somebody a sweep ago counts from now on."""
+        with self._lock:
+            self._permissions.clear()
+            self._members.clear()
+
+    # --- the comment ---
+
+    def write_comment(self, repository: str, number: int, *, marker: str, body: str, known: int | None) -> int:
+        """Create or edit the bot's own comment whose first line is the hidden marker; an equal text is not written.
+
+        Only a comment of the bot's own account counts: anyone can post one with the same first line.
+        """
+        check_repository(repository)
+        text = with_marker(marker, body)
+        found = self._known(repository, known, marker) or self._find(repository, number, marker)
+        if found is not None and as_stored(found.body) == as_stored(text):
+            return found.id
+        tried = f"comment on pull request #{number} of {repository}"
+        write = Write(
+            verb="POST" if found is None else "PATCH",
+            path=f"/repos/{repository}/issues/" + (f"{number}/comments" if found is None else f"comments/{found.id}"),
+            tried=tried,
+            body={"body": text},
+            creates_content=found is None,
+        )
+
+        def look() -> int | None:
+            now = self._find(repository, number, marker) if found is None else self._known(repository, found.id, marker)
+            return now.id if now is not None and as_stored(now.body) == as_stored(text) else None
+
+        return self._clients.write_once(repository, write, lambda answer: Node(answer).number("id"), look=look)
+
+    def _known(self, repository: str, comment: int | None, marker: str) -> Comment | None:
+        if comment is None:
+            return None
+        path = f"/repos/{repository}/issues/comments/{comment}"
+        read = Read(path=path, tried=f"read the bot's comment in {repository}", right=Right.VITAL)
+        try:
+            return self._clients.read(repository, read, lambda answer: self._own(Node(answer), marker))
+        except NotThere:
+            return None
+
+    def _find(self, repository: str, number: int, marker: str) -> Comment | None:
+        tried = f"read the comments of pull request #{number} of {repository}"
+        read = Read(path=f"/repos/{repository}/issues/{number}/comments", tried=tried, right=Right.VITAL)
+
+        def parse(answer: object) -> list[Comment]:
+            return [own for node in objects(answer) if (own := self._own(node, marker)) is not None]
+
+        return next(self._clients.read_pages(repository, read, parse, most=_MOST_COMMENT_PAGES), None)
+
+    def _own(self, node: Node, marker: str) -> Comment | None:
+        """Read a comment if it is the bot's: by its account, and for an app by the app that made it, where told."""
+        own = self._clients.identity()
+        author, body = account_of_rest(node.maybe_node("user")), node.maybe_text("body") or ""
+        app = node.maybe_node("performed_via_github_app")
+        if author is None or not author.is_same(own) or not carries_marker(body, marker):
+            return None
+        if app is not None and app.number("id") != own.app_id:
+            return None
+        return Comment(id=node.number("id"), body=body)
+
+    # --- reactions ---
+
+    def react(self, repository: str, comment: int, reaction: Reaction) -> None:
+        """React to a comment. GitHub keeps one reaction of a kind for each account, so doing it twice is harmless."""
+        check_repository(repository)
+        write = Write(
+            verb="POST",
+            path=f"/repos/{repository}/issues/comments/{comment}/reactions",
+            tried=f"react to a comment in {repository}",
+            body={"content": reaction.value},
+            creates_content=True,
+        )
+        try:
+            self._clients.write_once(repository, write, lambda _: True, look=lambda: None)
+        except NotThere:
+            # The comment was deleted: nobody is left to be answered.
+            return
+
+    # --- rights ---
+
+    def permission_of(self, repository: str, user_id: int, login: str) -> Permission:
+        """Return what an account may do; NONE where the login is another account's by now."""
+        check_repository(repository)
+        if user_id <= 0 or not _LOGIN.fullmatch(login):
+            return Permission.NONE
+        key = (repository.lower(), user_id, login.lower())
+        with self._lock:
+            known = self._permissions.get(key)
+        if known is not None:
+            return known
+        found = self._ask_permission(repository, user_id, login)
+        with self._lock:
+            self._permissions[key] = found
+        return found
+
+    def _ask_permission(self, repository: str, user_id: int, login: str) -> Permission:
+        read = Read(
+            path=f"/repos/{repository}/collaborators/{path_part(login)}/permission",
+            tried=f"find out what {shown(login)} may do in {repository}",
+        )
+
+        def parse(answer: object) -> Permission:
+            node = Node(answer)
+            user = node.maybe_node("user")
+            if user is None or user.number("id") != user_id:
+                return Permission.NONE
+            # A role of the organization's own has a name of its own; what it stands on is in `permission`.
+            named = _PERMISSIONS.get(node.maybe_text("role_name") or "")
+            return named if named is not None else _PERMISSIONS.get(node.text("permission"), Permission.NONE)
+
+        try:
+            return self._clients.read(repository, read, parse)
+        except NotThere:
+            return Permission.NONE
+
+    def is_member(self, team: str, login: str) -> bool:
+        """Say whether an account is an active member of a team; a pending invitation does not count."""
+        named = _TEAM.fullmatch(team)
+        if named is None or not _LOGIN.fullmatch(login):
+            return False
+        key = (team.lower(), login.lower())
+        with self._lock:
+            known = self._members.get(key)
+        if known is None:
+            known = self._ask_member(named[1], named[2], login)
+            with self._lock:
+                self._members[key] = known
+        return known
+
+    def _ask_member(self, org: str, slug: str, login: str) -> bool:
+        read = Read(
+            path=f"/orgs/{org}/teams/{slug}/memberships/{path_part(login)}",
+            tried=f"find out whether {shown(login)} is in the team {org}/{slug}",
+        )
+        try:
+            return self._clients.read(org, read, lambda answer: Node(answer).text("state") == "active")
+        except NotThere:
+            return False

@@ -1,0 +1,198 @@
+"""A pull request of GraphQL's as the model's value: who did what to it, its checks, its reviews, its comments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.adapters.github.checks import Report, judge_reports, parse_report
+from bot.adapters.github.identity import Account, Identity, account_of_graph, name_of
+from bot.adapters.github.nodes import Node
+from bot.domain.model import Sha
+from bot.domain.pulls import Pull, PullState, Remark, RequiredCheck, Reviews
+
+_MERGEABLE = {"MERGEABLE": True, "CONFLICTING": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glimpse:
+    """A pull request in a list: just enough to know whether it is the bot's and whether it has changed."""
+
+    number: int
+    branch: str
+    is_from_fork: bool
+    state: PullState
+    updated_at: datetime
+    created_at: datetime
+    is_own: bool
+
+
+def parse_glimpse(node: Node, own: Identity) -> Glimpse:
+    """Read an entry of a list."""
+    author = account_of_graph(node.maybe_node("author"))
+    return Glimpse(
+        number=node.number("number"),
+        branch=node.text("headRefName"),
+        is_from_fork=node.flag("isCrossRepository"),
+        state=_state(node),
+        updated_at=node.instant("updatedAt"),
+        created_at=node.instant("createdAt"),
+        is_own=author is not None and author.is_same(own),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholePull:
+    """A pull request with the reports on its head, which are judged once the branch's rules are known."""
+
+    pull: Pull
+    reports: tuple[Report, ...]
+    updated_at: datetime
+    more_reports: str | None = None
+
+    def judged(self, required: Sequence[RequiredCheck], own: Identity) -> Pull:
+        """Return the pull request with its checks; one that is not open has none that matter."""
+        if self.pull.state is not PullState.OPEN:
+            return self.pull
+        return _with_checks(self.pull, self.reports, required, own)
+
+
+def _with_checks(pull: Pull, reports: Sequence[Report], required: Sequence[RequiredCheck], own: Identity) -> Pull:
+    return replace(pull, checks=judge_reports(reports, required, own))
+
+
+def parse_whole(node: Node, own: Identity) -> WholePull:
+    """Read all facts of a pull request but the judgement of its checks."""
+    rollup = node.maybe_node("statusCheckRollup")
+    contexts = None if rollup is None else rollup.node("contexts")
+    page = None if contexts is None else contexts.node("pageInfo")
+    return WholePull(
+        pull=_parse_pull(node, own),
+        reports=() if contexts is None else tuple(parse_report(item, own) for item in contexts.items("nodes")),
+        updated_at=node.instant("updatedAt"),
+        more_reports=page.text("endCursor") if page is not None and page.flag("hasNextPage") else None,
+    )
+
+
+def _parse_pull(node: Node, own: Identity) -> Pull:
+    state, head = _state(node), node.sha("headRefOid")
+    events = _Events(list(node.connection("timelineItems")), own)
+    closer = events.closer() if state is PullState.CLOSED else None
+    armed = node.maybe_node("autoMergeRequest")
+    armer = None if armed is None else account_of_graph(armed.maybe_node("enabledBy"))
+    author = account_of_graph(node.maybe_node("author"))
+    merged_as = node.maybe_node("mergeCommit") if state is PullState.MERGED else None
+    return Pull(
+        number=node.number("number"),
+        url=node.text("url"),
+        branch=node.text("headRefName"),
+        base=node.text("baseRefName"),
+        head=head,
+        state=state,
+        is_own=author is not None and author.is_same(own),
+        draft=node.flag("isDraft"),
+        draft_by=events.drafter() if node.flag("isDraft") else None,
+        mergeable=_MERGEABLE.get(node.text("mergeable")),
+        is_behind=node.text("mergeStateStatus") == "BEHIND",
+        merge_commit=None if merged_as is None else merged_as.sha("oid"),
+        opened_at=node.instant("createdAt"),
+        head_at=events.head_at(head),
+        closed_by=None if state is not PullState.CLOSED else name_of(closer),
+        closed_by_bot=closer is not None and closer.is_same(own),
+        reopened_by=events.reopener() if state is PullState.OPEN else None,
+        merged_by=name_of(account_of_graph(node.maybe_node("mergedBy"))) if state is PullState.MERGED else None,
+        armed_by=None if armed is None else name_of(armer),
+        armed_by_bot=armer is not None and armer.is_same(own),
+        is_queued=node.flag("isInMergeQueue"),
+        labels=tuple(label.text("name") for label in node.connection("labels")),
+        reviews=_parse_reviews(node, head),
+        remarks=_parse_remarks(node, own),
+    )
+
+
+def _state(node: Node) -> PullState:
+    return PullState[node.text("state")]
+
+
+class _Events:
+    """The timeline, oldest first: what people did that a present fact alone does not tell."""
+
+    def __init__(self, items: Sequence[Node], own: Identity) -> None:
+        self._items = items
+        self._own = own
+
+    def closer(self) -> Account | None:
+        closed = self._last("ClosedEvent")
+        return None if closed is None else account_of_graph(closed.maybe_node("actor"))
+
+    def drafter(self) -> str | None:
+        """Return the person who made it a draft; None where it was opened as one, or the bot did it."""
+        last = self._last("ConvertToDraftEvent", "ReadyForReviewEvent")
+        return self._person(last) if last is not None and last.text("__typename") == "ConvertToDraftEvent" else None
+
+    def reopener(self) -> str | None:
+        return self._person(self._last("ReopenedEvent"))
+
+    def head_at(self, head: Sha) -> datetime | None:
+        """Return when the head came: the instant of a forced push, or what its commit claims, but never before a dated
+        event that stands ahead of it. GitHub tells no better one: the instant of a plain push is in no answer.
+        """
+        at: datetime | None = None
+        floor: datetime | None = None
+        for item in self._items:
+            kind = item.text("__typename")
+            if kind == "PullRequestCommit":
+                commit = item.node("commit")
+                if commit.text("oid") == head:
+                    claimed = commit.instant("committedDate")
+                    at = claimed if floor is None else max(claimed, floor)
+                continue
+            floor = item.instant("createdAt")
+            after = item.maybe_node("afterCommit")
+            if after is not None and after.text("oid") == head:
+                at = floor
+        return at
+
+    def _last(self, *kinds: str) -> Node | None:
+        return next((item for item in reversed(self._items) if item.text("__typename") in kinds), None)
+
+    def _person(self, event: Node | None) -> str | None:
+        if event is None:
+            return None
+        actor = account_of_graph(event.maybe_node("actor"))
+        return None if actor is not None and actor.is_same(self._own) else name_of(actor)
+
+
+def _parse_reviews(node: Node, head: Sha) -> Reviews:
+    """Keep the newest decisive review of each person with write access; an approval of another head does not count."""
+    approved, refused = [], []
+    for review in node.connection("latestOpinionatedReviews"):
+        who, state = name_of(account_of_graph(review.maybe_node("author"))), review.text("state")
+        commit = review.maybe_node("commit")
+        if state == "CHANGES_REQUESTED":
+            refused.append(who)
+        elif state == "APPROVED" and commit is not None and commit.text("oid") == head:
+            approved.append(who)
+    is_short = node.maybe_text("reviewDecision") == "REVIEW_REQUIRED"
+    return Reviews(approved_by=tuple(approved), changes_requested_by=tuple(refused), is_short=is_short)
+
+
+def _parse_remarks(node: Node, own: Identity) -> tuple[Remark, ...]:
+    remarks = []
+    for comment in node.connection("comments"):
+        author = account_of_graph(comment.maybe_node("author"))
+        if author is not None and author.is_same(own):
+            continue
+        remarks.append(
+            Remark(
+                id=comment.number("fullDatabaseId"),
+                author_id=0 if author is None else author.id or 0,
+                author=name_of(author),
+                is_app=author is not None and author.is_app,
+                body=comment.text("body"),
+                created_at=comment.instant("createdAt"),
+                was_edited=comment.maybe_instant("lastEditedAt") is not None,
+            )
+        )
+    return tuple(remarks)
