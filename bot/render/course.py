@@ -5,12 +5,14 @@ Slices without data or without traffic are gaps: a dot in the line, no bar in th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.text import format_limit, format_number, format_share
 from bot.domain.verdicts import BaselineEvidence, BurnEvidence, CountEvidence, Slice, ValueEvidence, Verdict
+from bot.render.escape import for_chart
 
 _BARS = "▁▂▃▄▅▆▇█"
 _GAP = "·"
@@ -30,7 +32,7 @@ class _Course:
 
     @property
     def seen(self) -> list[tuple[datetime, float]]:
-        return [(start, value) for start, value in self.points if value is not None]
+        return [(start, value) for start, value in self.points if value is not None and math.isfinite(value)]
 
     @property
     def top(self) -> float:
@@ -43,7 +45,9 @@ def sparkline(verdict: Verdict) -> str:
     if course is None or len(course.seen) < _FEWEST or course.top <= 0:
         return ""
     return "".join(
-        _GAP if value is None else _BARS[round(max(0.0, value) / course.top * (len(_BARS) - 1))]
+        _GAP
+        if value is None or not math.isfinite(value)
+        else _BARS[round(max(0.0, value) / course.top * (len(_BARS) - 1))]
         for _, value in course.points
     )
 
@@ -95,7 +99,7 @@ def _chart(gate: str, course: _Course | None) -> str:
     lowest = min(0.0, *(course.scale * value for _, value in course.seen))
     lines = [
         "xychart-beta",
-        f'    title "{gate}: {course.title}"',
+        f'    title "{for_chart(gate)}: {for_chart(course.title)}"',
         f"    x-axis [{times}]",
         f'    y-axis "{course.unit}" {lowest:.4g} --> {1.2 * course.scale * course.top or 1:.4g}',
         f"    bar [{bars}]",

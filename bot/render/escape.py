@@ -19,6 +19,13 @@ _LINE_START = re.compile(r"(\d{0,9})([-.])(?=[\s-]|$)")
 _ADDRESS = re.compile(r"(?i)(https?|ftp|www|mailto|xmpp)([:.])")
 _REFERENCE = re.compile(r"(?i)(?<![a-z])([a-z]+)-(?=\d)")
 _OBJECT_NAME = re.compile(r"(?i)(?<![0-9a-z])[0-9a-f]{7,}(?![0-9a-z])")
+_EMOJI = re.compile(r"(?i):(?=(?:[\w+-]*[a-z][\w+-]*|[+-]1|100|1234):)")
+"""The colon that begins `:tada:`; that of a time of day, `12:00:05`, does not."""
+_DOLLAR = "\uff04"
+"""GitHub may see `$mathematics$` before a backslash can hide it, so the sign becomes one that only looks like it."""
+_UNCHARTED = re.compile(r"[^\w .,:%/()+<>=-]")
+_HANDLE = re.compile(r"@[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?")
+_LONGEST_TITLE = 250
 
 _COMMANDS = re.compile(
     r"(?i)\[\s*(?:skip[ _-][\w-]+|no[ _-]ci|[\w-]+[ _-]skip)\s*\]|\*\*\*NO_CI\*\*\*|\b(?:skip|request)-checks\s*:"
@@ -31,13 +38,15 @@ _COMMIT_RULES = (
     (re.compile(r"/(issues|pull|discussions)/(?=\d)"), r"/\1/ "),  # `Closes https://github.com/…/issues/1`
     (re.compile(r"@(?=\w)"), "@ "),  # GitHub tells everyone whom a commit message mentions
     (re.compile(r"(?i)\b(liftlock|co-authored|signed-off)-(?=[a-z])"), r"\1 "),
-    (re.compile(r"^([A-Z][A-Za-z0-9-]*)[ \t]*:"), r"\1 -"),  # any other trailer, if the line stood alone
+    (_EMOJI, ": "),
 )
+_TRAILER = re.compile(r"^([A-Z][A-Za-z0-9-]*)[ \t]*:")
+"""Any other trailer, if the line stood alone."""
 
 
 def code(text: str) -> str:
     """Return a code span that holds any text: its fence is longer than any run of backticks inside."""
-    shown = _seen(text, _LONGEST).replace("|", "\u2223") or "\u2205"
+    shown = _unmarked(_seen(text, _LONGEST).replace("|", "\u2223")) or "\u2205"
     fence = "`" * (_longest_run(shown) + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
@@ -51,16 +60,17 @@ def fenced(text: str) -> str:
         if character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
     )
     fence = "`" * max(3, _longest_run(kept) + 1)
-    return f"{fence}\n{kept}\n{fence}"
+    return f"{fence}\n{_unmarked(kept)}\n{fence}"
 
 
 def plain(text: str) -> str:
     """Return text for prose in which nothing is markup, a link, a mention or a reference."""
-    escaped = _MARKUP.sub(r"\\\1", _seen(text, _LONGEST * 2))
+    escaped = _MARKUP.sub(r"\\\1", _EMOJI.sub(f":{_JOINER}", _seen(text, _LONGEST * 2)))
     # A word joiner, which nobody sees, breaks what GitHub would link: mentions, addresses, references, object names.
-    broken = re.sub(r"@(?=\w)", f"@{_JOINER}", escaped)
+    broken = re.sub(r"@(?=\\?\w)", f"@{_JOINER}", escaped)
     broken = _ADDRESS.sub(rf"\1{_JOINER}\2", broken)
     broken = re.sub(r"#(?=\d)", f"#{_JOINER}", broken)
+    broken = broken.replace("\\$", _DOLLAR)
     # GH-1, and each PREFIX-1 that a repository may have made a link.
     broken = _REFERENCE.sub(rf"\1{_JOINER}-", broken)
     broken = _OBJECT_NAME.sub(_broken_up, broken)
@@ -78,11 +88,44 @@ def for_commit(text: str) -> str:
 
     It is no trailer, closes or mentions nothing and nobody, and has no word that silences CI.
     """
-    shown = _COMMANDS.sub("(removed)", _seen(text, _LONGEST * 2))
-    shown = _CLOSES.sub(r"\1\2(issue) ", shown)
+    return _TRAILER.sub(r"\1 -", _tamed(_seen(text, _LONGEST * 2)))
+
+
+def for_title(text: str) -> str:
+    """Return one line for a pull request's title, of at most 250 characters.
+
+    GitHub shows code, mentions, references and commits in titles, and makes the title a commit's first line.
+    """
+    shown = _tamed(_seen(text, _LONGEST_TITLE).replace("`", "'"))
+    shown = _OBJECT_NAME.sub(_broken_up, _ADDRESS.sub(rf"\1{_JOINER}\2", shown))
+    return shown if len(shown) <= _LONGEST_TITLE else shown[: _LONGEST_TITLE - 1] + "…"
+
+
+def for_chart(text: str) -> str:
+    """Return text for a quoted label of a Mermaid chart: letters, digits and signs that mean nothing there."""
+    return _UNCHARTED.sub("\u00b7", _seen(text, _LONGEST // 2)).replace("<", "\u2039").replace(">", "\u203a")
+
+
+def for_status(text: str, limit: int = 140) -> str:
+    """Return one line of plain text for a status or a deployment, where nothing is markup."""
+    return _seen(text, limit)
+
+
+def mention(handle: str) -> str:
+    """Return a mention that notifies, of `@login` or `@org/team` from a policy; any other text as a code span."""
+    return handle if _HANDLE.fullmatch(handle) else code(handle)
+
+
+def _tamed(text: str) -> str:
+    shown = _CLOSES.sub(r"\1\2(issue) ", _COMMANDS.sub("(removed)", text))
     for pattern, replacement in _COMMIT_RULES:
         shown = pattern.sub(replacement, shown)
     return shown
+
+
+def _unmarked(text: str) -> str:
+    """Break up what looks like a hidden marker: it is code and acts on nobody, but a search would find it."""
+    return text.replace("<!--", f"<!{_JOINER}--")
 
 
 def _seen(text: str, limit: int) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.policy import Stage
@@ -38,6 +39,16 @@ _SYMBOLS = {
     VerdictKind.NO_DATA: "❔",
     VerdictKind.CANNOT_TELL: "⚠️",
 }
+_MOST_ROWS = 200
+_MOST_NAMED = 3
+_MOST_BURNS = 4
+WORST_FIRST = (
+    VerdictKind.UNHEALTHY,
+    VerdictKind.CANNOT_TELL,
+    VerdictKind.NO_DATA,
+    VerdictKind.NOT_YET,
+    VerdictKind.HEALTHY,
+)
 _HEAD = "| gate | verdict | found | limit | at most |\n|---|---|---|---:|---:|"
 
 
@@ -47,9 +58,25 @@ def verdict_word(verdict: Verdict) -> str:
     return f"{_SYMBOLS[verdict.kind]}\u00a0{verdict.kind}"
 
 
-def evidence_table(stage: Stage, verdicts: Sequence[Verdict]) -> str:
-    """Return a row for each gate or trigger of `stage`: what it asks, its verdict, and what was found."""
-    return "\n".join([_HEAD, *(_row(stage, verdict) for verdict in verdicts)])
+def evidence_table(stage: Stage, verdicts: Sequence[Verdict], rows: int = _MOST_ROWS) -> str:
+    """Return a row for each gate or trigger of `stage`: what it asks, its verdict, and what was found.
+
+    Where there are more than `rows`, the worst are shown, and below the table how many are not.
+    """
+    shown = verdicts if len(verdicts) <= rows else sorted(verdicts, key=_rank)[:rows]
+    table = "\n".join([_HEAD, *(_row(stage, verdict) for verdict in shown)])
+    return table if len(shown) == len(verdicts) else f"{table}\n\n{_not_shown(verdicts, rows)}"
+
+
+def _rank(verdict: Verdict) -> tuple[bool, int]:
+    """Order from the worst to the best; what is in the shadow decides nothing and comes last."""
+    return verdict.is_shadow, WORST_FIRST.index(verdict.kind)
+
+
+def _not_shown(verdicts: Sequence[Verdict], rows: int) -> str:
+    rest = Counter(verdict.kind for verdict in sorted(verdicts, key=_rank)[rows:])
+    kinds = ", ".join(f"{rest[kind]:,} {kind}" for kind in WORST_FIRST if rest[kind])
+    return f"The worst {rows} of {len(verdicts):,} gates are shown; of the others are {kinds}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +129,7 @@ def _cells(verdict: Verdict) -> _Cells:
         against = f"{mine} against {theirs} in {plain(found.base)}" if mine else ""
         return _Cells(found=against, limit=_share(found.tolerated), bound=_share(found.upper_bound))
     if isinstance(found, BurnEvidence):
-        burns = "; ".join(_burned(burn) for burn in found.burns)
+        burns = "; ".join(_burned(burn) for burn in found.burns[:_MOST_BURNS])
         counted = _counted(found.bad, found.total)
         bound = _share(found.upper_bound)
         return _Cells(found=f"{counted}; {burns}" if counted else "", limit=format_limit(found.objective), bound=bound)
@@ -160,17 +187,24 @@ def data_quality(verdicts: Sequence[Verdict]) -> str:
     counted = _measured(verdicts)
     if not counted:
         return ""
-    windows = ", ".join(dict.fromkeys(_window(item) for item in counted))
+    windows = _few(_window(item) for item in counted)
     until = format_instant(max(item.seen_until for item in counted))
-    backends = ", ".join(dict.fromkeys(code(item.backend) for item in counted))
+    backends = _few(code(item.backend) for item in counted)
     present, expected = sum(item.tiles_present for item in counted), sum(item.tiles_expected for item in counted)
-    tiles = ", ".join(dict.fromkeys(format_duration(item.tile) for item in counted))
+    tiles = _few(format_duration(item.tile) for item in counted)
     lag = format_duration(max(item.lag for item in counted))
     return (
         f"Health window: {windows}. Measured by {backends} until {until}, in tiles of {tiles} "
         f"that are read {lag} after their end; {present} of {expected} measurements are there.{_scraped(counted)} "
         "*At most* is what the true share could be, with 95 % confidence."
     )
+
+
+def _few(texts: Iterable[str]) -> str:
+    """Return each text once, at most three."""
+    different = list(dict.fromkeys(texts))
+    more = f" and {len(different) - _MOST_NAMED} more" if len(different) > _MOST_NAMED else ""
+    return f"{', '.join(different[:_MOST_NAMED])}{more}"
 
 
 def _scraped(counted: Sequence[Measured]) -> str:

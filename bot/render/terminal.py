@@ -12,11 +12,15 @@ from bot.domain.decision import (
     Action,
     AskRefresh,
     ClosePromotion,
+    CommitPromotion,
     Decision,
+    DisarmPromotion,
     Halt,
     Judgement,
     MergePromotion,
     OpenPromotion,
+    ReadyPromotion,
+    RemakePromotion,
     RollBack,
     StartSync,
     State,
@@ -142,15 +146,6 @@ def _said(action: Action) -> str:
             said = f"stop and ask a person: {one_line(action.reason, limit=400)}"
         case Wait():
             said = f"wait: {one_line(action.reason, limit=400)}"
-        case OpenPromotion():
-            move = f"{action.release.tag} (now {action.replaces.tag})"
-            said = f"open a pull request for {move}: {one_line(action.reason)}"
-        case UpdatePromotion():
-            said = f"bring the evidence on #{action.number} up to date"
-        case MergePromotion():
-            said = f"merge #{action.number} at {action.head[:7]}: {one_line(action.reason)}"
-        case ClosePromotion():
-            said = f"close #{action.number}: {one_line(action.reason)}"
         case RollBack():
             move = f"{action.release.tag} back to {action.back_to.tag} by {action.road}"
             said = f"take {move}: {one_line(action.reason)}"
@@ -158,6 +153,47 @@ def _said(action: Action) -> str:
             said = f"ask Argo CD to {'hard-refresh' if action.is_hard else 'refresh'} {action.application}"
         case StartSync():
             said = f"start a sync of {action.application} to {action.revisions[0][:7]}"
+        case _:
+            said = _promoted(action)
+    return one_line(said, limit=600)
+
+
+_Promoting = (
+    OpenPromotion
+    | CommitPromotion
+    | ReadyPromotion
+    | RemakePromotion
+    | DisarmPromotion
+    | UpdatePromotion
+    | MergePromotion
+    | ClosePromotion
+)
+
+
+def _promoted(action: _Promoting) -> str:
+    said: str
+    match action:
+        case OpenPromotion():
+            what = "a draft" if action.is_draft else "a pull request"
+            said = f"open {what} for {_move(action)}: {one_line(action.reason)}"
+        case CommitPromotion():
+            said = f"commit {_move(action)}: {one_line(action.reason)}"
+        case ReadyPromotion():
+            said = f"mark #{action.number} ready for review: {one_line(action.reason)}"
+        case RemakePromotion():
+            said = f"make #{action.number} anew: {one_line(action.reason)}"
+        case DisarmPromotion():
+            said = f"take back the auto-merge of #{action.number}: {one_line(action.reason)}"
+        case UpdatePromotion():
+            said = f"bring the evidence on #{action.number} up to date"
+        case MergePromotion():
+            said = f"merge #{action.number} at {action.head[:7]}: {one_line(action.reason)}"
+        case ClosePromotion():
+            said = f"close #{action.number}: {one_line(action.reason)}"
         case _:  # pragma: no cover
             assert_never(action)
     return said
+
+
+def _move(action: OpenPromotion | CommitPromotion) -> str:
+    return f"{action.release.tag} (now {action.replaces.tag or 'nothing'})"

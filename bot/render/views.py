@@ -1,51 +1,81 @@
-"""What the texts show: frozen views, filled by the shell from policy, observation and decision."""
+"""What the texts show: frozen views, filled by the shell from policy, observation and decision.
+
+A `MoveView` is the edit that a pull request proposes, a `CommentView` how the release stands on its way. All texts of
+people in them (reasons, logins, commit messages) are outside text: views carry it as it came, renderers escape it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.decision import Judgement
 from bot.domain.edit import Change
 from bot.domain.model import Release, Sha
 from bot.domain.policy import Merge, Policy, Stage
+from bot.domain.pulls import MergeRules, Pull
+from bot.forge import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MoveView:
-    """A release's move from `source` into `stage`, and the edit it is. `forge_url` is the base of all links."""
+class AnswerView:
+    """A command that somebody gave, and what came of it in one sentence. `order` is as it was written."""
 
-    policy: Policy
-    source: Stage
-    stage: Stage
-    release: Release
-    replaces: Release
-    changes: tuple[Change, ...]
-    forge_url: str
-    judgement: Judgement
-
-    @property
-    def is_automatic(self) -> bool:
-        """Whether the bot merges by itself once nothing stands against it."""
-        return self.stage.merge is Merge.AUTO
+    by: str
+    order: str
+    at: datetime
+    is_accepted: bool
+    effect: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevertView:
-    """A promotion that is taken back, the edit that does it, and the judgement that says why."""
+class ChangeView:
+    """A change of state on the way, in the words of the state, with its reason."""
 
-    policy: Policy
-    stage: Stage
-    release: Release
-    back_to: Release
-    promotion: Sha
-    changes: tuple[Change, ...]
-    judgement: Judgement
+    at: datetime
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupersededView:
+    """A pull request whose place this one took, and the tag that it carried."""
+
+    number: int
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideView:
+    """A gate of the source stage that a person with the right to it overrode for this release, and why."""
+
+    gate: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """All that bears on a promotion beside its gates; by default nothing does.
+
+    `now` makes a text say how much is left of a window: leave it out where the text is not written again every minute.
+    `answers` and `history` are newest first. `policy_commit` is the commit at which the policy was read.
+    """
+
+    now: datetime | None = None
+    pull: Pull | None = None
+    rules: MergeRules = field(default_factory=MergeRules)
+    superseded_by: int | None = None
+    supersedes: tuple[SupersededView, ...] = ()
+    overrides: tuple[OverrideView, ...] = ()
+    answers: tuple[AnswerView, ...] = ()
+    history: tuple[ChangeView, ...] = ()
+    policy_commit: Sha | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentView:
-    """The evidence comment: the release before the merge, and after it what production shows.
+    """How a release stands: before the merge, and after it what production shows.
 
     `candidate` is the judgement while it waits before the stage, `source` that of the stage it comes from; `running`
     is the judgement in the stage after the merge; `reverted_by` the commit that took it back, and `reverted_why` the
@@ -62,3 +92,56 @@ class CommentView:
     reverted_by: Sha | None = None
     reverted_at: datetime | None = None
     reverted_why: str | None = None
+    circumstances: Circumstances = field(default_factory=Circumstances)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveView:
+    """A release's move from `source` into `stage`, and the edit it is. `forge_url` is the base of all links.
+
+    `judgement` is that of the source stage. `standing` is what the comment shows; without it the body tells only what
+    the judgement does. `span` are the source commits between the two releases, None where they are not known;
+    `changelog` is an excerpt as plain text. Where the policy wants the evidence in the body, the body carries what the
+    comment would.
+    """
+
+    policy: Policy
+    source: Stage
+    stage: Stage
+    release: Release
+    replaces: Release
+    changes: tuple[Change, ...]
+    forge_url: str
+    judgement: Judgement
+    standing: CommentView | None = None
+    span: Span | None = None
+    changelog: str = ""
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the bot merges by itself once nothing stands against it."""
+        return self.stage.merge is Merge.AUTO
+
+    @property
+    def stands(self) -> CommentView:
+        """How the release stands, as far as it is known."""
+        return self.standing or CommentView(
+            policy=self.policy,
+            stage=self.stage,
+            release=self.release,
+            forge_url=self.forge_url,
+            source=self.judgement,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevertView:
+    """A promotion that is taken back, the edit that does it, and the judgement that says why."""
+
+    policy: Policy
+    stage: Stage
+    release: Release
+    back_to: Release
+    promotion: Sha
+    changes: tuple[Change, ...]
+    judgement: Judgement

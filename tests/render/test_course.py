@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.domain.gates.counts import judge_counts
 from bot.domain.gates.measuring import SLICES, STOP
 from bot.domain.model import Samples
 from bot.domain.tiles import MeasuringWindow
-from bot.domain.verdicts import CountEvidence, Slice, Verdict, VerdictKind
+from bot.domain.verdicts import CountEvidence, Slice, ValueEvidence, Verdict, VerdictKind
 from bot.render.course import charts, sparkline
 from tests.builders import MINUTE, NOON, a_count_gate, samples
 
@@ -88,3 +90,26 @@ def test_without_counts_there_is_no_chart() -> None:
     window = MeasuringWindow(start=NOON, width=MINUTE, required_until=NOON + 30 * MINUTE)
     assert charts([judge_counts(a_count_gate(), None, window, STOP)]) == ""
     assert charts([judge_counts(a_count_gate(), samples((0.0, 10.0)), window, STOP)]) == ""
+
+
+def test_an_infinite_value_is_a_gap() -> None:
+    window = a_course((1.0, 100.0)).measured
+    value = ValueEvidence(
+        measured=window,
+        last=1.0,
+        worst=4.0,
+        bound=4.0,
+        side="above",
+        is_sum=False,
+        tiles_beyond=0,
+        course=(1.0, float("inf"), float("nan"), None, 4.0),
+    )
+    verdict = Verdict(gate="lag", kind=VerdictKind.NOT_YET, reason="r", evidence=value)
+    assert sparkline(verdict) == "▃···█"
+    assert "inf" not in charts([verdict])
+
+
+def test_the_name_of_a_gate_stays_inside_the_chart_s_title() -> None:
+    evil = replace(a_verdict(a_course((0.0, 100.0), (1.0, 100.0))), gate='x"\n```\n# heading')
+    assert charts([evil]).count("```") == 2
+    assert 'title "x· ··· · heading: bad' in charts([evil])

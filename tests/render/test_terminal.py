@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,11 +14,15 @@ from bot.domain.decision import (
     Action,
     AskRefresh,
     ClosePromotion,
+    CommitPromotion,
     Decision,
+    DisarmPromotion,
     Halt,
     Judgement,
     MergePromotion,
     OpenPromotion,
+    ReadyPromotion,
+    RemakePromotion,
     RollBack,
     State,
     UpdatePromotion,
@@ -40,6 +45,25 @@ SAID: list[tuple[Action, str]] = [
         ),
         "open a pull request for 1.9.0 (now 1.8.2): proven",
     ),
+    (
+        CommitPromotion(stage="production", source_stage="staging", release=AFTER, replaces=BEFORE, reason="proven"),
+        "commit 1.9.0 (now 1.8.2): proven",
+    ),
+    (ReadyPromotion(stage="production", number=7, reason="proven"), "mark #7 ready for review: proven"),
+    (
+        RemakePromotion(
+            stage="production",
+            source_stage="staging",
+            number=7,
+            branch="b",
+            head=HEAD,
+            release=AFTER,
+            replaces=BEFORE,
+            reason="the base moved",
+        ),
+        "make #7 anew: the base moved",
+    ),
+    (DisarmPromotion(stage="production", number=7, reason="held"), "take back the auto-merge of #7: held"),
     (UpdatePromotion(stage="production", number=7, release=AFTER), "bring the evidence on #7 up to date"),
     (
         MergePromotion(
@@ -118,6 +142,12 @@ def test_a_stage_that_could_not_be_read_has_an_unknown_release() -> None:
     decision = a_decision(a_judgement(release=None))
     assert "unknown release runs: cannot tell" in decision_lines(decision, dry_run=False)[0]
     assert " ?  " in printed(decision)
+
+
+def test_an_early_opening_is_said_to_be_a_draft() -> None:
+    opening = next(action for action, _ in SAID if isinstance(action, OpenPromotion))
+    first = replace(opening, is_draft=True, replaces=replace(BEFORE, tag=""))
+    assert describe_action(first, dry_run=False) == "open a draft for 1.9.0 (now nothing): proven"
 
 
 @pytest.mark.invariant("I12")

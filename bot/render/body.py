@@ -1,0 +1,72 @@
+"""The bot's section of a promotion's body: the first screen answers, the rest is what it rests on."""
+
+from __future__ import annotations
+
+from bot.domain.policy import EvidenceIn
+from bot.render.answers import command_section, history_section, newest_answer, override_lines
+from bot.render.escape import code
+from bot.render.moves import artifact_trust, what_moves
+from bot.render.people import command_table, effects
+from bot.render.room import Room, fit
+from bot.render.screen import first_screen
+from bot.render.sections import evidence_of, judged_by
+from bot.render.titles import render_title
+from bot.render.views import CommentView, MoveView, SupersededView
+
+_MOST_SUPERSEDED = 5
+
+
+def promotion_title(view: MoveView) -> str:
+    """Return the pull request's title, from the policy's template."""
+    values = {
+        "service": view.policy.service,
+        "stage": view.stage.name,
+        "old": view.replaces.tag,
+        "new": view.release.tag,
+    }
+    return render_title(view.stage.proposing.title, values)
+
+
+def promotion_body(view: MoveView) -> str:
+    """Return the bot's section of the body. Where the policy wants no comment, it has what that would have."""
+    return fit(lambda room: _parts(view, room))
+
+
+def _parts(view: MoveView, room: Room) -> list[str]:
+    stands = view.stands
+    circumstances = stands.circumstances
+    has_all = view.stage.proposing.evidence is EvidenceIn.BODY
+    return [
+        f"<!-- liftlock:promotion {view.policy.service}/{view.stage.name} -->",
+        first_screen(stands).text,
+        newest_answer(stands) if has_all else "",
+        override_lines(circumstances.overrides),
+        superseding_line(circumstances.supersedes),
+        *(_in_stage(stands, room) if has_all else []),
+        what_moves(view, room.commits),
+        *evidence_of(view.source, view.judgement, room),
+        artifact_trust(view.release),
+        _what_next(view),
+        command_section(stands, room.orders) if has_all else "",
+        history_section(circumstances.history, room.history) if has_all else "",
+        judged_by(view.policy, circumstances.policy_commit, view.forge_url),
+    ]
+
+
+def _in_stage(stands: CommentView, room: Room) -> list[str]:
+    return evidence_of(stands.stage, stands.running, room) if stands.running is not None else []
+
+
+def superseding_line(superseded: tuple[SupersededView, ...]) -> str:
+    """Return which pull requests this one took the place of; empty if there is none."""
+    if not superseded:
+        return ""
+    shown = [f"#{one.number}, which carried {code(one.tag)}" for one in superseded[:_MOST_SUPERSEDED]]
+    more = len(superseded) - _MOST_SUPERSEDED
+    return f"Replaces {'; '.join(shown)}{f'; and {more} more' if more > 0 else ''}."
+
+
+def _what_next(view: MoveView) -> str:
+    summary = "<details><summary>Commands that you may give in a comment</summary>"
+    orders = f"{summary}\n\n{command_table(view.stage)}\n\n</details>"
+    return "\n\n".join(["### What you may do", "\n".join(effects(view.stage)), orders])

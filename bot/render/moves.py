@@ -1,0 +1,117 @@
+"""What a promotion moves: tags and digests, the edit, the source commits between, and what is known of the artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.domain.edit import Change
+from bot.domain.model import Release
+from bot.forge import SourceCommit, Span
+from bot.render.escape import code, fenced, plain
+from bot.render.links import commit_link, compare_link
+from bot.render.views import MoveView
+
+_SHORT = 12
+_MOST_CHANGES = 10
+_MOST_LINES = 40
+_LONGEST_EXCERPT = 4000
+
+
+def what_moves(view: MoveView, commits: int) -> str:
+    """Return the section that shows the move, with at most `commits` of the source commits."""
+    rows = [
+        ("tag", code(view.replaces.tag) if view.replaces.tag else "nothing", code(view.release.tag)),
+        ("digest", _digest(view.replaces), _digest(view.release)),
+        ("source commit", _revision(view, view.replaces), _revision(view, view.release)),
+    ]
+    table = "\n".join(f"| {name} | {before} | {after} |" for name, before, after in rows)
+    parts = [
+        f"### What moves\n\n{code(view.release.image)} in {code(view.stage.edit.file)}:",
+        f"| | now | after the merge |\n|---|---|---|\n{table}",
+        edit_lines(view.changes),
+        _between(view, commits),
+        _excerpt(view.changelog),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def edit_lines(changes: Sequence[Change]) -> str:
+    """Return a list of the values that the commit changes, each with its line in the file."""
+    if not changes:
+        return ""
+    shown = []
+    for change in changes[:_MOST_CHANGES]:
+        old = code(change.old) if change.old else "nothing"
+        shown.append(f"- line {change.line}, {code(change.path)}: {old} → {code(change.new)}")
+    if len(changes) > _MOST_CHANGES:
+        shown.append(f"- and {len(changes) - _MOST_CHANGES} more")
+    return "The commit changes this and nothing else:\n\n" + "\n".join(shown)
+
+
+def artifact_trust(release: Release) -> str:
+    """Return what is known of the image's bytes and origin, and what nobody has checked."""
+    known = [
+        f"The registry says that the tag means {_digest(release)}; a tag that moves later is noticed."
+        if release.digest
+        else "**The digest is not known**, so nobody can say which bytes the tag means.",
+        "Its source commit is what the image's own label says; nobody has proved it."
+        if release.revision
+        else "The image names no source commit.",
+        "Signature and provenance were not checked.",
+    ]
+    return "### Artifact\n\n" + " ".join(known)
+
+
+def _digest(release: Release) -> str:
+    return code(release.digest[: len("sha256:") + _SHORT]) if release.digest else "not known"
+
+
+def _revision(view: MoveView, release: Release) -> str:
+    if release.revision is None:
+        return "not known"
+    return commit_link(view.forge_url, view.policy.source, release.revision)
+
+
+# --- the source commits between --------------------------------------------------------------------------------------
+
+
+def _between(view: MoveView, most: int) -> str:
+    compare = compare_link(view.forge_url, view.policy.source, view.replaces.revision, view.release.revision)
+    link = f"[Compare the two releases]({compare})" if compare else ""
+    span = view.span
+    if span is None:
+        return link
+    if not span.commits:
+        return "\n\n".join(part for part in (_direction(span), link) if part)
+    listed = "\n".join(_commit(view, one) for one in span.commits[:most])
+    total = max(span.total, len(span.commits))
+    hidden = total - len(span.commits[:most])
+    more = f"- and {hidden:,} more" if hidden else ""
+    head = f"<details><summary>{_counted(total)} between the two releases</summary>"
+    listing = "\n".join(part for part in (listed, more) if part)
+    return "\n\n".join(part for part in (_direction(span), head, listing, "</details>", link) if part)
+
+
+def _direction(span: Span) -> str:
+    if span.is_forward:
+        return ""
+    return "**It goes back, or sideways**: the new release does not contain all commits of the one that runs now."
+
+
+def _counted(total: int) -> str:
+    return "1 commit" if total == 1 else f"{total:,} commits"
+
+
+def _commit(view: MoveView, commit: SourceCommit) -> str:
+    name = commit_link(view.forge_url, view.policy.source, commit.sha)
+    return f"- {name} {plain(commit.title)} ({code(commit.author)})"
+
+
+def _excerpt(changelog: str) -> str:
+    """Return the changelog as it stands in its file: a code block, in which nothing is a link or a mention."""
+    if not changelog.strip():
+        return ""
+    lines = changelog.strip()[:_LONGEST_EXCERPT].splitlines()
+    cut = len(lines) > _MOST_LINES or len(changelog.strip()) > _LONGEST_EXCERPT
+    text = "\n".join([*lines[:_MOST_LINES], *(["…"] if cut else [])])
+    return f"<details><summary>Changelog</summary>\n\n{fenced(text)}\n\n</details>"
