@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from bot.lab.github.markdown import Surroundings, clean_html, render_markdown
+from bot.lab.github.nouns import MergeQueue
 from tests.lab.github_world import BRANCH, FILE, NEW, REPO, GitHubWorld, running_github
 
 KNOWN = "4364c619aa"
@@ -59,6 +61,59 @@ def test_a_pull_request_is_shown_whole(world: GitHubWorld) -> None:
     assert "tag: &#34;1.5&#34;" in page(world, f"/{REPO}/commit/{world.lab.head(REPO, BRANCH)}")
 
 
+def test_what_the_bot_says_beside_its_text_is_shown(world: GitHubWorld) -> None:
+    lab, number = world.lab, world.propose()
+    lab.allow_auto_merge(REPO)
+    lab.protect(REPO, "main", required_contexts=["liftlock/checkout-production", "ci"], required_approvals=1)
+    lab.add_app(7, "")
+    with lab.world.lock:
+        token, _ = lab.world.issue_installation_token(lab.world.apps[7], {"checks": "write"}, None)
+    output = {"title": "0 of 4 gates <b>unhealthy</b>", "summary": "All **well**"}
+    with world.client(token) as app:
+        body = {"name": "liftlock/checkout-production", "head_sha": world.head_of(number), "output": output}
+        app.post(f"/repos/{REPO}/check-runs", json={**body, "conclusion": "neutral"}).raise_for_status()
+    made = world.http.post(
+        f"/repos/{REPO}/deployments", json={"ref": BRANCH, "environment": "staging", "required_contexts": []}
+    ).json()
+    status = {"state": "in_progress", "description": "Observing <i>it</i>"}
+    world.http.post(f"/repos/{REPO}/deployments/{made['id']}/statuses", json=status).raise_for_status()
+    lab.react_as("dana", REPO, lab.comment_as("dana", REPO, number, "/liftlock status"), "rocket")
+    lab.label_as("dana", REPO, number, "<b>hold</b>")
+    lab.arm_auto_merge_as("dana", REPO, number, method="squash")
+    lab.convert_to_draft_as("rita", REPO, number)
+    lab.edit_pull_as("dana", REPO, number, title="<u>New</u>")
+    shown = page(world, f"/{REPO}/pull/{number}")
+    for expected in (
+        'class="badge Draft">Draft<',
+        "cannot be merged.",
+        "Auto-merge enabled by <strong>dana</strong> (squash)",
+        "Review decision: <strong>review required</strong>",
+        "neutral · 0 of 4 gates &lt;b&gt;unhealthy&lt;/b&gt;",
+        '<span class="label">Required</span>',
+        "All <strong>well</strong>",
+        "expected · waiting to be reported",
+        "in_progress · Observing &lt;i&gt;it&lt;/i&gt;",
+        "🚀 1",
+        "added the &lt;b&gt;hold&lt;/b&gt; label",
+        "marked this pull request as draft",
+        "changed the title from “Promote” to “&lt;u&gt;New&lt;/u&gt;”",
+    ):
+        assert expected in shown
+    lab.close_pull(REPO, number, "dana")
+    assert "disabled auto-merge: Pull request was closed" in page(world, f"/{REPO}/pull/{number}")
+
+
+def test_a_place_in_the_merge_queue_is_shown(world: GitHubWorld) -> None:
+    number = world.propose()
+    world.lab.protect(REPO, "main", merge_queue=MergeQueue())
+    world.lab.enqueue_as("dana", REPO, number)
+    assert "Queued to merge by <strong>dana</strong>" in page(world, f"/{REPO}/pull/{number}")
+    world.clock.advance(timedelta(minutes=5))
+    shown = page(world, f"/{REPO}/pull/{number}")
+    assert "merged commit" in shown
+    assert "closed this" not in shown
+
+
 @pytest.mark.parametrize("path", [f"/{REPO}/pull/9", "/acme/none/pulls", f"/{REPO}/commits/none", f"/{REPO}/commit/0"])
 def test_a_page_that_is_not_there_is_404(world: GitHubWorld, path: str) -> None:
     assert httpx.get(f"{world.lab.url}{path}", trust_env=False).status_code == 404
@@ -93,6 +148,8 @@ def test_a_page_loads_and_runs_nothing_from_elsewhere(world: GitHubWorld) -> Non
         ("~~no~~", "<p><s>no</s></p>"),
         ("a <img src=x onerror=y>", "<p>a &lt;img src=x onerror=y&gt;</p>"),
         ("a <sub>b</sub>", "<p>a <sub>b</sub></p>"),
+        ("a[^1]", "<p>a[^1]</p>"),
+        ("[x] a", "<p>[x] a</p>"),
         ("a <sub onclick=x>b</sub>", "<p>a &lt;sub onclick=x&gt;b</sub></p>"),
     ],
     ids=lambda value: value if len(value) < 20 else "",
@@ -107,6 +164,13 @@ def test_tables_and_details_are_shown() -> None:
     assert '<td style="text-align:right">2</td>' in shown
     assert "<details open><summary>More</summary>" in shown
     assert shown.rstrip().endswith("</details>")
+
+
+def test_task_lists_have_boxes_that_nobody_can_tick() -> None:
+    shown = render_markdown("- [ ] a\n- [x] @dana\n- [X]b\n- c\n", HERE)
+    assert shown.count('<li class="task-list-item"><input type="checkbox" disabled') == 2
+    assert '<input type="checkbox" disabled checked> <a href="http://h/dana"' in shown
+    assert "<li>[X]b</li>" in shown
 
 
 def test_other_html_is_shown_as_text() -> None:

@@ -1,9 +1,9 @@
 """Render a comment's Markdown as GitHub shows it, so that what a text smuggles in becomes visible on the lab's pages.
 
-CommonMark with tables, strikethrough and hard line breaks. HTML comments are hidden; of raw HTML only `details`,
-`summary`, `br` and `sub` count, all other is shown as text. Bare URLs, @mentions, #numbers and commit names become
-links. Unlike GitHub, every @name and #number is taken to exist: a page that hid one would hide an injection too.
-Images become links, so that a page never loads anything from elsewhere.
+CommonMark with tables, strikethrough, task lists and hard line breaks. HTML comments are hidden; of raw HTML only
+`details`, `summary`, `br`, `sub` and `sup` count, all other is shown as text. There are no footnotes. Bare URLs,
+@mentions, #numbers and commit names become links. Unlike GitHub, every @name and #number is taken to exist: a page that
+hid one would hide an injection too. Images become links, so that a page never loads anything from elsewhere.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_ALLOWED_TAG = re.compile(r"<(/?)(details|summary|br|sub)( open)?\s*/?>", re.IGNORECASE)
+_ALLOWED_TAG = re.compile(r"<(/?)(details|summary|br|sub|sup)( open)?\s*/?>", re.IGNORECASE)
+_TASK = re.compile(r"\[[ xX]\](?=\s)")
 _LINKS = re.compile(
     r"(?P<url>(?:https?://|www\.)[^\s<]+)"
     r"|(?<![\w@/`.-])@(?P<mention>[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:/[A-Za-z0-9_.-]+)?)"
@@ -42,11 +43,32 @@ class Surroundings:
 def render_markdown(text: str, surroundings: Surroundings) -> str:
     """Return the text as safe HTML."""
     parser = MarkdownIt("commonmark", {"html": True, "breaks": True}).enable(["table", "strikethrough"])
+    parser.core.ruler.push("github_tasks", _mark_tasks)
     parser.core.ruler.push("github_links", lambda state: _link_all(state, surroundings))
     parser.add_render_rule("html_block", _html)
     parser.add_render_rule("html_inline", _html)
     parser.add_render_rule("image", _image)
+    parser.add_render_rule("task_box", _task_box)
     return str(parser.render(text))
+
+
+def _mark_tasks(state: StateCore) -> None:
+    """Turn `[ ]` and `[x]` at the start of a list's entries into boxes that nobody can tick."""
+    for item, paragraph, inline in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
+        if (item.type, paragraph.type, inline.type) != ("list_item_open", "paragraph_open", "inline"):
+            continue
+        first = inline.children[0] if inline.children else None
+        if first is None or first.type != "text" or not _TASK.match(first.content):
+            continue
+        item.attrSet("class", "task-list-item")
+        box = Token("task_box", "input", 0)
+        box.content = " checked" if first.content[1] in "xX" else ""
+        first.content = first.content[3:]
+        inline.children = [box, *(inline.children or ())]
+
+
+def _task_box(_: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:  # noqa: ARG001
+    return f'<input type="checkbox" disabled{tokens[index].content}>'
 
 
 def _html(_: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:  # noqa: ARG001

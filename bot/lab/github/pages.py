@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
@@ -13,31 +12,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from bot.lab.github.checks import check_runs_of, checks_state, latest_checks, latest_statuses
 from bot.lab.github.git import Commit, FileChange
 from bot.lab.github.markdown import Surroundings, render_markdown
 from bot.lab.github.merging import commits_of, fork_of
 from bot.lab.github.nouns import Pull
-from bot.lab.github.requirements import mergeable_state
+from bot.lab.github.requirements import mergeable_state, review_decision
+from bot.lab.github.settling import settle_all
+from bot.lab.github.signals import Moment, deployments_of, moments, reports
 from bot.lab.github.world import Repository, World
-
-_REVIEW_WORDS = {
-    "APPROVED": "approved these changes",
-    "CHANGES_REQUESTED": "requested changes",
-    "COMMENTED": "reviewed",
-    "DISMISSED": "reviewed (dismissed)",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """One entry of a pull request's conversation. `kind` is a CSS class; `html` the rendered text, if any."""
-
-    at: datetime
-    who: str
-    says: str
-    kind: str
-    html: Markup | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +74,7 @@ class Pages:
 
     def _show(self, request: Request, template: str) -> Response:
         with self._world.lock:
+            settle_all(self._world)
             parameters = request.path_params
             repository = self._world.repositories.get(f"{parameters['owner']}/{parameters['name']}".lower())
             facts = None if repository is None else self._facts(template, repository, parameters)
@@ -128,8 +111,10 @@ class Pages:
             "body": self._rendered(repository, pull.body or "_No description provided._"),
             "moments": sorted(self._moments(repository, pull), key=lambda moment: moment.at),
             "commits": commits_of(repository, pull),
-            "checks": _checks(repository, pull.head_sha),
+            "checks": reports(repository, pull, lambda text: self._rendered(repository, text)),
             "mergeable": mergeable_state(repository, pull) if pull.is_open else "",
+            "decision": review_decision(repository, pull),
+            "deployments": deployments_of(repository, pull),
             "files": _files(repository.bare.changes(fork_of(repository, pull), pull.head_sha)),
         }
 
@@ -142,28 +127,7 @@ class Pages:
         return Markup(render_markdown(text, here))  # noqa: S704  (rendered as safe HTML)
 
     def _moments(self, repository: Repository, pull: Pull) -> Iterator[Moment]:
-        for comment in pull.comments:
-            edited = " (edited)" if comment.updated_at != comment.created_at else ""
-            yield Moment(
-                at=comment.created_at,
-                who=comment.author.login,
-                says=f"commented{edited}",
-                kind="comment",
-                html=self._rendered(repository, comment.body),
-            )
-        for review in pull.reviews:
-            yield Moment(
-                at=review.submitted_at,
-                who=review.author.login,
-                says=_REVIEW_WORDS.get(review.state, "reviewed"),
-                kind=review.state.lower(),
-                html=self._rendered(repository, review.body) if review.body else None,
-            )
-        if pull.closed_at is not None and pull.closed_by is not None:
-            merged = pull.merged_at is not None
-            says = f"merged commit {(pull.merge_commit or '')[:7]} into {pull.base}" if merged else "closed this"
-            kind = "merged" if merged else "closed"
-            yield Moment(at=pull.closed_at, who=pull.closed_by.login, says=says, kind=kind)
+        yield from moments(pull, lambda text: self._rendered(repository, text))
 
 
 def _badge(pull: Pull) -> str:
@@ -172,13 +136,6 @@ def _badge(pull: Pull) -> str:
     if not pull.is_open:
         return "Closed"
     return "Draft" if pull.draft else "Open"
-
-
-def _checks(repository: Repository, sha: str) -> Sequence[tuple[str, str, str]]:
-    """Return name, state and a line of each status and check run."""
-    lines = {status.context: status.description or "" for status in latest_statuses(repository, sha)}
-    lines |= {run.name: run.title or run.conclusion or run.status for run in check_runs_of(repository, sha)}
-    return [(name, checks_state(repository, sha, name), lines[name]) for name in latest_checks(repository, sha)]
 
 
 def _commit_facts(repository: Repository, commit: Commit) -> Mapping[str, object]:
