@@ -43,7 +43,7 @@ from bot.observe import World
 from bot.ports import Conflict, OutsideError, Permanent, SyncOrder, Transient
 from bot.proposals import Branch, examine, head_key, own_heads
 from bot.records import Arrival
-from bot.render.commits import promotion_commit, revert_commit
+from bot.render.commits import revert_commit
 from bot.render.markdown import promotion_body, promotion_title, revert_body, revert_title
 from bot.telling import Teller, Telling
 
@@ -252,7 +252,7 @@ class _Step:
 
     def _merge_message(self, action: MergePromotion) -> str:
         if action.reverts is None:
-            return promotion_commit(self.maker.move(action))
+            return self.maker.promotion_message(action)
         return revert_commit(self.maker.revert(action))
 
     def disarm(self, action: DisarmPromotion) -> str:

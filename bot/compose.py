@@ -40,6 +40,7 @@ from bot.ports import Clock, Permanent
 from bot.records import Board, Ledger, Posting, Sightings
 from bot.sampling import Sampler
 from bot.settings import ArgoSection, GitHubSection, GitSection, Settings, SettingsError, read_secret_file
+from bot.signalling import Kinds, Signaller
 from bot.tag_history import TagReader
 from bot.telling import Telling
 
@@ -104,7 +105,7 @@ def compose(
             workers=settings.bot.workers,
             sampler=Sampler(metrics=world.metrics, ledger=records.ledger, lag=settings.bot.ingestion_lag),
             dry_run=dry_run,
-            listeners=listeners,
+            listeners=listeners if dry_run else (_signalling(world, telling, settings.github), *listeners),
             stopping=threading.Event(),
         )
         yield Bot(sweeper=sweeper, settings=settings)
@@ -130,6 +131,7 @@ def _world(
         registry=stack.enter_context(_registry(settings)),
         ledger=records.ledger,
         sightings=records.sightings,
+        openings_per_hour=settings.github.openings_per_hour,
         spell_gap=max(_LEAST_SPELL_GAP, settings.bot.interval * _SPELL_GAP_SWEEPS),
         tags=TagReader(
             repositories=repositories,
@@ -141,6 +143,18 @@ def _world(
 
 
 # --- records ---------------------------------------------------------------------------------------------------------
+
+
+def _signalling(world: World, telling: Telling, section: GitHubSection) -> Listener:
+    """Return what tells source repositories of each service that was judged."""
+    kinds = Kinds(statuses="statuses" in section.signals, deployments="deployments" in section.signals)
+    signaller = Signaller(world=world, telling=telling, kinds=kinds)
+
+    def hear(report: ServiceReport) -> None:
+        if report.policy is not None and report.observation is not None and report.decision is not None:
+            signaller.tell(report.policy, report.observation, report.decision)
+
+    return hear
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

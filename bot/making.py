@@ -17,6 +17,7 @@ from bot.domain.decision import (
     OpenPromotion,
     RemakePromotion,
     RollBack,
+    State,
 )
 from bot.domain.edit import Edited, EditRefused
 from bot.domain.model import NOT_SET, Release, Sha, TagHistory, Trouble
@@ -70,7 +71,17 @@ class Maker:
     def commit_promotion(self, action: Move) -> Sha:
         """Commit exactly the planned edit on the tracked branch's head, in the mirror only."""
         stage, edited = self.policy.stage(action.stage), self.promotion(action)
-        return self._commit(stage, self.head(action.stage), edited, promotion_commit(self.move(action)))
+        return self._commit(stage, self.head(action.stage), edited, self.promotion_message(action))
+
+    def promotion_message(self, action: Move) -> str:
+        """Return the message of a promotion's commit."""
+        view = self.move(action)
+        why = ""
+        if isinstance(action, OpenPromotion | RemakePromotion) and view.judgement.state is not State.PROVEN:
+            why = f"is observed in {view.source.name} still; this is merged only when it has passed."
+        elif view.judgement.state is not State.PROVEN:
+            why = f"moves on from {action.reason}."
+        return promotion_commit(view, why)
 
     def promotion(self, action: Move) -> Edited:
         """Plan the edit of a promotion."""

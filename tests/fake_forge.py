@@ -25,6 +25,7 @@ class FakeForge(Failing):
     titles: dict[int, str] = field(default_factory=dict)
     bodies: dict[int, str] = field(default_factory=dict)
     comments: dict[tuple[int, str], str] = field(default_factory=dict)
+    written: dict[tuple[int, str], int] = field(default_factory=dict)
     orders: list[MergeOrder] = field(default_factory=list)
     rules: MergeRules = field(default_factory=MergeRules)
     own_app_id: int | None = None
@@ -165,6 +166,7 @@ class FakeForge(Failing):
     def write_comment(self, repository: str, number: int, *, marker: str, body: str, known: int | None) -> int:
         self.called("write_comment")
         self.comments[number, marker] = body
+        self.written[number, marker] = self.written.get((number, marker), 0) + 1
         return 500 + number
 
     def react(self, repository: str, comment: int, reaction: Reaction) -> None:

@@ -49,6 +49,7 @@ class FakeWorld:
     broken: tuple[BrokenPolicy, ...] = ()
     more_policies: tuple[Policy, ...] = ()
     pauses: list[float] = field(default_factory=list)
+    openings_per_hour: int = 30
 
     def __post_init__(self) -> None:
         self.repositories = FakeRepositories(clock=self.clock)
@@ -80,6 +81,7 @@ class FakeWorld:
             sightings=self.sightings,
             spell_gap=timedelta(minutes=5),
             tags=self.tags,
+            openings_per_hour=self.openings_per_hour,
         )
 
     def restart(self) -> None:
@@ -141,8 +143,13 @@ class FakeWorld:
     def sweep_until_settled(self, *, limit: int = 6) -> None:
         """Sweep until a sweep writes nothing to Git or GitHub."""
         for _ in range(limit):
-            before = (len(self.repositories.pushes), len(self.forge.merges), len(self.forge.pulls))
+            before = self._written()
             self.sweep()
-            if (len(self.repositories.pushes), len(self.forge.merges), len(self.forge.pulls)) == before:
+            if self._written() == before:
                 return
         raise AssertionError("the world never settled")
+
+    def _written(self) -> tuple[object, ...]:
+        """All that the bot has done to Git and to pull requests so far."""
+        states = [(pull.state, pull.draft, pull.head) for pull in self.forge.pulls.values()]
+        return len(self.repositories.pushes), len(self.forge.orders), states

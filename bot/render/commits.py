@@ -24,8 +24,12 @@ def promotion_subject(view: MoveView | RevertView) -> str:
     return f"Promote {view.policy.service} to {view.stage.name}: {tags}"
 
 
-def promotion_commit(view: MoveView) -> str:
-    """Return the message of a promotion's commit."""
+def promotion_commit(view: MoveView, why: str = "") -> str:
+    """Return the message of a promotion's commit.
+
+    `why` says why it moves where the stage before has not proven it by itself: a person overrode a gate, or the pull
+    request was opened early.
+    """
     trailers = Trailers(
         service=view.policy.service,
         stage=view.stage.name,
@@ -33,8 +37,9 @@ def promotion_commit(view: MoveView) -> str:
         promotes=f"{view.source.name} -> {view.stage.name}",
         evidence=evidence_hash(view.judgement.verdicts),
     )
-    why = f"{for_commit(view.release.tag)} has passed {view.source.name}: {for_commit(view.judgement.reason)}."
-    body = f"{_LINES.fill(why)}\n\n{_changed(view.changes)}"
+    passed = f"has passed {view.source.name}: {for_commit(view.judgement.reason)}."
+    said = f"{for_commit(view.release.tag)} {for_commit(why) if why else passed}"
+    body = f"{_LINES.fill(said)}\n\n{_changed(view.changes)}"
     return f"{promotion_subject(view)}\n\n{body}{render_trailers(trailers)}\n"
 
 

@@ -82,7 +82,11 @@ class BotSettings(_Section):
 
 
 class GitHubSection(_Section):
-    """GitHub or GitHub Enterprise Server: `url` serves pages and Git, `api` the REST API."""
+    """GitHub or GitHub Enterprise Server: `url` serves pages and Git, `api` the REST API.
+
+    At most `openings_per_hour` promotions are opened in a repository within an hour. `signals` are what source
+    repositories are told.
+    """
 
     url: str = "https://github.com"
     api: str = "https://api.github.com"
@@ -94,6 +98,8 @@ class GitHubSection(_Section):
     allow_http: bool = False
     timeout: Duration = timedelta(seconds=15)
     write_pause: Lag = timedelta(seconds=1)
+    openings_per_hour: Annotated[int, Field(ge=1, le=500)] = 30
+    signals: tuple[Literal["statuses", "deployments"], ...] = ("statuses", "deployments")
 
     @model_validator(mode="after")
     def _check(self) -> GitHubSection:
