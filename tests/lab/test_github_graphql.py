@@ -11,7 +11,10 @@ import httpx
 import pytest
 from github import Auth, Github
 from github.GithubException import GithubException, UnknownObjectException
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bot.lab.github.graph.connections import connection
 from bot.lab.github.nouns import MergeQueue
 from tests.contract.graphql_conformance import PATHS, github_violations
 from tests.lab.github_world import BRANCH, FILE, NEW, REPO, GitHubWorld, running_github
@@ -153,6 +156,27 @@ def test_an_apps_bot_is_told_without_the_ending_of_its_login(world: GitHubWorld)
     author = look(world, "author { __typename login }", token=token)["author"]
     assert author == {"__typename": "Bot", "login": "app-7"}
     assert ask(world, "{ viewer { login } }", token)["data"]["viewer"]["login"] == "app-7[bot]"
+
+
+@given(total=st.integers(0, 30), size=st.integers(1, 9))
+def test_pages_put_together_are_the_list_from_either_end(total: int, size: int) -> None:
+    items = list(range(total))
+    field = connection("items", lambda: items, lambda one: {"number": one})
+
+    def walk(sizes: str, cursors: str, more: str, edge: str) -> list[list[int]]:
+        pages, cursor = [], None
+        while True:
+            page: Any = field(None, **{sizes: size, cursors: cursor})
+            pages.append([node["number"] for node in page["nodes"]])
+            cursor = page["pageInfo"][edge]
+            if not page["pageInfo"][more]:
+                return pages
+
+    forth = walk("first", "after", "hasNextPage", "endCursor")
+    back = walk("last", "before", "hasPreviousPage", "startCursor")
+    assert [one for page in forth for one in page] == items
+    assert [one for page in reversed(back) for one in page] == items
+    assert max(len(page) for page in forth + back) <= size
 
 
 # --- what is changed ---

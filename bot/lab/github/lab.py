@@ -126,13 +126,11 @@ class GitHubLab:
         branch: str = "main",
         private: bool = True,
         delete_branch_on_merge: bool = False,
-        allow_auto_merge: bool = False,
     ) -> None:
         """Make a repository with one commit by its owner; the bot may write to it."""
         with self.world.lock:
             repository = self.world.create_repository(name, branch, private=private)
             repository.delete_branch_on_merge = delete_branch_on_merge
-            repository.allow_auto_merge = allow_auto_merge
             self.world.account(self.bot_login).roles.setdefault(repository.full_name, "write")
             self._commit(repository, repository.owner, branch, files, "Initial commit")
 
