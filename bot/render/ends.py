@@ -92,7 +92,11 @@ def ended(view: CommentView) -> Screen | None:
         lead = f"Liftlock closed this pull request; it no longer moves {code(view.release.tag)}."
         return Screen(word="Withdrawn.", lead=lead, why="Liftlock's last comment says so.", who="Nobody.", when=NEVER)
     judgement = view.candidate
-    return rejected(view, judgement) if judgement is not None else None
+    if judgement is not None and judgement.state is State.REJECTED_BY_HUMAN:
+        return rejected(view, judgement)
+    who = code(pull.closed_by) if pull.closed_by else "Somebody"
+    lead = f"{who} closed this pull request; it no longer moves {code(view.release.tag)}."
+    return Screen(word="Closed.", lead=lead, why=_candidate_reason(view), who=NOBODY, when=NEVER)
 
 
 def _candidate_reason(view: CommentView) -> str:

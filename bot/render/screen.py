@@ -48,7 +48,9 @@ def must_act(view: CommentView) -> bool:
     """Say whether nothing moves any more until a person does something that nobody has decided yet."""
     pull = view.circumstances.pull
     is_over = view.reverted_by is not None or view.circumstances.superseded_by is not None
-    if is_over or (pull is not None and pull.state is PullState.CLOSED):
+    # After a merge the mirror may be a moment behind: nobody is called before production itself was judged.
+    is_done = pull is not None and pull.state is not PullState.OPEN and view.running is None
+    if is_over or is_done:
         return False
     judgement = view.running or view.candidate or view.source
     return judgement is not None and judgement.waits_on is WaitsOn.HUMAN and judgement.state not in _DECIDED

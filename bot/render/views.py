@@ -12,7 +12,7 @@ from datetime import datetime
 from bot.domain.decision import Judgement
 from bot.domain.edit import Change
 from bot.domain.model import Release, Sha
-from bot.domain.policy import Merge, Policy, Stage
+from bot.domain.policy import Policy, Stage
 from bot.domain.pulls import MergeRules, Pull
 from bot.forge import Span
 
@@ -116,11 +116,6 @@ class MoveView:
     standing: CommentView | None = None
     span: Span | None = None
     changelog: str = ""
-
-    @property
-    def is_automatic(self) -> bool:
-        """Whether the bot merges by itself once nothing stands against it."""
-        return self.stage.merge is Merge.AUTO
 
     @property
     def stands(self) -> CommentView:

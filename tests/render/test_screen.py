@@ -31,6 +31,8 @@ from tests.render.views import (
 
 BLOCKED = {
     "observing",
+    "rolling-out",
+    "cannot-tell",
     "held",
     "rejected",
     "unhealthy",
@@ -42,6 +44,8 @@ BLOCKED = {
 }
 MOVES_ITSELF = {
     "observing",
+    "rolling-out",
+    "cannot-tell",
     "ready",
     "draft-made-ready",
     "waiting-for-checks",
@@ -149,6 +153,26 @@ def test_what_is_only_pending_waits_for_nobody() -> None:
     screen = first_screen(replace(view, circumstances=replace(view.circumstances, pull=pull)))
     assert screen.who == "Nobody."
     assert screen.why == "Not done: `job 0`, `job 1`, `job 2`, `job 3`, `job 4` and 4 more."
+
+
+@pytest.mark.parametrize("state", [None, State.READY_TO_PROPOSE])
+def test_a_closed_pull_request_is_never_said_to_move(state: State | None) -> None:
+    waits = candidate(state, "staging: both gates are healthy") if state is not None else None
+    view = replace(STATES["rejected"](), candidate=waits)
+    screen = first_screen(view)
+    assert (screen.word, screen.when) == ("Closed.", "No.")
+    assert screen.lead == "`dana` closed this pull request; it no longer moves `1.9.0`."
+
+
+def test_nobody_is_called_while_a_merge_is_on_its_way_to_the_mirror() -> None:
+    merged = replace(STATES["merged"](), candidate=candidate(State.WAITING_FOR_HUMAN, "was merged", WaitsOn.HUMAN))
+    assert attention_comment(merged) is None
+
+
+def test_a_person_is_called_where_what_was_merged_is_halted() -> None:
+    running = judged(State.HALTED, "http-errors: but it was so before", stage="production", waits_on=WaitsOn.HUMAN)
+    call = attention_comment(replace(STATES["watched"](), running=running)) or ""
+    assert "**A person must act** on `1.9.0` for `production`" in call
 
 
 # --- the calls for a person ------------------------------------------------------------------------------------------

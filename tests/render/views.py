@@ -206,6 +206,13 @@ def _observed(policy: Policy = POLICY, *, draft: bool = True) -> CommentView:
     )
 
 
+def _before(source: Judgement) -> CommentView:
+    waits = candidate(source.state, f"staging: {source.reason}", WaitsOn.RUNTIME)
+    return a_comment(
+        stage=a_stage(), source=source, candidate=waits, circumstances=Circumstances(now=NOW, pull=a_pull(draft=True))
+    )
+
+
 def _unhealthy() -> CommentView:
     return a_comment(
         stage=a_stage(),
@@ -226,6 +233,16 @@ CLOSED = a_pull(state=PullState.CLOSED, closed_by="dana")
 OVERRIDE = OverrideView(gate="http-errors", by="dana", reason="the errors are the load test's")
 STATES: Mapping[str, Callable[[], CommentView]] = {
     "observing": _observed,
+    "rolling-out": lambda: _before(
+        judged(State.WAITING_FOR_ROLLOUT, "checkout-staging is Progressing", a_verdict(VerdictKind.NOT_YET))
+    ),
+    "cannot-tell": lambda: _before(
+        judged(
+            State.CANNOT_TELL,
+            "http-errors: Prometheus could not be asked: 503 Service Unavailable",
+            replace(a_verdict(VerdictKind.CANNOT_TELL, reason="Prometheus could not be asked"), evidence=None),
+        )
+    ),
     "ready": lambda: _waiting(State.READY_TO_MERGE, "staging: both gates are healthy"),
     "draft-made-ready": lambda: _waiting(
         State.READY_TO_PROPOSE, "staging: both gates are healthy", pull=a_pull(draft=True)
