@@ -175,7 +175,9 @@ class _Root:
             "mergeStateStatus": pull.merge_state,
             "createdAt": pull.created,
             "updatedAt": pull.updated,
-            "isInMergeQueue": pull.queued,
+            "closedAt": pull.closed,
+            "isInMergeQueue": pull.queued_by is not None,
+            "mergeQueueEntry": None if pull.queued_by is None else {"enqueuer": actor(pull.queued_by)},
             "reviewDecision": pull.decision,
             "author": actor(pull.author),
             "mergedBy": actor(pull.merged_by),
@@ -218,10 +220,10 @@ class _Root:
     def _enqueue(self, pull: FakePull, _: Json) -> None:
         if self._github.merge_refusal:
             raise GraphQLError(self._github.merge_refusal[1])
-        pull.queued = True
+        pull.queued_by = self._login
 
     def _dequeue(self, pull: FakePull, _: Json) -> None:
-        pull.queued = False
+        pull.queued_by = None
 
 
 def _state(pull: FakePull) -> str:

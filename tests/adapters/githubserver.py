@@ -61,6 +61,7 @@ class FakeGitHub:
         self.points = 0
         self.requests: list[tuple[str, str]] = []
         self.bodies: list[Json] = []
+        self.queries: list[str] = []
         self.headers: dict[str, str] = {}
         self.has_etags = False
         self.before: Callable[[str, str], Answer | None] = lambda method, path: None
@@ -105,6 +106,7 @@ class FakeGitHub:
         with self._lock:
             self.requests.append((method, path))
             self.bodies.append(body)
+            self.queries.append(parts.query)
             early = self.before(method, path)
             if early is not None:
                 return early

@@ -94,7 +94,8 @@ class FakePull:
     merge_state: str = "CLEAN"
     decision: str | None = None
     armed_by: str | None = None
-    queued: bool = False
+    queued_by: str | None = None
+    closed: str | None = None
     events: list[Json] = field(default_factory=list)
     reviews: list[Json] = field(default_factory=list)
     contexts: list[Json] | None = None
@@ -110,6 +111,7 @@ class FakePull:
             "draft": self.draft,
             "merged_at": T0 if self.merged_as else None,
             "created_at": self.created,
+            "closed_at": self.closed,
             "body": self.body,
             "user": user(self.author),
             "labels": [{"name": name} for name in self.labels],

@@ -194,19 +194,30 @@ def test_a_draft_tells_who_made_it_one(
 @pytest.mark.parametrize(
     ("closer", "by", "by_bot"), [("dana", "dana", False), ("lift-bot", "lift-bot", True), (None, "ghost", False)]
 )
-def test_a_closed_one_tells_who_closed_it(
+def test_a_closed_one_tells_when_and_who_closed_it(
     parts: Parts, github: FakeGitHub, closer: str | None, by: str, by_bot: bool
 ) -> None:
-    github.add_pull(BRANCH, state="closed", events=[event("ClosedEvent", "rita"), event("ClosedEvent", closer)])
+    events = [event("ClosedEvent", "rita"), event("ClosedEvent", closer)]
+    github.add_pull(BRANCH, state="closed", events=events, closed="2026-03-01T11:30:00Z")
     found = newest(parts)
     assert (found.closed_by, found.closed_by_bot) == (by, by_bot)
+    assert found.closed_at == datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("armer", "by_bot"), [("lift-bot", True), ("dana", False)])
 def test_an_armed_one_tells_by_whom(parts: Parts, github: FakeGitHub, armer: str, by_bot: bool) -> None:
-    github.add_pull(BRANCH, armed_by=armer, queued=True)
+    github.add_pull(BRANCH, armed_by=armer)
     found = newest(parts)
-    assert (found.armed_by, found.armed_by_bot, found.is_queued) == (armer, by_bot, True)
+    assert (found.armed_by, found.armed_by_bot, found.is_queued) == (armer, by_bot, False)
+
+
+@pytest.mark.parametrize(("by", "by_bot"), [("lift-bot", True), ("dana", False)])
+def test_a_queued_one_tells_whether_the_bot_put_it_there(
+    parts: Parts, github: FakeGitHub, by: str, by_bot: bool
+) -> None:
+    github.add_pull(BRANCH, queued_by=by)
+    found = newest(parts)
+    assert (found.is_queued, found.queued_by_bot) == (True, by_bot)
 
 
 @pytest.mark.parametrize(

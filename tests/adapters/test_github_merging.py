@@ -185,8 +185,8 @@ def test_an_asynchronous_merge_that_fails_says_why(parts: Parts, github: FakeGit
 # --- by GitHub itself ------------------------------------------------------------------------------------------------
 
 
-def handed_over(github: FakeGitHub) -> tuple[str | None, bool]:
-    return github.pulls[0].armed_by, github.pulls[0].queued
+def handed_over(github: FakeGitHub) -> tuple[str | None, str | None]:
+    return github.pulls[0].armed_by, github.pulls[0].queued_by
 
 
 def test_arming_names_the_checked_head_and_arming_again_writes_nothing(parts: Parts, github: FakeGitHub) -> None:
@@ -201,7 +201,7 @@ def test_arming_names_the_checked_head_and_arming_again_writes_nothing(parts: Pa
 def test_enqueuing_names_the_checked_head(parts: Parts, github: FakeGitHub) -> None:
     assert parts.merging.merge_promotion(REPO, QUEUE) is None
     assert github.bodies[-1]["variables"]["input"] == {"pullRequestId": "PR_1", "expectedHeadOid": HEAD}
-    assert github.pulls[0].queued is True
+    assert github.pulls[0].queued_by == "lift-bot"
 
 
 @pytest.mark.parametrize("order", [ARM, QUEUE], ids=["arm", "queue"])
@@ -209,7 +209,7 @@ def test_a_head_that_moved_is_neither_armed_nor_enqueued(parts: Parts, github: F
     github.pulls[0].head = OLD_HEAD
     with pytest.raises(Conflict):
         parts.merging.merge_promotion(REPO, order)
-    assert handed_over(github) == (None, False)
+    assert handed_over(github) == (None, None)
 
 
 @pytest.mark.parametrize("order", [ARM, QUEUE], ids=["arm", "queue"])
@@ -236,9 +236,9 @@ def test_a_refusal_to_arm_says_why(parts: Parts, github: FakeGitHub, said: str, 
 
 
 def test_disarming_takes_back_both_and_disarming_again_writes_nothing(parts: Parts, github: FakeGitHub) -> None:
-    github.pulls[0].armed_by, github.pulls[0].queued = "dana", True
+    github.pulls[0].armed_by, github.pulls[0].queued_by = "dana", "rita"
     parts.merging.disarm(REPO, 1)
-    assert handed_over(github) == (None, False)
+    assert handed_over(github) == (None, None)
     github.requests.clear()
     parts.merging.disarm(REPO, 1)
     assert len(github.requests) == 1
@@ -248,7 +248,7 @@ def test_disarming_whose_answer_is_lost_is_looked_up(parts: Parts, github: FakeG
     github.pulls[0].armed_by = "lift-bot"
     github.after = lambda method, path: BAD_GATEWAY if len(github.requests) == 2 else None
     parts.merging.disarm(REPO, 1)
-    assert handed_over(github) == (None, False)
+    assert handed_over(github) == (None, None)
     assert len(github.requests) == 3
 
 

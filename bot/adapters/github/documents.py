@@ -22,11 +22,12 @@ fragment Light on PullRequest {{
 FULL = f"""
 fragment Full on PullRequest {{
   number url headRefName baseRefName headRefOid isCrossRepository state isDraft mergeable mergeStateStatus
-  createdAt updatedAt isInMergeQueue reviewDecision
+  createdAt updatedAt closedAt isInMergeQueue reviewDecision
   author {_ACTOR}
   mergedBy {_ACTOR}
   mergeCommit {{ oid }}
   autoMergeRequest {{ enabledBy {_ACTOR} }}
+  mergeQueueEntry {{ enqueuer {_ACTOR} }}
   labels(first: 50) {{ nodes {{ name }} }}
   latestOpinionatedReviews(first: 100, writersOnly: true) {{ nodes {{ state author {_ACTOR} commit {{ oid }} }} }}
   comments(last: 50) {{

@@ -237,6 +237,7 @@ def parse_opened(node: Node, clients: Clients) -> Opened:
             is_own=author is not None and author.is_same(own),
             draft=node.raw("draft") is True,
             opened_at=node.instant("created_at"),
+            closed_at=node.maybe_instant("closed_at"),
             labels=tuple(label.text("name") for label in _maybe_items(node, "labels")),
         ),
         node_id=node.maybe_text("node_id") or "",

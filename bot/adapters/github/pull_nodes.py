@@ -81,6 +81,8 @@ def _parse_pull(node: Node, own: Identity) -> Pull:
     closer = events.closer() if state is PullState.CLOSED else None
     armed = node.maybe_node("autoMergeRequest")
     armer = None if armed is None else account_of_graph(armed.maybe_node("enabledBy"))
+    queued = node.maybe_node("mergeQueueEntry")
+    queuer = None if queued is None else account_of_graph(queued.maybe_node("enqueuer"))
     author = account_of_graph(node.maybe_node("author"))
     merged_as = node.maybe_node("mergeCommit") if state is PullState.MERGED else None
     return Pull(
@@ -98,6 +100,7 @@ def _parse_pull(node: Node, own: Identity) -> Pull:
         merge_commit=None if merged_as is None else merged_as.sha("oid"),
         opened_at=node.instant("createdAt"),
         head_at=events.head_at(head),
+        closed_at=node.maybe_instant("closedAt"),
         closed_by=None if state is not PullState.CLOSED else name_of(closer),
         closed_by_bot=closer is not None and closer.is_same(own),
         reopened_by=events.reopener() if state is PullState.OPEN else None,
@@ -105,6 +108,7 @@ def _parse_pull(node: Node, own: Identity) -> Pull:
         armed_by=None if armed is None else name_of(armer),
         armed_by_bot=armer is not None and armer.is_same(own),
         is_queued=node.flag("isInMergeQueue"),
+        queued_by_bot=queuer is not None and queuer.is_same(own),
         labels=tuple(label.text("name") for label in node.connection("labels")),
         reviews=_parse_reviews(node, head),
         remarks=_parse_remarks(node, own),
