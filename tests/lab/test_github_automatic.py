@@ -192,6 +192,22 @@ def test_auto_merge_enters_the_queue_once_it_may(world: GitHubWorld) -> None:
     assert world.pull(1)["merged"] is True
 
 
+def test_webhooks_are_told_what_github_does_by_itself(world: GitHubWorld) -> None:
+    told: list[str | None] = []
+    world.lab.world.listeners.append(lambda happening: told.append(happening.action))
+    head = world.head_of(world.propose())
+    world.lab.protect(REPO, "main", merge_queue=MergeQueue(), required_contexts=["build"])
+    world.lab.arm_auto_merge_as("dana", REPO, 1)
+    world.lab.disarm_auto_merge_as("dana", REPO, 1)
+    world.lab.add_check_run(REPO, head, "build")
+    world.lab.enqueue_as("dana", REPO, 1)
+    world.lab.add_check_run(REPO, head, "build", conclusion="failure")
+    world.clock.advance(timedelta(minutes=5))
+    world.pull(1)
+    expected = ["opened", "auto_merge_enabled", "auto_merge_disabled", "enqueued", "dequeued"]
+    assert [action for action in told if action] == expected
+
+
 # --- in the background ---
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.lab.github.nouns import Account, AutoMerge, MergeQueue, Pull, QueueEntry
 from bot.lab.github.requirements import blocked, conflicts, mergeable_state
-from bot.lab.github.timeline import record
+from bot.lab.github.timeline import record, tell_pull
 from bot.lab.github.world import Repository, World
 
 
@@ -33,14 +33,16 @@ def arm(world: World, repository: Repository, pull: Pull, wanted: AutoMerge, exp
         raise Unprocessable(f"Pull request is in {state} status")
     pull.auto_merge, pull.updated_at = wanted, world.now()
     record(world, pull, "AutoMergeEnabledEvent", wanted.enabled_by)
+    tell_pull(world, repository, pull, "auto_merge_enabled", wanted.enabled_by)
 
 
-def disarm(world: World, pull: Pull, actor: Account | None, reason: str | None = None) -> None:
+def disarm(world: World, repository: Repository, pull: Pull, actor: Account, reason: str | None = None) -> None:
     """Take the order back. `reason` is told where GitHub itself does so."""
     if pull.auto_merge is None:
         return
     pull.auto_merge, pull.updated_at = None, world.now()
     record(world, pull, "AutoMergeDisabledEvent", actor, reason=reason)
+    tell_pull(world, repository, pull, "auto_merge_disabled", actor)
 
 
 # --- the merge queue -------------------------------------------------------------------------------------------------
@@ -77,11 +79,13 @@ def enqueue(world: World, repository: Repository, pull: Pull, actor: Account, ex
         raise Unprocessable(why)
     pull.queue_entry = QueueEntry(id=world.new_id(), enqueuer=actor, enqueued_at=world.now(), head_sha=pull.head_sha)
     record(world, pull, "AddedToMergeQueueEvent", actor)
+    tell_pull(world, repository, pull, "enqueued", actor)
 
 
-def leave_queue(world: World, pull: Pull, actor: Account | None, reason: str) -> None:
+def leave_queue(world: World, repository: Repository, pull: Pull, actor: Account | None, reason: str) -> None:
     """Take a pull request out of its queue; one that is in none stays as it is."""
     if pull.queue_entry is None:
         return
     pull.queue_entry = None
     record(world, pull, "RemovedFromMergeQueueEvent", actor, reason=reason)
+    tell_pull(world, repository, pull, "dequeued", actor or world.account("github-merge-queue[bot]", "Bot"))

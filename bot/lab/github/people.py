@@ -111,7 +111,8 @@ def arm_auto_merge_as(
 def disarm_auto_merge_as(lab: Inhabited, login: str, repository: str, number: int) -> None:
     """Take the order to merge back."""
     with lab.acting():
-        disarm(lab.world, _found(lab, repository, number)[1], lab.world.account(login))
+        repo, found = _found(lab, repository, number)
+        disarm(lab.world, repo, found, lab.world.account(login))
 
 
 def enqueue_as(lab: Inhabited, login: str, repository: str, number: int) -> None:

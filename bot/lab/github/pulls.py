@@ -10,17 +10,10 @@ from bot.lab.github.call import Refusal, invalid
 from bot.lab.github.merging import commits_of, make_merge
 from bot.lab.github.nouns import Account, App, MergeRequest, Pull
 from bot.lab.github.requirements import blocked, conflicts
-from bot.lab.github.timeline import record
+from bot.lab.github.timeline import record, tell_pull
 from bot.lab.github.world import Happening, Repository, World
 
 _NOT_MERGEABLE = "Pull Request is not mergeable"
-
-
-def tell_pull(world: World, repository: Repository, pull: Pull, action: str, sender: Account) -> None:
-    """Tell webhooks of a pull request."""
-    facts = {"pull_request": pull, "number": pull.number}
-    happening = Happening(repository=repository, event="pull_request", action=action, sender=sender, facts=facts)
-    world.tell(happening)
 
 
 def head_label(repository: Repository, pull: Pull) -> str:
@@ -69,11 +62,11 @@ def _follow(world: World, repository: Repository, pull: Pull, before: Mapping[st
 
 def synchronise(world: World, repository: Repository, pull: Pull, head: str, actor: Account) -> None:
     """Take over a new head: reviews that must be fresh are dismissed, and orders that hold for the old one only."""
-    leave_queue(world, pull, actor, "new_commits")
+    leave_queue(world, repository, pull, actor, "new_commits")
     if not repository.bare.is_ancestor(pull.head_sha, head):
         record(world, pull, "HeadRefForcePushedEvent", actor, beforeCommit=pull.head_sha, afterCommit=head)
     if not world.writes(actor, repository):
-        disarm(world, pull, actor, "Head branch was pushed to by a user without write access")
+        disarm(world, repository, pull, actor, "Head branch was pushed to by a user without write access")
     pull.head_sha = head
     pull.base_sha = repository.bare.branch(pull.base) or pull.base_sha
     pull.updated_at = world.now()
@@ -158,8 +151,8 @@ def close(world: World, repository: Repository, pull: Pull, actor: Account) -> N
     pull.base_sha = repository.bare.branch(pull.base) or pull.base_sha
     pull.closed_at = pull.updated_at = world.now()
     pull.closed_by = actor
-    leave_queue(world, pull, actor, "closed")
-    disarm(world, pull, actor, "Pull request was closed")
+    leave_queue(world, repository, pull, actor, "closed")
+    disarm(world, repository, pull, actor, "Pull request was closed")
     record(world, pull, "ClosedEvent", actor)
     tell_pull(world, repository, pull, "closed", actor)
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from bot.lab.github.automatic import disarm, leave_queue
 from bot.lab.github.call import Refusal, invalid
 from bot.lab.github.nouns import Account, Label, Pull
-from bot.lab.github.pulls import tell_pull
-from bot.lab.github.timeline import record, record_labels
+from bot.lab.github.timeline import record, record_labels, tell_pull
 from bot.lab.github.world import Repository, World
 
 
@@ -45,12 +44,12 @@ def _no_such_base(name: str) -> Refusal:
 
 
 def _move_base(world: World, repository: Repository, pull: Pull, base: str, actor: Account) -> None:
-    leave_queue(world, pull, actor, "base_changed")
+    leave_queue(world, repository, pull, actor, "base_changed")
     record(world, pull, "BaseRefChangedEvent", actor, previousRefName=pull.base, currentRefName=base)
     pull.base = base
     pull.base_sha = repository.bare.branch(base) or pull.base_sha
     pull.looks_until_mergeable = world.mergeability_looks
-    disarm(world, pull, actor, "Base branch was modified")
+    disarm(world, repository, pull, actor, "Base branch was modified")
 
 
 def convert_to_draft(world: World, repository: Repository, pull: Pull, actor: Account) -> None:
@@ -58,7 +57,7 @@ def convert_to_draft(world: World, repository: Repository, pull: Pull, actor: Ac
     if pull.draft:
         return
     pull.draft, pull.updated_at = True, world.now()
-    leave_queue(world, pull, actor, "converted_to_draft")
+    leave_queue(world, repository, pull, actor, "converted_to_draft")
     record(world, pull, "ConvertToDraftEvent", actor)
     tell_pull(world, repository, pull, "converted_to_draft", actor)
 

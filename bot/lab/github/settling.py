@@ -52,15 +52,15 @@ def _settle_entry(world: World, repository: Repository, pull: Pull) -> bool:
     if entry is None:
         return True
     if queue is None:
-        leave_queue(world, pull, None, "merge_queue_disabled")
+        leave_queue(world, repository, pull, None, "merge_queue_disabled")
         return True
     if world.now() < entry.enqueued_at + queue.build:
         return False
     if conflicts(repository, pull):
-        leave_queue(world, pull, None, "merge_conflict")
+        leave_queue(world, repository, pull, None, "merge_conflict")
         return True
     if blocked(repository, pull) is not None:
-        leave_queue(world, pull, None, "failed_checks")
+        leave_queue(world, repository, pull, None, "failed_checks")
         return True
     _merge(world, repository, pull, entry.enqueuer, MergeRequest(method=queue.method))
     return True

@@ -119,7 +119,7 @@ def _disable(order: Order) -> Shape:
     _demand_merger(order)
     if order.pull.auto_merge is None:
         raise Unprocessable("Can't disable auto-merge for this pull request.")
-    disarm(order.view.world, order.pull, order.view.actor)
+    disarm(order.view.world, order.repository, order.pull, order.view.actor)
     return order.payload()
 
 
@@ -134,7 +134,7 @@ def _dequeue(order: Order) -> Shape:
     if order.pull.queue_entry is None:
         raise Unprocessable("Pull request is not in the queue")
     entry = repositories.entry(order.view, order.repository, order.pull)
-    leave_queue(order.view.world, order.pull, order.view.actor, "manual")
+    leave_queue(order.view.world, order.repository, order.pull, order.view.actor, "manual")
     return order.payload(mergeQueueEntry=entry)
 
 
