@@ -85,7 +85,8 @@ class GitHubSection(_Section):
     """GitHub or GitHub Enterprise Server: `url` serves pages and Git, `api` the REST API.
 
     At most `openings_per_hour` promotions are opened in a repository within an hour. `signals` are what source
-    repositories are told.
+    repositories are told. `write_reserve` is the part of GitHub's limits that only a rollback may use; a write that has
+    no place in the rest waits for `write_patience`, and is then left to the next sweep.
     """
 
     url: str = "https://github.com"
@@ -98,6 +99,8 @@ class GitHubSection(_Section):
     allow_http: bool = False
     timeout: Duration = timedelta(seconds=15)
     write_pause: Lag = timedelta(seconds=1)
+    write_patience: Lag = timedelta(seconds=5)
+    write_reserve: Annotated[float, Field(ge=0, le=0.9)] = 0.2
     openings_per_hour: Annotated[int, Field(ge=1, le=500)] = 30
     signals: tuple[Literal["statuses", "deployments"], ...] = ("statuses", "deployments")
 

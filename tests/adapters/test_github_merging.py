@@ -225,7 +225,11 @@ def test_a_handing_over_whose_answer_is_lost_is_looked_up(parts: Parts, github: 
     [
         ("Pull request Pull request is in clean status", Obstacle.CLEAN),
         ("Pull request is in draft state", Obstacle.DRAFT),
-        ("Auto merge is not allowed for this repository", Obstacle.OTHER),
+        ("Pull request is in unstable status", Obstacle.CLEAN),
+        ("Auto merge is not allowed for this repository", Obstacle.CANNOT_ARM),
+        ("Protected branch rules not configured for this branch", Obstacle.CANNOT_ARM),
+        ("Pull request does not target a branch that requires a merge queue", Obstacle.NO_QUEUE),
+        ("Something new", Obstacle.OTHER),
     ],
 )
 def test_a_refusal_to_arm_says_why(parts: Parts, github: FakeGitHub, said: str, obstacle: Obstacle) -> None:

@@ -49,7 +49,10 @@ class GitHubForge:
     # --- opening ---
 
     def open_promotion(self, repository: str, text: PullText) -> Pull:
-        """Open a pull request with its labels and reviewers, or return the one that is open already."""
+        """Open a pull request with its labels and reviewers, or return the one that is open already.
+
+        A label or a reviewer that GitHub refuses is `Permanent`; the pull request is open then, and found by a look.
+        """
         check_repository(repository)
         tried = f"open a pull request of {shown(text.branch)} in {repository}"
         body = {

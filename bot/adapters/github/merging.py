@@ -95,6 +95,8 @@ class GitHubMerging:
             tried=f"merge {_name(repository, order.number)}",
             body=body,
             urgency=order.urgency,
+            # GitHub counts a merge among what creates content, since people are told of it.
+            creates_content=True,
         )
         look: Callable[[], T | _Merged | None] = lambda: self._after(repository, order)  # noqa: E731  (typed)
         send: Callable[[object], T | _Merged] = parse

@@ -19,6 +19,8 @@ class Obstacle(StrEnum):
     BASE_MOVED = "base moved"
     IN_PROGRESS = "in progress"
     QUEUE_REQUIRED = "queue required"
+    NO_QUEUE = "no queue"
+    CANNOT_ARM = "cannot arm"
     ASYNC_ONLY = "async only"
     DRAFT = "draft"
     METHOD = "method"
@@ -42,7 +44,10 @@ _WORDS: tuple[tuple[str, Obstacle], ...] = (
     ("head sha", Obstacle.HEAD_MOVED),
     ("base branch was modified", Obstacle.BASE_MOVED),
     ("already in progress", Obstacle.IN_PROGRESS),
+    ("does not target a branch that requires a merge queue", Obstacle.NO_QUEUE),
     ("merge queue", Obstacle.QUEUE_REQUIRED),
+    ("auto merge is not allowed", Obstacle.CANNOT_ARM),
+    ("protected branch rules not configured", Obstacle.CANNOT_ARM),
     ("merge-async", Obstacle.ASYNC_ONLY),
     ("asynchronous", Obstacle.ASYNC_ONLY),
     ("draft", Obstacle.DRAFT),
@@ -60,6 +65,7 @@ _WORDS: tuple[tuple[str, Obstacle], ...] = (
     ("conversation", Obstacle.CONVERSATIONS),
     ("verified signatures", Obstacle.SIGNATURES),
     ("clean status", Obstacle.CLEAN),
+    ("unstable status", Obstacle.CLEAN),
     ("not authorized", Obstacle.RIGHTS),
     ("not mergeable", Obstacle.NOT_MERGEABLE),
     ("merge conflict", Obstacle.NOT_MERGEABLE),
@@ -76,6 +82,8 @@ _MEANINGS = {
     Obstacle.CLEAN: "nothing is left to wait for, so that it can be merged at once instead of armed",
     Obstacle.RIGHTS: "the bot may not merge into this branch: grant it the right, or let a person merge",
     Obstacle.QUEUE_REQUIRED: "the branch takes merges through its merge queue only",
+    Obstacle.NO_QUEUE: "the branch has no merge queue: it can be merged at once",
+    Obstacle.CANNOT_ARM: "auto-merge cannot be armed here: allow it in the repository, or let the bot merge at once",
     Obstacle.ASYNC_ONLY: "the repository merges asynchronously only",
     Obstacle.NOT_MERGEABLE: "it cannot be merged as it is (conflicts, or GitHub still computes it)",
 }

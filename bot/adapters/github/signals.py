@@ -164,7 +164,6 @@ class GitHubSignals:
                 "required_contexts": [],
                 "production_environment": deployment.is_production,
             },
-            creates_content=True,
         )
         try:
             return self._clients.write_once(
