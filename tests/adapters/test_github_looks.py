@@ -436,6 +436,9 @@ def graph(answer: dict[str, Any], headers: dict[str, str] | None = None) -> Answ
     [
         (graph({"data": None, "errors": [{"message": "Something went wrong while executing your query."}]}),
          Transient, "GitHub failed"),
+        (graph({"errors": [{"message": "Timeout on validation of query"}]}), Transient, "GitHub failed"),
+        (graph({"errors": [{"type": "INTERNAL", "message": "x"}], "data": None}), Transient, "GitHub failed"),
+        (graph({"errors": [{"type": "MAX_NODE_LIMIT_EXCEEDED", "message": "x"}]}), Permanent, "refused to look"),
         (graph({"data": {"repository": None}, "errors": [{"type": "NOT_FOUND", "message": "x"}]}),
          Permanent, "knows no such thing"),
         (graph({"data": {"repository": {"open": None}}, "errors": [{"type": "FORBIDDEN", "path": ["repository", "open"],

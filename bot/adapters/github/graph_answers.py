@@ -16,7 +16,9 @@ from bot.ports import OutsideError, Permanent
 
 _FORBIDDEN = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
 _FOR_MORE_RIGHTS = ("branchProtectionRule", "rules")
-_PASSING = ("SERVICE_UNAVAILABLE", "INTERNAL", "RESOURCE_LIMITS_EXCEEDED", "TIMEOUT", "SOMETHING_WENT_WRONG")
+_PASSING = ("SERVICE_UNAVAILABLE", "INTERNAL", "INTERNAL_SERVER_ERROR", "RESOURCE_LIMITS_EXCEEDED", "TIMEOUT")
+_PASSING_WORDS = ("went wrong", "timeout", "timedout")
+"""GitHub says no kind of these failures."""
 
 
 def read_graph(body: object, headers: Mapping[str, str], tried: str, *, now: datetime) -> Node:
@@ -49,6 +51,6 @@ def _meaning(error: Node, headers: Mapping[str, str], tried: str, *, now: dateti
         return NotThere(tried)
     if kind in _FORBIDDEN:
         return Permanent(SYSTEM, f"could not {tried}: the token may not do that: grant it the right ({said})")
-    if kind in _PASSING or (not kind and "went wrong" in said.lower()):
+    if kind in _PASSING or (not kind and any(words in said.lower() for words in _PASSING_WORDS)):
         return Unanswered(SYSTEM, f"could not {tried}: GitHub failed ({said})")
     return Refused(f"GitHub refused to {tried}: {said}", status=422, said=said)
