@@ -200,6 +200,8 @@ class _Step:
 
     def merge(self, action: MergePromotion) -> str:
         self._check_again(action)
+        if action.reverts is None:
+            self.teller.clear_for_merge(action)
         message = self._merge_message(action)
         subject, _, rest = message.partition("\n")
         facts = self.maker.observation.forge

@@ -11,7 +11,9 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.domain.decision import ClosePromotion, Judgement, OpenPromotion, UpdatePromotion
+import structlog
+
+from bot.domain.decision import ClosePromotion, Judgement, MergePromotion, OpenPromotion, UpdatePromotion
 from bot.domain.model import Release
 from bot.domain.orders import standing
 from bot.domain.policy import EvidenceIn, Stage
@@ -100,20 +102,36 @@ class Teller:
         written = [] if in_body else [self._write(action.number, EVIDENCE, evidence_comment(view), key)]
         if pull is not None and pull.state is PullState.OPEN:
             written.append(self._write_body(action, view, key, is_whole=in_body))
-            self._set_check(view, pull)
+            written.append(self._set_check(view, pull))
         attention = attention_comment(view)
         if attention is not None:
             written.append(self._write(action.number, ATTENTION, attention, key))
         done = [what for what in written if what]
         return f"wrote {' and '.join(done)} on #{action.number}" if done else "the evidence is up to date"
 
-    def _set_check(self, view: CommentView, pull: Pull) -> None:
-        """Set the check on the head, so that the branch can require it; a new head needs it again."""
+    def clear_for_merge(self, action: MergePromotion) -> None:
+        """Set the check to what it is now: a branch that requires it refuses the merge otherwise."""
+        pull = self._current_pull(action.stage, action.number)
+        if pull is not None:
+            self._set_check(self.view(action.stage, action.release, number=action.number), pull)
+
+    def _set_check(self, view: CommentView, pull: Pull) -> str:
+        """Set the check on the head, so that the branch can require it; a new head needs it again.
+
+        Where it cannot be set, nothing else is left unsaid for it.
+        """
         check = check_text(view, pull.opened_at or self.maker.observation.at, pull.url)
         where = f"check/{self._repository}/{pull.head}/{check.name}"
-        if self._is_due(where, repr(check), f"{check.state}/{pull.head}"):
+        if not self._is_due(where, repr(check), check.state):
+            return ""
+        try:
             self.maker.world.signals.set_check(self._repository, pull.head, check)
-            self._keep(where, repr(check), f"{check.state}/{pull.head}")
+        except OutsideError as error:
+            log = structlog.get_logger()
+            log.warning("check not set", pull=pull.number, system=error.system, reason=error.sentence)
+            return ""
+        self._keep(where, repr(check), check.state)
+        return "the check"
 
     def say_closed(self, action: ClosePromotion) -> None:
         """Say why a pull request is withdrawn, and keep which were superseded, to link the new one."""

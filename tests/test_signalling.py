@@ -127,7 +127,7 @@ def test_a_release_without_a_source_commit_is_not_told_of() -> None:
 @pytest.mark.parametrize("error", [Permanent("GitHub", "no right"), Transient("GitHub", "no answer")])
 def test_a_signal_that_fails_stops_nothing_and_one_that_may_pass_is_tried_again(error: Exception) -> None:
     told = Told()
-    told.world.signals.fail["set_status"] = error  # type: ignore[assignment]  # either kind
+    told.world.signals.fail["set_status"] = error
     told.world.release()
     told.sweeps(3)
     tried = told.world.signals.calls.count("set_status")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, WRONG_USE, told_in_one_sentence
 from bot.cli.run import ConfigOption
@@ -25,7 +26,7 @@ def status(
     service: Annotated[str | None, typer.Argument(help="Only this service.")] = None,
     config: ConfigOption = Path("liftlock.toml"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    cost: Annotated[bool, typer.Option("--cost", help="Show what the sweeps ask of Prometheus instead.")] = False,
+    cost: Annotated[bool, typer.Option("--cost", help="Show what Prometheus and GitHub are asked for.")] = False,
 ) -> None:
     """Show for every release what it waits on and why."""
     with told_in_one_sentence():
@@ -46,13 +47,13 @@ def status(
 
 
 def _print_cost(board: Sequence[Posting], *, as_json: bool) -> None:
-    """Print what the last sweep asked of Prometheus, and what all have since the bot started."""
+    """Print what the last sweep and all since the start asked of Prometheus, and what is used of GitHub's limits."""
     sweep = next((item for item in board if item.subject == SWEEP), None)
     if sweep is None:
         typer.echo("no sweep has ended yet", err=True)
         raise typer.Exit(NOTHING_TO_DO)
     names = {"cost": "the last sweep", "cost_since_start": "since the bot started"}
-    body = {name: sweep.body.get(name, {}) for name in names}
+    body = {name: sweep.body.get(name, {}) for name in (*names, "forge")}
     if as_json:
         typer.echo(json.dumps({"at": sweep.at.isoformat(), "services": sweep.body.get("services"), **body}, indent=2))
         return
@@ -64,6 +65,36 @@ def _print_cost(board: Sequence[Posting], *, as_json: bool) -> None:
         cells = counts if isinstance(counts, dict) else {}
         table.add_row(title, *(f"{int(cells.get(unit, 0)):,}" for unit in ("queries", "series", "points")))
     Console().print(table)
+    forge = body["forge"]
+    if isinstance(forge, dict) and forge:
+        Console().print()
+        Console().print(_forge_table(forge))
+
+
+_FORGE_COLUMNS = {
+    "requests": ("rest_requests", "graphql_requests"),
+    "not modified": ("not_modified",),
+    "GraphQL points": ("graphql_points",),
+    "left, REST": ("requests_remaining",),
+    "left, GraphQL": ("points_remaining",),
+    "new content, minute": ("content_minute",),
+    "new content, hour": ("content_hour",),
+    "writes waiting": ("writes_waiting",),
+    "refused": ("writes_refused",),
+}
+"""The columns, each the sum of these numbers; what GitHub has not told yet is left empty."""
+
+
+def _forge_table(forge: Mapping[str, object]) -> Table:
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    table.add_column("GitHub")
+    for heading in _FORGE_COLUMNS:
+        table.add_column(heading, justify="right")
+    for account, told in forge.items():
+        numbers = told if isinstance(told, dict) else {}
+        cells = [[numbers[name] for name in names if name in numbers] for names in _FORGE_COLUMNS.values()]
+        table.add_row(Text(account), *(f"{int(sum(cell)):,}" if cell else "" for cell in cells))
+    return table
 
 
 def _json(postings: Sequence[Posting]) -> str:

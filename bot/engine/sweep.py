@@ -72,7 +72,10 @@ Apply = Callable[[Policy, Observation, Decision, Action], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweeper:
-    """Runs sweeps over all services. `begin` drops what adapters cache for one sweep. `listeners` hear every report."""
+    """Runs sweeps over all services. `begin` drops what adapters cache for one sweep. `listeners` hear every report.
+
+    `forge_costs` says what each account has used of the forge's limits.
+    """
 
     world: World
     board: Board
@@ -84,6 +87,7 @@ class Sweeper:
     dry_run: bool = False
     listeners: tuple[Callable[[ServiceReport], None], ...] = ()
     stopping: threading.Event = field(default_factory=threading.Event)
+    forge_costs: Callable[[], Mapping[str, Mapping[str, float]]] = dict
 
     def sweep(self) -> tuple[ServiceReport, ...]:
         """Sweep once over all services; return a report for each, in the order of their names."""
@@ -267,6 +271,7 @@ class Sweeper:
                 self.board.remove(posting.subject)
         body: dict[str, object] = {"services": len(policies), "broken": len(broken), "cost": asdict(cost)}
         body["cost_since_start"] = asdict(self.world.metrics.cost())
+        body["forge"] = {account: dict(costs) for account, costs in self.forge_costs().items()}
         self.board.post(Posting(subject=SWEEP, at=self.world.clock.now(), body=body))
 
 

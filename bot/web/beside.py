@@ -20,6 +20,7 @@ from bot.settings import WebSection, read_secret_file
 from bot.web.app import build_app
 from bot.web.body import BodyReader
 from bot.web.deliveries import Deliveries
+from bot.web.forge_gauges import forge_gauges
 from bot.web.metrics import BotNumbers, BudgetCollector
 from bot.web.pages import Pages
 from bot.web.server import WebServer, listen_on
@@ -42,6 +43,7 @@ def web_beside(bot: Bot, budget: Budget | None = None) -> Iterator[Schedule]:
         read_secret_file(file)
     waker = Waker()
     numbers = BotNumbers(bot.sweeper.world.metrics.cost)
+    budget = budget or (lambda: forge_gauges(bot.sweeper.forge_costs()))
     watched = WatchedSweep(sweep=bot.sweeper.sweep, clock=bot.sweeper.world.clock, numbers=numbers)
     app = build_app(_pages(bot, numbers, budget), _webhook(section, bot.sweeper.world.clock, waker, numbers))
     with WebServer(app, listen_on(section.address)):

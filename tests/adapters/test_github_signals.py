@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.adapters.github import AppCredentials
 from bot.domain.model import Sha
-from bot.forge import CheckText, DeploymentText, SourceCommit, Span, StatusText
-from bot.ports import Permanent
+from bot.forge import CheckState, CheckText, DeploymentText, SourceCommit, Span, StatusText
 from tests.adapters.githubparts import BAD_GATEWAY, HEAD, LOST, OLD_HEAD, REPO, Parts, once, parts_for
 from tests.adapters.githubserver import Answer, FakeGitHub, fake_github
 from tests.adapters.githubworld import Json, user
@@ -89,9 +88,14 @@ def test_a_check_whose_answer_is_lost_is_made_once(app: Parts, github: FakeGitHu
     assert len(github.check_runs) == 1
 
 
-def test_a_token_may_have_no_checks(parts: Parts) -> None:
-    with pytest.raises(Permanent, match="by a GitHub App only"):
-        parts.signals.set_check(REPO, HEAD, CHECK)
+@pytest.mark.parametrize(("state", "said"), [("waiting", "pending"), ("passed", "success"), ("failed", "failure")])
+def test_with_a_token_the_check_is_a_commit_status_of_the_same_name(
+    parts: Parts, github: FakeGitHub, state: CheckState, said: str
+) -> None:
+    parts.signals.set_check(REPO, HEAD, replace(CHECK, state=state))
+    (made,) = github.statuses
+    assert (made["context"], made["state"], made["description"]) == (CHECK.name, said, CHECK.title)
+    assert github.check_runs == []
 
 
 # --- statuses --------------------------------------------------------------------------------------------------------

@@ -73,7 +73,11 @@ def test_a_pull_request_is_told_whole(world: GitHubWorld) -> None:
         ("StatusContext", False),
     ]
     assert rollup["contexts"]["nodes"][0]["checkSuite"]["app"] == {"databaseId": 1, "slug": "app-1"}
-    assert [one["__typename"] for one in shown["timelineItems"]["nodes"]] == ["LabeledEvent", "RenamedTitleEvent"]
+    assert [one["__typename"] for one in shown["timelineItems"]["nodes"]] == [
+        "PullRequestCommit",
+        "LabeledEvent",
+        "RenamedTitleEvent",
+    ]
 
 
 def test_a_repository_its_viewer_and_the_allowance_are_told(world: GitHubWorld) -> None:
@@ -192,7 +196,7 @@ def test_drafts_come_and_go(world: GitHubWorld) -> None:
     assert look(world, "isDraft")["isDraft"] is False
     told = ask(world, EVENTS, owner=OWNER, name=NAME, number=1, kinds=["CONVERT_TO_DRAFT_EVENT"])
     items = told["data"]["repository"]["pullRequest"]["timelineItems"]
-    assert items == {"filteredCount": 1, "totalCount": 2, "nodes": [{"__typename": "ConvertToDraftEvent"}]}
+    assert items == {"filteredCount": 1, "totalCount": 3, "nodes": [{"__typename": "ConvertToDraftEvent"}]}
 
 
 def test_a_pull_request_is_updated(world: GitHubWorld) -> None:

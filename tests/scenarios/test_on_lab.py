@@ -16,7 +16,7 @@ from bot.domain.decision import Decision, State
 from bot.domain.trailers import parse_trailers
 from bot.lab.clock import ManualClock
 from bot.lab.cluster import Behaviour
-from bot.lab.github.merging import MergeRequest
+from bot.lab.github.nouns import MergeRequest
 from bot.lab.stories import GOOD
 from bot.lab.world import BRANCH, GITOPS, Lab
 from bot.settings import load_settings
@@ -48,11 +48,16 @@ def use_policy(lab: Lab, *, merge: str = "auto", rollback: str = "commit") -> No
     path.write_text(text)
 
 
+def is_ready(lab: Lab) -> bool:
+    pulls = lab.pulls("checkout")
+    return bool(pulls) and not pulls[-1].draft
+
+
 def proposed(stage: Stage, *, merge: str = "human") -> None:
-    """1.9.0 has passed staging and its pull request is open."""
+    """1.9.0 has passed staging and its pull request is ready."""
     use_policy(stage.lab, merge=merge)
     stage.lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=GOOD)
-    stage.play_until("checkout", lambda _: has_pull(stage.lab))
+    stage.play_until("checkout", lambda _: is_ready(stage.lab))
 
 
 # --- what is written -------------------------------------------------------------------------------------------------
@@ -104,7 +109,7 @@ def test_a_look_alike_comment_of_a_person_is_left_alone(stage: Stage) -> None:
 def test_a_person_may_merge_the_pull_request_and_the_release_is_watched_all_the_same(stage: Stage) -> None:
     use_policy(stage.lab, merge="human")
     stage.lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=FAILING)
-    stage.play_until("checkout", lambda _: has_pull(stage.lab))
+    stage.play_until("checkout", lambda _: is_ready(stage.lab))
     stage.lab.github.merge_pull(GITOPS, 1, "alice")
     stage.play_until("checkout", lambda _: is_reverted(stage.lab))
     assert stage.lab.has_tag("checkout", "production", "1.8.2")
@@ -113,7 +118,7 @@ def test_a_person_may_merge_the_pull_request_and_the_release_is_watched_all_the_
 def test_a_squash_by_a_person_keeps_the_origin_of_the_promotion(stage: Stage) -> None:
     use_policy(stage.lab, merge="human")
     stage.lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=FAILING)
-    stage.play_until("checkout", lambda _: has_pull(stage.lab))
+    stage.play_until("checkout", lambda _: is_ready(stage.lab))
     message = stage.lab.github.log(GITOPS, stage.lab.pulls("checkout")[0].head)[0].message.partition("\n")[2]
     request = MergeRequest(method="squash", message=message.strip())
     stage.lab.github.merge_pull(GITOPS, 1, "alice", request=request)
@@ -147,8 +152,9 @@ def test_a_red_check_holds_the_merge_and_a_green_one_lets_it_go(stage: Stage) ->
     stage.play_until("checkout", lambda _: has_pull(stage.lab))
     head = stage.lab.pulls("checkout")[0].head_sha
     stage.lab.github.set_status(GITOPS, head, "ci/lint", "failure")
-    decision = decision_for(stage.play(5), "checkout")
-    assert candidate_state(decision) is State.WAITING_FOR_CHECKS
+    stage.play_until("checkout", lambda one: candidate_state(one) is State.WAITING_FOR_CHECKS)
+    stage.play(3)
+    assert not is_promoted(stage.lab)
     stage.lab.github.set_status(GITOPS, head, "ci/lint", "success")
     stage.play_until("checkout", lambda _: is_promoted(stage.lab))
 
@@ -159,8 +165,8 @@ def test_a_push_by_a_person_to_the_branch_is_never_merged(stage: Stage) -> None:
     stage.play_until("checkout", lambda _: has_pull(stage.lab))
     branch = stage.lab.pulls("checkout")[0].head
     pushed = stage.lab.github.commit_as("mallory", GITOPS, branch, {".github/CODEOWNERS": "* @mallory\n"}, "More")
-    decision = decision_for(stage.play(5), "checkout")
-    assert candidate_state(decision) is State.HALTED
+    stage.play_until("checkout", lambda one: candidate_state(one) is State.HALTED)
+    stage.play(3)
     assert not is_promoted(stage.lab)
     assert stage.lab.github.head(GITOPS, branch) == pushed
 
@@ -224,7 +230,7 @@ def test_an_exhausted_rate_limit_is_said_and_waited_out(stage: Stage) -> None:
     stage.play(5)
     stage.lab.github.limit_rate(0, stage.clock.now() + 25 * STEP)
     stage.play(24)
-    assert not has_pull(stage.lab)
+    assert not is_promoted(stage.lab)
     stage.play_until("checkout", lambda _: is_promoted(stage.lab))
 
 
@@ -300,7 +306,7 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(lab: Lab, clock: Ma
     before = (lab.github.branches(GITOPS), len(lab.pulls("checkout")), ledger_bytes(lab))
     with a_bot(lab, clock, dry_run=True) as sweeper:
         decision = decision_for(sweeper.sweep(), "checkout")
-    assert "open promotion" in [action.kind for action in decision.actions]
+    assert "ready promotion" in [action.kind for action in decision.actions]
     assert (lab.github.branches(GITOPS), len(lab.pulls("checkout")), ledger_bytes(lab)) == before
 
 

@@ -6,7 +6,7 @@ statuses of a name on a commit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.adapters.github.answers import SYSTEM, NotThere, Refused
@@ -17,13 +17,14 @@ from bot.adapters.github.names import check_repository, shown
 from bot.adapters.github.nodes import Node, objects
 from bot.adapters.github.texts import LONGEST_BODY, cut_line
 from bot.domain.model import Sha
-from bot.forge import CheckText, DeploymentText, SourceCommit, Span, StatusText
-from bot.ports import Conflict, Permanent
+from bot.forge import CheckState, CheckText, DeploymentText, SourceCommit, Span, StatusState, StatusText
+from bot.ports import Conflict
 
 _LONGEST_DESCRIPTION = 140
 _LONGEST_SUMMARY = LONGEST_BODY - 1
 _TASK = "deploy:liftlock"
 _CONCLUSIONS = {"passed": "success", "failed": "failure"}
+_STATES: Mapping[CheckState, StatusState] = {"waiting": "pending", "passed": "success", "failed": "failure"}
 
 
 class GitHubSignals:
@@ -35,11 +36,12 @@ class GitHubSignals:
     # --- checks ---
 
     def set_check(self, repository: str, commit: Sha, check: CheckText) -> None:
-        """Create or edit the bot's check run. Only a GitHub App may have check runs."""
+        """Create or edit the bot's check run. Only a GitHub App may have some: with a token it is a commit status."""
         check_repository(repository)
         own = self._clients.identity()
         if own.app_id is None:
-            raise Permanent(SYSTEM, "check runs can be written by a GitHub App only: use one, or commit statuses")
+            self.set_status(repository, commit, _as_status(check))
+            return
         found = self._find_check(repository, commit, check.name)
         body = _check_body(check)
         if found is not None and _has_check(found, body):
@@ -258,6 +260,10 @@ def _parse_commit(node: Node) -> SourceCommit:
     name = "" if by is None else by.maybe_text("name") or ""
     title = written.text("message").partition("\n")[0]
     return SourceCommit(sha=node.sha("sha"), author=name_of(account) if account is not None else name, title=title)
+
+
+def _as_status(check: CheckText) -> StatusText:
+    return StatusText(context=check.name, state=_STATES[check.state], description=check.title, url=check.url)
 
 
 def _check_body(check: CheckText) -> dict[str, object]:

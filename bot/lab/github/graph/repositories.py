@@ -8,6 +8,7 @@ from __future__ import annotations
 from bot.lab.github.automatic import queued
 from bot.lab.github.graph import checks, pulls
 from bot.lab.github.graph.connections import connection
+from bot.lab.github.graph.rules import branch_rules
 from bot.lab.github.graph.view import Field, Shape, View, field, not_resolved
 from bot.lab.github.nouns import Account, Pull
 from bot.lab.github.shapes.repos import instant, node
@@ -46,6 +47,7 @@ def ref(view: View, repository: Repository, name: str) -> Shape | None:
         "id": node("REF", repository.id) + name,
         "name": name,
         "prefix": "refs/heads/",
+        **branch_rules(view, repository, name),
         "target": field(lambda: checks.commit(view, repository, sha)),
     }
 

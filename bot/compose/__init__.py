@@ -13,21 +13,15 @@ from urllib.parse import urlsplit
 from bot.adapters.argocd import LIST_LIMITS, ArgoDeployments, ArgoServer, WatchSettings
 from bot.adapters.clock import StandingClock, SystemClock
 from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings, SignatureFormat, Signing
-from bot.adapters.github import (
-    AppCredentials,
-    Clients,
-    Credentials,
-    GitHubCommits,
-    GitHubForge,
-    GitHubSettings,
-    TokenCredentials,
-)
-from bot.adapters.http import Endpoint, Limits, TokenSource
+from bot.adapters.github import Clients, Credentials, GitHubCommits
+from bot.adapters.http import Endpoint, Limits
 from bot.adapters.ledger import DryBoard, DryLedger, DrySightings, open_ledger
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.adapters.prometheus_access import Access, Dialect
 from bot.adapters.registry import OciRegistry
 from bot.apply import Applier
+from bot.compose.github import KnownRepositories, compose_github, credentials_of
+from bot.compose.secrets import source_of
 from bot.domain.argo import DEFAULT_SERVER
 from bot.domain.edit import Reading
 from bot.domain.policy import Policy
@@ -91,7 +85,9 @@ def compose(
         raise ValueError("only a dry run judges as of another time")
     with ExitStack() as stack:
         records = _open_records(stack, settings, dry_run=dry_run)
-        world, begin = _world(stack, settings, clock or SystemClock(), records, is_once=dry_run)
+        known = KnownRepositories()
+        composed = _world(stack, settings, clock or SystemClock(), records, known, is_once=dry_run)
+        world = composed.world
         if at is not None:
             # Tokens and pauses go by the real time; only what is judged goes by the other.
             world = replace(world, clock=StandingClock(at))
@@ -99,9 +95,10 @@ def compose(
         sweeper = Sweeper(
             world=world,
             board=records.board,
-            load_policies=_only(service, _policies(settings.bot.policies, shipped_gate_templates())),
+            load_policies=_only(service, _policies(settings.bot.policies, shipped_gate_templates(), known)),
             apply=Applier(world=world, telling=telling).apply,
-            begin=begin,
+            begin=composed.begin,
+            forge_costs=composed.forge_costs,
             workers=settings.bot.workers,
             sampler=Sampler(metrics=world.metrics, ledger=records.ledger, lag=settings.bot.ingestion_lag),
             dry_run=dry_run,
@@ -111,23 +108,37 @@ def compose(
         yield Bot(sweeper=sweeper, settings=settings)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Composed:
+    """The world, what is to be called before each sweep, and what GitHub has cost."""
+
+    world: World
+    begin: Callable[[], None]
+    forge_costs: Callable[[], Mapping[str, Mapping[str, float]]]
+
+
 def _world(
-    stack: ExitStack, settings: Settings, clock: Clock, records: _Records, *, is_once: bool
-) -> tuple[World, Callable[[], None]]:
-    credentials = _credentials(settings.github, clock)
+    stack: ExitStack,
+    settings: Settings,
+    clock: Clock,
+    records: _Records,
+    known: KnownRepositories,
+    *,
+    is_once: bool,
+) -> _Composed:
+    credentials = credentials_of(settings.github, clock, known)
     deployments = stack.enter_context(_deployments(settings, is_once=is_once))
-    clients = _clients(stack, settings.github, credentials, clock)
-    repositories = _repositories(settings, credentials, clock, clients)
-    forge = GitHubForge(clients, credentials)
+    github = compose_github(stack, settings.github, credentials, clock)
+    repositories = _repositories(settings, credentials, clock, github.clients)
     world = World(
         clock=clock,
         repositories=repositories,
         deployments=deployments,
         metrics=stack.enter_context(_metrics(settings)),
-        forge=forge,
-        merging=forge,
-        conversation=forge,
-        signals=forge,
+        forge=github.forge,
+        merging=github.merging,
+        conversation=github.conversation,
+        signals=github.signals,
         registry=stack.enter_context(_registry(settings)),
         ledger=records.ledger,
         sightings=records.sightings,
@@ -139,7 +150,12 @@ def _world(
             reading=Reading.up_to(settings.git.max_file_bytes),
         ),
     )
-    return world, deployments.begin_sweep
+
+    def begin() -> None:
+        deployments.begin_sweep()
+        github.conversation.begin_sweep()
+
+    return _Composed(world=world, begin=begin, forge_costs=github.costs)
 
 
 # --- records ---------------------------------------------------------------------------------------------------------
@@ -230,7 +246,7 @@ def _only(service: str | None, load: Load) -> Load:
     return chosen
 
 
-def _policies(directory: Path, templates: GateTemplates) -> Load:
+def _policies(directory: Path, templates: GateTemplates, known: KnownRepositories) -> Load:
     def load() -> tuple[Sequence[Policy], Sequence[BrokenPolicy]]:
         try:
             found = load_policies(directory, templates)
@@ -238,6 +254,7 @@ def _policies(directory: Path, templates: GateTemplates) -> Load:
             return (), (_broken(str(directory), error),)
         policies = [item for item in found.values() if isinstance(item, Policy)]
         broken = [_broken(file, item) for file, item in found.items() if isinstance(item, PolicyError)]
+        known.learn(policies)
         return policies, broken
 
     return load
@@ -248,37 +265,6 @@ def _broken(file: str, error: PolicyError) -> BrokenPolicy:
 
 
 # --- adapters --------------------------------------------------------------------------------------------------------
-
-
-def _source(read: Callable[[], str | None], *, is_set: bool) -> TokenSource | None:
-    """Return what reads a token anew at each use; a file that has gone is a fault of the world, not a crash."""
-    if not is_set:
-        return None
-
-    def token() -> str:
-        try:
-            return read() or ""
-        except SettingsError as error:
-            raise Permanent("settings", str(error)) from error
-
-    return token
-
-
-def _credentials(section: GitHubSection, clock: Clock) -> Credentials:
-    key_file = section.private_key_file
-    if section.app_id is not None and key_file is not None:
-
-        def key() -> str:
-            try:
-                return read_secret_file(key_file)
-            except SettingsError as error:
-                raise Permanent("settings", str(error)) from error
-
-        return AppCredentials(section.api, app_id=section.app_id, private_key=key, clock=clock)
-    source = _source(section.read_token, is_set=section.token is not None or section.token_file is not None)
-    if source is None:
-        raise SettingsError("github: no credentials: name token_file, or app_id with private_key_file")
-    return TokenCredentials(source)
 
 
 def _repositories(settings: Settings, credentials: Credentials, clock: Clock, clients: Clients) -> GitRepositories:
@@ -306,16 +292,6 @@ def _signing(section: GitSection) -> Signing | None:
     )
 
 
-def _clients(stack: ExitStack, section: GitHubSection, credentials: Credentials, clock: Clock) -> Clients:
-    github = GitHubSettings(
-        api_url=section.api.rstrip("/"),
-        ca_file=str(section.ca_file) if section.ca_file else None,
-        timeout=section.timeout,
-        write_pause=section.write_pause,
-    )
-    return stack.enter_context(Clients(github, credentials=credentials, clock=clock))
-
-
 def _deployments(settings: Settings, *, is_once: bool) -> ArgoDeployments:
     sections = {DEFAULT_SERVER: settings.argocd, **settings.argocd_servers}
     forge_host = urlsplit(settings.github.url).hostname
@@ -328,7 +304,7 @@ def _argo_server(name: str, section: ArgoSection, forge_host: str | None, *, is_
     endpoint = Endpoint(
         system="Argo CD",
         url=section.url,
-        token=_source(section.read_token, is_set=section.token is not None or section.token_file is not None),
+        token=source_of(section.read_token, is_set=section.token is not None or section.token_file is not None),
         ca_file=section.ca_file,
         insecure=section.insecure,
     )
@@ -349,7 +325,7 @@ def _metrics(settings: Settings) -> PrometheusMetrics:
     endpoint = Endpoint(
         system="Prometheus",
         url=section.url,
-        token=_source(section.read_token, is_set=section.token is not None or section.token_file is not None),
+        token=source_of(section.read_token, is_set=section.token is not None or section.token_file is not None),
         ca_file=section.ca_file,
     )
     access = Access(
@@ -380,7 +356,7 @@ def _registry(settings: Settings) -> OciRegistry:
         host: Endpoint(
             system="registry",
             url=section.url or f"https://{host}",
-            token=_source(section.read_token, is_set=section.token is not None or section.token_file is not None),
+            token=source_of(section.read_token, is_set=section.token is not None or section.token_file is not None),
             ca_file=section.ca_file,
         )
         for host, section in settings.registries.items()

@@ -1,0 +1,23 @@
+"""Secrets as the adapters take them: something that reads them anew at each use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.adapters.http import TokenSource
+from bot.ports import Permanent
+from bot.settings import SettingsError
+
+
+def source_of(read: Callable[[], str | None], *, is_set: bool) -> TokenSource | None:
+    """Return what reads a token anew at each use; a file that has gone is a fault of the world, not a crash."""
+    if not is_set:
+        return None
+
+    def token() -> str:
+        try:
+            return read() or ""
+        except SettingsError as error:
+            raise Permanent("settings", str(error)) from error
+
+    return token
