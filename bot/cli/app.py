@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from bot import __version__
-from bot.cli import argocd, check, demo, edit, explain, health, lab, replay, run, status
+from bot.cli import argocd, check, demo, doctor, edit, explain, health, lab, replay, run, status
 
 app = typer.Typer(
     name="liftlock",
@@ -32,6 +32,7 @@ def _root(
 app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("check")(check.check)
+app.command("doctor")(doctor.doctor)
 app.command("health")(health.health)
 app.command("explain")(explain.explain)
 app.add_typer(argocd.app, name="argocd")

@@ -113,9 +113,11 @@ class PrometheusAnswerer:
         return JSONResponse({"status": "success", "data": sorted(values | names)})
 
     def _answer_instant(self, parameters: _Parameters) -> dict[str, object]:
-        query = parse_query(parameters.get("query", ""))
         text = parameters.get("time")
         at = _parse_time("time", text) if text else self._cluster.now()
+        if parameters.get("query") == "1":
+            return self._success("scalar", _point(at, 1.0))
+        query = parse_query(parameters.get("query", ""))
         found = self._evaluate(query, at, self._cluster.runs())
         result = [{"metric": dict(group), "value": _point(at, value)} for group, value in sorted(found.items())]
         return self._success("vector", result)
