@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -29,6 +29,7 @@ from bot.telling import Teller, Telling
 
 _EVERY = timedelta(minutes=5)
 """How often numbers alone are told anew; a new state is told at once."""
+_LEFT_ALONE = timedelta(minutes=10)
 _CALM = frozenset({State.SETTLED, State.ROLLED_BACK, State.PROVEN})
 _SOURCE = "liftlock:source"
 
@@ -43,15 +44,17 @@ class Kinds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signaller:
-    """Tells of decisions."""
+    """Tells of decisions. A repository that refuses is left alone for a while (`refused`)."""
 
     world: World
     telling: Telling
     kinds: Kinds = Kinds()
+    refused: dict[str, datetime] = field(default_factory=dict)
 
     def tell(self, policy: Policy, observation: Observation, decision: Decision) -> None:
         """Tell of one decision; never raises for what the outside does."""
-        if policy.source is None:
+        since = self.refused.get(policy.source or "")
+        if policy.source is None or (since is not None and observation.at - since < _LEFT_ALONE):
             return
         maker = Maker(
             world=self.world,
@@ -68,6 +71,9 @@ class Signaller:
                 structlog.get_logger().warning(
                     "not told", service=policy.service, system=error.system, reason=error.sentence
                 )
+                if isinstance(error, Permanent):
+                    self.refused[policy.source] = observation.at
+                    return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +140,7 @@ class _Signals:
     def _set_status(self, revision: Sha, status: StatusText) -> None:
         key = f"status/{self.source}/{revision}/{status.context}"
         if self._noted(key) != _digest(status):
-            _once(lambda: self.maker.world.signals.set_status(self.source, revision, status))
+            self.maker.world.signals.set_status(self.source, revision, status)
             self.maker.world.ledger.note(key, _digest(status))
 
     def _set_deployment(self, deployment: DeploymentText) -> None:
@@ -143,9 +149,8 @@ class _Signals:
         known = int(noted[0]) if noted[0].isdigit() else None
         if noted[-1] == _digest(deployment):
             return
-        made: list[int] = []
-        _once(lambda: made.append(self.maker.world.signals.set_deployment(self.source, deployment, known)))
-        self.maker.world.ledger.note(key, f"{made[0] if made else ''} {_digest(deployment)}")
+        made = self.maker.world.signals.set_deployment(self.source, deployment, known)
+        self.maker.world.ledger.note(key, f"{made} {_digest(deployment)}")
 
     def _pull_url(self, stage: str) -> str:
         pull = self._pull(stage)
@@ -194,14 +199,6 @@ class _Signals:
             return str(state), datetime.fromisoformat(at)
         except (TypeError, ValueError):
             return None
-
-
-def _once(write: Callable[[], None]) -> None:
-    """Write; what is refused for good is refused again, so that it counts as told until the state changes."""
-    try:
-        write()
-    except Permanent as error:
-        structlog.get_logger().warning("not told", system=error.system, reason=error.sentence)
 
 
 def _digest(text: StatusText | DeploymentText | str) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from bot.domain.decision import ClosePromotion, Judgement, MergePromotion, OpenPromotion, UpdatePromotion
-from bot.domain.model import Release
+from bot.domain.model import Release, Sha
 from bot.domain.orders import standing
 from bot.domain.policy import EvidenceIn, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
@@ -46,14 +46,20 @@ CLOSING = "liftlock:closing"
 _MOST_CHANGES = 30
 _MOST_ANSWERS = 10
 _MOST_COMMITS = 100
+_MOST_SPANS = 1000
+_ASK_AGAIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
-    """What of the settings the texts depend on: the base of all links, and how often a text may change by itself."""
+    """What of the settings the texts depend on: the base of all links, and how often a text may change by itself.
+
+    `spans` remembers the source commits between two releases, and for a while that they cannot be told.
+    """
 
     forge_url: str
     comment_every: timedelta
+    spans: dict[tuple[str, Sha, Sha], tuple[datetime, Span | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +86,18 @@ class Teller:
         source, before, after = view.policy.source, view.replaces.revision, view.release.revision
         if source is None or before is None or after is None or before == after:
             return None
+        key, now = (source, before, after), self.maker.world.clock.now()
+        kept = self.telling.spans.get(key)
+        if kept is not None and (kept[1] is not None or now - kept[0] < _ASK_AGAIN):
+            return kept[1]
         try:
-            return self.maker.world.signals.span(source, before, after, limit=_MOST_COMMITS)
+            found = self.maker.world.signals.span(source, before, after, limit=_MOST_COMMITS)
         except OutsideError:
-            return None
+            found = None
+        if len(self.telling.spans) >= _MOST_SPANS:
+            self.telling.spans.clear()
+        self.telling.spans[key] = now, found
+        return found
 
     def opened(self, action: OpenPromotion, number: int) -> None:
         """Keep what a new pull request carries, and tell those whose place it took where it is."""

@@ -25,7 +25,7 @@ from bot.adapters.github.examination import (
 from bot.doctor import Check, Finding, Mark, Wanted, run_checks
 from bot.doctor.branches import Branch, judge_branch, judge_repository, judge_source
 from bot.doctor.findings import judge_skew, ok
-from bot.doctor.hooks import judge_hook, judge_no_hook
+from bot.doctor.hooks import OPTIONAL_EVENTS, judge_hook, judge_no_hook
 from bot.doctor.identity import (
     judge_app,
     judge_installations,
@@ -132,7 +132,7 @@ def test_the_manifest_asks_for_exactly_what_the_tokens_are_narrowed_to_and_what_
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
     assert manifest["default_permissions"] == dict(PERMISSIONS)
     assert manifest["default_permissions"] == dict(needed_permissions([a_policy()], ("statuses", "deployments")))
-    assert set(manifest["default_events"]) == WAKING_EVENTS
+    assert set(manifest["default_events"]) == WAKING_EVENTS - OPTIONAL_EVENTS
     assert not {area for area in manifest["default_permissions"] if area.startswith(("administration", "workflows"))}
 
 
@@ -306,6 +306,7 @@ def test_a_repository_must_be_there_and_not_archived() -> None:
         (HOOK, DeliveryFacts(seen=30, failed=0, newest="OK"), WANTED, "they go to bot.acme.example"),
         (replace(HOOK, events=frozenset({"*"})), None, WANTED, "they go to"),
         (HOOK, DeliveryFacts(seen=30, failed=2, newest="Invalid HTTP Response: 401"), WANTED, "2 of the newest 30"),
+        (replace(HOOK, events=WAKING_EVENTS - {"merge_group"}), None, WANTED, "they go to"),
         (replace(HOOK, is_active=False), None, WANTED, "switched off"),
         (replace(HOOK, url="https://bot.acme.example/hooks"), None, WANTED, "another path"),
         (replace(HOOK, events=WAKING_EVENTS - {"push"}), None, WANTED, "is not told of push"),

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.model import Artifact, Digest, Sha
 from bot.domain.policy import Opens, Proposing
 from bot.engine.sweep import ServiceReport
-from bot.ports import Permanent, Transient
+from bot.ports import OutsideError, Permanent, Transient
 from bot.signalling import Kinds, Signaller
 from bot.telling import Telling
 from tests.builders import IMAGE, NEW, OLD, a_policy
@@ -30,20 +30,15 @@ class Told:
             f"{IMAGE}:{OLD}": Artifact(digest=Digest("sha256:" + "b" * 64), revision=OLD_COMMIT),
         }
         self.world.signals.source_pulls = {NEW_COMMIT: (7,)}
-        self.kinds = kinds or Kinds()
-
-    @property
-    def signals(self) -> object:
-        return self.world.signals
+        telling = Telling(forge_url="https://github.example", comment_every=timedelta(0))
+        self.signaller = Signaller(world=self.world.world, telling=telling, kinds=kinds or Kinds())
 
     def sweep(self) -> ServiceReport:
         report = self.world.report()
         assert report.policy is not None
         assert report.observation is not None
         assert report.decision is not None
-        telling = Telling(forge_url="https://github.example", comment_every=timedelta(0))
-        signaller = Signaller(world=self.world.world, telling=telling, kinds=self.kinds)
-        signaller.tell(report.policy, report.observation, report.decision)
+        self.signaller.tell(report.policy, report.observation, report.decision)
         return report
 
     def sweeps(self, count: int) -> None:
@@ -125,16 +120,21 @@ def test_a_release_without_a_source_commit_is_not_told_of() -> None:
 
 
 @pytest.mark.parametrize("error", [Permanent("GitHub", "no right"), Transient("GitHub", "no answer")])
-def test_a_signal_that_fails_stops_nothing_and_one_that_may_pass_is_tried_again(error: Exception) -> None:
+def test_a_signal_that_fails_stops_nothing_and_a_repository_that_refuses_is_left_alone_for_a_while(
+    error: OutsideError,
+) -> None:
     told = Told()
     told.world.signals.fail["set_status"] = error
     told.world.release()
     told.sweeps(3)
     tried = told.world.signals.calls.count("set_status")
-    assert (tried == 2) if isinstance(error, Permanent) else (tried > 2)
+    assert (tried == 1) if isinstance(error, Permanent) else (tried == 6)
     told.world.signals.fail.clear()
     told.sweep()
     assert bool(told.world.signals.statuses) is isinstance(error, Transient)
+    told.world.pass_time(11)
+    told.sweep()
+    assert told.world.signals.statuses
 
 
 def test_the_source_pull_request_hears_that_its_release_arrived_once() -> None:

@@ -10,6 +10,8 @@ from bot.adapters.github.examination import DeliveryFacts, HookFacts
 from bot.doctor.findings import Finding, listed, ok, warning
 
 WEBHOOK_PATH = "/webhooks/github"
+OPTIONAL_EVENTS = frozenset({"merge_group"})
+"""GitHub tells these only to an App with the permission `merge_queues`, which the bot has no other use for."""
 _ENOUGH = "polling alone is enough; webhooks make it quicker: docs/webhooks.md"
 
 
@@ -59,7 +61,7 @@ def _judge_flow(check: str, hook: HookFacts, deliveries: DeliveryFacts | None, w
 
 def missing_events(told: Collection[str], wanted: Collection[str]) -> list[str]:
     """Return the events that are wanted and not told; `*` tells all."""
-    return [] if "*" in told else sorted(set(wanted) - set(told))
+    return [] if "*" in told else sorted(set(wanted) - OPTIONAL_EVENTS - set(told))
 
 
 def is_ours(hook: HookFacts) -> bool:

@@ -49,14 +49,15 @@ def _promoted(lab: Lab, story: Story, decision: Decision) -> str | None:
     return f"{story.release} runs in production by #{merged[0].number}, and its watch ended quietly"
 
 
-def _never_proposed(lab: Lab, story: Story, decision: Decision) -> str | None:
-    """End (b): staging's gates said unhealthy, and there is no pull request at all."""
+def _stays_a_draft(lab: Lab, story: Story, decision: Decision) -> str | None:
+    """End (b): staging's gates said unhealthy; the draft that showed it was never made ready."""
     waiting = _find(decision, "candidate")
     if waiting is None or waiting.state is not State.UNHEALTHY:
         return None
-    if lab.pulls(story.service) or not lab.has_tag(story.service, "production", story.before):
+    pulls = lab.pulls(story.service)
+    if len(pulls) != 1 or not pulls[0].draft or not lab.has_tag(story.service, "production", story.before):
         return None
-    return f"{story.release} stays in staging and was never proposed; production keeps {story.before}"
+    return f"{story.release} stays in staging, its #{pulls[0].number} a draft that says why; {story.before} stays"
 
 
 def _rolled_back(lab: Lab, story: Story, decision: Decision) -> str | None:
@@ -84,13 +85,13 @@ STORIES = (
     ),
     Story(
         letter="b",
-        title="a release that fails in staging is never proposed",
+        title="a release that fails in staging stays a draft",
         service="search",
         before="4.1.0",
         release="4.2.0",
         in_staging=Behaviour(requests_per_second=_TRAFFIC, error_ratio=0.08),
         in_production=GOOD,
-        ended=_never_proposed,
+        ended=_stays_a_draft,
     ),
     Story(
         letter="c",

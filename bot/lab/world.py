@@ -6,7 +6,6 @@ the context stops every server and process; the directory belongs to the caller.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,12 +24,14 @@ from bot.lab.pace import COMPRESSED, Pace
 from bot.lab.prometheus_process import PrometheusProcess
 from bot.lab.registry import RegistryLab
 from bot.lab.serving import Served
+from bot.lab.sources import Sources
 from bot.ports import Clock
 
 GITOPS = "acme/deploy"
 BRANCH = "main"
 STAGES = ("staging", "production")
 DEVELOPER = "dana"
+REVIEWER = "alice"
 """The person of the lab: pushes releases, reviews, closes."""
 
 
@@ -42,6 +43,7 @@ class Lab:
     directory: Path
     cluster: Cluster
     github: GitHubLab
+    sources: Sources
     argocd: ArgoLab
     argocd_url: str
     argocd_wire: ExchangeRecorder
@@ -59,7 +61,7 @@ class Lab:
             self.file(service, "staging"): kustomization(image_of(service), tag),
             self.file(service, "production"): values(image_of(service), tag),
         }
-        self.registry.push_image(f"acme/{service}", tag, revision=revision_of(service, tag))
+        self.registry.push_image(f"acme/{service}", tag, revision=self.sources.commit_of(service, tag))
         self.github.commit_as(DEVELOPER, GITOPS, BRANCH, files, f"Add {service} {tag}")
         for stage in STAGES:
             self.argocd.add(
@@ -87,7 +89,7 @@ class Lab:
         self, service: str, tag: str, *, in_staging: Behaviour | None = None, in_production: Behaviour | None = None
     ) -> None:
         """Push a release's image to the registry, and say how it will behave where; None behaves well."""
-        self.registry.push_image(f"acme/{service}", tag, revision=revision_of(service, tag))
+        self.registry.push_image(f"acme/{service}", tag, revision=self.sources.commit_of(service, tag))
         for stage, behaviour in (("staging", in_staging), ("production", in_production)):
             if behaviour is not None:
                 self.cluster.behave(image_of(service), tag, behaviour, namespace=f"{service}-{stage}")
@@ -138,11 +140,6 @@ def image_of(service: str) -> str:
     return f"ghcr.io/acme/{service}"
 
 
-def revision_of(service: str, tag: str) -> str:
-    """Make up the source commit of a release: the same every time."""
-    return hashlib.sha1(f"{service} {tag}".encode(), usedforsecurity=False).hexdigest()
-
-
 @contextmanager
 def running_lab(
     directory: Path, clock: Clock, *, prometheus: Path | None = None, pace: Pace = COMPRESSED
@@ -155,7 +152,8 @@ def running_lab(
     with ExitStack() as stack:
         cluster = Cluster(clock)
         github = stack.enter_context(GitHubLab(directory / "github", clock))
-        github.add_user(DEVELOPER, {GITOPS: "write"})
+        for login in (DEVELOPER, REVIEWER):
+            github.add_user(login, {GITOPS: "write"})
         github.create_repository(GITOPS, files={"README.md": "What should run where.\n"}, branch=BRANCH)
         options = ArgoOptions(refresh_every=pace.refresh, sync_takes=pace.sync_takes)
         argocd = ArgoLab(clock, cluster, github.git_directory, options)
@@ -166,6 +164,7 @@ def running_lab(
             directory=directory,
             cluster=cluster,
             github=github,
+            sources=Sources(github=github, developer=DEVELOPER),
             argocd=argocd,
             argocd_url=stack.enter_context(Served(wire)).url,
             argocd_wire=wire,

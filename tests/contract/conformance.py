@@ -44,7 +44,8 @@ def _is_instant(value: object) -> bool:
 
 @_FORMATS.checks("uri", raises=ValueError)
 def _is_uri(value: object) -> bool:
-    return not isinstance(value, str) or bool(urlsplit(value).scheme)
+    # The description gives the empty text as the default of some addresses.
+    return not isinstance(value, str) or not value or bool(urlsplit(value).scheme)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

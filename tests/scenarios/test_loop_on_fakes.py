@@ -16,8 +16,8 @@ from bot.domain.policy import Merge, Road
 from bot.domain.pulls import PullState
 from bot.domain.trailers import parse_trailers
 from bot.engine.record import replay
-from bot.observe import observe
 from bot.forge import PullText
+from bot.observe import observe
 from bot.ports import Conflict, Transient
 from tests.builders import IMAGE, NEW, OLD, a_policy, a_rollback
 from tests.fake_world import PRODUCTION_FILE, STAGING_FILE, FakeWorld, values

@@ -85,7 +85,7 @@ def test_the_pull_request_shows_the_move_and_the_evidence(stage: Stage) -> None:
     assert "sha256:" in body
     assert f"{stage.lab.github.url}/acme/checkout/compare/" in body
     assert "http-latency" in body
-    assert [comment.author.login for comment in pull.comments] == [stage.lab.github.bot_login]
+    assert {comment.author.login for comment in pull.comments} == {stage.lab.github.bot_login}
 
 
 def test_the_comment_is_edited_in_place_and_never_repeated(stage: Stage) -> None:
