@@ -24,6 +24,7 @@ from bot.making import Maker, Move
 from bot.ports import OutsideError
 from bot.render.markdown import (
     attention_comment,
+    attention_over_comment,
     closing_comment,
     evidence_comment,
     promotion_body,
@@ -117,11 +118,16 @@ class Teller:
         if pull is not None and pull.state is PullState.OPEN:
             written.append(self._write_body(action, view, key, is_whole=in_body))
             written.append(self._set_check(view, pull))
-        attention = attention_comment(view)
-        if attention is not None:
-            written.append(self._write(action.number, ATTENTION, attention, key))
+        written.append(self._call_a_person(action.number, view, key))
         done = [what for what in written if what]
         return f"wrote {' and '.join(done)} on #{action.number}" if done else "the evidence is up to date"
+
+    def _call_a_person(self, number: int, view: CommentView, key: str) -> str:
+        """Write the second comment while a person must act, and say so when nobody has to any more."""
+        attention = attention_comment(view)
+        if attention is None and self._noted(f"comment/{self._repository}/{number}/{ATTENTION}") is None:
+            return ""
+        return self._write(number, ATTENTION, attention or attention_over_comment(), key)
 
     def clear_for_merge(self, action: MergePromotion) -> None:
         """Set the check to what it is now: a branch that requires it refuses the merge otherwise."""

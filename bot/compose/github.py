@@ -61,6 +61,8 @@ def compose_github(stack: ExitStack, section: GitHubSection, credentials: Creden
         ca_file=str(section.ca_file) if section.ca_file else None,
         timeout=section.timeout,
         write_pause=section.write_pause,
+        write_patience=section.write_patience,
+        reserve=section.write_reserve,
     )
     clients = stack.enter_context(Clients(settings, credentials=credentials, clock=clock))
     return GitHub(

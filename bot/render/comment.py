@@ -49,6 +49,11 @@ def attention_comment(view: CommentView) -> str | None:
     )
 
 
+def attention_over_comment() -> str:
+    """Return what takes the place of a call for a person that is answered by now."""
+    return "_Nobody has to act on this any more: the other comment says how it stands._"
+
+
 def superseded_comment(newer: int) -> str:
     """Return what is said on a pull request whose place another one took."""
     return f"**Superseded** by #{newer}, which carries a newer release. An approval of this one does not count there."

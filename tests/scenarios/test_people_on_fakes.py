@@ -271,6 +271,19 @@ def test_a_section_that_a_person_took_out_is_not_written_again() -> None:
     assert world.forge.bodies[1] == before
 
 
+def test_the_call_for_a_person_is_taken_back_when_nobody_has_to_act_any_more() -> None:
+    world = proposed(merge=Merge.HUMAN)
+    assert (1, "liftlock:attention") not in world.forge.comments
+    passed(world).sweep()
+    world.sweep()
+    assert "A person must act" in world.forge.comments[1, "liftlock:attention"]
+    promotion = world.repositories.commits[world.forge.pulls[1].head].message
+    world.forge.merge(1, promotion, by="dana")
+    world.sync()
+    world.sweep()
+    assert "Nobody has to act" in world.forge.comments[1, "liftlock:attention"]
+
+
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
