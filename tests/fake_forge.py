@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.authority import Permission
 from bot.domain.model import Sha
-from bot.domain.pulls import MergeRoad, MergeRules, Proposals, Pull, PullState, Remark
+from bot.domain.pulls import Bystander, MergeRoad, MergeRules, Proposals, Pull, PullState, Remark
 from bot.forge import CheckText, DeploymentText, MergeOrder, PullText, Reaction, Span, StatusText
 from bot.ports import Conflict
 from tests.fakes import Failing, FakeRepositories
@@ -29,6 +29,7 @@ class FakeForge(Failing):
     orders: list[MergeOrder] = field(default_factory=list)
     rules: MergeRules = field(default_factory=MergeRules)
     own_app_id: int | None = None
+    others: tuple[Bystander, ...] = ()
     permissions: dict[str, Permission] = field(default_factory=dict)
     teams: dict[str, set[str]] = field(default_factory=dict)
     reactions: dict[int, Reaction] = field(default_factory=dict)
@@ -80,6 +81,7 @@ class FakeForge(Failing):
             newest={pull.branch: pull for pull in pulls if pull.branch in branches},
             open=tuple(pull for pull in pulls if pull.state is PullState.OPEN and pull.branch.startswith("liftlock/")),
             opened_at=tuple(at for at in opened if at > now - timedelta(hours=1)),
+            others=self.others,
             rules=self.rules,
             own_app_id=self.own_app_id,
         )

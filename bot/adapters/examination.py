@@ -37,6 +37,8 @@ from bot.adapters.prometheus_access import Access, open_session
 from bot.ports import Clock
 
 _LIMITS = Limits(deadline=timedelta(seconds=10), attempts=2, max_bytes=64 * 1024 * 1024)
+_LEDGER_PATIENCE = timedelta(seconds=3)
+"""A bot that runs holds the ledger for moments only."""
 _GIT = re.compile(r"git version (\d+)\.(\d+)")
 _FIELDS = "items.metadata.name,items.metadata.namespace,items.metadata.labels"
 
@@ -170,7 +172,10 @@ def _checked(endpoint: Endpoint, answer: Answer, tried: str) -> Mapping[str, obj
 
 def examine_ledger(url: str) -> str:
     """Open the ledger, take the right to write to it and give it back; return the revision of its tables."""
-    with open_ledger(url, for_reading=True) as ledger, ledger.connections.writing() as connection:
+    with (
+        open_ledger(url, patience=_LEDGER_PATIENCE, for_reading=True) as ledger,
+        ledger.connections.writing() as connection,
+    ):
         return str(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one())
 
 

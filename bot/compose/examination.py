@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bot.adapters.github import Credentials, TokenCredentials
 from bot.adapters.github.examination import Examination, sign_as_app
 from bot.adapters.http import Endpoint
 from bot.adapters.prometheus_access import Access, Dialect
-from bot.adapters.registry import OciRegistry
 from bot.compose.github import KnownRepositories, compose_github, credentials_of
 from bot.compose.secrets import source_of
 from bot.doctor import Patient, Wanted
@@ -23,11 +23,11 @@ from bot.settings import ArgoSection, GitHubSection, Settings, SettingsError, re
 def compose_patient(
     settings: Settings, policies: Sequence[Policy], clock: Clock, *, events: frozenset[str]
 ) -> Iterator[Patient]:
-    """Build what is examined; `events` are those that wake the bot. Raise SettingsError where no credentials are."""
+    """Build what is examined; `events` are those that wake the bot. What is wrong shows in the checks."""
     known = KnownRepositories()
     known.learn(policies)
     section = settings.github
-    credentials = credentials_of(section, clock, known)
+    credentials = _credentials(section, clock, known)
     app_token = _app_token(section)
 
     def token_for(repository: str | None) -> str:
@@ -44,9 +44,22 @@ def compose_patient(
             prometheus=_prometheus(settings),
             access=_access(settings),
             argocd={name: _argocd(one) for name, one in _servers(settings).items()},
-            registry=stack.enter_context(OciRegistry(_registries(settings))),
+            registries=_registries(settings),
             hooks=Wanted(is_taken=bool(settings.web.secret_files), events=events),
         )
+
+
+def _credentials(section: GitHubSection, clock: Clock, known: KnownRepositories) -> Credentials:
+    """Return the credentials; where there are none, some that say so, since all other systems are examined too."""
+    try:
+        return credentials_of(section, clock, known)
+    except SettingsError as error:
+        sentence = str(error)
+
+    def refuse() -> str:
+        raise Permanent("settings", sentence)
+
+    return TokenCredentials(refuse)
 
 
 def _app_token(section: GitHubSection) -> Callable[[], str] | None:

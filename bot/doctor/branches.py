@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from bot.adapters.github.examination import RepositoryFacts
+from bot.adapters.github.facts import RepositoryFacts
 from bot.doctor.findings import Finding, counted, failed, listed, ok, warning
 from bot.doctor.identity import UNTOLD
 from bot.domain.candidacy import Case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +26,10 @@ from bot.domain.edit import EditRefused, read_tag
 from bot.domain.observation import ForgeFacts
 from bot.domain.policy import Policy, Stage
 from bot.forge import Forge
-from bot.ports import Clock
+from bot.ports import Clock, Permanent
 from bot.settings import Settings
 
-_MOST_FILES = 60
+_MOST_FILES = 20
 """How many files are looked at in a repository: each is a request."""
 _REACH = "see whether it can be reached from here: address, proxy, certificate"
 
@@ -45,7 +46,7 @@ class Patient:
     prometheus: Endpoint
     access: Access
     argocd: Mapping[str, Endpoint]
-    registry: OciRegistry
+    registries: Mapping[str, Endpoint]
     hooks: hooks.Wanted
 
     @property
@@ -99,7 +100,10 @@ def _github(patient: Patient) -> Iterator[Check]:
 
 
 def _installed(patient: Patient) -> list[Finding]:
-    found = {name: patient.github.find_installation(name) for name in patient.repositories}
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        found = dict(
+            zip(patient.repositories, pool.map(patient.github.find_installation, patient.repositories), strict=True)
+        )
     sources = set(patient.repositories) - set(patient.gitops)
     findings = identity.judge_installations(patient.github.find_app(), found, sources)
     installations = {one.id: one for one in found.values() if one is not None}
@@ -201,7 +205,7 @@ def _systems(patient: Patient) -> Iterator[Check]:
     )
     for name, endpoint in patient.argocd.items():
         yield _argocd(patient, name, endpoint)
-    hosts = {parse_image(policy.image).host: policy for policy in reversed(patient.policies)}
+    hosts = {_host(policy.image): policy for policy in reversed(patient.policies)}
     for host, policy in sorted(hosts.items()):
         yield _registry(patient, host, policy)
 
@@ -227,10 +231,19 @@ def _registry(patient: Patient, host: str, policy: Policy) -> Check:
         tag = _tag(patient, policy, first)
         if tag is None:
             return [ok(check, f"not asked: {first.edit.file} names no tag of {policy.image} yet")]
-        return [systems.judge_artifact(check, policy.image, patient.registry.find_artifact(policy.image, tag))]
+        known = {name: endpoint for name, endpoint in patient.registries.items() if name.lower() == host}
+        with OciRegistry(known) as registry:
+            return [systems.judge_artifact(check, policy.image, registry.find_artifact(policy.image, tag))]
 
     remedy = f'check [registries."{host}"] in the settings: url, and a token that may pull {policy.image}'
     return Check(name=check, look=look, remedy=remedy)
+
+
+def _host(image: str) -> str:
+    try:
+        return parse_image(image).host
+    except Permanent:
+        return image  # Its check says what is wrong with it.
 
 
 def _tag(patient: Patient, policy: Policy, stage: Stage) -> str | None:

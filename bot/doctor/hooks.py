@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from bot.adapters.github.examination import DeliveryFacts, HookFacts
+from bot.adapters.github.facts import DeliveryFacts, HookFacts
 from bot.doctor.findings import Finding, listed, ok, warning
 
 WEBHOOK_PATH = "/webhooks/github"

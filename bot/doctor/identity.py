@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.adapters.github.credentials import PERMISSIONS
-from bot.adapters.github.examination import AppFacts, InstallationFacts, LimitFacts, RepositoryFacts, UserFacts
+from bot.adapters.github.facts import AppFacts, InstallationFacts, LimitFacts, RepositoryFacts, UserFacts
 from bot.doctor.findings import Finding, failed, listed, ok, warning
 from bot.domain.policy import Policy
 

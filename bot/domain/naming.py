@@ -37,6 +37,11 @@ def is_promotion_branch(branch: str) -> bool:
     return _OWN.fullmatch(branch) is not None
 
 
+def is_revert_branch(branch: str) -> bool:
+    """Say whether a branch is named as the bot names its rollbacks."""
+    return is_promotion_branch(branch) and branch.rpartition("/")[2].startswith("revert-")
+
+
 def _slug_and_hash(release: Release) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", release.tag.lower())[:_SLUG_LENGTH]
     digest = hashlib.sha256(f"{release.image}:{release.tag}".encode())

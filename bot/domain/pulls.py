@@ -148,16 +148,27 @@ class MergeRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bystander:
+    """An open pull request to the tracked branch that promotes nothing."""
+
+    number: int
+    head: Sha
+    is_rollback: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposals:
     """One look at the promotions of a repository: what was asked for by branch, all that are open, and the rules.
 
     `newest` has the newest pull request of each branch that was asked for and has one, in any state. `open` are all
-    open pull requests from the bot's branches. `opened_at` are when the bot's pull requests of the past hour were
-    opened, in any state, oldest first: what the limit of an hour counts. `own_app_id` is the bot's app, if it is one.
+    open pull requests from the bot's branches, `others` those to the base from any other branch. `opened_at` are when
+    the bot's pull requests of the past hour were opened, in any state, oldest first: what the limit of an hour counts.
+    `own_app_id` is the bot's app, if it is one.
     """
 
     newest: Mapping[str, Pull] = field(default_factory=dict)
     open: tuple[Pull, ...] = ()
+    others: tuple[Bystander, ...] = ()
     opened_at: tuple[datetime, ...] = ()
     rules: MergeRules = MergeRules()
     own_app_id: int | None = None

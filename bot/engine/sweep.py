@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import structlog
 
+from bot.bystanders import tell_bystanders
 from bot.domain.decide import decide
 from bot.domain.decision import Action, Decision
 from bot.domain.model import Sha, Trouble
@@ -186,12 +187,15 @@ class Sweeper:
 
     def _ask_forge(self, repository: str, branch: str, wanted: Collection[str]) -> Proposals | Trouble:
         try:
-            return self.world.forge.look_at(repository, branch, wanted)
+            told = self.world.forge.look_at(repository, branch, wanted)
+            if not self.dry_run:
+                tell_bystanders(self.world, repository, told)
         except OutsideError as error:
             return error.as_trouble()
         except Exception as error:
             structlog.get_logger().exception("bug", repository=repository, error=type(error).__name__)
             return Trouble(system="Liftlock", sentence="reading the forge failed by a bug; the log has the traceback")
+        return told
 
     def _judge(
         self, subject: Subject, sampled: Observation | ServiceReport, known: _Known, told: _Told

@@ -66,6 +66,13 @@ def check_text(view: CommentView, started_at: datetime, url: str = "") -> CheckT
     )
 
 
+def bystander_text(name: str, started_at: datetime, *, is_rollback: bool) -> CheckText:
+    """Return the check on a pull request in which there is nothing to judge."""
+    what = "This takes a release back" if is_rollback else "This is no promotion of Liftlock's"
+    title = f"{what}: there is nothing to wait for"
+    return CheckText(name=name, state="passed", title=title, summary=f"{title}.", started_at=started_at)
+
+
 def check_state(view: CommentView) -> CheckState:
     """Return the state of the check, by the table above."""
     judgement = view.candidate

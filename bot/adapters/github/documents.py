@@ -16,7 +16,7 @@ _ACTOR = "{ __typename login ... on User { databaseId } ... on Bot { databaseId 
 
 LIGHT = f"""
 fragment Light on PullRequest {{
-  number headRefName isCrossRepository state updatedAt createdAt author {_ACTOR}
+  number headRefName headRefOid baseRefName isCrossRepository state updatedAt createdAt author {_ACTOR}
 }}"""
 
 FULL = f"""

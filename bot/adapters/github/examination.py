@@ -8,12 +8,9 @@ neither their budget nor their cache: a few requests for each repository, once.
 from __future__ import annotations
 
 import json
-import re
 import threading
-from base64 import b64decode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Self, TypeVar
 from urllib.parse import quote as quote_path
 
@@ -22,11 +19,28 @@ from github.Auth import AppAuth
 
 from bot.adapters.examination import skew_of
 from bot.adapters.github.answers import SYSTEM
+from bot.adapters.github.facts import (
+    AppFacts,
+    DeliveryFacts,
+    HookFacts,
+    InstallationFacts,
+    LimitFacts,
+    RepositoryFacts,
+    UserFacts,
+    parse_app,
+    parse_content,
+    parse_deliveries,
+    parse_expiration,
+    parse_forbidding,
+    parse_hooks,
+    parse_installation,
+    parse_limits,
+    parse_repository,
+)
 from bot.adapters.github.names import check_repository
-from bot.adapters.github.nodes import LackingFactError, Node, objects
+from bot.adapters.github.nodes import LackingFactError, Node
 from bot.adapters.http import Answer, Endpoint, HttpClient, Limits, Question, refusal
 from bot.adapters.scrub import as_sentence
-from bot.domain.pulls import MergeMethod
 from bot.ports import Clock, OutsideError, Permanent
 
 T = TypeVar("T")
@@ -36,85 +50,6 @@ _AT_ONCE = 8
 _NO_KEY = "the GitHub App's private key is no RSA key in PEM form: give the file that GitHub made"
 _PAGE = {"per_page": "100"}
 _LIMITS = Limits(deadline=timedelta(seconds=10), attempts=2)
-_EXPIRATION = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) ?(UTC|[+-]\d{4})?")
-_FORBID_PUSHES = frozenset({"pull_request", "required_status_checks", "merge_queue", "update", "lock_branch"})
-_METHODS = {
-    "allow_merge_commit": MergeMethod.MERGE,
-    "allow_squash_merge": MergeMethod.SQUASH,
-    "allow_rebase_merge": MergeMethod.REBASE,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppFacts:
-    """A GitHub App as it is registered."""
-
-    id: int
-    slug: str
-    url: str
-    permissions: Mapping[str, str]
-    events: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallationFacts:
-    """An App's installation on an account: what its owner has granted."""
-
-    id: int
-    account: str
-    url: str
-    permissions: Mapping[str, str]
-    is_suspended: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserFacts:
-    """Whose token it is. `scopes` are those of a classic token, None for any other kind."""
-
-    login: str
-    expires_at: datetime | None
-    scopes: tuple[str, ...] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryFacts:
-    """A repository. `rights` are the asker's own, by GitHub's words; `methods` None where they are not shown."""
-
-    name: str
-    default_branch: str
-    is_archived: bool
-    rights: Mapping[str, bool]
-    methods: tuple[MergeMethod, ...] | None
-    may_arm: bool | None
-    deletes_branches: bool | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HookFacts:
-    """A webhook: an App's, or a repository's with its number."""
-
-    url: str
-    is_active: bool
-    events: frozenset[str]
-    number: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryFacts:
-    """The newest deliveries of a webhook: how many, how many failed, and how the newest ended."""
-
-    seen: int
-    failed: int
-    newest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitFacts:
-    """What is left of one of the hour's limits."""
-
-    limit: int
-    remaining: int
-    reset: datetime
 
 
 def sign_as_app(app_id: int, private_key: str) -> str:
@@ -141,7 +76,8 @@ class Examination:
     ) -> None:
         self.is_app = app_token is not None
         self._endpoint = endpoint
-        self._client = HttpClient(endpoint, _LIMITS)
+        self._client: HttpClient | None = None
+        self._opening = threading.Lock()
         self._token_for = token_for
         self._app_token = app_token
         self._clock = clock
@@ -155,7 +91,8 @@ class Examination:
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
 
     # --- who the bot is ---
 
@@ -167,12 +104,12 @@ class Examination:
 
     def find_app(self) -> AppFacts:
         """Ask which App the private key is of."""
-        return self._parse(self._ask("/app", self._as_app()), "tell which GitHub App this is", _app)
+        return self._parse(self._ask("/app", self._as_app()), "tell which GitHub App this is", parse_app)
 
     def find_installation(self, repository: str) -> InstallationFacts | None:
         """Return the App's installation that reaches a repository; None where it is not installed there."""
         path = f"{_repository(repository)}/installation"
-        return self._find(self._ask(path, self._as_app()), f"tell the installation on {repository}", _installation)
+        return self._find(self._ask(path, self._as_app()), f"tell the installation on {repository}", parse_installation)
 
     def find_user(self) -> UserFacts:
         """Ask whose the token is, and until when it is valid where GitHub says so."""
@@ -181,33 +118,33 @@ class Examination:
         scopes = answer.headers.get("x-oauth-scopes")
         return UserFacts(
             login=login,
-            expires_at=_expiration(answer.headers.get("github-authentication-token-expiration", "")),
+            expires_at=parse_expiration(answer.headers.get("github-authentication-token-expiration", "")),
             scopes=None if scopes is None else tuple(one.strip() for one in scopes.split(",") if one.strip()),
         )
 
     def find_limits(self, repository: str | None) -> Mapping[str, LimitFacts]:
         """Return what is left of the hour, for `core` and `graphql`. Asking this costs nothing."""
-        return self._parse(self._ask("/rate_limit", self._token_for(repository)), "tell its rate limits", _limits)
+        return self._parse(self._ask("/rate_limit", self._token_for(repository)), "tell its rate limits", parse_limits)
 
     # --- repositories ---
 
     def find_repository(self, repository: str) -> RepositoryFacts | None:
         """Return a repository; None where there is none, or where the token may not see it."""
         answer = self._ask(_repository(repository), self._token_for(repository))
-        return self._find(answer, f"show {repository}", _facts)
+        return self._find(answer, f"show {repository}", parse_repository)
 
     def read_file(self, repository: str, branch: str, path: str) -> str | None:
         """Return the text of a file at the head of a branch; None where there is none."""
         where = f"{_repository(repository)}/contents/{quote_path(path)}"
         answer = self._ask(where, self._token_for(repository), {"ref": branch})
-        return self._find(answer, f"show {as_sentence(path, longest=100)} of {repository}", _content)
+        return self._find(answer, f"show {as_sentence(path, longest=100)} of {repository}", parse_content)
 
     def may_bypass(self, repository: str, branch: str) -> bool:
         """Say whether each ruleset that forbids pushes to a branch lets the asker pass at any time."""
         token = self._token_for(repository)
         where = f"{_repository(repository)}/rules/branches/{quote_path(branch, safe='')}"
         answer = self._ask(where, token, _PAGE)
-        numbers = self._parse(answer, f"show the rules of {as_sentence(branch)} in {repository}", _forbidding)
+        numbers = self._parse(answer, f"show the rules of {as_sentence(branch)} in {repository}", parse_forbidding)
         return bool(numbers) and all(self._passes(repository, number, token) for number in sorted(numbers))
 
     def _passes(self, repository: str, number: int, token: str) -> bool:
@@ -232,7 +169,7 @@ class Examination:
         answer = self._ask(f"{_repository(repository)}/hooks", self._token_for(repository), _PAGE)
         if answer.status in (403, 404):
             return None
-        return self._parse(answer, f"list the webhooks of {repository}", _hooks)
+        return self._parse(answer, f"list the webhooks of {repository}", parse_hooks)
 
     def find_deliveries(self, repository: str | None, number: int | None) -> DeliveryFacts | None:
         """Return how the newest deliveries went, of a repository's webhook or of the App's; None where nobody says."""
@@ -241,7 +178,7 @@ class Examination:
         else:
             path = f"{_repository(repository)}/hooks/{number}/deliveries"
             answer = self._ask(path, self._token_for(repository), _PAGE)
-        return self._find(answer, "list the webhook's deliveries", _deliveries)
+        return self._find(answer, "list the webhook's deliveries", parse_deliveries)
 
     # --- asking ---
 
@@ -255,7 +192,14 @@ class Examination:
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         with self._places:
-            return self._client.read(Question(path=path, params=params or {}, headers=headers))
+            return self._http().read(Question(path=path, params=params or {}, headers=headers))
+
+    def _http(self) -> HttpClient:
+        """Make the client at the first question: an authority that cannot be read is a finding, no reason to stop."""
+        with self._opening:
+            if self._client is None:
+                self._client = HttpClient(self._endpoint, _LIMITS)
+            return self._client
 
     def _find(self, answer: Answer, tried: str, parse: Callable[[object], T]) -> T | None:
         """Read what may not be there."""
@@ -276,122 +220,6 @@ class Examination:
         return refusal(self._endpoint, answer, tried=tried)
 
 
-# --- reading ---------------------------------------------------------------------------------------------------------
-
-
 def _repository(name: str) -> str:
     check_repository(name)
     return f"/repos/{name}"
-
-
-def _texts(node: Node, name: str) -> Mapping[str, str]:
-    value = node.raw(name)
-    if not isinstance(value, Mapping):
-        raise LackingFactError(name)
-    return {str(key): str(text) for key, text in value.items()}
-
-
-def _flags(node: Node, name: str) -> Mapping[str, bool]:
-    value = node.raw(name)
-    return {str(key): is_so is True for key, is_so in value.items()} if isinstance(value, Mapping) else {}
-
-
-def _words(value: object) -> frozenset[str]:
-    return frozenset(str(one) for one in value) if isinstance(value, list) else frozenset()
-
-
-def _maybe_flag(node: Node, name: str) -> bool | None:
-    return None if node.raw(name) is None else node.flag(name)
-
-
-def _methods(repository: Node) -> tuple[MergeMethod, ...] | None:
-    shown = {method: _maybe_flag(repository, name) for name, method in _METHODS.items()}
-    if None in shown.values():
-        return None
-    return tuple(method for method, is_allowed in shown.items() if is_allowed)
-
-
-def _app(value: object) -> AppFacts:
-    app = Node(value)
-    return AppFacts(
-        id=app.number("id"),
-        slug=app.text("slug"),
-        url=app.text("html_url"),
-        permissions=_texts(app, "permissions"),
-        events=_words(app.raw("events")),
-    )
-
-
-def _installation(value: object) -> InstallationFacts:
-    found = Node(value)
-    return InstallationFacts(
-        id=found.number("id"),
-        account=found.node("account").text("login"),
-        url=found.text("html_url"),
-        permissions=_texts(found, "permissions"),
-        is_suspended=found.raw("suspended_at") is not None,
-    )
-
-
-def _facts(value: object) -> RepositoryFacts:
-    found = Node(value)
-    return RepositoryFacts(
-        name=found.text("full_name"),
-        default_branch=found.text("default_branch"),
-        is_archived=found.flag("archived"),
-        rights=_flags(found, "permissions"),
-        methods=_methods(found),
-        may_arm=_maybe_flag(found, "allow_auto_merge"),
-        deletes_branches=_maybe_flag(found, "delete_branch_on_merge"),
-    )
-
-
-def _content(value: object) -> str:
-    """Read a file's text. GitHub sends a folder as a list, and the text of a large file not at all."""
-    if not isinstance(value, Mapping) or value.get("encoding") != "base64":
-        return ""
-    return b64decode(Node(value).text("content")).decode("utf-8", "replace")
-
-
-def _forbidding(value: object) -> frozenset[int]:
-    """Return the numbers of the rulesets that forbid pushes."""
-    return frozenset(rule.number("ruleset_id") for rule in objects(value) if rule.text("type") in _FORBID_PUSHES)
-
-
-def _limits(value: object) -> Mapping[str, LimitFacts]:
-    resources = Node(value).node("resources")
-    return {name: _limit(resources.node(name)) for name in ("core", "graphql")}
-
-
-def _limit(node: Node) -> LimitFacts:
-    reset = datetime.fromtimestamp(node.number("reset"), UTC)
-    return LimitFacts(limit=node.number("limit"), remaining=node.number("remaining"), reset=reset)
-
-
-def _hooks(value: object) -> tuple[HookFacts, ...]:
-    return tuple(
-        HookFacts(
-            url=hook.node("config").maybe_text("url") or "",
-            is_active=hook.flag("active"),
-            events=_words(hook.raw("events")),
-            number=hook.number("id"),
-        )
-        for hook in objects(value)
-    )
-
-
-def _deliveries(value: object) -> DeliveryFacts | None:
-    rows = list(objects(value))
-    if not rows:
-        return None
-    failed = sum(1 for one in rows if not 200 <= one.number("status_code") < 300)
-    return DeliveryFacts(seen=len(rows), failed=failed, newest=as_sentence(rows[0].text("status"), longest=60))
-
-
-def _expiration(value: str) -> datetime | None:
-    """Read GitHub's own form of a date: `2026-05-01 10:00:00 UTC`, or with an offset."""
-    found = _EXPIRATION.fullmatch(value.strip())
-    if found is None:
-        return None
-    zone = found[2] if found[2] not in (None, "UTC") else "+0000"
-    return datetime.strptime(f"{found[1]} {zone}", "%Y-%m-%d %H:%M:%S %z").astimezone(UTC)

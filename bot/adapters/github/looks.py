@@ -34,7 +34,7 @@ from bot.adapters.github.names import shown
 from bot.adapters.github.nodes import Node
 from bot.adapters.github.pull_nodes import Glimpse, WholePull, parse_glimpse, parse_whole
 from bot.adapters.github.rules import parse_rules, required_checks
-from bot.domain.pulls import MergeRules, Proposals, Pull, PullState
+from bot.domain.pulls import Bystander, MergeRules, Proposals, Pull, PullState
 from bot.ports import Permanent
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class Looks:
         self._fill(repository, seen, memory, wanted)
         with self._lock:
             self._memories[repository] = _remember(seen, wanted)
-        return self._proposals(seen)
+        return self._proposals(seen, base)
 
     def look_again(self, repository: str, number: int) -> Pull:
         """Read one pull request at this moment, with the rules of the branch that it goes to."""
@@ -210,7 +210,7 @@ class Looks:
 
     # --- the answer ---
 
-    def _proposals(self, seen: _Seen) -> Proposals:
+    def _proposals(self, seen: _Seen, base: str) -> Proposals:
         required, own = seen.rules.required_checks, seen.own
         pulls = {number: whole.judged(required, own) for number, whole in seen.whole.items()}
         since = self._clients.clock.now() - _HOUR
@@ -218,6 +218,11 @@ class Looks:
         return Proposals(
             newest={branch: pulls[glimpse.number] for branch, glimpse in seen.newest.items()},
             open=tuple(pulls[n] for n in seen.open_numbers() if pulls[n].state is PullState.OPEN),
+            others=tuple(
+                Bystander(number=pull.number, head=pull.head)
+                for pull in seen.open
+                if pull.base == base and (pull.is_from_fork or not pull.branch.startswith(OWN_PREFIX))
+            ),
             opened_at=tuple(sorted(pull.created_at for pull in ours if pull.created_at > since)),
             rules=seen.rules,
             own_app_id=own.app_id,

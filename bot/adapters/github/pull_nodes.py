@@ -21,6 +21,8 @@ class Glimpse:
 
     number: int
     branch: str
+    head: Sha
+    base: str
     is_from_fork: bool
     state: PullState
     updated_at: datetime
@@ -34,6 +36,8 @@ def parse_glimpse(node: Node, own: Identity) -> Glimpse:
     return Glimpse(
         number=node.number("number"),
         branch=node.text("headRefName"),
+        head=Sha(node.text("headRefOid")),
+        base=node.text("baseRefName"),
         is_from_fork=node.flag("isCrossRepository"),
         state=_state(node),
         updated_at=node.instant("updatedAt"),
