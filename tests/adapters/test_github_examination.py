@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from bot.adapters.clock import SystemClock
 from bot.adapters.examination import skew_of
 from bot.adapters.github import AppCredentials
-from bot.adapters.github.examination import Examination, HookFacts, sign_as_app
+from bot.adapters.github.examination import Examination, sign_as_app
+from bot.adapters.github.facts import HookFacts
 from bot.adapters.http import Answer, Endpoint
 from bot.domain.pulls import MergeMethod
 from bot.lab.clock import ManualClock

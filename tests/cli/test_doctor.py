@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -192,17 +193,28 @@ def test_a_broken_policy_is_a_line_of_its_own_and_the_others_are_examined(live: 
     assert about(found, f"files {GITOPS} main").mark is Mark.OK
 
 
-def test_without_credentials_it_says_so(live: Lab, settings: Path) -> None:
+def test_without_credentials_it_says_so_and_examines_all_else(live: Lab, settings: Path) -> None:
     change(settings, f'token_file = "{live.directory}/secrets/github"\n', "")
-    last = findings(settings)[-1]
-    assert (last.check, last.mark) == ("settings", Mark.FAILED)
-    assert "no credentials" in last.found
+    found = findings(settings)
+    assert "no credentials" in about(found, "GitHub credentials").found
+    assert about(found, "Argo CD").mark is Mark.OK
+
+
+def test_an_authority_that_cannot_be_read_fails_its_system_only(live: Lab, settings: Path) -> None:
+    text = settings.read_text(encoding="utf-8")
+    for section in ("[github]", "[argocd]", '[registries."ghcr.io"]'):
+        text = text.replace(section, f'{section}\nca_file = "none.pem"')
+    settings.write_text(text, encoding="utf-8")
+    found = findings(settings)
+    for check in ("clock of GitHub", "Argo CD", "registry ghcr.io"):
+        assert about(found, check).mark is Mark.FAILED
+    assert about(found, "Prometheus").mark is Mark.OK
 
 
 # --- GitHub ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_wrong_token_fails_what_needs_it_and_nothing_else(live: Lab, settings: Path) -> None:
+def test_a_token_that_is_wrong_or_gone_fails_what_needs_it_and_nothing_else(live: Lab, settings: Path) -> None:
     (live.directory / "secrets" / "github").write_text("ghp_" + "x" * 36, encoding="utf-8")
     found = findings(settings)
     credentials = about(found, "GitHub credentials")
@@ -211,9 +223,6 @@ def test_a_wrong_token_fails_what_needs_it_and_nothing_else(live: Lab, settings:
     assert about(found, "clock of GitHub").mark is Mark.OK
     assert about(found, "Prometheus").mark is Mark.OK
     assert all("xxxx" not in one.found + one.remedy for one in found)
-
-
-def test_a_token_file_that_is_gone_is_named(live: Lab, settings: Path) -> None:
     (live.directory / "secrets" / "github").unlink()
     assert "cannot be read" in about(findings(settings), "GitHub credentials").found
 
@@ -303,16 +312,15 @@ def test_an_apps_webhook_is_judged_with_its_deliveries(live: Lab, settings: Path
 # --- the other systems -----------------------------------------------------------------------------------------------
 
 
-def test_a_prometheus_that_is_down_is_told_with_where_it_was_looked_for(live: Lab, settings: Path) -> None:
+def test_a_prometheus_that_is_down_or_another_system_is_told_with_where_it_was_looked_for(
+    live: Lab, settings: Path
+) -> None:
     change(settings, live.prometheus_url, "http://127.0.0.1:1")
     found = about(findings(settings), "Prometheus")
     assert found.mark is Mark.FAILED
     assert "http://127.0.0.1:1 could not be reached" in found.found
     assert found.remedy.startswith("prometheus.url:")
-
-
-def test_something_else_than_prometheus_is_told(live: Lab, settings: Path) -> None:
-    change(settings, live.prometheus_url, live.argocd_url)
+    change(settings, "http://127.0.0.1:1", live.argocd_url)
     assert about(findings(settings), "Prometheus").mark is Mark.FAILED
 
 
@@ -353,7 +361,7 @@ def test_a_registry_that_is_down_or_does_not_know_the_running_tag_is_told(live: 
     assert about(findings(settings), "registry ghcr.io").mark is Mark.FAILED
 
 
-def test_a_ledger_is_told_with_its_revision_and_one_that_may_not_be_written_fails(live: Lab, settings: Path) -> None:
+def test_a_ledger_is_told_with_its_revision_and_one_that_is_held_by_another_fails(live: Lab, settings: Path) -> None:
     state = live.directory / "state"
     state.mkdir()
     open_ledger(f"sqlite:///{state}/ledger.db").close()
@@ -364,6 +372,29 @@ def test_a_ledger_is_told_with_its_revision_and_one_that_may_not_be_written_fail
         other.execute("BEGIN IMMEDIATE")
         assert about(findings(settings), "ledger").mark is Mark.FAILED
     other.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_ledger_whose_file_is_read_only_fails_with_what_to_grant(live: Lab, settings: Path) -> None:
+    state = live.directory / "state"
+    state.mkdir()
+    open_ledger(f"sqlite:///{state}/ledger.db").close()
+    (state / "ledger.db").chmod(0o444)
+    found = about(findings(settings), "ledger")
+    assert found.mark is Mark.FAILED
+    assert "may not be written" in found.found
+
+
+def test_a_ledger_that_another_version_wrote_fails(live: Lab, settings: Path) -> None:
+    state = live.directory / "state"
+    state.mkdir()
+    open_ledger(f"sqlite:///{state}/ledger.db").close()
+    other = sqlite3.connect(state / "ledger.db")
+    other.execute("UPDATE alembic_version SET version_num = '9999'")
+    other.commit()
+    other.close()
+    found = about(findings(settings), "ledger")
+    assert "was written by a newer Liftlock" in found.found
 
 
 def test_a_state_directory_that_may_not_be_written_fails(live: Lab, settings: Path) -> None:
