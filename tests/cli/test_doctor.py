@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from rich.console import Console
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 from typer.testing import CliRunner, Result
 
@@ -35,7 +35,6 @@ from tests.contract.conformance import GITHUB
 SOURCE = "acme/checkout"
 CHECK = "liftlock/production"
 APP = 7
-WEBHOOK = "http://127.0.0.1:9/webhooks/github"
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +44,9 @@ def key() -> rsa.RSAPrivateKey:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Lab]:
-    """A lab on the machine's clock, in which the check is required and anybody may report it."""
+    """A lab on the machine's clock, in which checkout runs 1.8.2."""
     with running_lab(tmp_path, SystemClock()) as lab:
         lab.add_service("checkout", "1.8.2")
-        if SOURCE not in lab.github.world.repositories:
-            lab.github.create_repository(SOURCE, files={"README.md": "The source.\n"})
         yield lab
 
 
@@ -303,7 +300,7 @@ def test_an_apps_webhook_is_judged_with_its_deliveries(live: Lab, settings: Path
     web = f'\n[web]\nlisten = "127.0.0.1:8099"\nwebhook_secret_file = "{live.directory}/secrets/webhook"\n'
     settings.write_text(settings.read_text(encoding="utf-8") + web, encoding="utf-8")
     assert about(findings(settings), "webhooks").found == "none comes to the bot, though the settings take them"
-    live.github.fail_next("GET", "/app/hook/config", 200, body={"url": WEBHOOK})
+    live.github.fail_next("GET", "/app/hook/config", 200, body={"url": "http://127.0.0.1:9/webhooks/github"})
     live.github.fail_next("GET", "/app/hook/deliveries", 200, body=[{"status_code": 0, "status": "timed out"}])
     found = about(findings(settings), "webhooks")
     assert found.found == "1 of the newest 1 deliveries to 127.0.0.1 failed: timed out"
@@ -324,7 +321,7 @@ def test_a_prometheus_that_is_down_or_another_system_is_told_with_where_it_was_l
     assert about(findings(settings), "Prometheus").mark is Mark.FAILED
 
 
-async def _forbid(_: Request) -> Response:
+async def _forbid(_: Request) -> JSONResponse:
     return JSONResponse({"error": "permission denied", "code": 7}, 403)
 
 
