@@ -242,6 +242,10 @@ class Signals(Protocol):
         """Return the numbers of the merged pull requests that brought a commit."""
         ...
 
+    def read_file(self, repository: str, commit: Sha, path: str) -> str | None:
+        """Return the text of a small file at a commit; None where there is none, or it is no text."""
+        ...
+
     def span(self, repository: str, before: Sha, after: Sha, *, limit: int) -> Span | None:
         """Return the commits between two of a repository; None where it knows one of them not."""
         ...

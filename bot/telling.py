@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.between import Remembered
 from bot.domain.decision import ClosePromotion, Judgement, MergePromotion, OpenPromotion, UpdatePromotion
-from bot.domain.model import Release, Sha
+from bot.domain.model import Release
 from bot.domain.orders import standing
 from bot.domain.policy import EvidenceIn, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
-from bot.forge import Span
 from bot.hearing import answers_of
 from bot.making import Maker, Move
 from bot.ports import OutsideError
@@ -46,21 +46,18 @@ ATTENTION = "liftlock:attention"
 CLOSING = "liftlock:closing"
 _MOST_CHANGES = 30
 _MOST_ANSWERS = 10
-_MOST_COMMITS = 100
-_MOST_SPANS = 1000
-_ASK_AGAIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
     """What of the settings the texts depend on: the base of all links, and how often a text may change by itself.
 
-    `spans` remembers the source commits between two releases, and for a while that they cannot be told.
+    `between` remembers what lies between two releases.
     """
 
     forge_url: str
     comment_every: timedelta
-    spans: dict[tuple[str, Sha, Sha], tuple[datetime, Span | None]] = field(default_factory=dict)
+    between: Remembered = field(default_factory=Remembered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,25 +77,12 @@ class Teller:
         """Return what the body of a pull request shows."""
         view = self.maker.move(action)
         standing_view = self.view(action.stage, action.release)
-        return replace(view, standing=standing_view, span=self._span(view))
+        return replace(self._with_source(view), standing=standing_view)
 
-    def _span(self, view: MoveView) -> Span | None:
-        """Return the source commits between the two releases; that they cannot be told is no fault."""
-        source, before, after = view.policy.source, view.replaces.revision, view.release.revision
-        if source is None or before is None or after is None or before == after:
-            return None
-        key, now = (source, before, after), self.maker.world.clock.now()
-        kept = self.telling.spans.get(key)
-        if kept is not None and (kept[1] is not None or now - kept[0] < _ASK_AGAIN):
-            return kept[1]
-        try:
-            found = self.maker.world.signals.span(source, before, after, limit=_MOST_COMMITS)
-        except OutsideError:
-            found = None
-        if len(self.telling.spans) >= _MOST_SPANS:
-            self.telling.spans.clear()
-        self.telling.spans[key] = now, found
-        return found
+    def _with_source(self, view: MoveView) -> MoveView:
+        """Add what lies between the two releases."""
+        found = self.telling.between.between(self.maker.world, view.policy.source, view.replaces, view.release)
+        return replace(view, span=found.span, changelog=found.changelog)
 
     def opened(self, action: OpenPromotion, number: int) -> None:
         """Keep what a new pull request carries, and tell those whose place it took where it is."""
@@ -295,7 +279,7 @@ class Teller:
         """Write the body's section anew when the state changed, and with the numbers where it carries the evidence."""
         shown = view if is_whole else replace(view, circumstances=replace(view.circumstances, now=None))
         move = self.maker.move_of(action.stage, action.release)
-        body = promotion_body(replace(move, standing=shown, span=self._span(move)))
+        body = promotion_body(replace(self._with_source(move), standing=shown))
         where = f"body/{self._repository}/{action.number}"
         if not self._is_due(where, body, key):
             return ""

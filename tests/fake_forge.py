@@ -192,6 +192,7 @@ class FakeSignals(Failing):
     statuses: dict[tuple[str, Sha, str], StatusText] = field(default_factory=dict)
     deployments: dict[int, tuple[str, DeploymentText]] = field(default_factory=dict)
     source_pulls: dict[Sha, tuple[int, ...]] = field(default_factory=dict)
+    files: dict[tuple[Sha, str], str] = field(default_factory=dict)
     spans: dict[tuple[Sha, Sha], Span] = field(default_factory=dict)
 
     def set_check(self, repository: str, commit: Sha, check: CheckText) -> None:
@@ -211,6 +212,10 @@ class FakeSignals(Failing):
     def pulls_of(self, repository: str, commit: Sha) -> Sequence[int]:
         self.called("pulls_of")
         return self.source_pulls.get(commit, ())
+
+    def read_file(self, repository: str, commit: Sha, path: str) -> str | None:
+        self.called("read_file")
+        return self.files.get((commit, path))
 
     def span(self, repository: str, before: Sha, after: Sha, *, limit: int) -> Span | None:
         self.called("span")

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from bot.adapters.github.facts import RepositoryFacts
 from bot.doctor.findings import Finding, counted, failed, listed, ok, warning
 from bot.doctor.identity import UNTOLD
-from bot.domain.candidacy import Case
 from bot.domain.merging import CHECK_PREFIX, why_not_armed
 from bot.domain.observation import ForgeFacts
 from bot.domain.policy import AutoMerge, Merge, Policy, Road, Stage
@@ -42,15 +40,6 @@ class Branch:
     def proposed(self) -> Iterator[tuple[Policy, Stage]]:
         """Go through those that are promoted to by pull request."""
         yield from ((policy, stage) for policy, stage in self.targets() if stage.proposing.by is Road.PULL_REQUEST)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What `why_not_armed` reads of a case: a policy, a stage of it, and the rules. There is no release yet."""
-
-    policy: Policy
-    target: Stage
-    forge: ForgeFacts
 
 
 def judge_source(repository: str, facts: RepositoryFacts | None) -> Finding:
@@ -127,7 +116,7 @@ def _own(app_id: int | None) -> str:
 def _judge_arming(branch: Branch) -> Iterator[Finding]:
     refused: dict[tuple[AutoMerge, str], list[str]] = {}
     for policy, stage in branch.proposed():
-        reason = why_not_armed(cast("Case", _Asked(policy=policy, target=stage, forge=branch.forge)))
+        reason = why_not_armed(stage, policy.gitops.branch, branch.forge)
         if reason:
             refused.setdefault((stage.proposing.auto_merge, reason), []).append(f"{policy.service}/{stage.name}")
     for (wanted, reason), stages in refused.items():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bot.domain.candidacy import Candidate, Case
 from bot.domain.decision import ReadyPromotion, RemakePromotion, State, WaitsOn
 from bot.domain.model import Release
-from bot.domain.policy import AutoMerge, Merge
+from bot.domain.observation import ForgeFacts
+from bot.domain.policy import AutoMerge, Merge, Stage
 from bot.domain.pulls import MergeRoad, Proposal, Pull
 
 CHECK_PREFIX = "liftlock/"
@@ -112,7 +113,7 @@ def _for_the_forge(case: Case) -> Candidate | None:
     state, reason = _missing(pull)
     if state is None:
         return None
-    refusal = why_not_armed(case)
+    refusal = why_not_armed(case.target, case.policy.gitops.branch, case.forge)
     if refusal is None and pull.armed_by_bot:
         return case.answer(State.WAITING_TO_BE_MERGED, WaitsOn.PROMOTION, f"{reason}; auto-merge is armed")
     if refusal is None:
@@ -132,24 +133,24 @@ def _missing(pull: Pull) -> tuple[State | None, str]:
     return None, ""
 
 
-def why_not_armed(case: Case) -> str | None:
+def why_not_armed(target: Stage, branch: str, forge: ForgeFacts) -> str | None:
     """Return why the forge's auto-merge is not used; empty where the policy does not ask for it, None if it may be.
 
     Between arming and merging nobody looks at the gates, so the branch must require the bot's own check, and from this
     very app: any other could report a check of the same name.
     """
-    wanted, rules = case.target.proposing.auto_merge, case.forge.rules
+    wanted, rules = target.proposing.auto_merge, forge.rules
     if wanted is AutoMerge.NEVER:
         return ""
     if not rules.may_arm:
         return "the repository does not allow auto-merge"
     if wanted is AutoMerge.ANY:
         return None
-    name = f"{CHECK_PREFIX}{case.target.name}"
+    name = f"{CHECK_PREFIX}{target.name}"
     required = [check for check in rules.required_checks if check.name == name]
     if not required:
-        return f"auto-merge is not used: {case.policy.gitops.branch} does not require the check {name}"
-    if case.forge.own_app_id is None or any(check.app_id != case.forge.own_app_id for check in required):
+        return f"auto-merge is not used: {branch} does not require the check {name}"
+    if forge.own_app_id is None or any(check.app_id != forge.own_app_id for check in required):
         return f"auto-merge is not used: the check {name} is not bound to this app"
     return None
 

@@ -125,6 +125,19 @@ def test_more_repositories_than_github_narrows_to_are_not_named(github: FakeGitH
     assert "repositories" not in github.asked_for[0]
 
 
+def test_teams_are_read_with_a_token_that_may_do_nothing_else(github: FakeGitHub, key: str) -> None:
+    credentials = app(github, key, "acme/deploy", "acme/shop")
+    other = credentials.token_for("acme/deploy")
+    assert credentials.token_for_owner("acme") == credentials.token_for_owner("ACME") != other
+    assert github.asked_for[1:] == [{"repositories": ["deploy"], "permissions": {"members": "read"}}]
+
+
+def test_where_the_app_may_not_read_teams_it_is_said_what_to_grant(github: FakeGitHub, key: str) -> None:
+    github.refuses_scope = lambda body: "members" in body["permissions"]
+    with pytest.raises(Permanent, match="grant the GitHub App the organization permission “Members: read”"):
+        app(github, key, "acme/deploy").token_for_owner("acme")
+
+
 def test_an_organization_is_asked_with_the_token_of_its_installation(github: FakeGitHub, key: str) -> None:
     github.members["acme/sre/dana"] = "active"
     with parts_for(github, app(github, key, "acme/deploy")) as parts:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.model import Sha
-from bot.domain.pulls import Checks, MergeMethod, MergeRules, Pull, PullState, RequiredCheck, Reviews
+from bot.domain.pulls import Bystander, Checks, MergeMethod, MergeRules, Pull, PullState, RequiredCheck, Reviews
 from bot.ports import Permanent, Transient
 from tests.adapters.githubparts import BRANCH, HEAD, OLD_HEAD, REPO, Parts, parts_for
 from tests.adapters.githubserver import Answer, FakeGitHub, fake_github
@@ -75,6 +75,18 @@ def test_open_ones_of_other_branches_are_seen_and_those_of_people_are_not(parts:
     seen = parts.forge.look_at(REPO, "main", [])
     assert [pull.number for pull in seen.open] == [1]
     assert seen.newest == {}
+
+
+def test_those_of_people_to_the_base_are_told_with_their_heads_and_nothing_more(
+    parts: Parts, github: FakeGitHub
+) -> None:
+    github.add_pull(BRANCH)
+    github.add_pull("feature/x", author="dana", head=OLD_HEAD)
+    github.add_pull("feature/y", author="dana", base="release")
+    github.add_pull("liftlock/pay/production/2", fork=True, author="mallory")
+    github.add_pull("feature/z", author="dana", state="closed")
+    others = parts.forge.look_at(REPO, "main", []).others
+    assert others == (Bystander(number=4, head=HEAD), Bystander(number=2, head=OLD_HEAD))
 
 
 def test_one_from_a_fork_neither_counts_nor_hides_the_bots_own(parts: Parts, github: FakeGitHub) -> None:

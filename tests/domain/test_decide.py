@@ -520,7 +520,7 @@ def test_a_rollback_pull_request_is_merged_at_its_checked_head() -> None:
         pytest.param(a_revert_proposal(None, deviation="alice was here"), "alice was here", id="a person's branch"),
         pytest.param(None, "not looked for", id="not looked for"),
         pytest.param(a_revert_proposal(a_pull(9, checks=Checks(pending=("ci",)))), "waits for checks: ci", id="checks"),
-        pytest.param(a_revert_proposal(a_pull(9, checks=Checks(missing=("ci",)))), "waits for checks: ci", id="missing"),
+        pytest.param(a_revert_proposal(a_pull(9, checks=Checks(missing=("ci",)))), "waits for checks: ci", id="none"),
         pytest.param(a_revert_proposal(a_pull(9, reviews=Reviews(is_short=True))), "an approving review", id="review"),
         pytest.param(a_revert_proposal(a_pull(9, mergeable=None)), "can be merged", id="mergeable unknown"),
         pytest.param(a_revert_proposal(a_pull(9, state=PullState.CLOSED, closed_by="bob")), "bob closed", id="closed"),

@@ -144,11 +144,15 @@ class AppCredentials:
             return self._token(repository)
 
     def token_for_owner(self, owner: str) -> str:
-        """Return a token of the installation that serves the policies' repositories of this owner."""
+        """Return a token that may read who is in the owner's teams, and nothing else.
+
+        It is a token of its own: most policies name no teams, and then the App needs no such right.
+        """
         named = sorted(name for name in self._repositories() if _owner(name) == owner.lower())
         if not named:
             raise Permanent(SYSTEM, f"the GitHub App has no repository of “{owner}” to work for, so no token for it")
-        return self.token_for(named[0])
+        with self._lock:
+            return self._token_of_members(named[0])
 
     def account_of(self, repository: str | None) -> str:
         """Each owner has one installation, and each installation its own limits."""
@@ -166,6 +170,20 @@ class AppCredentials:
         if token is None or self._clock.now() + _RENEWED_BEFORE >= token.expires_at:
             token = self._mint(repository, installation, self._scope(repository))
             self._tokens.update(dict.fromkeys(token.scope, token))
+        return token.text
+
+    def _token_of_members(self, repository: str) -> str:
+        key, installation = f"{_owner(repository)}/", self._installation(repository)
+        token = self._tokens.get(key)
+        if token is None or self._clock.now() + _RENEWED_BEFORE >= token.expires_at:
+            tried = f"get a token to read the teams of {_owner(repository)}"
+            body = {"repositories": [_name(repository)], "permissions": {"members": "read"}}
+            try:
+                token = self._mint_with(installation, body, tried, frozenset())
+            except Refused as refused:
+                remedy = "grant the GitHub App the organization permission “Members: read”, since policies name teams"
+                raise Permanent(SYSTEM, f"{refused.sentence}: {remedy}") from refused
+            self._tokens[key] = token
         return token.text
 
     def _scope(self, repository: str) -> frozenset[str]:

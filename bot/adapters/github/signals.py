@@ -6,8 +6,10 @@ statuses of a name on a commit.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from urllib.parse import quote
 
 from bot.adapters.github.answers import SYSTEM, NotThere, Refused
 from bot.adapters.github.asking import Read, Write
@@ -222,6 +224,31 @@ class GitHubSignals:
             if refused.status == 422 and "no commit found" in refused.said.lower():
                 return ()
             raise
+
+    # --- what lies between two releases ---
+
+    def read_file(self, repository: str, commit: Sha, path: str) -> str | None:
+        """Return the text of a file of at most a megabyte; a larger one comes without its text."""
+        check_repository(repository)
+        read = Read(
+            path=f"/repos/{repository}/contents/{quote(path)}",
+            params={"ref": commit},
+            tried=f"read {shown(path)} of {repository}",
+        )
+
+        def parse(answer: object) -> str | None:
+            node = Node(answer) if isinstance(answer, dict) else None
+            if node is None or node.maybe_text("type") != "file" or node.maybe_text("encoding") != "base64":
+                return None
+            try:
+                return base64.b64decode(node.text("content")).decode()
+            except ValueError:
+                return None
+
+        try:
+            return self._clients.read(repository, read, parse)
+        except NotThere:
+            return None
 
     def span(self, repository: str, before: Sha, after: Sha, *, limit: int) -> Span | None:
         """Return the newest `limit` commits of `after` that `before` lacks; at most three requests."""
