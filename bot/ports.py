@@ -86,7 +86,10 @@ class FileHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BranchChange:
-    """What a branch changes: its head, the commit where it left the base, the paths that differ, the head's message."""
+    """What a branch changes: its head, the commit where it left the base, the paths that differ.
+
+    `message` is that of its newest commit; merges that only bring the base into the branch are passed over.
+    """
 
     head: Sha
     fork: Sha

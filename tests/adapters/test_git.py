@@ -383,6 +383,33 @@ def test_branch_change_is_none_where_the_server_has_no_such_branch_any_more(
     assert repositories.branch_change(REPO, base, "liftlock/x") is None
 
 
+def test_merges_of_the_base_into_a_branch_do_not_hide_what_it_was_made_for(
+    repositories: GitRepositories, server: GitServer
+) -> None:
+    fork = repositories.refresh(REPO, "main")
+    own = server.commit({FILE: NEW}, branch="liftlock/x", parents=(fork,), message="Promote\n")
+    base = server.commit({"unrelated": "1\n"})
+    head = server.commit({"unrelated": "1\n"}, branch="liftlock/x", parents=(own, base), message="Merge main\n")
+    again = server.commit({"unrelated": "2\n"})
+    head = server.commit({"unrelated": "2\n"}, branch="liftlock/x", parents=(head, again), message="Merge main\n")
+    repositories.refresh(REPO, "main")
+    found = repositories.branch_change(REPO, again, "liftlock/x")
+    assert found is not None
+    assert (found.head, found.fork, found.paths, found.message) == (head, again, (FILE,), "Promote\n")
+
+
+def test_a_merge_of_anything_else_into_a_branch_speaks_for_itself(
+    repositories: GitRepositories, server: GitServer
+) -> None:
+    fork = repositories.refresh(REPO, "main")
+    own = server.commit({FILE: NEW}, branch="liftlock/x", parents=(fork,), message="Promote\n")
+    side = server.commit({"side": "1\n"}, branch="side", parents=(fork,))
+    server.commit({"side": "1\n"}, branch="liftlock/x", parents=(own, side), message="Merge side\n")
+    found = repositories.branch_change(REPO, fork, "liftlock/x")
+    assert found is not None
+    assert (found.paths, found.message) == ((FILE, "side"), "Merge side\n")
+
+
 def test_branches_merged_into_each_other_hide_no_path(repositories: GitRepositories, server: GitServer) -> None:
     # Two forks: the branch took main's change into itself and main took the branch's; each fork hides one of them.
     base = server.head("main")

@@ -197,8 +197,26 @@ def compare(mirror: Mirror, base: Sha, head: Sha) -> BranchChange:
         raise Permanent(SYSTEM, f"the branch at {head[:12]} of {mirror.repository} shares no history with its base")
     # Branches merged into each other have several forks; a path that differs from any of them counts as touched.
     paths = {path: None for fork in forks for path in _differing_paths(mirror, fork, head)}
-    message = read_commits(mirror, [head])[head].message
+    message = _own_message(mirror, base, head)
     return BranchChange(head=head, fork=forks[0], paths=tuple(sorted(paths)), message=message)
+
+
+def _own_message(mirror: Mirror, base: Sha, head: Sha) -> str:
+    """Return the message of the newest commit that is the branch's own: merges of the base into it are passed over.
+
+    These are what the button *Update branch* makes, and what the branch is for does not change by them.
+    """
+    commit = head
+    while True:
+        facts = read_commits(mirror, [commit])[commit]
+        # In a shallow mirror an old commit may not be known for an ancestor: then the merge speaks for itself.
+        if len(facts.parents) != 2 or not _is_in(mirror, facts.parents[1], base):
+            return facts.message
+        commit = facts.parents[0]
+
+
+def _is_in(mirror: Mirror, commit: Sha, base: Sha) -> bool:
+    return mirror.ask("merge-base", "--is-ancestor", commit, base, allowed=(0, 1)).status == 0
 
 
 def _forks(mirror: Mirror, base: Sha, head: Sha) -> list[Sha] | None:
