@@ -28,7 +28,7 @@ from bot.domain.authority import (
     too_many_sentence,
 )
 from bot.domain.commands import USAGE, Command, Mistake
-from bot.domain.model import Release, Trouble
+from bot.domain.model import Artifact, Release, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.observed import quarantined_tags
 from bot.domain.orders import Order, as_json, parse_order
@@ -116,20 +116,32 @@ def _subjects(policy: Policy, seen: Observation) -> Iterable[_About]:
         here = seen.stage(stage.name)
         if stage.source is None or isinstance(here.tags, Trouble):
             continue
-        for proposal in (here.promotion, here.arrival):
-            if not isinstance(proposal, Proposal) or proposal.pull is None or proposal.release is None:
+        for proposal, waiting in ((here.promotion, _waiting(policy, stage, seen)), (here.arrival, None)):
+            if not isinstance(proposal, Proposal) or proposal.pull is None or not proposal.pull.remarks:
                 continue
-            release = Release.parse(proposal.release)
-            if release is None or not proposal.pull.remarks or proposal.pull.number in numbers:
+            # A branch that is gone names no release, nor does one on which a person's commit stands: people are heard
+            # there all the same, on the release that the branch is named after.
+            release = (Release.parse(proposal.release) if proposal.release is not None else None) or waiting
+            if release is None or proposal.pull.number in numbers:
                 continue
             numbers.add(proposal.pull.number)
             yield _About(
                 stage=stage,
                 pull=proposal.pull,
-                release=proposal.release,
+                release=release.name,
                 is_present=release.tag == here.tags.tag,
                 is_quarantined=release.tag in barred,
             )
+
+
+def _waiting(policy: Policy, stage: Stage, seen: Observation) -> Release | None:
+    """Return the release that waits before a stage."""
+    source = seen.stage(stage.source or stage.name).tags
+    if isinstance(source, Trouble):
+        return None
+    artifact = seen.stage(stage.name).artifact
+    known = isinstance(artifact, Artifact)
+    return Release(image=policy.image, tag=source.tag, digest=artifact.digest if known else None)
 
 
 # --- hearing them ----------------------------------------------------------------------------------------------------
@@ -283,5 +295,7 @@ class _Ear:
 
 def _words(command: Command) -> str:
     """Write the command as it was meant, on one line."""
-    named = " ".join(part for part in (command.gate, command.sha or "", command.reason) if part)
+    gate = f'"{command.gate}"' if " " in command.gate else command.gate
+    override = f"--override {gate}" if gate else ""
+    named = " ".join(part for part in (override, command.sha or "", command.reason) if part)
     return one_line(f"{USAGE[command.verb].split(' ')[0]} {command.verb} {named}".strip())

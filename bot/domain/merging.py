@@ -78,7 +78,7 @@ def _own_draft(case: Case) -> Candidate | None:
     return case.answer(State.READY_TO_PROPOSE, WaitsOn.PROMOTION, reason, action)
 
 
-def _for_a_person(case: Case) -> Candidate | None:
+def _objections(case: Case) -> Candidate | None:
     pull = _pull(case)
     if pull.reviews.changes_requested_by:
         who = ", ".join(pull.reviews.changes_requested_by)
@@ -86,6 +86,22 @@ def _for_a_person(case: Case) -> Candidate | None:
     if pull.checks.failed:
         reason = f"checks failed on #{pull.number}: {', '.join(pull.checks.failed)}"
         return case.answer(State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, reason)
+    return None
+
+
+def _under_way_by_others(case: Case) -> Candidate | None:
+    """A person has handed it to the forge: nobody has to act, also where the policy leaves the merge to people."""
+    pull = _pull(case)
+    if pull.is_queued and not pull.queued_by_bot:
+        return case.answer(State.WAITING_TO_BE_MERGED, WaitsOn.PROMOTION, _in_queue(pull))
+    if pull.armed_by is None or pull.armed_by_bot or not (pull.checks.pending or pull.checks.missing):
+        return None
+    reason = f"{pull.armed_by} armed auto-merge on #{pull.number}: GitHub merges it when its checks are green"
+    return case.answer(State.WAITING_TO_BE_MERGED, WaitsOn.PROMOTION, reason)
+
+
+def _left_to_people(case: Case) -> Candidate | None:
+    pull = _pull(case)
     is_approved = case.standing.approved is not None
     if case.target.merge is Merge.HUMAN and not is_approved:
         reason = f"the policy leaves the merge of #{pull.number} to a person"
@@ -96,20 +112,15 @@ def _for_a_person(case: Case) -> Candidate | None:
     return None
 
 
-def _armed_by_others(case: Case) -> Candidate | None:
-    pull = _pull(case)
-    if pull.armed_by is None or pull.armed_by_bot or not (pull.checks.pending or pull.checks.missing):
-        return None
-    reason = f"{pull.armed_by} armed auto-merge on #{pull.number}: GitHub merges it when its checks are green"
-    return case.answer(State.WAITING_TO_BE_MERGED, WaitsOn.PROMOTION, reason)
+def _in_queue(pull: Pull) -> str:
+    return f"#{pull.number} is in the merge queue"
 
 
 def _for_the_forge(case: Case) -> Candidate | None:
     """What the forge still waits for; there the policy may have its auto-merge armed."""
     pull = _pull(case)
     if pull.is_queued:
-        reason = f"#{pull.number} is in the merge queue"
-        return case.answer(State.WAITING_TO_BE_MERGED, WaitsOn.PROMOTION, reason)
+        return case.answer(State.WAITING_TO_BE_MERGED, WaitsOn.PROMOTION, _in_queue(pull))
     state, reason = _missing(pull)
     if state is None:
         return None
@@ -165,7 +176,15 @@ def merge_now(case: Case) -> Candidate:
     return case.answer(State.READY_TO_MERGE, WaitsOn.PROMOTION, reason, case.merge(pull.head, reason, road))
 
 
-RUNGS = (_not_planned, _out_of_date, _own_draft, _for_a_person, _armed_by_others, _for_the_forge)
+RUNGS = (
+    _not_planned,
+    _out_of_date,
+    _own_draft,
+    _objections,
+    _under_way_by_others,
+    _left_to_people,
+    _for_the_forge,
+)
 
 
 # --- which bytes a proposal is bound to (I16) ------------------------------------------------------------------------

@@ -444,6 +444,28 @@ def test_what_a_person_armed_is_left_armed() -> None:
     assert "disarm promotion" not in kinds(decided(a_policy(), seen))
 
 
+@pytest.mark.parametrize(
+    "changes", [{"is_queued": True}, {**PENDING, "armed_by": "dana"}], ids=["queued", "armed, checks not done"]
+)
+def test_what_a_person_handed_to_the_forge_waits_for_nobody_also_where_people_merge(changes: dict[str, object]) -> None:
+    decision = decided(a_policy(merge=Merge.HUMAN), seen_with(proposal(changes)))
+    assert candidate(decision).state is State.WAITING_TO_BE_MERGED
+    assert kinds(decision) == {"update promotion", "wait"}
+
+
+def test_what_the_bot_enqueued_waits_for_the_queue() -> None:
+    decision = decided(a_policy(), seen_with(proposal({"is_queued": True, "queued_by_bot": True})))
+    assert candidate(decision).reason == "#7 is in the merge queue"
+    assert kinds(decision) == {"update promotion", "wait"}
+
+
+def test_what_the_bot_enqueued_is_taken_back_where_the_policy_leaves_it_to_people_since() -> None:
+    queued = proposal({"is_queued": True, "queued_by_bot": True})
+    decision = decided(a_policy(merge=Merge.HUMAN), seen_with(queued))
+    assert candidate(decision).state is State.WAITING_FOR_HUMAN
+    assert "disarm promotion" in kinds(decision)
+
+
 def test_where_merges_go_through_a_queue_it_is_enqueued() -> None:
     action = only(decided(a_policy(), with_rules({}, MergeRules(has_queue=True))), MergePromotion)
     assert isinstance(action, MergePromotion)

@@ -300,9 +300,8 @@ def test_auto_merge_armed_by_a_person_does_not_pass_the_required_check_before_th
 
 def test_what_a_person_put_into_the_merge_queue_waits_for_the_queue(stage: Stage) -> None:
     stage.lab.github.protect(GITOPS, BRANCH, merge_queue=MergeQueue())
-    live(stage)
-    stage.lab.github.ready_as("dana", GITOPS, 1)
-    pass_window(stage)
+    promote_by(stage.lab, "merge: human")
+    ready(stage)
     stage.lab.github.enqueue_as("dana", GITOPS, 1)
     waiting = candidate(stage)
     assert (waiting.state, "merge queue" in waiting.reason) == (State.WAITING_TO_BE_MERGED, True)
