@@ -16,6 +16,7 @@ from typing import assert_never
 import tenacity
 
 from bot.domain.argo import Mark, MarkKind
+from bot.domain.candidacy import HOLD_LABEL
 from bot.domain.decision import (
     Action,
     AskRefresh,
@@ -36,8 +37,9 @@ from bot.domain.decision import (
 from bot.domain.model import Sha
 from bot.domain.observation import Observation
 from bot.domain.policy import Policy, Road
-from bot.domain.pulls import MergeMethod, MergeRoad, MergeRules, Proposal
+from bot.domain.pulls import MergeMethod, MergeRoad, MergeRules, Proposal, Pull, PullState
 from bot.forge import MergeOrder, MergeText, PullText, Urgency
+from bot.hearing import commands_wait
 from bot.making import Maker
 from bot.observe import World
 from bot.ports import Conflict, OutsideError, Permanent, SyncOrder, Transient
@@ -91,7 +93,7 @@ class Applier:
             case ReadyPromotion():
                 outcome = step.ready(action)
             case UpdatePromotion():
-                outcome = step.teller.update(action)
+                outcome = step.update(action)
             case MergePromotion():
                 outcome = step.merge(action)
             case DisarmPromotion():
@@ -196,6 +198,31 @@ class _Step:
         self.world.forge.mark_ready(self.repository, action.number)
         return f"marked #{action.number} ready"
 
+    def update(self, action: UpdatePromotion) -> str:
+        said = self.teller.update(action)
+        arrival = self.maker.seen(action.stage).arrival
+        pull = arrival.pull if isinstance(arrival, Proposal) else None
+        if pull is not None and pull.number == action.number and pull.state is PullState.MERGED:
+            self._clear_away(action.stage, pull)
+        return said
+
+    def _clear_away(self, stage: str, pull: Pull) -> None:
+        """Delete, once, the branch of what a person, a queue or auto-merge merged, unless somebody has pushed since."""
+        where = f"cleared/{self.repository}/{pull.number}"
+        if where in self.world.ledger.noted([where]):
+            return
+        change = self.world.repositories.branch_change(self.repository, self.maker.head(stage), pull.branch)
+        if change is not None and change.head == pull.head:
+            try:
+                self.world.forge.delete_branch(self.repository, pull.branch)
+            except Transient:
+                raise
+            except OutsideError:
+                # What is refused now is refused at every sweep of the watch, too.
+                self.world.ledger.note(where, "")
+                raise
+        self.world.ledger.note(where, "")
+
     # --- merging ---
 
     def merge(self, action: MergePromotion) -> str:
@@ -227,14 +254,10 @@ class _Step:
         against = None
         if pull.head != action.head:
             against = f"its head is {pull.head[:_SHORT]} now, not the checked {action.head[:_SHORT]}"
-        elif pull.base != self.base:
-            against = "it was pointed at another branch"
-        elif pull.draft:
-            against = "it was made a draft"
-        elif pull.reviews.changes_requested_by:
-            against = "changes were requested"
-        elif pull.checks.failed or (pull.checks.pending and not waits_for_checks):
-            against = f"its checks changed: {', '.join((*pull.checks.failed, *pull.checks.pending))}"
+        else:
+            against = _objection(pull, self.base, waits_for_checks=waits_for_checks)
+        if against is None and commands_wait(self.world, self.repository, pull):
+            against = "a command waits to be heard"
         if against is None:
             against = self._not_planned_now(action)
         if against is not None:
@@ -335,6 +358,22 @@ class _Step:
         commit = self.maker.tags(action.stage).introduced.commit
         arrival = Arrival(service=self.policy.service, stage=action.stage, commit=commit)
         self.world.sightings.mark(arrival, Mark(application=action.application, kind=kind, at=self.world.clock.now()))
+
+
+def _objection(pull: Pull, base: str, *, waits_for_checks: bool) -> str | None:
+    """Return what speaks against the merge at this moment, whatever was so when it was decided."""
+    checks = pull.checks
+    undone = () if waits_for_checks else (*checks.pending, *checks.missing)
+    objections = (
+        (pull.state is not PullState.OPEN, f"it is {pull.state}"),
+        (pull.base != base, "it was pointed at another branch"),
+        (pull.draft, "it was made a draft"),
+        (HOLD_LABEL in pull.labels, f"it has the label {HOLD_LABEL}"),
+        (bool(pull.reviews.changes_requested_by), "changes were requested"),
+        (pull.reviews.is_short and not waits_for_checks, "a review is missing"),
+        (bool(checks.failed or undone), f"its checks changed: {', '.join((*checks.failed, *undone))}"),
+    )
+    return next((said for stands, said in objections if stands), None)
 
 
 def _method(wanted: MergeMethod | None, rules: MergeRules) -> MergeMethod:

@@ -6,7 +6,7 @@ What people do is done on the lab's GitHub and reaches the bot as GitHub tells i
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from bot.adapters.github import GitHubForge
 from bot.adapters.github.writes import Pacing
 from bot.compose import compose
 from bot.domain.decision import Decision, Judgement, State
+from bot.domain.model import Sha
+from bot.domain.pulls import Pull as SeenPull
 from bot.engine.sweep import ServiceReport, Sweeper
+from bot.forge import MergeOrder
 from bot.lab.clock import ManualClock
 from bot.lab.cluster import Behaviour
 from bot.lab.github import Pull
@@ -214,3 +217,32 @@ def settings_of_app(lab: Lab, app_id: int = APP_ID) -> Path:
 def latest(reports: tuple[ServiceReport, ...]) -> Decision:
     """The decision for checkout."""
     return decision_for(reports, "checkout")
+
+
+# --- the moment between a look and a merge ---------------------------------------------------------------------------
+
+
+def before_the_last_look(stage: Stage, act: Callable[[], object]) -> None:
+    """Let something happen once after the decision to merge, before the bot looks again."""
+    merging = stage.sweeper.world.merging
+    look = merging.look_again
+
+    def later(repository: str, number: int) -> SeenPull:
+        merging.look_again = look  # type: ignore[method-assign]
+        act()
+        return look(repository, number)
+
+    merging.look_again = later  # type: ignore[method-assign]
+
+
+def before_the_request(stage: Stage, act: Callable[[], object]) -> None:
+    """Let something happen once after the last look, before GitHub is asked to merge: the worst moment of all."""
+    merging = stage.sweeper.world.merging
+    merge = merging.merge_promotion
+
+    def later(repository: str, order: MergeOrder) -> Sha | None:
+        merging.merge_promotion = merge  # type: ignore[method-assign]
+        act()
+        return merge(repository, order)
+
+    merging.merge_promotion = later  # type: ignore[method-assign]
