@@ -43,6 +43,8 @@ from bot.records import Event, Ledger
 from bot.render.views import AnswerView
 
 _MOST_EVENTS = 500
+"""How many of each kind are looked through for what is to be shown, and for who has commanded too much."""
+_ALL = 1_000_000
 
 
 def with_orders(world: World, policy: Policy, seen: Observation, *, is_dry: bool = False) -> Observation:
@@ -58,15 +60,22 @@ def with_orders(world: World, policy: Policy, seen: Observation, *, is_dry: bool
 
 
 def _orders(ledger: Ledger, service: str) -> tuple[Order, ...]:
-    events = ledger.events(service=service, kind="command", limit=_MOST_EVENTS)
+    # All of them: a hold stands until it is resumed, however long ago it was given.
+    events = ledger.events(service=service, kind="command", limit=_ALL)
     written = (event.body.get("order") for event in events)
     found = (parse_order(order) for order in written if isinstance(order, dict))
     return tuple(order for order in found if order is not None)
 
 
+def _heard(ledger: Ledger, service: str) -> Sequence[Event]:
+    """Return the newest commands of all kinds, newest first: those that changed something, and the others."""
+    orders = ledger.events(service=service, kind="command", limit=_MOST_EVENTS)
+    answers = ledger.events(service=service, kind="answer", limit=_MOST_EVENTS)
+    return sorted((*orders, *answers), key=lambda event: event.at, reverse=True)
+
+
 def answers_of(ledger: Ledger, service: str, number: int) -> tuple[AnswerView, ...]:
     """Return what came of the commands on a pull request, newest first."""
-    events = ledger.events(service=service, kind="command", limit=_MOST_EVENTS)
     return tuple(
         AnswerView(
             by=str(event.body.get("author")),
@@ -75,8 +84,31 @@ def answers_of(ledger: Ledger, service: str, number: int) -> tuple[AnswerView, .
             is_accepted=event.body.get("accepted") is True,
             effect=str(event.body.get("effect")),
         )
-        for event in events
+        for event in _heard(ledger, service)
         if event.body.get("number") == number
+    )
+
+
+def commands_wait(world: World, repository: str, pull: Pull) -> bool:
+    """Say whether somebody has commanded something on a pull request that was not heard yet."""
+    known = world.ledger.noted([_heard_key(repository, remark) for remark in pull.remarks])
+    unheard = [remark for remark in pull.remarks if _heard_key(repository, remark) not in known]
+    return any(hear(_said(remark, pull), own_id=None) for remark in unheard)
+
+
+def _heard_key(repository: str, remark: Remark) -> str:
+    return f"heard/{repository}/{remark.id}"
+
+
+def _said(remark: Remark, pull: Pull) -> Said:
+    return Said(
+        comment=remark.id,
+        number=pull.number,
+        author=Author(id=remark.author_id, login=remark.author, is_app=remark.is_app),
+        body=remark.body,
+        created_at=remark.created_at,
+        was_edited=remark.was_edited,
+        head=pull.head,
     )
 
 
@@ -140,8 +172,8 @@ def _waiting(policy: Policy, stage: Stage, seen: Observation) -> Release | None:
     if isinstance(source, Trouble):
         return None
     artifact = seen.stage(stage.name).artifact
-    known = isinstance(artifact, Artifact)
-    return Release(image=policy.image, tag=source.tag, digest=artifact.digest if known else None)
+    digest = artifact.digest if isinstance(artifact, Artifact) else None
+    return Release(image=policy.image, tag=source.tag, digest=digest)
 
 
 # --- hearing them ----------------------------------------------------------------------------------------------------
@@ -159,16 +191,13 @@ class _Ear:
     def _repository(self) -> str:
         return self.policy.gitops.repository
 
-    def _key(self, remark: Remark) -> str:
-        return f"heard/{self._repository}/{remark.id}"
-
     def hear_all(self) -> None:
         remarks = self.subject.pull.remarks
-        known = self.world.ledger.noted([self._key(remark) for remark in remarks])
+        known = self.world.ledger.noted([_heard_key(self._repository, remark) for remark in remarks])
         for remark in remarks:
-            if self._key(remark) in known:
+            if _heard_key(self._repository, remark) in known:
                 continue
-            said = self._said(remark)
+            said = _said(remark, self.subject.pull)
             found = hear(said, own_id=None)
             if not found:
                 continue
@@ -177,17 +206,6 @@ class _Ear:
             except OutsideError as error:
                 # Heard at a later sweep: the comment stays, and nothing was recorded of it.
                 structlog.get_logger().warning("command not heard", system=error.system, reason=error.sentence)
-
-    def _said(self, remark: Remark) -> Said:
-        return Said(
-            comment=remark.id,
-            number=self.subject.pull.number,
-            author=Author(id=remark.author_id, login=remark.author, is_app=remark.is_app),
-            body=remark.body,
-            created_at=remark.created_at,
-            was_edited=remark.was_edited,
-            head=self.subject.pull.head,
-        )
 
     def _hear(self, said: Said, found: Sequence[Command | Mistake]) -> None:
         now, earlier = self.world.clock.now(), self._earlier(said.author.id)
@@ -204,7 +222,7 @@ class _Ear:
         self._acknowledge(said.comment, results)
 
     def _earlier(self, author: int) -> Sequence[datetime]:
-        events = self.world.ledger.events(service=self.policy.service, kind="command", limit=_MOST_EVENTS)
+        events = _heard(self.world.ledger, self.policy.service)
         return [event.at for event in events if event.body.get("author_id") == author]
 
     def _authority(self, author: Author) -> Authority:
@@ -266,7 +284,7 @@ class _Ear:
             at=self.world.clock.now(),
             service=self.policy.service,
             stage=self.subject.stage.name,
-            kind="command",
+            kind="command" if order is not None else "answer",
             body=body,
         )
         self.world.ledger.record(event)

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.domain.edit import Edited, EditRefused
-from bot.domain.model import Artifact, Release, Sha, TagChange, TagHistory, Trouble
+from bot.domain.model import NOT_SET, Artifact, Digest, Release, Sha, TagChange, TagHistory, Trouble
 from bot.domain.naming import is_promotion_branch, promotion_prefix, release_branch, revert_branch
 from bot.domain.observation import ForgeFacts, Observation, StageObservation
-from bot.domain.observed import is_candidate_pending, is_watched, stage_liveness
+from bot.domain.observed import is_watched, stage_liveness
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.pulls import Proposal, Proposals, Pull
 from bot.domain.trailers import parse_trailers
@@ -28,7 +28,9 @@ T = TypeVar("T")
 Plan = Callable[[Sha], Edited]
 
 _AFTERGLOW = timedelta(hours=1)
-"""How long after a promotion or rollback its pull request is still looked up, to bring its comment up to date."""
+"""How long after the watch of a promotion its pull request is still looked up, to bring its comment up to date."""
+_HEARD = timedelta(hours=24)
+"""How long at least: for so long people may order a rollback there."""
 _HOUR = timedelta(hours=1)
 
 
@@ -44,7 +46,9 @@ def own_heads(world: World, repository: str, branch: str) -> Mapping[Sha, dateti
     for noted in world.ledger.noted([key]).get(key, "").split():
         sha, _, at = noted.partition("=")
         with suppress(ValueError):
-            found[Sha(sha)] = datetime.fromisoformat(at)
+            instant = datetime.fromisoformat(at)
+            if instant.tzinfo is not None:
+                found[Sha(sha)] = instant
     return found
 
 
@@ -121,7 +125,7 @@ def _with_proposals(
     if isinstance(source, Trouble):
         return seen
     candidate = Release(image=policy.image, tag=source.tag)
-    artifact = look.artifact(candidate) if wanted.candidate is not None else None
+    artifact = look.artifact(candidate, source.introduced.commit) if wanted.candidate is not None else None
     return replace(
         seen,
         artifact=artifact,
@@ -154,13 +158,21 @@ class _Look:
     def _candidate_branch(self, seen: Observation) -> str | None:
         assert self.stage.source is not None  # noqa: S101 - the first stage is not looked at
         source = seen.stage(self.stage.source).tags
-        if isinstance(source, Trouble):
+        # A quarantined release has nothing to prove any more, but its pull request must not be merged either.
+        if isinstance(source, Trouble) or source.tag in (NOT_SET, self.tags.tag):
             return None
-        is_pending = is_candidate_pending(self.policy.stage(self.stage.source), self.stage, seen)
-        return self._branch(source.tag) if is_pending else None
+        return self._branch(source.tag)
 
-    def artifact(self, release: Release) -> Artifact | Trouble | None:
-        return _attempt(lambda: self.world.registry.find_artifact(release.image, release.tag))
+    def artifact(self, release: Release, introduced: Sha) -> Artifact | Trouble | None:
+        """Ask what the tag means now, and add what it meant when it was first looked at after it came."""
+        found = _attempt(lambda: self.world.registry.find_artifact(release.image, release.tag))
+        if not isinstance(found, Artifact):
+            return found
+        key = f"digest/{self.policy.service}/{self.stage.source}/{introduced}/{release.image}:{release.tag}"
+        first = self.world.ledger.noted([key]).get(key)
+        if first is None:
+            self.world.ledger.note(key, found.digest)
+        return replace(found, first_digest=Digest(first) if first is not None else found.digest)
 
     @property
     def planner(self) -> Planner:
@@ -197,7 +209,7 @@ class _Look:
 
     def _arrived_tag(self) -> str | None:
         change = self.tags.introduced
-        if change.trailers is None or self.stage.rollback is None or not self._is_recent(change):
+        if change.trailers is None or not self._is_recent(change):
             return None
         return change.old if change.trailers.reverts is not None else change.new
 
@@ -217,17 +229,18 @@ class _Look:
 
     def _is_recent(self, change: TagChange) -> bool:
         watch = self.stage.rollback.watch if self.stage.rollback else timedelta(0)
-        return self.world.clock.now() < change.at + watch + _AFTERGLOW
+        return self.world.clock.now() < change.at + max(watch + _AFTERGLOW, _HEARD)
 
     # --- its rollback ---
 
     def _revert_branch(self, here: StageObservation, seen: Observation) -> str | None:
-        """Name the rollback by pull request while the running release is watched and the policy goes that road."""
+        """Name the rollback by pull request while one may be due and the policy goes that road."""
         rollback = self.stage.rollback
         if rollback is None or rollback.by is not Road.PULL_REQUEST or self.tags.introduced.old is None:
             return None
         liveness = stage_liveness(self.policy, self.stage, here, self.tags, seen.at)
-        if not is_watched(rollback, self.tags, liveness, seen.at):
+        # A person may order it behind the watch, too.
+        if not is_watched(rollback, self.tags, liveness, seen.at) and not self._is_recent(self.tags.introduced):
             return None
         running = Release(image=self.policy.image, tag=self.tags.tag)
         return revert_branch(self.policy.service, self.stage.name, running)
@@ -278,6 +291,7 @@ def examine(world: World, policy: Policy, stage: Stage, branch: Branch) -> Propo
         deviation=_deviation(world, policy, stage, change, branch.plan),
         release=trailers.release if trailers else None,
         is_own_head=change.head in own_heads(world, repository, branch.name),
+        is_current=change.fork == branch.base,
         base_moved=before != world.repositories.read_file(repository, branch.base, file),
     )
 

@@ -28,7 +28,7 @@ Kept = Mapping[str, Mapping[datetime, float | None]]
 """Numbers of tiles by the fingerprint of their query and the start of the tile; None where there was no series."""
 
 
-EventKind = Literal["policy", "observation", "decision", "action", "outcome", "command", "error"]
+EventKind = Literal["policy", "observation", "decision", "action", "outcome", "command", "answer", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.between import Remembered
-from bot.domain.decision import ClosePromotion, Judgement, MergePromotion, OpenPromotion, UpdatePromotion
+from bot.domain.decision import ClosePromotion, Judgement, MergePromotion, OpenPromotion, State, UpdatePromotion
 from bot.domain.model import Release
 from bot.domain.orders import standing
 from bot.domain.policy import EvidenceIn, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
+from bot.forge import CheckText
 from bot.hearing import answers_of
 from bot.making import Maker, Move
 from bot.ports import OutsideError
@@ -30,7 +31,7 @@ from bot.render.markdown import (
     promotion_body,
     superseded_comment,
 )
-from bot.render.signals import check_text
+from bot.render.signals import check_text, withdrawn_text
 from bot.render.views import (
     AnswerView,
     ChangeView,
@@ -45,6 +46,8 @@ EVIDENCE = "liftlock:evidence"
 ATTENTION = "liftlock:attention"
 CLOSING = "liftlock:closing"
 _MOST_CHANGES = 30
+_SELDOM = 30
+_MOVING = frozenset({State.OBSERVING, State.WATCHING, State.WAITING_FOR_ROLLOUT, State.CANNOT_TELL, State.ROLLING_BACK})
 _MOST_ANSWERS = 10
 
 
@@ -99,8 +102,9 @@ class Teller:
         in_body = self.maker.policy.stage(action.stage).proposing.evidence is EvidenceIn.BODY
         key = _state_key(view)
         written = [] if in_body else [self._write(action.number, EVIDENCE, evidence_comment(view), key)]
-        if pull is not None and pull.state is PullState.OPEN:
+        if pull is not None:
             written.append(self._write_body(action, view, key, is_whole=in_body))
+        if pull is not None and pull.state is PullState.OPEN:
             written.append(self._set_check(view, pull))
         written.append(self._call_a_person(action.number, view, key))
         done = [what for what in written if what]
@@ -126,20 +130,23 @@ class Teller:
         """
         check = check_text(view, pull.opened_at or self.maker.observation.at, pull.url)
         where = f"check/{self._repository}/{pull.head}/{check.name}"
-        if not self._is_due(where, repr(check), check.state):
-            return ""
+        return self._try_check(pull, check, check.state) if self._is_due(where, repr(check), check.state) else ""
+
+    def _try_check(self, pull: Pull, check: CheckText, key: str) -> str:
+        where = f"check/{self._repository}/{pull.head}/{check.name}"
         try:
             self.maker.world.signals.set_check(self._repository, pull.head, check)
         except OutsideError as error:
             log = structlog.get_logger()
             log.warning("check not set", pull=pull.number, system=error.system, reason=error.sentence)
             return ""
-        self._keep(where, repr(check), check.state)
+        self._keep(where, repr(check), key)
         return "the check"
 
     def say_closed(self, action: ClosePromotion) -> None:
         """Say why a pull request is withdrawn, and keep which were superseded, to link the new one."""
         self._comment(action.number, CLOSING, closing_comment(action.reason))
+        self._end(action)
         release = self._next_release(action.stage) if action.is_superseded else None
         if release is None:
             return
@@ -147,6 +154,18 @@ class Teller:
         before = [one for one in self._superseded(action.stage, release) if one.number != gone.number]
         kept = json.dumps([[one.number, one.tag] for one in (*before, gone)])
         self.maker.world.ledger.note(self._superseded_key(action.stage, release), kept)
+
+    def _end(self, action: ClosePromotion) -> None:
+        """Take back what a withdrawn pull request must not say any more: that it passed, or waits for people."""
+        seen = self.maker.seen(action.stage)
+        pulls = [*seen.superseded]
+        pulls += [seen.promotion.pull] if isinstance(seen.promotion, Proposal) and seen.promotion.pull else []
+        for pull in pulls:
+            if pull.number == action.number:
+                check = withdrawn_text(f"liftlock/{action.stage}", action.reason, self.maker.observation.at)
+                self._try_check(pull, check, "failed")
+        if self._noted(f"comment/{self._repository}/{action.number}/{ATTENTION}") is not None:
+            self._write(action.number, ATTENTION, attention_over_comment(), "over")
 
     def _next_release(self, stage: str) -> Release | None:
         source = self.maker.policy.stage(stage).source
@@ -269,9 +288,9 @@ class Teller:
     def _comment(self, number: int, marker: str, body: str) -> None:
         where = f"comment-id/{self._repository}/{number}/{marker}"
         known = self._noted(where)
-        written = self.maker.world.conversation.write_comment(
-            self._repository, number, marker=marker, body=body, known=int(known) if known else None
-        )
+        number_of = int(known) if known and known.isdecimal() else None
+        conversation = self.maker.world.conversation
+        written = conversation.write_comment(self._repository, number, marker=marker, body=body, known=number_of)
         if str(written) != known:
             self.maker.world.ledger.note(where, str(written))
 
@@ -281,19 +300,28 @@ class Teller:
         move = self.maker.move_of(action.stage, action.release)
         body = promotion_body(replace(self._with_source(move), standing=shown))
         where = f"body/{self._repository}/{action.number}"
-        if not self._is_due(where, body, key):
+        if not self._is_due(where, body, key, by_itself=is_whole):
             return ""
         is_there = self.maker.world.forge.edit_promotion(self._repository, action.number, body)
         self._keep(where, body, key)
         return "the body" if is_there else ""
 
-    def _is_due(self, where: str, body: str, key: str) -> bool:
+    def _is_due(self, where: str, body: str, key: str, *, by_itself: bool = True) -> bool:
+        """Whether a text is to be written: at once with a new state, and else, if `by_itself`, at a measured pace."""
         kept = _parse_written(self._noted(where))
         if kept is None:
             return True
         if kept.digest == _digest(body):
             return False
-        return kept.key != key or self.maker.world.clock.now() - kept.at >= self.telling.comment_every
+        if kept.key != key:
+            return True
+        return by_itself and self.maker.world.clock.now() - kept.at >= self._pace
+
+    @property
+    def _pace(self) -> timedelta:
+        """How often numbers alone are written: seldom where nothing is being observed, since nothing rests on them."""
+        moves = any(item.state in _MOVING for item in self.maker.decision.judgements)
+        return self.telling.comment_every if moves else self.telling.comment_every * _SELDOM
 
     def _keep(self, where: str, body: str, key: str) -> None:
         now = self.maker.world.clock.now()

@@ -84,13 +84,13 @@ class FakeWorld:
             openings_per_hour=self.openings_per_hour,
         )
 
-    def restart(self) -> None:
+    def restart(self, *, comment_every: timedelta = timedelta(0)) -> None:
         """Start the bot anew: whatever it held in memory is gone."""
         self.tags = TagReader(repositories=self.repositories)
         applier = Applier(
             world=self.world,
             sleep=self.pauses.append,
-            telling=Telling(forge_url="https://github.example", comment_every=timedelta(0)),
+            telling=Telling(forge_url="https://github.example", comment_every=comment_every),
         )
         self.sweeper = Sweeper(
             world=self.world,

@@ -236,6 +236,8 @@ def _obstacle(command: Command, said: Said, subject: Subject) -> str | None:
         return f"{pull} is merged already, and `/liftlock rollback REASON` is what takes a release back"
     if command.verb is Verb.ROLLBACK and not subject.is_present:
         return _nothing_to_roll_back(pull, subject)
+    if command.verb is Verb.RETRY and subject.is_quarantined:
+        return f"{subject.release} was taken back and is quarantined, and a new release is what may move"
     return None
 
 

@@ -124,12 +124,21 @@ class Case:
         )
         if not actions:
             actions = (Wait(stage=self.target.name, reason=reason),)
-        if open_pull is None or any(isinstance(action, ClosePromotion) for action in actions):
+        if any(isinstance(action, ClosePromotion) for action in actions):
             return Candidate(judgement=judgement, actions=actions)
+        if open_pull is None:
+            return Candidate(judgement=judgement, actions=(*self._last_word(), *actions))
         if self.is_armed and state is not State.WAITING_TO_BE_MERGED and not _keeps_armed(actions):
             actions = (DisarmPromotion(stage=self.target.name, number=open_pull.number, reason=reason), *actions)
         update = UpdatePromotion(stage=self.target.name, number=open_pull.number, release=self.release)
         return Candidate(judgement=judgement, actions=(update, *actions))
+
+    def _last_word(self) -> tuple[UpdatePromotion, ...]:
+        """Keep a closed pull request from saying what is true no more."""
+        pull = self.pull
+        if pull is None or pull.state is not PullState.CLOSED:
+            return ()
+        return (UpdatePromotion(stage=self.target.name, number=pull.number, release=self.release),)
 
     def halt(self, reason: str) -> Candidate:
         """Stop for a person."""

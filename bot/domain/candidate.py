@@ -7,7 +7,7 @@ concerns an open pull request is in `bot.domain.merging`.
 from __future__ import annotations
 
 from bot.domain.candidacy import HOLD_LABEL, Candidate, Case, blind
-from bot.domain.decision import CommitPromotion, OpenPromotion, State, Wait, WaitsOn
+from bot.domain.decision import ClosePromotion, CommitPromotion, OpenPromotion, State, Wait, WaitsOn
 from bot.domain.merging import RUNGS, is_bound_to, merge_now, moved
 from bot.domain.model import Artifact, Release, TagHistory, Trouble
 from bot.domain.naming import release_branch
@@ -20,6 +20,7 @@ from bot.domain.running import Running
 from bot.domain.text import format_instant
 
 _SHORT = 7
+_DIGEST = len("sha256:") + 12
 
 
 def judge_candidate(
@@ -53,7 +54,7 @@ def judge_candidate(
             observation.orders, service=policy.service, stage=target.name, release=release.name, head=head
         ),
     )
-    rungs = (_forbidden, _rejected, _held, _not_proven, _unknown, *_ROADS[target.proposing.by])
+    rungs = (_forbidden, _rejected, _held, _moved_bytes, _not_proven, _unknown, *_ROADS[target.proposing.by])
     for rung in rungs:
         answer = rung(case)
         if answer is not None:
@@ -69,7 +70,7 @@ def _forbidden(case: Case) -> Candidate | None:
     if reverted is not None:
         stage, commit = reverted
         reason = f"it was rolled back from {stage} by {commit[:_SHORT]}; only a person may move it there again"
-        return case.answer(State.QUARANTINED, WaitsOn.HUMAN, reason, *case.withdrawal(reason))
+        return case.answer(State.QUARANTINED, WaitsOn.HUMAN, reason, *_unless_reopened(case, reason))
     if isinstance(case.seen.promotion, Trouble):
         trouble = case.seen.promotion
         return case.answer(State.CANNOT_TELL, WaitsOn.PROMOTION, f"{trouble.system}: {trouble.sentence}")
@@ -88,13 +89,19 @@ def _rejected(case: Case) -> Candidate | None:
     order = case.standing.rejected
     if order is not None:
         reason = f"{order.by_login} rejected this release: {order.reason}"
-        return case.answer(State.REJECTED_BY_HUMAN, WaitsOn.HUMAN, reason, *case.withdrawal(reason))
+        return case.answer(State.REJECTED_BY_HUMAN, WaitsOn.HUMAN, reason, *_unless_reopened(case, reason))
     pull = case.pull
     if pull is None or pull.state is not PullState.CLOSED or pull.closed_by_bot or _is_lifted(case, pull):
         return None
     who = pull.closed_by or "someone"
     reason = f"#{pull.number} was closed by {who} without a merge, which rejects this release"
     return case.answer(State.REJECTED_BY_HUMAN, WaitsOn.HUMAN, reason)
+
+
+def _unless_reopened(case: Case, reason: str) -> tuple[ClosePromotion, ...]:
+    """Withdraw it, unless a person has opened it again: it stays open then, and is not merged (I7)."""
+    pull = case.open_pull
+    return () if pull is not None and pull.reopened_by is not None else case.withdrawal(reason)
 
 
 def _is_lifted(case: Case, pull: Pull) -> bool:
@@ -112,7 +119,11 @@ def _held(case: Case) -> Candidate | None:
         reason = f"#{pull.number} has the label {HOLD_LABEL}; take it off to go on"
     elif pull is not None and pull.draft and pull.draft_by is not None:
         reason = f"{pull.draft_by} made #{pull.number} a draft; mark it ready to go on"
-    return None if reason is None else case.answer(State.HELD_BY_HUMAN, WaitsOn.HUMAN, reason)
+    if reason is None:
+        return None
+    # People resume where they read of it, so a draft is opened for that as well.
+    actions = _early(case, reason) if _may_show(case) else ()
+    return case.answer(State.HELD_BY_HUMAN, WaitsOn.HUMAN, reason, *actions)
 
 
 def _not_proven(case: Case) -> Candidate | None:
@@ -144,18 +155,36 @@ def _unknown(case: Case) -> Candidate | None:
     return None
 
 
+def _moved_bytes(case: Case) -> Candidate | None:
+    """The evidence is of the bytes that ran in the stage before; a tag that was set anew since means others (I16)."""
+    artifact = case.seen.artifact
+    if not isinstance(artifact, Artifact):
+        return None
+    ran = case.source.judgement.release
+    known = [digest for digest in (ran.digest if ran else None, artifact.first_digest) if digest is not None]
+    other = next((digest for digest in known if digest != artifact.digest), None)
+    if other is None:
+        return None
+    what = f"the tag {case.release.tag} means {artifact.digest[:_DIGEST]} now"
+    return case.halt(f"{what}, and {other[:_DIGEST]} was observed in {case.source_stage}: build a release of its own")
+
+
 # --- proposing it ----------------------------------------------------------------------------------------------------
 
 
 def _opens_early(case: Case) -> bool:
     """Whether a draft is due: the release is live, nothing is in its way, and it is still being observed."""
-    proposing = case.target.proposing
-    if proposing.by is not Road.PULL_REQUEST or proposing.opens is not Opens.EARLY or case.open_pull is not None:
-        return False
     is_waited_for = case.source.judgement.state in {State.OBSERVING, State.CANNOT_TELL}
+    return case.target.proposing.opens is Opens.EARLY and is_waited_for and _may_show(case)
+
+
+def _may_show(case: Case) -> bool:
+    """Whether a draft may be opened: the release is live, and all that the draft would say is known."""
+    if case.target.proposing.by is not Road.PULL_REQUEST or case.open_pull is not None:
+        return False
     is_known = not isinstance(case.seen.artifact, Trouble) and isinstance(case.seen.promotion, Proposal)
     is_free = case.running_there.judgement.state is not State.ROLLING_BACK
-    return case.source.is_live and is_waited_for and is_known and is_free
+    return case.source.is_live and is_known and is_free
 
 
 def _early(case: Case, reason: str) -> tuple[OpenPromotion, ...]:
@@ -211,6 +240,10 @@ def _opening(case: Case, reason: str, *, is_draft: bool) -> OpenPromotion:
 
 
 def _for_a_commit(case: Case) -> Candidate | None:
+    pull = case.open_pull
+    if pull is not None:
+        reason = f"#{pull.number} is open for it: merge it, or close it and say /liftlock retry"
+        return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
     if had_before(case.there, case.release):
         reason = f"{case.target.name} had this release before, so only a person may set it there again"
         return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)

@@ -106,9 +106,16 @@ def _road(action: RollBack | Halt | AskRefresh | StartSync, seen: StageObservati
     if seen.revert.deviation is not None:
         what = f"the rollback branch {seen.revert.branch} is not exactly the planned edit: {seen.revert.deviation}"
         return Halt(stage=action.stage, reason=f"{what}; {action.reason}")
-    if seen.revert.pull is None:
+    if seen.revert.pull is None or _is_of_before(seen.revert.pull, seen):
         return action
     return _merge_revert(action, seen.revert, seen.revert.pull, branch)
+
+
+def _is_of_before(pull: Pull, seen: StageObservation) -> bool:
+    """Whether a rollback was merged before the release came again: then it is no part of what is to be done now."""
+    came = None if isinstance(seen.tags, Trouble) else seen.tags.introduced.at
+    ended = pull.closed_at
+    return pull.state is PullState.MERGED and ended is not None and came is not None and ended < came
 
 
 def _merge_revert(action: RollBack, proposal: Proposal, pull: Pull, branch: str) -> Action:

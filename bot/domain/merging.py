@@ -30,30 +30,24 @@ def _not_planned(case: Case) -> Candidate | None:
         return case.halt(reason)
     if pull.base != case.policy.gitops.branch:
         return case.halt(f"#{pull.number} was pointed at another branch, so only a person may merge it")
+    if _lacks_digest(case):
+        what = f"#{pull.number} was made before the digest of {case.release.tag} was known"
+        return case.answer(State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, what, _remake(case, what))
     if not is_bound_to(proposal, case.release):
         reason = f"#{pull.number} was made for other bytes than the tag means now: {moved(proposal, case.release)}"
         return case.halt(reason)
     return None
 
 
-def _out_of_date(case: Case) -> Candidate | None:
-    """Make it anew where the base has moved under the edit; never where a person has pushed to it (I7)."""
-    proposal, pull = case.proposal, _pull(case)
-    if pull.mergeable is None and not proposal.base_moved:
-        reason = f"GitHub is still computing whether #{pull.number} can be merged"
-        return case.answer(State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, reason)
-    what = None
-    if pull.mergeable is False:
-        what = f"#{pull.number} conflicts with {pull.base}"
-    elif proposal.base_moved:
-        what = f"{case.target.edit.file} has changed in {pull.base} since #{pull.number} was made"
-    elif pull.is_behind:
-        what = f"#{pull.number} is behind {pull.base}, which must not be"
-    if what is None:
-        return None
-    if not proposal.is_own_head:
-        return case.halt(f"{what}, and somebody has pushed to it: resolve it and merge by hand, or close it")
-    action = RemakePromotion(
+def _lacks_digest(case: Case) -> bool:
+    """Whether the bot's own head names the very tag without the digest that is known by now."""
+    plain = Release(image=case.release.image, tag=case.release.tag)
+    return case.release.digest is not None and case.proposal.release == plain.name and case.proposal.is_own_head
+
+
+def _remake(case: Case, what: str) -> RemakePromotion:
+    pull = _pull(case)
+    return RemakePromotion(
         stage=case.target.name,
         source_stage=case.source_stage,
         number=pull.number,
@@ -63,6 +57,35 @@ def _out_of_date(case: Case) -> Candidate | None:
         replaces=case.replaces,
         reason=f"{what}; it is made anew",
     )
+
+
+def _out_of_date(case: Case) -> Candidate | None:
+    """Make it anew where the base has moved under the edit; never where a person has pushed to it (I7)."""
+    proposal, pull = case.proposal, _pull(case)
+    if proposal.base_moved:
+        return _anew(case, f"{case.target.edit.file} has changed in {pull.base} since #{pull.number} was made")
+    if pull.mergeable is False and not proposal.is_current:
+        return _anew(case, f"#{pull.number} conflicts with {pull.base}")
+    # What forks at the base's very head conflicts with nothing: the forge has not looked again yet. What is armed or
+    # queued stays so meanwhile, or it would be taken back at every push to the base.
+    if pull.mergeable or case.is_armed:
+        return None
+    reason = f"GitHub is still computing whether #{pull.number} can be merged"
+    return case.answer(State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, reason)
+
+
+def _behind(case: Case) -> Candidate | None:
+    """Bring it up to date where the branch demands that; last, since a new head takes reviews and approvals away."""
+    pull = _pull(case)
+    if not pull.is_behind or pull.reviews.is_short or case.proposal.is_current:
+        return None
+    return _anew(case, f"#{pull.number} is behind {pull.base}, which must not be")
+
+
+def _anew(case: Case, what: str) -> Candidate:
+    if not case.proposal.is_own_head:
+        return case.halt(f"{what}, and somebody has pushed to it: resolve it and merge by hand, or close it")
+    action = _remake(case, what)
     return case.answer(State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, action.reason, action)
 
 
@@ -183,6 +206,7 @@ RUNGS = (
     _objections,
     _under_way_by_others,
     _left_to_people,
+    _behind,
     _for_the_forge,
 )
 

@@ -53,10 +53,14 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """What the registry says of a tag: the digest it points at now, and the source commit from the image's labels."""
+    """What the registry says of a tag: the digest it points at now, and the source commit from the image's labels.
+
+    `first_digest` is what it pointed at when the release was first looked at in the stage before, where that is known.
+    """
 
     digest: Digest
     revision: Sha | None = None
+    first_digest: Digest | None = None
     kind: Literal["artifact"] = "artifact"
 
 

@@ -179,6 +179,7 @@ class Proposal:
     """The state of one promotion or revert branch: its newest pull request, and whether its diff is the planned edit.
 
     `is_own_head` says that `branch_head` is the very commit that the bot pushed, so that it may be made anew;
+    `is_current` that the branch was made on the base's present head, and
     `base_moved` that the base has another version of the file by now than the one that was edited.
     `deviation` is None when `branch_head` differs from the base by exactly the planned edit, else a sentence (I2, I17).
     `release` is the release that the trailers of the branch's head commit name: approval, evidence and merge are bound
@@ -192,4 +193,5 @@ class Proposal:
     release: str | None = None
     is_own_head: bool = False
     base_moved: bool = False
+    is_current: bool = False
     kind: Literal["proposal"] = "proposal"

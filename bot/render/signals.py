@@ -73,6 +73,13 @@ def bystander_text(name: str, started_at: datetime, *, is_rollback: bool) -> Che
     return CheckText(name=name, state="passed", title=title, summary=f"{title}.", started_at=started_at)
 
 
+def withdrawn_text(name: str, reason: str, started_at: datetime) -> CheckText:
+    """Return the check on a pull request that the bot has withdrawn."""
+    title = for_status(f"Withdrawn: {reason}", _LONGEST_CHECK)
+    summary = f"Withdrawn: {plain(reason)}."
+    return CheckText(name=name, state="failed", title=title, summary=summary, started_at=started_at)
+
+
 def check_state(view: CommentView) -> CheckState:
     """Return the state of the check, by the table above."""
     judgement = view.candidate

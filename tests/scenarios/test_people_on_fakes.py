@@ -346,7 +346,7 @@ def test_a_command_without_the_right_is_denied_and_explained_once(words: str, by
     comment = world.forge.say(1, words, by=by)
     world.sweep()
     world.sweep()
-    events = [event for event in world.ledger.recorded if event.kind == "command"]
+    events = [event for event in world.ledger.recorded if event.kind == "answer"]
     assert [event.body["accepted"] for event in events] == [False]
     assert by in str(events[0].body["effect"])
     assert world.forge.reactions[comment] is Reaction.REFUSED
@@ -430,7 +430,7 @@ def test_too_many_commands_of_one_account_are_answered_once() -> None:
     for _ in range(25):
         world.forge.say(1, "/liftlock status", by="eve")
     world.sweep()
-    events = [event for event in world.ledger.recorded if event.kind == "command"]
+    events = [event for event in world.ledger.recorded if event.kind == "answer"]
     assert len(events) == 21
 
 
