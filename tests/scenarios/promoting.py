@@ -17,10 +17,7 @@ from bot.adapters.github import GitHubForge
 from bot.adapters.github.writes import Pacing
 from bot.compose import compose
 from bot.domain.decision import Decision, Judgement, State
-from bot.domain.model import Sha
-from bot.domain.pulls import Pull as SeenPull
 from bot.engine.sweep import ServiceReport, Sweeper
-from bot.forge import MergeOrder
 from bot.lab.clock import ManualClock
 from bot.lab.cluster import Behaviour
 from bot.lab.github import Pull
@@ -219,30 +216,26 @@ def latest(reports: tuple[ServiceReport, ...]) -> Decision:
     return decision_for(reports, "checkout")
 
 
-# --- the moment between a look and a merge ---------------------------------------------------------------------------
+# --- at the worst moment ---------------------------------------------------------------------------------------------
+
+
+def once_before(port: object, name: str, act: Callable[[], object]) -> None:
+    """Let something happen once, right before the bot calls a method of a port."""
+    call = getattr(port, name)
+
+    def later(*positional: object, **named: object) -> object:
+        setattr(port, name, call)
+        act()
+        return call(*positional, **named)
+
+    setattr(port, name, later)
 
 
 def before_the_last_look(stage: Stage, act: Callable[[], object]) -> None:
-    """Let something happen once after the decision to merge, before the bot looks again."""
-    merging = stage.sweeper.world.merging
-    look = merging.look_again
-
-    def later(repository: str, number: int) -> SeenPull:
-        merging.look_again = look  # type: ignore[method-assign]
-        act()
-        return look(repository, number)
-
-    merging.look_again = later  # type: ignore[method-assign]
+    """Let something happen after the decision to merge, before the bot looks again."""
+    once_before(stage.sweeper.world.merging, "look_again", act)
 
 
 def before_the_request(stage: Stage, act: Callable[[], object]) -> None:
-    """Let something happen once after the last look, before GitHub is asked to merge: the worst moment of all."""
-    merging = stage.sweeper.world.merging
-    merge = merging.merge_promotion
-
-    def later(repository: str, order: MergeOrder) -> Sha | None:
-        merging.merge_promotion = merge  # type: ignore[method-assign]
-        act()
-        return merge(repository, order)
-
-    merging.merge_promotion = later  # type: ignore[method-assign]
+    """Let something happen after the last look, before GitHub is asked to merge."""
+    once_before(stage.sweeper.world.merging, "merge_promotion", act)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -38,6 +39,7 @@ from tests.scenarios.promoting import (
     live,
     merged,
     merges,
+    once_before,
     outcomes,
     pass_window,
     promote_by,
@@ -313,14 +315,8 @@ def test_a_direct_commit_halts_where_the_branch_takes_none_and_goes_on_where_it_
 @pytest.mark.invariant("I2")
 def test_a_direct_commit_that_the_branch_refuses_at_the_last_moment_is_said(stage: Stage) -> None:
     by_commit(stage)
-    repositories = stage.sweeper.world.repositories
-    push_now = repositories.push
-
-    def later(*where: object, **how: object) -> None:
-        stage.lab.github.protect(GITOPS, BRANCH, restrict_pushes=True)
-        push_now(*where, **how)  # type: ignore[arg-type]  # as it came
-
-    repositories.push = later  # type: ignore[method-assign]
+    protect = partial(stage.lab.github.protect, GITOPS, BRANCH, restrict_pushes=True)
+    once_before(stage.sweeper.world.repositories, "push", protect)
     stage.leap(20)
     (outcome,) = outcomes(stage.sweeper.sweep(), "commit promotion")
     assert outcome.startswith("not done: ")
