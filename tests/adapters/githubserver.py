@@ -71,6 +71,7 @@ class FakeGitHub:
         self.asked_for: list[Json] = []
         self.refuses_scope: Callable[[Json], bool] = lambda body: False
         self.installed = True
+        self.granted: dict[str, str] = {}
         self.token_expires = "2026-03-01T13:00:00Z"
         self._lock = threading.Lock()
 
@@ -144,7 +145,11 @@ class FakeGitHub:
         if path == "/app":
             return (200, {"slug": "liftlock", "id": APP_ID}, OK) if token.startswith("eyJ") else (401, {}, OK)
         if path.endswith("/installation"):
-            return (200, {"id": 42}, OK) if self.installed else (404, {"message": "Not Found"}, OK)
+            return (
+                (200, {"id": 42, "permissions": self.granted}, OK)
+                if self.installed
+                else (404, {"message": "Not Found"}, OK)
+            )
         if path == "/app/installations/42/access_tokens":
             self.asked_for.append(body)
             if self.refuses_scope(body):

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.adapters.github import AppCredentials, Identity, TokenCredentials
-from bot.adapters.github.credentials import PERMISSIONS
+from bot.adapters.github.clients import LentToken
+from bot.adapters.github.credentials import PERMISSIONS, _Token
 from bot.adapters.github.identity import account_of_graph, account_of_rest
 from bot.adapters.github.nodes import Node
 from bot.domain.pulls import Checks
@@ -100,15 +101,67 @@ def test_a_token_is_narrowed_to_the_policies_repositories_and_the_permissions_in
     assert credentials.warnings == {}
 
 
-def test_an_app_that_was_granted_less_works_with_what_it_has_and_says_so(github: FakeGitHub, key: str) -> None:
-    github.refuses_scope = lambda body: "permissions" in body
-    credentials = app(github, key, "acme/deploy")
+def test_an_app_that_was_granted_less_asks_for_what_it_has_and_says_what_is_missing(
+    github: FakeGitHub, key: str
+) -> None:
+    github.granted = {**PERMISSIONS, "administration": "write", "issues": "read"}
+    del github.granted["checks"]
+    granted = {name: right for name, right in github.granted.items() if name != "administration"}
+    github.refuses_scope = lambda body: body["permissions"] != granted
+    credentials = app(github, key, "acme/deploy", "acme/shop")
     assert credentials.token_for(REPO) == github.minted[0]
+    assert github.asked_for[-1] == {"repositories": ["deploy"], "permissions": granted}
     assert "was granted less than the bot asks for on acme/deploy" in credentials.warnings["acme"]
-    assert "checks: write" in credentials.warnings["acme"]
+    assert credentials.warnings["acme"].endswith("grant it checks: write, issues: write")
+
+
+def test_a_token_is_never_asked_for_without_saying_what_for(github: FakeGitHub, key: str) -> None:
+    github.refuses_scope = lambda body: True
+    for granted in ({}, {"administration": "write"}, dict(PERMISSIONS), {"metadata": "read"}):
+        github.granted = granted
+        with pytest.raises(Permanent, match="acme/deploy"):
+            app(github, key, "acme/deploy", "acme/gone").token_for(REPO)
+    assert all(set(body["permissions"]) <= set(PERMISSIONS) and body["permissions"] for body in github.asked_for)
+
+
+def test_an_app_that_was_granted_nothing_it_needs_says_so(github: FakeGitHub, key: str) -> None:
+    github.refuses_scope = lambda body: True
+    with pytest.raises(Permanent, match="granted none of the rights it needs: grant it checks: write, contents"):
+        app(github, key, "acme/deploy").token_for(REPO)
+
+
+def test_a_repository_that_is_gone_narrows_the_tokens_of_the_others_and_is_named(github: FakeGitHub, key: str) -> None:
+    gone = ["gone"]
+    github.granted = dict(PERMISSIONS)
+    github.refuses_scope = lambda body: bool(set(gone) & set(body["repositories"]))
+    clock = StoppedClock()
+    credentials = app(github, key, "acme/deploy", "acme/gone", clock=clock)
+    credentials.token_for(REPO)
+    assert github.asked_for[-1] == {"repositories": ["deploy"], "permissions": dict(PERMISSIONS)}
+    assert "selected in the App's installation: acme/gone" in credentials.warnings["acme"]
+    gone.clear()
+    clock.move(timedelta(hours=1))
+    credentials.token_for(REPO)
+    assert credentials.warnings == {}
+
+
+def test_a_token_serves_no_repository_that_was_asked_for_once_and_is_in_no_policy(github: FakeGitHub, key: str) -> None:
+    credentials = app(github, key, "acme/deploy")
+    credentials.token_for("acme/once")
+    credentials.token_for("acme/other")
+    assert [body["repositories"] for body in github.asked_for] == [["deploy", "once"], ["deploy", "other"]]
+
+
+def test_a_token_is_not_shown_where_what_is_kept_is_printed(github: FakeGitHub, key: str) -> None:
+    made = _Token(text="ghs_secret", expires_at=StoppedClock().now(), scope=frozenset())
+    assert "ghs_secret" not in repr(made)
+    lent = LentToken()
+    lent.present = "ghs_secret"
+    assert "ghs_secret" not in f"{lent!r} {lent}"
 
 
 def test_one_repository_that_the_app_may_not_see_spoils_no_other(github: FakeGitHub, key: str) -> None:
+    github.granted = dict(PERMISSIONS)
     github.refuses_scope = lambda body: "secret" in body["repositories"]
     credentials = app(github, key, "acme/deploy", "acme/secret", "acme/shop")
     deploy, shop = credentials.token_for("acme/deploy"), credentials.token_for("acme/shop")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -21,6 +21,7 @@ from github.Auth import AppAuth
 from bot.adapters.github.answers import FAILURES, SYSTEM, Refused, Unanswered, translate
 from bot.adapters.github.identity import Identity
 from bot.adapters.github.nodes import Node
+from bot.adapters.scrub import as_sentence
 from bot.ports import Clock, Permanent
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ PERMISSIONS: Mapping[str, str] = {
     "pull_requests": "write",
     "statuses": "write",
 }
+_ABOVE: Mapping[str, Collection[str]] = {"read": ("read", "write", "admin"), "write": ("write", "admin")}
 _NO_KEY = "the GitHub App's private key is no RSA key in PEM form: give the file that GitHub made"
 
 
@@ -99,7 +101,7 @@ class TokenCredentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Token:
-    text: str
+    text: str = field(repr=False)
     expires_at: datetime
     scope: frozenset[str]
 
@@ -187,26 +189,25 @@ class AppCredentials:
         return token.text
 
     def _scope(self, repository: str) -> frozenset[str]:
-        """Return the names of the same owner that the token is to serve."""
+        """Return the names of the owner that the token is to serve: those of the policies and the one asked for."""
         named = {name.lower() for name in self._repositories() if _owner(name) == _owner(repository)}
-        known = {name for name, number in self._installations.items() if number == self._installations[repository]}
-        return frozenset(named | {name.lower() for name in known})
+        return frozenset(named | {repository.lower()})
 
     def _installation(self, repository: str) -> int:
         if repository not in self._installations:
-            tried = f"find the GitHub App's installation on {repository} (is the app installed there?)"
-            found = self._ask(
-                tried,
-                lambda app: Node(app.requester.requestJsonAndCheck("GET", f"/repos/{repository}/installation")[1]),
-            )
-            self._installations[repository] = found.number("id")
+            self._installations[repository] = self._ask_installation(repository).number("id")
         return self._installations[repository]
 
+    def _ask_installation(self, repository: str) -> Node:
+        tried = f"find the GitHub App's installation on {repository} (is the app installed there?)"
+        path = f"/repos/{repository}/installation"
+        return self._ask(tried, lambda app: Node(app.requester.requestJsonAndCheck("GET", path)[1]))
+
     def _mint(self, repository: str, installation: int, scope: frozenset[str]) -> _Token:
-        tried = f"get a token for {repository} from the GitHub App's installation"
+        tried = _trying_for(repository)
         narrow = {"repositories": sorted(_name(name) for name in scope)} if len(scope) <= _MOST_REPOSITORIES else {}
         try:
-            return self._mint_with(installation, {**narrow, "permissions": PERMISSIONS}, tried, scope)
+            token = self._mint_with(installation, {**narrow, "permissions": PERMISSIONS}, tried, scope)
         except Refused as refused:
             return self._mint_with_less(repository, installation, scope, refused)
         except Permanent:
@@ -215,21 +216,47 @@ class AppCredentials:
                 name: number for name, number in self._installations.items() if number != installation
             }
             raise
+        self._warnings.pop(_owner(repository), None)
+        return token
 
     def _mint_with_less(self, repository: str, installation: int, scope: frozenset[str], refused: Refused) -> _Token:
-        """Take what the installation grants for this one repository; the warning says what is missing."""
-        tried = f"get a token for {repository} from the GitHub App's installation"
-        asked = ", ".join(f"{name}: {right}" for name, right in PERMISSIONS.items())
-        self._warnings[_owner(repository)] = (
-            f"the GitHub App was granted less than the bot asks for on {repository} ({refused.said}): grant it {asked} "
-            "on all repositories that the policies name"
-        )
+        """Take a token for this one repository, never with a right that the bot has no use for.
+
+        One name that GitHub does not know among many, and a right that was not granted, are refused alike: which of
+        them it was is found out by leaving out the other repositories first.
+        """
         one = frozenset({repository.lower()})
+        if scope == one:
+            return self._mint_granted(repository, installation, refused)
+        body = {"repositories": [_name(repository)], "permissions": PERMISSIONS}
         try:
-            narrow = {"repositories": sorted(_name(name) for name in scope)}
-            return self._mint_with(installation, narrow, tried, scope)
-        except Refused:
-            return self._mint_with(installation, {"repositories": [_name(repository)]}, tried, one)
+            token = self._mint_with(installation, body, _trying_for(repository), one)
+        except Refused as again:
+            return self._mint_granted(repository, installation, again)
+        others = as_sentence(", ".join(sorted(scope - one)), longest=300)
+        self._warnings[_owner(repository)] = (
+            f"the GitHub App cannot reach all repositories that the policies name ({refused.said}): {repository} is "
+            f"reached; check that each of these exists and is selected in the App's installation: {others}"
+        )
+        return token
+
+    def _mint_granted(self, repository: str, installation: int, refused: Refused) -> _Token:
+        """Take a token with those of the rights that the installation was granted."""
+        granted = self._ask_installation(repository).maybe_node("permissions")
+        rights = {name: have for name, right in PERMISSIONS.items() if (have := _lesser(granted, name, right))}
+        lacking = ", ".join(f"{name}: {right}" for name, right in PERMISSIONS.items() if rights.get(name) != right)
+        if not lacking or not rights:
+            reason = f"the GitHub App cannot reach it ({refused.said}); select it in the App's installation"
+            if lacking:
+                reason = f"the GitHub App was granted none of the rights it needs: grant it {lacking}"
+            self._warnings[_owner(repository)] = f"{repository}: {reason}"
+            raise Permanent(SYSTEM, f"could not {_trying_for(repository)}: {reason}") from refused
+        self._warnings[_owner(repository)] = (
+            f"the GitHub App was granted less than the bot asks for on {repository} ({refused.said}): "
+            f"grant it {lacking}"
+        )
+        body = {"repositories": [_name(repository)], "permissions": rights}
+        return self._mint_with(installation, body, _trying_for(repository), frozenset({repository.lower()}))
 
     def _mint_with(self, installation: int, body: Mapping[str, object], tried: str, scope: frozenset[str]) -> _Token:
         def mint(app: GithubIntegration) -> _Token:
@@ -276,6 +303,16 @@ class AppCredentials:
         if not key.strip():
             raise Permanent(SYSTEM, _NO_KEY)
         return key
+
+
+def _lesser(granted: Node | None, name: str, wanted: str) -> str | None:
+    """Return what may be asked for where an installation was granted something else than what is wanted."""
+    have = None if granted is None else granted.maybe_text(name)
+    return wanted if have in _ABOVE[wanted] else have
+
+
+def _trying_for(repository: str) -> str:
+    return f"get a token for {repository} from the GitHub App's installation"
 
 
 def _owner(repository: str) -> str:
