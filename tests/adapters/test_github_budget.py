@@ -15,9 +15,9 @@ from bot.adapters.github.budget import CREATE, MUTATION, QUERY, READ, WRITE, All
 from bot.adapters.github.cache import AnswerCache, CacheKey, Kept, asker_of
 from bot.adapters.github.writes import Patience, WriteQueue
 from bot.domain.pulls import MergeMethod
-from bot.forge import MergeOrder, MergeText, Urgency
+from bot.forge import MergeOrder, MergeText, PullText, Urgency
 from bot.ports import Transient
-from tests.adapters.githubparts import BRANCH, HEAD, REPO, Parts, Seconds, parts_for, settings_for
+from tests.adapters.githubparts import BAD_GATEWAY, BRANCH, HEAD, REPO, Parts, Seconds, once, parts_for, settings_for
 from tests.adapters.githubserver import FakeGitHub, fake_github
 
 RESET = "1772367600"  # 20 minutes after the tests' noon
@@ -59,6 +59,9 @@ def spend(budget: Budget, cost: Cost, times: int, *, now: float = 0.0) -> None:
         (READ, 719, Right.READ, False),
         (READ, 720, Right.READ, True),
         (READ, 720, Right.VITAL, False),
+        (READ, 809, Right.VITAL, False),
+        (READ, 810, Right.VITAL, True),
+        (READ, 810, Right.ROLLBACK, False),
         (QUERY, 1600, Right.READ, True),
         (MUTATION, 319, Right.WRITE, False),
     ],
@@ -82,14 +85,16 @@ def test_five_hundred_an_hour_is_a_limit_of_its_own() -> None:
     assert budget.delay(WRITE, Right.WRITE, now=610.0).seconds == 0
 
 
-# Of 5,000 an hour, reads leave 500 and writes 250; what a merge or a rollback needs goes on to the last.
+# Of 5,000 an hour, reads leave 500, writes 250 and what a merge looks at 50; a rollback goes on to the last.
 @pytest.mark.parametrize(
     ("left", "allowed"),
     [
         (501, {Right.READ, Right.WRITE, Right.VITAL, Right.ROLLBACK}),
         (500, {Right.WRITE, Right.VITAL, Right.ROLLBACK}),
         (250, {Right.VITAL, Right.ROLLBACK}),
-        (1, {Right.VITAL, Right.ROLLBACK}),
+        (51, {Right.VITAL, Right.ROLLBACK}),
+        (50, {Right.ROLLBACK}),
+        (1, {Right.ROLLBACK}),
         (0, set()),
     ],
 )
@@ -232,6 +237,27 @@ def test_what_is_left_is_read_from_the_answers_and_reads_stop_before_it_is_gone(
     parts.seconds.now += 1200
     github.headers = {}
     parts.conversation.permission_of(REPO, 11, "dana")
+
+
+def test_comments_leave_a_rollback_what_it_needs(parts: Parts, github: FakeGitHub) -> None:
+    github.add_pull(BRANCH)
+    mine = github.add_comment(1, "lift-bot", "<!-- m -->\nsame")
+    left = iter(range(300, -1, -1))
+
+    def count_down(method: str, path: str) -> None:
+        github.headers = {**LITTLE, "X-RateLimit-Remaining": str(next(left))}
+
+    github.after = count_down
+    for _ in range(50):
+        parts.conversation.write_comment(REPO, 1, marker="m", body="same", known=mine["id"])
+    with pytest.raises(Transient, match="250 of 5000 REST requests of the hour are left, and 250 are kept for merges"):
+        parts.conversation.write_comment(REPO, 1, marker="m", body="same", known=mine["id"])
+    with pytest.raises(Transient, match="are kept for merges"):
+        parts.forge.edit_promotion(REPO, 1, "x")
+    github.branches["liftlock/back"] = HEAD
+    github.after = once(BAD_GATEWAY, "POST", "/pulls")
+    text = PullText(branch="liftlock/back", base="main", title="t", body="b", urgency=Urgency.ROLLBACK)
+    assert parts.forge.open_promotion(REPO, text).number == 2
 
 
 def test_a_secondary_limit_silences_the_bot_for_as_long_as_github_asked(parts: Parts, github: FakeGitHub) -> None:

@@ -33,7 +33,8 @@ class Resource(StrEnum):
 class Right(StrEnum):
     """What a request is for: who may still go on when little is left.
 
-    VITAL are the reads that a merge and a lost answer need.
+    VITAL are the reads that a merge needs. A read that is made for a write has the right of that write, so that no
+    comment uses up what is kept for a rollback.
     """
 
     ROLLBACK = "rollback"
@@ -60,9 +61,9 @@ MUTATION = Cost(resource=Resource.GRAPHQL, points=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """The limits. `reserve` is the part of those of a minute and of content that only a rollback may use.
+    """The limits. `reserve` is the part of a minute's and of content's that is kept, half of it for rollbacks only.
 
-    Of the primary limit of an hour, reads leave `read_floor` and writes `write_floor`.
+    Of the primary limit of an hour, reads leave `read_floor`, writes `write_floor`, and what is vital `vital_floor`.
     """
 
     rest_minute: int = 900
@@ -72,6 +73,7 @@ class Allowance:
     reserve: float = 0.2
     read_floor: float = 0.10
     write_floor: float = 0.05
+    vital_floor: float = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,8 @@ class Budget:
         with self._lock:
             if now < self._paused_until:
                 return Delay(seconds=self._paused_until - now, reason="GitHub asked to be left alone")
-            share = 1.0 if right in (Right.ROLLBACK, Right.VITAL) else 1.0 - self._allowance.reserve
+            reserve = self._allowance.reserve
+            share = 1.0 - {Right.ROLLBACK: 0.0, Right.VITAL: reserve / 2}.get(right, reserve)
             delays = (
                 self._primary_delay(cost.resource, right, now),
                 self._points[cost.resource].delay(now, cost.points, share),
@@ -163,13 +166,15 @@ class Budget:
         standing = self._standing.get(resource)
         if standing is None or now >= standing.resets_at:
             return Delay()
-        floors = {Right.READ: self._allowance.read_floor, Right.WRITE: self._allowance.write_floor}
+        a = self._allowance
+        floors = {Right.READ: a.read_floor, Right.WRITE: a.write_floor, Right.VITAL: a.vital_floor}
         kept = int(standing.limit * floors.get(right, 0.0))
         if standing.remaining > kept:
             return Delay()
         what = "REST requests" if resource is Resource.REST else "GraphQL points"
         rest = f"{standing.remaining} of {standing.limit} {what} of the hour are left"
-        reason = f"{rest}, and {kept} are kept for merges and rollbacks" if kept else rest
+        keeps_for = "rollbacks" if right is Right.VITAL else "merges and rollbacks"
+        reason = f"{rest}, and {kept} are kept for {keeps_for}" if kept else rest
         return Delay(seconds=standing.resets_at - now, reason=reason)
 
     # --- counting ---

@@ -141,9 +141,9 @@ class Clients:
         """Return who the bot is; asked once."""
         with self._identity_lock:
             if self._identity is None:
-                self._identity = self.credentials.find_identity(
-                    lambda: self.read(None, Read(path="/user", tried="find out who the bot is"), Node)
-                )
+                # A rollback needs to know it too, also where the bot starts with nearly nothing left.
+                read = Read(path="/user", tried="find out who the bot is", right=Right.ROLLBACK)
+                self._identity = self.credentials.find_identity(lambda: self.read(None, read, Node))
             return self._identity
 
     def report(self) -> Mapping[str, Mapping[str, float]]:

@@ -86,7 +86,7 @@ class GitHubConversation:
         if comment is None:
             return None
         path = f"/repos/{repository}/issues/comments/{comment}"
-        read = Read(path=path, tried=f"read the bot's comment in {repository}", right=Right.VITAL)
+        read = Read(path=path, tried=f"read the bot's comment in {repository}", right=Right.WRITE)
         try:
             return self._clients.read(repository, read, lambda answer: self._own(Node(answer), marker))
         except NotThere:
@@ -94,7 +94,7 @@ class GitHubConversation:
 
     def _find(self, repository: str, number: int, marker: str) -> Comment | None:
         tried = f"read the comments of pull request #{number} of {repository}"
-        read = Read(path=f"/repos/{repository}/issues/{number}/comments", tried=tried, right=Right.VITAL)
+        read = Read(path=f"/repos/{repository}/issues/{number}/comments", tried=tried, right=Right.WRITE)
 
         def parse(answer: object) -> list[Comment]:
             return [own for node in objects(answer) if (own := self._own(node, marker)) is not None]

@@ -19,6 +19,7 @@ from bot.adapters.github.looks import Looks
 from bot.adapters.github.names import check_repository, is_own_branch, path_part, shown
 from bot.adapters.github.nodes import Node, objects
 from bot.adapters.github.texts import cut_title, replace_section, with_section
+from bot.adapters.github.writes import right_of
 from bot.domain.pulls import Proposals, Pull, PullState
 from bot.forge import PullText, Urgency
 from bot.ports import Permanent
@@ -72,7 +73,7 @@ class GitHubForge:
         )
 
         def look() -> Opened | None:
-            return self._find_open(repository, text.branch)
+            return self._find_open(repository, text.branch, right_of(text.urgency))
 
         try:
             opened = self._clients.write_once(repository, write, self._parse, look=look)
@@ -85,13 +86,13 @@ class GitHubForge:
         self._ask_reviewers(repository, opened, text)
         return opened.pull
 
-    def _find_open(self, repository: str, branch: str) -> Opened | None:
+    def _find_open(self, repository: str, branch: str, right: Right) -> Opened | None:
         owner = repository.partition("/")[0]
         read = Read(
             path=f"/repos/{repository}/pulls",
             params={"state": "open", "head": f"{owner}:{branch}", "sort": "created", "direction": "desc"},
             tried=f"find the pull request of {shown(branch)} in {repository}",
-            right=Right.VITAL,
+            right=right,
         )
 
         def parse(answer: object) -> Opened | None:
@@ -215,7 +216,7 @@ class GitHubForge:
 
     def _read(self, repository: str, number: int) -> Opened:
         tried = f"look at pull request #{number} of {repository}"
-        read = Read(path=f"/repos/{repository}/pulls/{number}", tried=tried, right=Right.VITAL)
+        read = Read(path=f"/repos/{repository}/pulls/{number}", tried=tried, right=Right.WRITE)
         return self._clients.read(repository, read, self._parse)
 
     def _parse(self, answer: object) -> Opened:

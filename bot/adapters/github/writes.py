@@ -45,6 +45,11 @@ class Patience:
     turn: timedelta = timedelta(seconds=60)
 
 
+def right_of(urgency: Urgency) -> Right:
+    """Return the right of a write, and of the reads that are made for it."""
+    return Right.ROLLBACK if urgency is Urgency.ROLLBACK else Right.WRITE
+
+
 class WriteQueue:
     """The queue of one installation. Safe to share between threads."""
 
@@ -86,9 +91,9 @@ class WriteQueue:
                 self._free.notify_all()
 
     def _await(self, ticket: Ticket, cost: Cost, tried: str) -> None:
-        is_rollback = ticket[0] == Urgency.ROLLBACK
-        right = Right.ROLLBACK if is_rollback else Right.WRITE
-        patience = (self._patience.rollback if is_rollback else self._patience.budget).total_seconds()
+        right = right_of(Urgency(ticket[0]))
+        waits = self._patience.rollback if right is Right.ROLLBACK else self._patience.budget
+        patience = waits.total_seconds()
         gives_up = self._pacing.monotonic() + self._patience.turn.total_seconds()
         while True:
             self._await_place(ticket, gives_up, tried)
