@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -35,9 +35,10 @@ from bot.domain.decision import (
     Wait,
 )
 from bot.domain.model import Sha
+from bot.domain.naming import check_name
 from bot.domain.observation import Observation
 from bot.domain.policy import Policy, Road
-from bot.domain.pulls import MergeMethod, MergeRoad, MergeRules, Proposal, Pull, PullState
+from bot.domain.pulls import MergeMethod, MergeRoad, MergeRules, Proposal, Pull, PullState, without_own
 from bot.forge import MergeOrder, MergeText, PullText, Urgency
 from bot.hearing import commands_wait
 from bot.making import Maker
@@ -250,6 +251,7 @@ class _Step:
     def _check_again(self, action: MergePromotion) -> None:
         """Look again at this very moment (I2): the head, what people said since, the diff, and the file in the base."""
         pull = self.world.merging.look_again(self.repository, action.number)
+        pull = replace(pull, checks=without_own(pull.checks, check_name(action.stage)))
         waits_for_checks = action.road is MergeRoad.ARM
         against = None
         if pull.head != action.head:

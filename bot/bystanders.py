@@ -6,30 +6,39 @@ are none of its promotions: other people's, and its own rollbacks. Where nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import structlog
 
-from bot.domain.naming import is_promotion_branch, is_revert_branch
+from bot.domain.naming import check_name, is_promotion_branch, is_revert_branch
 from bot.domain.pulls import Bystander, Proposals, Pull
 from bot.forge import CheckText
 from bot.observe import World
 from bot.ports import OutsideError
 from bot.render.signals import bystander_text
 
-_PREFIX = "liftlock/"
 _MOST_AT_ONCE = 20
 """How many are told in one sweep; the others are told in the next."""
 
 
-def tell_bystanders(world: World, repository: str, told: Proposals) -> None:
-    """Pass the required check where there is nothing to judge; what the outside does is logged, never raised."""
-    names = [
-        check.name
-        for check in told.rules.required_checks
-        if check.name.startswith(_PREFIX) and check.app_id in (None, told.own_app_id)
-    ]
+def tell_bystanders(world: World, repository: str, told: Proposals, stages: Collection[str]) -> None:
+    """Pass the required checks where there is nothing to judge; what the outside does is logged, never raised.
+
+    `stages` are the names of those that policies promote to in this repository: no other check is the bot's to give.
+    """
+    own = {check_name(stage) for stage in stages}
+    required = [check for check in told.rules.required_checks if check.app_id in (None, told.own_app_id)]
+    names = [check.name for check in required if check.name in own]
     wanted = {_key(repository, pull, name): (pull, name) for pull in _bystanders(told) for name in names}
+    wanted |= {
+        _key(repository, one, name): (one, name)
+        for pull in told.open
+        if _promotes(pull)
+        for one in [Bystander(number=pull.number, head=pull.head)]
+        # A promotion is judged for its own stage only; the check of another one has nothing to say of it.
+        for name in names
+        if name != check_name(pull.branch.split("/")[2])
+    }
     try:
         known = world.ledger.noted(list(wanted))
         for key in [key for key in wanted if key not in known][:_MOST_AT_ONCE]:

@@ -14,11 +14,11 @@ from typing import TypeVar
 
 from bot.domain.edit import Edited, EditRefused
 from bot.domain.model import NOT_SET, Artifact, Digest, Release, Sha, TagChange, TagHistory, Trouble
-from bot.domain.naming import is_promotion_branch, promotion_prefix, release_branch, revert_branch
+from bot.domain.naming import check_name, is_promotion_branch, promotion_prefix, release_branch, revert_branch
 from bot.domain.observation import ForgeFacts, Observation, StageObservation
 from bot.domain.observed import is_watched, stage_liveness
 from bot.domain.policy import Policy, Road, Stage
-from bot.domain.pulls import Proposal, Proposals, Pull
+from bot.domain.pulls import Proposal, Proposals, Pull, without_own
 from bot.domain.trailers import parse_trailers
 from bot.observe import World
 from bot.planned import Planner
@@ -261,6 +261,8 @@ class _Look:
 
     def _examined(self, branch: str, pull: Pull | None, plan: Plan) -> Proposal:
         found = examine(self.world, self.policy, self.stage, Branch(base=self.tags.head, name=branch, plan=plan))
+        if pull is not None:
+            pull = replace(pull, checks=without_own(pull.checks, check_name(self.stage.name)))
         return replace(found, pull=pull)
 
 

@@ -27,6 +27,11 @@ def revert_branch(service: str, stage: str, release: Release) -> str:
     return f"{promotion_prefix(service, stage)}revert-{_slug_and_hash(release)}"
 
 
+def check_name(stage: str) -> str:
+    """Name the check that says on a pull request whether its release may enter a stage."""
+    return f"liftlock/{stage}"
+
+
 def promotion_prefix(service: str, stage: str) -> str:
     """Return how the name of every branch of the bot's for this stage begins, reverts included."""
     return f"liftlock/{service}/{stage}/"

@@ -7,7 +7,7 @@ commands, and nothing of them is shown without being escaped. Titles and bodies 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -50,6 +50,11 @@ class Checks:
     failed: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+
+def without_own(checks: Checks, name: str) -> Checks:
+    """Return the checks without the one that the bot itself gives: it does not wait for itself."""
+    return replace(checks, missing=tuple(one for one in checks.missing if one != name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

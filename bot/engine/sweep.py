@@ -169,14 +169,22 @@ class Sweeper:
     ) -> _Told:
         """Ask the forge for the promotions of each repository once, for all services together."""
         branches: dict[tuple[str, str], set[str]] = {}
+        stages: dict[tuple[str, str], set[str]] = {}
         for subject, seen in zip(subjects, sampled, strict=True):
             gitops = subject.policy.gitops
+            promoted_to = {stage.name for stage in subject.policy.stages if stage.source is not None}
+            stages.setdefault((gitops.repository, gitops.branch), set()).update(promoted_to)
             wanted = branches.setdefault((gitops.repository, gitops.branch), set())
             if isinstance(seen, Observation):
                 wanted.update(self._wanted(subject.policy, seen))
         asked = sorted(branches)
-        told = pool.map(lambda where: self._ask_forge(where[0], where[1], branches[where]), asked)
-        return dict(zip(asked, told, strict=True))
+        told = dict(
+            zip(asked, pool.map(lambda where: self._ask_forge(where[0], where[1], branches[where]), asked), strict=True)
+        )
+        for (repository, branch), found in told.items():
+            if isinstance(found, Proposals) and not self.dry_run:
+                tell_bystanders(self.world, repository, found, stages[repository, branch])
+        return told
 
     def _wanted(self, policy: Policy, seen: Observation) -> Iterable[str]:
         try:
@@ -187,15 +195,12 @@ class Sweeper:
 
     def _ask_forge(self, repository: str, branch: str, wanted: Collection[str]) -> Proposals | Trouble:
         try:
-            told = self.world.forge.look_at(repository, branch, wanted)
-            if not self.dry_run:
-                tell_bystanders(self.world, repository, told)
+            return self.world.forge.look_at(repository, branch, wanted)
         except OutsideError as error:
             return error.as_trouble()
         except Exception as error:
             structlog.get_logger().exception("bug", repository=repository, error=type(error).__name__)
             return Trouble(system="Liftlock", sentence="reading the forge failed by a bug; the log has the traceback")
-        return told
 
     def _judge(
         self, subject: Subject, sampled: Observation | ServiceReport, known: _Known, told: _Told

@@ -185,7 +185,7 @@ class _Root:
             "autoMergeRequest": None if pull.armed_by is None else {"enabledBy": actor(pull.armed_by)},
             "labels": lambda _info, **_: {"nodes": [{"name": name} for name in pull.labels]},
             "latestOpinionatedReviews": lambda _info, **_: {"nodes": pull.reviews},
-            "comments": lambda _info, *, last, **_: {"nodes": comments[-last:]},
+            "comments": lambda _info, *, last, before=None, **_: _page_back(comments, last, before),
             "timelineItems": lambda _info, **_: {"nodes": pull.events},
             "statusCheckRollup": _rollup(pull.contexts),
             "baseRef": lambda _info: self._base_ref(),
@@ -256,3 +256,9 @@ def _page(nodes: list[Json], first: int, after: str | None) -> Json:
     start = int(after or 0)
     end = start + first
     return {"nodes": nodes[start:end], "pageInfo": {"hasNextPage": end < len(nodes), "endCursor": str(end)}}
+
+
+def _page_back(nodes: list[Json], last: int, before: str | None) -> Json:
+    end = len(nodes) if before is None else int(before)
+    start = max(0, end - last)
+    return {"nodes": nodes[start:end], "pageInfo": {"hasPreviousPage": start > 0, "startCursor": str(start)}}

@@ -68,10 +68,16 @@ def test_a_check_is_created_edited_in_place_and_an_equal_one_is_not_written(app:
     assert [(run["status"], run["conclusion"]) for run in github.check_runs] == [("in_progress", None)]
     app.signals.set_check(REPO, HEAD, replace(CHECK, state="passed", title="Healthy"))
     app.signals.set_check(REPO, HEAD, replace(CHECK, state="failed", title="Unhealthy"))
-    app.signals.set_check(REPO, HEAD, CHECK)
     assert len(github.check_runs) == 1
-    assert (github.count("POST", "check-runs"), github.count("PATCH", "check-runs")) == (1, 3)
-    assert github.check_runs[0]["output"] == {"title": "12 of 30 min", "summary": "| a |"}
+    assert (github.count("POST", "check-runs"), github.count("PATCH", "check-runs")) == (1, 2)
+    assert github.check_runs[0]["output"] == {"title": "Unhealthy", "summary": "| a |"}
+
+
+def test_a_completed_check_waits_again_by_a_newer_run_since_github_reopens_none(app: Parts, github: FakeGitHub) -> None:
+    app.signals.set_check(REPO, HEAD, replace(CHECK, state="passed", title="Healthy"))
+    app.signals.set_check(REPO, HEAD, CHECK)
+    app.signals.set_check(REPO, HEAD, CHECK)
+    assert [run["status"] for run in github.check_runs] == ["completed", "in_progress"]
 
 
 def test_a_check_of_the_same_name_by_another_app_is_left_alone(app: Parts, github: FakeGitHub) -> None:

@@ -62,11 +62,15 @@ def _state(*, passed: bool, failed: bool) -> str:
 
 
 def judge_reports(reports: Sequence[Report], required: Iterable[RequiredCheck], own: Identity) -> Checks:
-    """Sort the reports. A required check that another app reports than the one that must counts as missing."""
+    """Sort the reports. A required check that another app reports than the one that must counts as missing.
+
+    What the bot itself reported counts neither as failed nor as pending: it knows better. A required check of its own
+    name that nobody has reported is missing as any other; who looks at a promotion knows which one it gives itself.
+    """
     others = [report for report in reports if not report.is_own]
-    demanded = [check for check in required if not _is_own_check(check, own)]
+    demanded = [check for check in required if not _is_bound_to(check, own)]
     missing = [report.name for report in others if report.state == "missing"]
-    missing += [check.name for check in demanded if not any(_answers(report, check) for report in others)]
+    missing += [check.name for check in demanded if not any(_answers(report, check) for report in reports)]
     return Checks(
         failed=_unique(report.name for report in others if report.state == "failed"),
         pending=_unique(report.name for report in others if report.state == "pending"),
@@ -80,9 +84,9 @@ def _answers(report: Report, check: RequiredCheck) -> bool:
     return check.app_id is None or report.app_id == check.app_id or report.is_required
 
 
-def _is_own_check(check: RequiredCheck, own: Identity) -> bool:
-    """Say whether the bot itself reports this check: it cannot wait for itself."""
-    return check.name.startswith(OWN_PREFIX) and check.app_id in (None, own.app_id)
+def _is_bound_to(check: RequiredCheck, own: Identity) -> bool:
+    """Say whether only the bot may report this check: it cannot wait for itself."""
+    return check.name.startswith(OWN_PREFIX) and check.app_id is not None and check.app_id == own.app_id
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:

@@ -30,9 +30,7 @@ fragment Full on PullRequest {{
   mergeQueueEntry {{ enqueuer {_ACTOR} }}
   labels(first: 50) {{ nodes {{ name }} }}
   latestOpinionatedReviews(first: 100, writersOnly: true) {{ nodes {{ state author {_ACTOR} commit {{ oid }} }} }}
-  comments(last: 50) {{
-    nodes {{ fullDatabaseId author {_ACTOR} body createdAt lastEditedAt }}
-  }}
+  comments(last: 50) {{ ...Remarks }}
   timelineItems(
     last: 100
     itemTypes: [
@@ -50,6 +48,12 @@ fragment Full on PullRequest {{
       ... on PullRequestCommit {{ commit {{ oid committedDate }} }}
     }}
   }}
+}}"""
+
+REMARKS = f"""
+fragment Remarks on IssueCommentConnection {{
+  nodes {{ fullDatabaseId author {_ACTOR} body createdAt lastEditedAt }}
+  pageInfo {{ hasPreviousPage startCursor }}
 }}"""
 
 CONTEXTS = f"""
@@ -118,7 +122,7 @@ def look_document(branches: int, numbers: int, *, parts: Sequence[str]) -> str:
     names += [f"$b{i}: String!" for i in range(branches)] + [f"$n{i}: Int!" for i in range(numbers)]
     fragments = [LIGHT] if branches or "open" in parts else []
     fragments += [_NEWEST] if branches else []
-    fragments += [FULL, CONTEXTS, *(_required(f"n{i}") for i in range(numbers))] if numbers else []
+    fragments += [FULL, REMARKS, CONTEXTS, *(_required(f"n{i}") for i in range(numbers))] if numbers else []
     fragments += [RULES] if "rules" in parts else []
     inner = "\n    ".join(asked)
     query = f"""query Look({", ".join(names)}) {{
@@ -178,9 +182,17 @@ LOOK_AGAIN = f"""query LookAgain($owner: String!, $name: String!, $n0: Int!) {{
   {_LIMIT}
   repository(owner: $owner, name: $name) {{
     {_pull("n0", "n0")}
-    rules: pullRequest(number: $n0) {{ baseRef {{ ...Rules }} }}
+    base: pullRequest(number: $n0) {{ baseRef {{ ...Rules }} }}
   }}
-}}{FULL}{CONTEXTS}{_required("n0")}{RULES}
+}}{FULL}{REMARKS}{CONTEXTS}{_required("n0")}{RULES}
+"""
+
+MORE_REMARKS = f"""query MoreRemarks($owner: String!, $name: String!, $n0: Int!, $before: String!) {{
+  {_LIMIT}
+  repository(owner: $owner, name: $name) {{
+    pullRequest(number: $n0) {{ comments(last: 100, before: $before) {{ ...Remarks }} }}
+  }}
+}}{REMARKS}
 """
 
 STATE = f"""query State($owner: String!, $name: String!, $number: Int!) {{

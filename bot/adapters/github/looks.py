@@ -25,6 +25,7 @@ from bot.adapters.github.documents import (
     LOOK_AGAIN,
     MORE_CHECKS,
     MORE_OPEN,
+    MORE_REMARKS,
     MOST_AT_ONCE,
     OF_BRANCH,
     look_document,
@@ -32,15 +33,16 @@ from bot.adapters.github.documents import (
 from bot.adapters.github.identity import Identity
 from bot.adapters.github.names import shown
 from bot.adapters.github.nodes import Node
-from bot.adapters.github.pull_nodes import Glimpse, WholePull, parse_glimpse, parse_whole
-from bot.adapters.github.rules import parse_rules, required_checks
-from bot.domain.pulls import Bystander, MergeRules, Proposals, Pull, PullState
+from bot.adapters.github.pull_nodes import Glimpse, WholePull, page_before, parse_glimpse, parse_remarks, parse_whole
+from bot.adapters.github.rules import parse_rules, required_approvals, required_checks
+from bot.domain.pulls import Bystander, MergeRules, Proposals, Pull, PullState, Remark
 from bot.ports import Permanent
 
 T = TypeVar("T")
 
 _HOUR = timedelta(hours=1)
 _MOST_PAGES = 20
+_MOST_COMMENT_PAGES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +98,14 @@ class Looks:
         variables = {**_named(repository), "n0": number}
         query = Query(document=LOOK_AGAIN, tried=tried, variables=variables, right=Right.VITAL)
 
-        def parse(data: Node) -> tuple[WholePull, Node | None]:
+        def parse(data: Node) -> tuple[WholePull, Node]:
             self._note_cost(repository, data)
             found = data.node("repository")
-            return parse_whole(found.node("n0"), own), found.node("rules").maybe_node("baseRef")
+            return parse_whole(found.node("n0"), own), found.node("base").node("baseRef")
 
         whole, ref = self._clients.query(repository, query, parse)
-        whole = self._with_all_reports(repository, whole, own)
-        return whole.judged(() if ref is None else required_checks(ref), own)
+        whole = self._with_more_remarks(repository, self._with_all_reports(repository, whole, own), own)
+        return whole.judged(required_checks(ref), required_approvals(ref), own)
 
     # --- requests ---
 
@@ -182,7 +184,8 @@ class Looks:
         for numbers in _chunks(missing):
             self._ask(repository, _Ask(numbers=numbers), seen)
         for number, whole in seen.whole.items():
-            seen.whole[number] = self._with_all_reports(repository, whole, seen.own)
+            read = self._with_all_reports(repository, whole, seen.own)
+            seen.whole[number] = self._with_more_remarks(repository, read, seen.own)
 
     def _with_all_reports(self, repository: str, whole: WholePull, own: Identity) -> WholePull:
         """Read all reports on a head that has more than a page of them."""
@@ -199,6 +202,21 @@ class Looks:
             whole = replace(whole, reports=(*whole.reports, *found), more_reports=after)
         return whole
 
+    def _with_more_remarks(self, repository: str, whole: WholePull, own: Identity) -> WholePull:
+        """Read further comments back, so that many idle ones do not hide a command; behind some hundred they do."""
+        number, pages = whole.pull.number, 0
+        while whole.more_remarks is not None and pages < _MOST_COMMENT_PAGES:
+            pages += 1
+            query = Query(
+                document=MORE_REMARKS,
+                tried=f"read the comments of pull request #{number} of {repository}",
+                variables={**_named(repository), "n0": number, "before": whole.more_remarks},
+            )
+            found, before = self._clients.query(repository, query, lambda data: _parse_more_remarks(data, own))
+            pull = replace(whole.pull, remarks=(*found, *whole.pull.remarks))
+            whole = replace(whole, pull=pull, more_remarks=before)
+        return replace(whole, more_remarks=None)
+
     def _parse_reports(self, data: Node, own: Identity) -> tuple[list[Report], str | None]:
         contexts = data.node("repository").node("pullRequest").node("statusCheckRollup").node("contexts")
         return [parse_report(node, own) for node in contexts.items("nodes")], _next_of(contexts)
@@ -212,7 +230,8 @@ class Looks:
 
     def _proposals(self, seen: _Seen, base: str) -> Proposals:
         required, own = seen.rules.required_checks, seen.own
-        pulls = {number: whole.judged(required, own) for number, whole in seen.whole.items()}
+        approvals = seen.rules.approvals
+        pulls = {number: whole.judged(required, approvals, own) for number, whole in seen.whole.items()}
         since = self._clients.clock.now() - _HOUR
         ours = [pull for pull in seen.latest if pull.is_own and pull.branch.startswith(OWN_PREFIX)]
         return Proposals(
@@ -271,6 +290,11 @@ def _take_newest(connection: Node, branch: str, seen: _Seen) -> None:
             seen.newest[branch] = glimpse
         elif connection.node("pageInfo").flag("hasNextPage"):
             seen.hidden.append(branch)
+
+
+def _parse_more_remarks(data: Node, own: Identity) -> tuple[tuple[Remark, ...], str | None]:
+    comments = data.node("repository").node("pullRequest").node("comments")
+    return parse_remarks(comments, own), page_before(comments)
 
 
 def _next_of(connection: Node) -> str | None:

@@ -54,12 +54,19 @@ class WholePull:
     reports: tuple[Report, ...]
     updated_at: datetime
     more_reports: str | None = None
+    more_remarks: str | None = None
 
-    def judged(self, required: Sequence[RequiredCheck], own: Identity) -> Pull:
-        """Return the pull request with its checks; one that is not open has none that matter."""
+    def judged(self, required: Sequence[RequiredCheck], approvals: int, own: Identity) -> Pull:
+        """Return the pull request with its checks; one that is not open has none that matter.
+
+        Approvals are short also where GitHub is content with those of an older head (I16).
+        """
         if self.pull.state is not PullState.OPEN:
             return self.pull
-        return _with_checks(self.pull, self.reports, required, own)
+        reviews = self.pull.reviews
+        is_short = reviews.is_short or len(reviews.approved_by) < approvals
+        pull = replace(self.pull, reviews=replace(reviews, is_short=is_short))
+        return _with_checks(pull, self.reports, required, own)
 
 
 def _with_checks(pull: Pull, reports: Sequence[Report], required: Sequence[RequiredCheck], own: Identity) -> Pull:
@@ -76,7 +83,14 @@ def parse_whole(node: Node, own: Identity) -> WholePull:
         reports=() if contexts is None else tuple(parse_report(item, own) for item in contexts.items("nodes")),
         updated_at=node.instant("updatedAt"),
         more_reports=page.text("endCursor") if page is not None and page.flag("hasNextPage") else None,
+        more_remarks=page_before(node.node("comments")),
     )
+
+
+def page_before(comments: Node) -> str | None:
+    """Return where the page before begins its end; None where there is none."""
+    page = comments.node("pageInfo")
+    return page.text("startCursor") if page.flag("hasPreviousPage") else None
 
 
 def _parse_pull(node: Node, own: Identity) -> Pull:
@@ -115,7 +129,7 @@ def _parse_pull(node: Node, own: Identity) -> Pull:
         queued_by_bot=queuer is not None and queuer.is_same(own),
         labels=tuple(label.text("name") for label in node.connection("labels")),
         reviews=_parse_reviews(node, head),
-        remarks=_parse_remarks(node, own),
+        remarks=parse_remarks(node.node("comments"), own),
     )
 
 
@@ -186,9 +200,10 @@ def _parse_reviews(node: Node, head: Sha) -> Reviews:
     return Reviews(approved_by=tuple(approved), changes_requested_by=tuple(refused), is_short=is_short)
 
 
-def _parse_remarks(node: Node, own: Identity) -> tuple[Remark, ...]:
+def parse_remarks(comments: Node, own: Identity) -> tuple[Remark, ...]:
+    """Read a page of comments without the bot's own."""
     remarks = []
-    for comment in node.connection("comments"):
+    for comment in comments.items("nodes"):
         author = account_of_graph(comment.maybe_node("author"))
         if author is not None and author.is_same(own):
             continue

@@ -26,7 +26,7 @@ def parse_rules(repository: Node, ref: Node) -> MergeRules:
         has_queue=has_queue,
         may_arm=repository.flag("autoMergeAllowed"),
         required_checks=required_checks(ref),
-        approvals=_approvals(ref),
+        approvals=required_approvals(ref),
         is_strict=_is_strict(ref),
         takes_pushes=not (kinds & _FORBID_PUSHES) and _lets_push(update),
         deletes_branches=repository.flag("deleteBranchOnMerge"),
@@ -100,7 +100,8 @@ def _is_linear(ref: Node) -> bool:
     return by_protection or any(rule.text("type") == "REQUIRED_LINEAR_HISTORY" for rule in _rules(ref))
 
 
-def _approvals(ref: Node) -> int:
+def required_approvals(ref: Node) -> int:
+    """Return how many approving reviews the branch demands."""
     counts = [parameters.number("requiredApprovingReviewCount") for parameters in _parameters(ref, "PULL_REQUEST")]
     for name in ("refUpdateRule", "branchProtectionRule"):
         source = ref.maybe_node(name)

@@ -48,6 +48,9 @@ class GitHubSignals:
         body = _check_body(check)
         if found is not None and _has_check(found, body):
             return
+        if found is not None and found.text("status") == "completed" and body["status"] != "completed":
+            # GitHub takes a completed run back by nothing; a newer one of the same name counts in its place.
+            found = None
         where = f"/repos/{repository}/check-runs"
         write = Write(
             verb="POST" if found is None else "PATCH",
