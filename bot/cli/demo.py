@@ -98,7 +98,7 @@ def _play(console: Console, lab: Lab, *, keep: bool) -> bool:
         lab.add_service(story.service, story.before)
     lab.argocd.start()
     _wait_until_all_run(lab)
-    settings = lab.write_settings(lab.directory / "liftlock.toml")
+    settings = lab.write_app_settings(lab.directory / "liftlock.toml")
     ends = _Ends(lab=lab, narrator=narrator)
     with compose(load_settings(settings), listeners=(narrator.hear, ends.hear)) as bot:
         schedule = bot.schedule()

@@ -61,7 +61,7 @@ def lab(
             world.add_service("checkout", "1.8.2")
             build_all(world)
             world.argocd.start()
-            settings = world.write_settings(home / "liftlock.toml")
+            settings = world.write_app_settings(home / "liftlock.toml")
             describe(Console(), world, settings)
             wait_for_signal()
 

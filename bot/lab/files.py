@@ -74,8 +74,13 @@ stages:
 """
 
 
-def settings_text(lab: Lab) -> str:
-    """Return the bot's settings for a lab. Tokens are named by their files, as in a real set-up."""
+def token_lines(lab: Lab) -> str:
+    """Return the settings that say the bot is a user with a token."""
+    return f'token_file = "{lab.directory}/secrets/github"'
+
+
+def settings_text(lab: Lab, credentials: str) -> str:
+    """Return the bot's settings for a lab. Secrets are named by their files, as in a real set-up."""
     directory, pace = lab.directory, lab.pace
     return f"""\
 [bot]
@@ -88,7 +93,7 @@ comment_every = "{_seconds(2 * pace.sweep)}"
 [github]
 url = "{lab.github.url}"
 api = "{lab.github.api_url}"
-token_file = "{directory}/secrets/github"
+{credentials}
 write_pause = "0s"
 
 [argocd]

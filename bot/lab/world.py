@@ -14,11 +14,12 @@ from pathlib import Path
 
 from bot.domain.model import Sha
 from bot.lab.answerer import PrometheusAnswerer
+from bot.lab.app import app_lines, write_secret
 from bot.lab.argocd import ApplicationSpec, ArgoLab, ArgoOptions
 from bot.lab.cluster import Behaviour, Cluster
 from bot.lab.exchanges import ExchangeRecorder
 from bot.lab.exporter import exporter
-from bot.lab.files import kustomization, policy_text, settings_text, values
+from bot.lab.files import kustomization, policy_text, settings_text, token_lines, values
 from bot.lab.github import GitHubLab, Pull
 from bot.lab.pace import COMPRESSED, Pace
 from bot.lab.prometheus_process import PrometheusProcess
@@ -125,14 +126,23 @@ class Lab:
     # --- the bot's configuration ---
 
     def write_settings(self, path: Path) -> Path:
-        """Write a ready `liftlock.toml` and the token files that it names."""
+        """Write a ready `liftlock.toml` and the secret files that it names, for a bot that is a user with a token."""
+        secrets = self._secrets()
+        write_secret(secrets / "github", self.github.token)
+        path.write_text(settings_text(self, token_lines(self)), encoding="utf-8")
+        return path
+
+    def write_app_settings(self, path: Path) -> Path:
+        """Write them for a bot that is a GitHub App of its own, as is best: only an app has checks."""
+        credentials = app_lines(self.github, self._secrets())
+        path.write_text(settings_text(self, credentials), encoding="utf-8")
+        return path
+
+    def _secrets(self) -> Path:
         secrets = self.directory / "secrets"
         secrets.mkdir(exist_ok=True)
-        for name, token in (("github", self.github.token), ("argocd", self.argocd.token)):
-            (secrets / name).write_text(token, encoding="utf-8")
-            (secrets / name).chmod(0o600)
-        path.write_text(settings_text(self), encoding="utf-8")
-        return path
+        write_secret(secrets / "argocd", self.argocd.token)
+        return secrets
 
 
 def image_of(service: str) -> str:

@@ -152,7 +152,7 @@ class GitHubLab:
         webhook is told of `events` in all of these, if it has a `webhook_url`.
         """
         with self.world.lock:
-            slug, repositories = f"app-{app_id}", options.get("repositories")
+            slug, repositories = options.get("slug", f"app-{app_id}"), options.get("repositories")
             app = App(
                 id=app_id,
                 slug=slug,

@@ -35,6 +35,7 @@ class AppOptions(TypedDict, total=False):
     """What a GitHub App is; see `GitHubLab.add_app`."""
 
     owner: str
+    slug: str
     permissions: Mapping[str, str]
     repositories: Sequence[str]
     events: Sequence[str]
