@@ -15,8 +15,9 @@ from bot.adapters.github.clients import LentToken
 from bot.adapters.github.credentials import PERMISSIONS, _Token
 from bot.adapters.github.identity import account_of_graph, account_of_rest
 from bot.adapters.github.nodes import Node
+from bot.domain.authority import Permission
 from bot.domain.pulls import Checks
-from bot.ports import Permanent
+from bot.ports import Permanent, Transient
 from tests.adapters.githubparts import BRANCH, REPO, Parts, parts_for
 from tests.adapters.githubserver import TOKEN, FakeGitHub, fake_github
 from tests.adapters.githubworld import APP_ID, event, run
@@ -113,6 +114,47 @@ def test_an_app_that_was_granted_less_asks_for_what_it_has_and_says_what_is_miss
     assert github.asked_for[-1] == {"repositories": ["deploy"], "permissions": granted}
     assert "was granted less than the bot asks for on acme/deploy" in credentials.warnings["acme"]
     assert credentials.warnings["acme"].endswith("grant it checks: write, issues: write")
+
+
+def test_a_token_that_github_takes_no_longer_is_replaced_and_the_read_done(github: FakeGitHub, key: str) -> None:
+    with parts_for(github, app(github, key, REPO)) as parts:
+        parts.forge.look_at(REPO, "main", [])
+        github.tokens.clear()
+        parts.forge.look_at(REPO, "main", [])
+        github.tokens.clear()
+        assert parts.conversation.permission_of(REPO, 11, "dana") is Permission.NONE
+    assert len(github.minted) == 3
+    assert github.count("GET", "/installation$") == 3
+
+
+def test_a_write_whose_token_github_takes_no_longer_is_not_sent_again_and_the_next_one_succeeds(
+    github: FakeGitHub, key: str
+) -> None:
+    github.branches[BRANCH] = "a" * 40
+    with parts_for(github, app(github, key, REPO)) as parts:
+        parts.forge.look_at(REPO, "main", [])
+        github.tokens.clear()
+        with pytest.raises(Transient, match="no longer takes the App's token; a new one is used next"):
+            parts.forge.delete_branch(REPO, BRANCH)
+        assert github.count("DELETE") == 1
+        parts.forge.delete_branch(REPO, BRANCH)
+    assert BRANCH not in github.branches
+
+
+def test_a_new_token_that_is_refused_too_is_not_asked_for_without_end(github: FakeGitHub, key: str) -> None:
+    github.before = lambda method, path: (401, {"message": "no"}, {}) if path.endswith("/graphql") else None
+    with parts_for(github, app(github, key, REPO)) as parts, pytest.raises(Transient, match="no longer takes"):
+        parts.forge.look_at(REPO, "main", [])
+    assert len(github.minted) == 2
+
+
+def test_only_the_refused_token_is_forgotten(github: FakeGitHub, key: str) -> None:
+    credentials = app(github, key, REPO)
+    old = credentials.token_for(REPO)
+    assert credentials.forget(REPO, old) is True
+    new = credentials.token_for(REPO)
+    credentials.forget(REPO, old)
+    assert credentials.token_for(REPO) == new != old
 
 
 def test_a_token_is_never_asked_for_without_saying_what_for(github: FakeGitHub, key: str) -> None:

@@ -104,6 +104,10 @@ class _Account:
     queue: WriteQueue
 
 
+class _TokenForgotten(Transient):
+    """GitHub refused a token that was kept; the next request gets a new one."""
+
+
 class Clients:
     """A pool of PyGithub clients, the budgets and the write queues. Safe to share between threads; `close` at the end.
 
@@ -188,7 +192,10 @@ class Clients:
             sleep=self.pacing.sleep,
             reraise=True,
         )
-        answer: T = retrying(ask)
+        try:
+            answer: T = retrying(ask)
+        except _TokenForgotten:
+            answer = retrying(ask)
         return answer
 
     def _read_once(self, repository: str | None, read: Read, parse: Callable[[object], T]) -> tuple[T, str]:
@@ -199,9 +206,9 @@ class Clients:
             key = CacheKey(asker=asker_of(token), url=address, accept=_ACCEPT)
             kept = self._cache.find(key)
             headers = {"Accept": _ACCEPT, **({"If-None-Match": kept.etag} if kept else {})}
-            with self._lend(token) as github:
+            with self._lend(repository, read.tried, token) as github:
                 answer = _send(github, "GET", read.path, parameters=read.params, headers=headers)
-            self._note(account, answer)
+                self._note(account, answer)
             if answer.status == 304 and kept is not None:
                 account.budget.note_not_modified()
                 return parse(json.loads(kept.body)), kept.link
@@ -213,7 +220,7 @@ class Clients:
 
     def _query_once(self, repository: str, query: Query, parse: Callable[[Node], T]) -> T:
         account = self._admit(repository, QUERY, query.right, query.tried)
-        with self._translated(account, query.tried), self._lend(self._token(repository)) as github:
+        with self._translated(account, query.tried), self._lend(repository, query.tried) as github:
             return parse(self._ask_graph(github, account, query.document, query.variables, query.tried))
 
     def _admit(self, repository: str | None, cost: Cost, right: Right, tried: str) -> _Account:
@@ -236,7 +243,7 @@ class Clients:
         account = self._account(repository)
         with account.queue.turn(write.urgency, write.cost, write.tried):
             account.budget.note_sent(write.cost, now=self.pacing.monotonic())
-            with self._translated(account, write.tried), self._lend(self._token(repository)) as github:
+            with self._translated(account, write.tried), self._lend(repository, write.tried) as github:
                 if write.verb == GRAPHQL:
                     return parse(self._ask_graph(github, account, write.path, {"input": write.body}, write.tried))
                 answer = _send(github, write.verb, write.path, body=write.body, headers={"Accept": _ACCEPT})
@@ -315,12 +322,19 @@ class Clients:
             return self._accounts[name]
 
     @contextlib.contextmanager
-    def _lend(self, token: str) -> Iterator[Github]:
+    def _lend(self, repository: str | None, tried: str, token: str | None = None) -> Iterator[Github]:
+        """Lend a client with the repository's token. A token that GitHub refuses is forgotten."""
+        present = self._token(repository) if token is None else token
         with self._lock:
             github, lent = self._idle.pop() if self._idle else self._make()
-        lent.present = token
+        lent.present = present
         try:
             yield github
+        except GithubException as error:
+            if error.status == 401 and self.credentials.forget(repository, present):
+                sentence = f"could not {tried}: GitHub no longer takes the App's token; a new one is used next"
+                raise _TokenForgotten(SYSTEM, sentence) from error
+            raise
         finally:
             lent.present = ""
             with self._lock:

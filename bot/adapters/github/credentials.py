@@ -55,6 +55,10 @@ class Credentials(Protocol):
         """Return the token to use on an organization."""
         ...
 
+    def forget(self, repository: str | None, token: str) -> bool:
+        """Forget a token that GitHub refuses on a repository or owner; True where it may be asked for another one."""
+        ...
+
     def account_of(self, repository: str | None) -> str:
         """Name whose limits a call on a repository counts against."""
         ...
@@ -88,6 +92,10 @@ class TokenCredentials:
     def token_for_owner(self, owner: str) -> str:  # noqa: ARG002  (one token serves all)
         """Return the token, read anew."""
         return self.token_for(None)
+
+    def forget(self, repository: str | None, token: str) -> bool:  # noqa: ARG002  (nothing is kept)
+        """Have nothing to forget: the token is read anew each time."""
+        return False
 
     def account_of(self, repository: str | None) -> str:  # noqa: ARG002  (one token serves all)
         """All calls count against the token's owner."""
@@ -156,6 +164,18 @@ class AppCredentials:
         with self._lock:
             return self._token_of_members(named[0])
 
+    def forget(self, repository: str | None, token: str) -> bool:
+        """Drop the token and the owner's installation: the app may have been installed anew.
+
+        Only the token that was refused is dropped: another thread may have got a new one meanwhile.
+        """
+        if repository is None:
+            return False
+        with self._lock:
+            self._tokens = {key: kept for key, kept in self._tokens.items() if kept.text != token}
+            self._forget_installation(_owner(repository))
+        return True
+
     def account_of(self, repository: str | None) -> str:
         """Each owner has one installation, and each installation its own limits."""
         return "app" if repository is None else _owner(repository)
@@ -198,6 +218,10 @@ class AppCredentials:
             self._installations[repository] = self._ask_installation(repository).number("id")
         return self._installations[repository]
 
+    def _forget_installation(self, owner: str) -> None:
+        known = self._installations
+        self._installations = {name: number for name, number in known.items() if _owner(name) != owner}
+
     def _ask_installation(self, repository: str) -> Node:
         tried = f"find the GitHub App's installation on {repository} (is the app installed there?)"
         path = f"/repos/{repository}/installation"
@@ -212,9 +236,7 @@ class AppCredentials:
             return self._mint_with_less(repository, installation, scope, refused)
         except Permanent:
             # The app may have been removed and installed again, under another number.
-            self._installations = {
-                name: number for name, number in self._installations.items() if number != installation
-            }
+            self._forget_installation(_owner(repository))
             raise
         self._warnings.pop(_owner(repository), None)
         return token
