@@ -20,7 +20,7 @@ from bot.domain.pulls import Checks
 from bot.ports import Permanent, Transient
 from tests.adapters.githubparts import BRANCH, REPO, Parts, parts_for
 from tests.adapters.githubserver import TOKEN, FakeGitHub, fake_github
-from tests.adapters.githubworld import APP_ID, event, run
+from tests.adapters.githubworld import APP_ID, event, run, user
 from tests.adapters.gitserver import StoppedClock
 
 
@@ -314,6 +314,19 @@ def test_the_apps_own_check_counts_for_nothing_and_one_of_its_name_by_another_ap
 def test_a_comment_made_through_another_app_is_not_the_bots(parts: Parts, github: FakeGitHub) -> None:
     fake = github.add_comment(1, "liftlock[bot]", "<!-- m -->\nx", performed_via_github_app={"id": 666})
     assert parts.conversation.write_comment(REPO, 1, marker="m", body="x", known=None) != fake["id"]
+
+
+def test_an_app_that_is_renamed_while_the_bot_runs_edits_its_comment_in_place(parts: Parts, github: FakeGitHub) -> None:
+    first = parts.conversation.write_comment(REPO, 1, marker="m", body="x", known=None)
+    github.comments[0]["user"] = user("promoter[bot]")
+    for known in (first, None):
+        assert parts.conversation.write_comment(REPO, 1, marker="m", body="y", known=known) == first
+    assert len(github.comments) == 1
+
+
+def test_a_persons_comment_through_the_app_is_not_the_bots(parts: Parts, github: FakeGitHub) -> None:
+    theirs = github.add_comment(1, "dana", "<!-- m -->\nx", performed_via_github_app={"id": APP_ID})
+    assert parts.conversation.write_comment(REPO, 1, marker="m", body="x", known=theirs["id"]) != theirs["id"]
 
 
 def test_a_renamed_account_is_known_by_its_number() -> None:

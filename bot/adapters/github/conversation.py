@@ -5,6 +5,7 @@ Rights and memberships are asked anew in each sweep (`begin_sweep`) and kept for
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from dataclasses import dataclass
@@ -80,7 +81,27 @@ class GitHubConversation:
             now = self._find(repository, number, marker) if found is None else self._known(repository, found.id, marker)
             return now.id if now is not None and as_stored(now.body) == as_stored(text) else None
 
-        return self._clients.write_once(repository, write, lambda answer: Node(answer).number("id"), look=look)
+        written = self._clients.write_once(repository, write, lambda answer: Node(answer).number("id"), look=look)
+        return written if found is not None else self._only(repository, number, marker, written)
+
+    def _only(self, repository: str, number: int, marker: str, written: int) -> int:
+        """Return the comment that stays: another bot with this account may have written its own at the same moment.
+
+        GitHub has no way to create one only where there is none. The first one stays, and who wrote a later one takes
+        that back.
+        """
+        first = self._find(repository, number, marker)
+        if first is None or first.id >= written:
+            return written
+        write = Write(
+            verb="DELETE",
+            path=f"/repos/{repository}/issues/comments/{written}",
+            tried=f"take back a second comment on pull request #{number} of {repository}",
+        )
+        with contextlib.suppress(NotThere):
+            # Deleting again is harmless.
+            self._clients.write_once(repository, write, lambda _: True, look=lambda: None)
+        return first.id
 
     def _known(self, repository: str, comment: int | None, marker: str) -> Comment | None:
         if comment is None:
@@ -103,14 +124,20 @@ class GitHubConversation:
 
     def _own(self, node: Node, marker: str) -> Comment | None:
         """Read a comment if it is the bot's: by its account, and for an app by the app that made it, where told."""
-        own = self._clients.identity()
-        author, body = account_of_rest(node.maybe_node("user")), node.maybe_text("body") or ""
-        app = node.maybe_node("performed_via_github_app")
-        if author is None or not author.is_same(own) or not carries_marker(body, marker):
-            return None
-        if app is not None and app.number("id") != own.app_id:
+        body = node.maybe_text("body") or ""
+        if not carries_marker(body, marker) or not self._is_by_bot(node):
             return None
         return Comment(id=node.number("id"), body=body)
+
+    def _is_by_bot(self, node: Node) -> bool:
+        own = self._clients.identity()
+        author, app = account_of_rest(node.maybe_node("user")), node.maybe_node("performed_via_github_app")
+        if author is None:
+            return False
+        if app is None:
+            return author.is_same(own)
+        # The app's number outlives a change of its name. A person may act through an app too, so the account counts.
+        return app.number("id") == own.app_id and (author.is_app or author.is_same(own))
 
     # --- reactions ---
 
