@@ -6,10 +6,12 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from bot.adapters.github import GitHubConversation
 from bot.domain.decision import State
 from bot.lab.clock import ManualClock
 from bot.lab.exchanges import ExchangeRecorder
@@ -82,17 +84,23 @@ def test_when_every_first_write_is_done_but_its_answer_lost_nothing_is_done_twic
     github = stage.lab.github
     for method, path in WRITES:
         github.fail_next(method, path, status, after_write=True, body=body)
-    lose_ready = {"status": status, "after_write": True, "body": body}
-    once_before(stage.sweeper.world.forge, "mark_ready", lambda: github.fail_next("POST", GRAPHQL, **lose_ready))
+    lose = partial(github.fail_next, "POST", GRAPHQL, status, after_write=True, body=body)
+    once_before(stage.sweeper.world.forge, "mark_ready", lose)
     live(stage)
     pass_window(stage)
     pull = merged(stage)
     stage.look_after(3)
+    assert not left(stage)
     assert merges(stage.lab) == 1
     assert len([comment for comment in pull.comments if "liftlock:evidence" in comment.body]) == 1
     assert pull.head not in github.branches(GITOPS)
     assert writes_of(stage.lab, "POST", "/pulls") == 1
     assert writes_of(stage.lab, "PUT", "/merge") == 1
+
+
+def left(stage: Stage) -> list[str]:
+    """What was to go wrong and has not: a test in which nothing did shows nothing."""
+    return [f"{rule.method} {rule.path}" for rule in stage.lab.github._mishaps._rules if rule.times]
 
 
 @pytest.mark.invariant("I15")
@@ -106,6 +114,7 @@ def test_a_timeout_after_the_write_is_looked_up_and_not_written_again(
         live(stage)
         pass_window(stage)
         merged(stage)
+        assert not left(stage)
     assert (writes_of(lab, "POST", "/pulls"), writes_of(lab, "PUT", "/merge"), merges(lab)) == (1, 1, 1)
 
 
@@ -123,6 +132,7 @@ def test_a_closing_and_a_reaction_whose_answers_were_lost_are_done_once(stage: S
     for _ in range(3):
         stage.look_after(1)
     pull = the_pull(stage)
+    assert not left(stage)
     assert not pull.is_open
     assert words_of(stage.lab, comment) == ["+1"]
     assert Counter(kind(one.body) for one in pull.comments)["liftlock:closing"] == 1
@@ -225,6 +235,27 @@ def test_two_bots_make_one_pull_request_and_one_merge_and_do_not_fight(
     # One bot alone edits the body four times, once for each state: two do not write over each other.
     assert writes_of(lab, "PATCH", f"/repos/{GITOPS}/pulls/1") <= 8
     assert writes_of(lab, "PUT", "/merge") <= 2
+
+
+@pytest.mark.invariant("I10")
+def test_of_two_comments_that_were_written_at_the_same_moment_the_first_stays(stage: Stage) -> None:
+    conversation = stage.sweeper.world.conversation
+    assert isinstance(conversation, GitHubConversation)
+    first = "<!-- liftlock:evidence -->\nThe other bot was faster."
+    github = stage.lab.github
+
+    def between_look_and_write() -> None:
+        act = partial(github.comment_as, github.bot_login, GITOPS, 1, first)
+        once_before(conversation._clients, "write_once", act)
+
+    once_before(conversation, "write_comment", between_look_and_write)
+    live(stage)
+    pass_window(stage)
+    merged(stage)
+    stage.look_after(3)
+    (comment,) = the_pull(stage).comments
+    assert comment.body != first
+    assert comment.body.startswith("<!-- liftlock:evidence -->\n")
 
 
 @pytest.mark.invariant("I9")

@@ -85,6 +85,10 @@ def make_a_draft(stage: Stage) -> None:
     stage.lab.github.convert_to_draft_as("dana", GITOPS, 1)
 
 
+def hold_it(stage: Stage) -> None:
+    stage.lab.github.label_as("alice", GITOPS, 1, "liftlock/hold")
+
+
 def object_to_it(stage: Stage) -> None:
     stage.lab.github.review_as("alice", GITOPS, 1, "CHANGES_REQUESTED")
 
@@ -105,10 +109,12 @@ def close(stage: Stage) -> None:
         (push, "its head is"),
         (change_the_base, "has changed in main since"),
         (make_a_draft, "it was made a draft"),
+        (hold_it, "it has the label liftlock/hold"),
         (object_to_it, "changes were requested"),
         (point_elsewhere, "it was pointed at another branch"),
+        (close, "it is closed"),
     ],
-    ids=["push", "base", "draft", "review", "retarget"],
+    ids=["push", "base", "draft", "hold", "review", "retarget", "close"],
 )
 def test_what_changed_since_the_decision_is_seen_by_the_last_look(
     stage: Stage, act: Callable[[Stage], None], says: str

@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain.decision import State
 from bot.lab.github.nouns import MergeQueue
+from bot.lab.stories import GOOD
 from bot.lab.world import BRANCH, GITOPS, Lab
 from tests.scenarios.promoting import (
     CHECK,
@@ -158,6 +159,24 @@ def test_one_that_the_bot_withdrew_is_not_closed_again_when_a_person_reopens_it(
     for _ in range(3):
         assert state(stage, 3) is not State.REJECTED_BY_HUMAN
     assert the_pull(stage).is_open
+    assert not promoted(stage.lab)
+
+
+@pytest.mark.invariant("I7")
+def test_a_superseded_one_that_a_person_reopens_stays_open_and_is_not_merged(stage: Stage) -> None:
+    promote_by(stage.lab, "merge: human")
+    pull = ready(stage)
+    head = pull.head_sha
+    stage.lab.release("checkout", "1.10.0", in_staging=GOOD, in_production=GOOD)
+    for _ in range(4):
+        stage.look_after(2)
+    first, second = stage.lab.pulls("checkout")
+    assert (first.is_open, second.is_open) == (False, True)
+    restore_branch(stage, pull.head, head)
+    stage.lab.github.reopen_pull(GITOPS, 1, "alice")
+    for _ in range(3):
+        stage.look_after(2)
+    assert [one.is_open for one in stage.lab.pulls("checkout")] == [True, True]
     assert not promoted(stage.lab)
 
 
