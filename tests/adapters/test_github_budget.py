@@ -283,12 +283,12 @@ def test_the_report_tells_what_was_used(parts: Parts, github: FakeGitHub) -> Non
     parts.forge.look_at(REPO, "main", [])
     report = parts.clients.report()["token"]
     assert report == {
-        "rest_requests": 5.0,
+        "rest_requests": 6.0,
         "graphql_requests": 1.0,
         "graphql_points": 1.0,
         "not_modified": 0.0,
         "writes_refused": 0.0,
-        "rest_points_minute": 13.0,
+        "rest_points_minute": 14.0,
         "content_minute": 1.0,
         "content_hour": 1.0,
         "requests_remaining": 4000.0,
@@ -310,6 +310,17 @@ def test_an_unchanged_answer_is_asked_for_by_its_etag_and_used_again(parts: Part
     mine["body"] = "<!-- m -->\nother"
     parts.conversation.write_comment(REPO, 1, marker="m", body="x", known=None)
     assert mine["body"] == "<!-- m -->\nx"
+
+
+def test_a_further_page_is_found_although_the_one_before_it_is_unchanged(parts: Parts, github: FakeGitHub) -> None:
+    github.has_etags = True
+    for n in range(100):
+        github.add_comment(1, "dana", f"comment {n}")
+    github.after = once(BAD_GATEWAY, "POST", "/comments")
+    parts.conversation.write_comment(REPO, 1, marker="m", body="x", known=None)
+    parts.conversation.write_comment(REPO, 1, marker="m", body="x", known=None)
+    assert len(github.comments) == 101
+    assert parts.clients.report()["token"]["not_modified"] >= 2
 
 
 def test_another_token_gets_no_answer_of_the_first(github: FakeGitHub) -> None:

@@ -211,6 +211,9 @@ class Clients:
                 self._note(account, answer)
             if answer.status == 304 and kept is not None:
                 account.budget.note_not_modified()
+                # A list may have got a further page while this one stayed as it was.
+                kept = replace(kept, link=answer.headers.get("link", kept.link))
+                self._cache.keep(key, kept)
                 return parse(json.loads(kept.body)), kept.link
             parsed, link = parse(answer.parse()), answer.headers.get("link", "")
             etag = answer.headers.get("etag")
