@@ -76,8 +76,9 @@ def writes_of(lab: Lab, method: str, part: str) -> int:
 
 
 @pytest.mark.invariant("I15")
-@pytest.mark.parametrize("body", [None, {"message": "Server Error"}], ids=["a proxy's page", "JSON"])
-@pytest.mark.parametrize("status", [500, 502])
+@pytest.mark.parametrize(
+    ("status", "body"), [(500, {"message": "Server Error"}), (502, None)], ids=["500", "502 of a proxy, in HTML"]
+)
 def test_when_every_first_write_is_done_but_its_answer_lost_nothing_is_done_twice(
     stage: Stage, status: int, body: object
 ) -> None:
@@ -207,8 +208,11 @@ def test_mergeability_that_github_computes_slowly_is_waited_for(stage: Stage) ->
 
 
 @pytest.mark.invariant("I10")
-@pytest.mark.parametrize("identity", ["the same", "another"])
-@pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "at once"])
+@pytest.mark.parametrize(
+    ("identity", "at_once"),
+    [("the same", False), ("the same", True), ("another", True)],
+    ids=["the same account in turn", "the same account at once", "another account at once"],
+)
 def test_two_bots_make_one_pull_request_and_one_merge_and_do_not_fight(
     lab: Lab, clock: ManualClock, settings: Path, identity: str, at_once: bool
 ) -> None:

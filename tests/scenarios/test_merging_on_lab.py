@@ -243,7 +243,7 @@ def test_what_the_bot_enqueued_is_taken_out_of_the_queue_when_a_person_holds_it(
     assert the_pull(stage).queue_entry is None
 
 
-@pytest.mark.parametrize("seconds", [0, 3, 30])
+@pytest.mark.parametrize("seconds", [0, 30])
 def test_where_merges_happen_in_the_background_they_are_asked_for_once_and_followed(app: Stage, seconds: int) -> None:
     app.lab.github.merge_in_background_for(timedelta(seconds=seconds))
     ready(app)
