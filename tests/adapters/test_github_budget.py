@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -59,6 +60,9 @@ def spend(budget: Budget, cost: Cost, times: int, *, now: float = 0.0) -> None:
         (READ, 719, Right.READ, False),
         (READ, 720, Right.READ, True),
         (READ, 720, Right.VITAL, False),
+        (READ, 809, Right.VITAL, False),
+        (READ, 810, Right.VITAL, True),
+        (READ, 810, Right.ROLLBACK, False),
         (READ, 809, Right.VITAL, False),
         (READ, 810, Right.VITAL, True),
         (READ, 810, Right.ROLLBACK, False),
@@ -260,6 +264,27 @@ def test_comments_leave_a_rollback_what_it_needs(parts: Parts, github: FakeGitHu
     assert parts.forge.open_promotion(REPO, text).number == 2
 
 
+def test_comments_leave_a_rollback_what_it_needs(parts: Parts, github: FakeGitHub) -> None:
+    github.add_pull(BRANCH)
+    mine = github.add_comment(1, "lift-bot", "<!-- m -->\nsame")
+    left = iter(range(300, -1, -1))
+
+    def count_down(method: str, path: str) -> None:
+        github.headers = {**LITTLE, "X-RateLimit-Remaining": str(next(left))}
+
+    github.after = count_down
+    with pytest.raises(Transient, match="250 of 5000 REST requests of the hour are left, and 250 are kept for merges"):
+        for _ in range(60):
+            parts.conversation.write_comment(REPO, 1, marker="m", body="same", known=mine["id"])
+    with pytest.raises(Transient, match="are kept for merges"):
+        parts.forge.edit_promotion(REPO, 1, "x")
+    github.branches["liftlock/back"] = HEAD
+    github.headers = {**LITTLE, "X-RateLimit-Remaining": "20"}
+    github.after = once(BAD_GATEWAY, "POST", "/pulls")
+    text = PullText(branch="liftlock/back", base="main", title="t", body="b", urgency=Urgency.ROLLBACK)
+    assert parts.forge.open_promotion(REPO, text).number == 2
+
+
 def test_a_secondary_limit_silences_the_bot_for_as_long_as_github_asked(parts: Parts, github: FakeGitHub) -> None:
     message = "You have exceeded a secondary rate limit."
     github.before = lambda method, path: (403, {"message": message}, {"Retry-After": "90"})
@@ -325,32 +350,45 @@ def test_a_further_page_is_found_although_the_one_before_it_is_unchanged(parts: 
 
 def test_another_token_gets_no_answer_of_the_first(github: FakeGitHub) -> None:
     key = CacheKey(asker=asker_of("one"), url="/x", accept="a")
-    cache = AnswerCache(1000)
+    cache = AnswerCache(10_000)
     cache.keep(key, Kept(etag="e", body="b", link=""))
     assert cache.find(key) is not None
     assert cache.find(CacheKey(asker=asker_of("two"), url="/x", accept="a")) is None
     assert "one" not in repr(key)
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.text(max_size=60)), max_size=40))
+@given(st.lists(st.tuples(st.integers(0, 9), st.text(max_size=600)), max_size=40))
 def test_the_cache_never_holds_more_than_it_may(kept: list[tuple[int, str]]) -> None:
-    cache = AnswerCache(100)
+    cache = AnswerCache(3000)
     for number, body in kept:
         key = CacheKey(asker="a", url=str(number), accept="a")
         cache.keep(key, Kept(etag="e", body=body, link=""))
-        assert cache.size <= 100
+        assert cache.size <= 3000
         found = cache.find(key)
         assert found is None or found.body == body
 
 
 def test_the_least_used_answer_goes_first() -> None:
-    cache = AnswerCache(100)
+    cache = AnswerCache(3000)
     keys = [CacheKey(asker="a", url=str(n), accept="a") for n in range(3)]
     for key in keys[:2]:
-        cache.keep(key, Kept(etag="e", body="x" * 50, link=""))
+        cache.keep(key, Kept(etag="e", body="x" * 500, link=""))
     cache.find(keys[0])
-    cache.keep(keys[2], Kept(etag="e", body="x" * 50, link=""))
+    cache.keep(keys[2], Kept(etag="e", body="x" * 500, link=""))
     assert [cache.find(key) is not None for key in keys] == [True, False, True]
+
+
+def test_small_answers_with_long_addresses_are_counted_as_what_they_take() -> None:
+    cache = AnswerCache(1_000_000_000)
+    tracemalloc.start()
+    try:
+        for n in range(2000):
+            key = CacheKey(asker=asker_of("t"), url=f"/repos/acme/deploy/commits/{n:040x}/statuses", accept="a")
+            cache.keep(key, Kept(etag=f"{n:064x}", body="[]", link=f"<page {n}>"))
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken <= cache.size <= 2 * taken
 
 
 def test_writes_keep_their_pause_across_threads(github: FakeGitHub) -> None:

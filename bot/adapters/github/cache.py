@@ -11,6 +11,9 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
+_OVERHEAD = 700
+"""What an entry takes beside its texts: two values, five strings and its place in the order, measured and rounded."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
@@ -36,7 +39,7 @@ def asker_of(token: str) -> str:
 
 
 class AnswerCache:
-    """Answers by key, up to `max_bytes` of text. Safe to share between threads."""
+    """Answers by key, up to `max_bytes` of memory. Safe to share between threads."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -57,7 +60,7 @@ class AnswerCache:
         with self._lock:
             self._drop(key)
             self._kept[key] = kept
-            self._bytes += _size(kept)
+            self._bytes += _size(key, kept)
             while self._bytes > self._max_bytes:
                 self._drop(next(iter(self._kept)))
 
@@ -70,9 +73,13 @@ class AnswerCache:
     def _drop(self, key: CacheKey) -> None:
         old = self._kept.pop(key, None)
         if old is not None:
-            self._bytes -= _size(old)
+            self._bytes -= _size(key, old)
 
 
-def _size(kept: Kept) -> int:
+def _size(key: CacheKey, kept: Kept) -> int:
+    return _OVERHEAD + sum(_bytes_of(text) for text in (key.asker, key.url, kept.etag, kept.body, kept.link))
+
+
+def _bytes_of(text: str) -> int:
     # Characters outside ASCII count as four bytes, which is what Python keeps at most for each.
-    return 4 * len(kept.body) if not kept.body.isascii() else len(kept.body)
+    return len(text) if text.isascii() else 4 * len(text)
