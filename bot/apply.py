@@ -288,7 +288,12 @@ class _Step:
 
     def close(self, action: ClosePromotion) -> str:
         self.teller.say_closed(action)
-        self.world.forge.withdraw(self.repository, action.number, action.branch)
+        # Where a person has pushed, their work is not deleted (I7); nor where it is not known who has.
+        seen = self.maker.seen(action.stage)
+        promotion = seen.promotion.pull if isinstance(seen.promotion, Proposal) else None
+        heads = {pull.number: pull.head for pull in (*seen.superseded, promotion) if pull is not None}
+        is_own = heads.get(action.number) in own_heads(self.world, self.repository, action.branch)
+        self.world.forge.withdraw(self.repository, action.number, action.branch if is_own else None)
         return f"closed #{action.number}"
 
     # --- rolling back ---

@@ -88,8 +88,8 @@ class Forge(Protocol):
         """Make a draft ready for review. One that is ready already is no error."""
         ...
 
-    def withdraw(self, repository: str, number: int, branch: str) -> None:
-        """Close without merging and delete the branch. One that is closed already is no error."""
+    def withdraw(self, repository: str, number: int, branch: str | None) -> None:
+        """Close without merging, and delete the branch if one is named. One that is closed already is no error."""
         ...
 
     def delete_branch(self, repository: str, branch: str) -> None:

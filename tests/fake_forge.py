@@ -118,11 +118,12 @@ class FakeForge(Failing):
         self.called("mark_ready")
         self.edit(number, draft=False)
 
-    def withdraw(self, repository: str, number: int, branch: str) -> None:
+    def withdraw(self, repository: str, number: int, branch: str | None) -> None:
         self.called("withdraw")
         now = self.repositories.clock.now()
         self.edit(number, state=PullState.CLOSED, closed_by=BOT, closed_by_bot=True, closed_at=now)
-        self.repositories.branches.pop(branch, None)
+        if branch is not None:
+            self.repositories.branches.pop(branch, None)
 
     def delete_branch(self, repository: str, branch: str) -> None:
         self.called("delete_branch")

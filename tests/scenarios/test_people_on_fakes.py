@@ -166,6 +166,17 @@ def test_a_branch_whose_file_changed_in_the_base_is_made_anew_and_merged_at_its_
 
 
 @pytest.mark.invariant("I7")
+def test_a_persons_push_is_not_deleted_with_the_pull_request_that_is_superseded() -> None:
+    world = proposed()
+    branch = world.forge.pulls[1].branch
+    theirs = world.repositories.commit(branch, {"CODEOWNERS": "* @eve"}, "Mine")
+    world.release("1.10.0")
+    world.sweep()
+    assert world.forge.pulls[1].state is PullState.CLOSED
+    assert world.repositories.branches[branch] == theirs
+
+
+@pytest.mark.invariant("I7")
 def test_where_the_notes_were_lost_no_branch_is_made_anew() -> None:
     world = proposed()
     world.ledger.notes.clear()
