@@ -248,6 +248,14 @@ def test_an_app_that_is_not_installed_says_so(github: FakeGitHub, key: str) -> N
         app(github, key).token_for(REPO)
 
 
+def test_an_app_whose_repository_was_renamed_says_so(github: FakeGitHub, key: str) -> None:
+    moved = {"Location": f"{github.url}/repositories/9/installation"}
+    github.before = lambda method, path: (301, {}, moved) if "acme" in path else None
+    with pytest.raises(Permanent, match="has moved or was renamed: change its name in the policy"):
+        app(github, key).token_for(REPO)
+    assert len(github.requests) == 1
+
+
 def test_threads_share_one_installation_token(github: FakeGitHub, key: str) -> None:
     credentials = app(github, key)
     tokens: list[str] = []

@@ -139,7 +139,8 @@ def test_a_plain_clients_pause_does_not_hold_across_threads(github: FakeGitHub) 
         ((403, {"message": "Resource not accessible by integration"}, {}), Permanent, "may not do that", None),
         ((404, {"message": "Not Found"}, {}), Permanent, "knows no such thing", None),
         ((410, {"message": "Gone"}, {}), Permanent, "switched off", None),
-        ((307, b"", {"Location": "https://elsewhere.test"}), Transient, "HTTP 307", None),
+        ((307, b"", {"Location": "https://elsewhere.test"}), Permanent, "has moved or was renamed: change its", None),
+        ((301, b"", {}), Permanent, "has moved or was renamed", None),
         ((500, {"message": "oops"}, {}), Transient, "HTTP 500", None),
         ((503, b"<html>unicorn</html>", {}), Transient, "HTTP 503", None),
         ((200, b"<html>please log in</html>", {}), Transient, "not understood", None),
@@ -191,6 +192,30 @@ def test_what_github_says_reaches_people_without_secrets_and_control_characters(
         parts.forge.delete_branch(REPO, BRANCH)
     assert "no [31m red ***" in caught.value.sentence
     assert len(caught.value.sentence) < 500
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("where", ["/repositories/9/pulls/1", "/repos/acme/deploy/pulls/1", "//elsewhere.test/x"])
+def test_a_redirect_is_followed_neither_by_a_read_nor_by_a_write(
+    parts: Parts, github: FakeGitHub, status: int, where: str
+) -> None:
+    address = f"http:{where}" if where.startswith("//") else f"{github.url}{where}"
+    github.before = always((status, {"message": "Moved Permanently"}, {"Location": address}))
+    with pytest.raises(Permanent, match="acme/deploy: the repository has moved or was renamed: change its name in"):
+        parts.forge.edit_promotion(REPO, 1, "x")
+    with pytest.raises(Permanent, match="change its name in the policy"):
+        parts.forge.delete_branch(REPO, BRANCH)
+    with pytest.raises(Permanent, match="change its name in the policy"):
+        parts.forge.look_at(REPO, "main", [])
+    assert len(github.requests) == 3
+
+
+def test_a_plain_client_follows_a_redirect_and_drops_what_was_asked_for(github: FakeGitHub) -> None:
+    moved = {"Location": f"{github.url}/repositories/9/x"}
+    github.before = lambda method, path: (301, {}, moved) if "acme" in path else (200, {"path": path}, {})
+    with plain(github, retry=None) as client:
+        client.requester.requestJsonAndCheck("GET", f"/repos/{REPO}/x", parameters={"ref": "a" * 40})
+    assert github.queries == ["ref=" + "a" * 40, ""]
 
 
 def test_a_server_that_does_not_answer_in_time_is_transient(github: FakeGitHub) -> None:

@@ -30,6 +30,7 @@ from bot.adapters.github.credentials import Credentials
 from bot.adapters.github.graph_answers import read_graph
 from bot.adapters.github.identity import Identity
 from bot.adapters.github.nodes import Node
+from bot.adapters.github.redirects import NO_REDIRECTS, REDIRECTED, moved
 from bot.adapters.github.writes import Pacing, Patience, WriteQueue
 from bot.ports import Clock, Transient
 
@@ -301,6 +302,8 @@ class Clients:
         except LimitMet as met:
             self._heed(account, met)
             raise
+        except REDIRECTED as error:
+            raise moved(tried) from error
         except FAILURES as error:
             translated = translate(error, tried, now=self.clock.now())
             self._heed(account, translated)
@@ -352,7 +355,7 @@ class Clients:
             user_agent=_USER_AGENT,
             per_page=PER_PAGE,
             verify=self.settings.ca_file or True,
-            retry=None,
+            retry=NO_REDIRECTS,
             seconds_between_requests=None,
             seconds_between_writes=None,
             lazy=True,

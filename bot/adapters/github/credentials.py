@@ -21,6 +21,7 @@ from github.Auth import AppAuth
 from bot.adapters.github.answers import FAILURES, SYSTEM, Refused, Unanswered, translate
 from bot.adapters.github.identity import Identity
 from bot.adapters.github.nodes import Node
+from bot.adapters.github.redirects import NO_REDIRECTS, REDIRECTED, moved
 from bot.adapters.scrub import as_sentence
 from bot.ports import Clock, Permanent
 
@@ -306,13 +307,15 @@ class AppCredentials:
                 auth=AppAuth(self._app_id, key),
                 base_url=self._api_url,
                 timeout=_TIMEOUT_SECONDS,
-                retry=None,
+                retry=NO_REDIRECTS,
                 seconds_between_requests=None,
                 seconds_between_writes=None,
             ) as app:
                 return ask(app)
         except jwt.PyJWTError as error:
             raise Permanent(SYSTEM, _NO_KEY) from error
+        except REDIRECTED as error:
+            raise moved(tried) from error
         except FAILURES as error:
             raise translate(error, tried, now=self._clock.now()) from error
 
