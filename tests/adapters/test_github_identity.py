@@ -267,6 +267,30 @@ def test_threads_share_one_installation_token(github: FakeGitHub, key: str) -> N
     assert tokens == [github.minted[0]] * 8
 
 
+def test_a_kept_token_waits_for_nobody_who_gets_one(github: FakeGitHub, key: str) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def read_key() -> str:
+        if threading.current_thread() is not threading.main_thread():
+            asked.set()
+            assert go_on.wait(timeout=30)
+        return key
+
+    credentials = AppCredentials(github.url, app_id=APP_ID, private_key=read_key, clock=StoppedClock())
+    kept = credentials.token_for(REPO)
+    slow = threading.Thread(target=credentials.token_for, args=("slow/repo",))
+    slow.start()
+    try:
+        assert asked.wait(timeout=30)
+        assert credentials.token_for(REPO) == kept
+        assert credentials.token_for("third/repo") == github.minted[1]
+        assert slow.is_alive()
+    finally:
+        go_on.set()
+        slow.join()
+    assert len(github.minted) == 3
+
+
 @pytest.mark.parametrize(
     "bad", ["", "no key", "-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0\n-----END RSA PRIVATE KEY-----\n"]
 )

@@ -136,7 +136,9 @@ class AppCredentials:
         self._private_key = private_key
         self._clock = clock
         self._repositories = repositories
+        # Held only to look at what is kept and to change it; never while GitHub is asked.
         self._lock = threading.Lock()
+        self._minting: dict[str, threading.Lock] = {}
         self._installations: dict[str, int] = {}
         self._tokens: dict[str, _Token] = {}
         self._warnings: dict[str, str] = {}
@@ -149,10 +151,9 @@ class AppCredentials:
 
     def token_for(self, repository: str | None) -> str:
         """Return a token of the app's installation on the repository, renewed ten minutes before it expires."""
-        with self._lock:
-            if repository is None:
-                raise Permanent(SYSTEM, "a GitHub App has a token only for a repository on which it is installed")
-            return self._token(repository)
+        if repository is None:
+            raise Permanent(SYSTEM, "a GitHub App has a token only for a repository on which it is installed")
+        return self._kept_or_minted(repository.lower(), lambda: self._mint(repository, self._scope(repository)))
 
     def token_for_owner(self, owner: str) -> str:
         """Return a token that may read who is in the owner's teams, and nothing else.
@@ -162,8 +163,7 @@ class AppCredentials:
         named = sorted(name for name in self._repositories() if _owner(name) == owner.lower())
         if not named:
             raise Permanent(SYSTEM, f"the GitHub App has no repository of “{owner}” to work for, so no token for it")
-        with self._lock:
-            return self._token_of_members(named[0])
+        return self._kept_or_minted(f"{owner.lower()}/", lambda: self._mint_for_members(named[0]))
 
     def forget(self, repository: str | None, token: str) -> bool:
         """Drop the token and the owner's installation: the app may have been installed anew.
@@ -174,7 +174,7 @@ class AppCredentials:
             return False
         with self._lock:
             self._tokens = {key: kept for key, kept in self._tokens.items() if kept.text != token}
-            self._forget_installation(_owner(repository))
+        self._forget_installation(_owner(repository))
         return True
 
     def account_of(self, repository: str | None) -> str:
@@ -187,27 +187,38 @@ class AppCredentials:
         app = self._ask(tried, lambda app: Node(app.requester.requestJsonAndCheck("GET", "/app")[1]))
         return Identity(login=f"{app.text('slug')}[bot]", app_id=app.number("id"))
 
-    def _token(self, repository: str) -> str:
-        installation = self._installation(repository)
-        token = self._tokens.get(repository.lower())
-        if token is None or self._clock.now() + _RENEWED_BEFORE >= token.expires_at:
-            token = self._mint(repository, installation, self._scope(repository))
-            self._tokens.update(dict.fromkeys(token.scope, token))
-        return token.text
+    def _kept_or_minted(self, key: str, mint: Callable[[], _Token]) -> str:
+        """Return a token that is kept, or mint one while only those wait who need one of the same owner."""
+        token = self._kept(key)
+        if token is not None:
+            return token.text
+        with self._minting_of(_owner(key)):
+            token = self._kept(key)
+            if token is None:
+                token = mint()
+                with self._lock:
+                    self._tokens |= dict.fromkeys(token.scope, token)
+            return token.text
 
-    def _token_of_members(self, repository: str) -> str:
-        key, installation = f"{_owner(repository)}/", self._installation(repository)
-        token = self._tokens.get(key)
-        if token is None or self._clock.now() + _RENEWED_BEFORE >= token.expires_at:
-            tried = f"get a token to read the teams of {_owner(repository)}"
-            body = {"repositories": [_name(repository)], "permissions": {"members": "read"}}
-            try:
-                token = self._mint_with(installation, body, tried, frozenset())
-            except Refused as refused:
-                remedy = "grant the GitHub App the organization permission “Members: read”, since policies name teams"
-                raise Permanent(SYSTEM, f"{refused.sentence}: {remedy}") from refused
-            self._tokens[key] = token
-        return token.text
+    def _kept(self, key: str) -> _Token | None:
+        with self._lock:
+            token = self._tokens.get(key)
+        is_fresh = token is not None and self._clock.now() + _RENEWED_BEFORE < token.expires_at
+        return token if is_fresh else None
+
+    def _minting_of(self, owner: str) -> threading.Lock:
+        with self._lock:
+            return self._minting.setdefault(owner, threading.Lock())
+
+    def _mint_for_members(self, repository: str) -> _Token:
+        owner = _owner(repository)
+        tried = f"get a token to read the teams of {owner}"
+        body = {"repositories": [_name(repository)], "permissions": {"members": "read"}}
+        try:
+            return self._mint_with(self._installation(repository), body, tried, frozenset({f"{owner}/"}))
+        except Refused as refused:
+            remedy = "grant the GitHub App the organization permission “Members: read”, since policies name teams"
+            raise Permanent(SYSTEM, f"{refused.sentence}: {remedy}") from refused
 
     def _scope(self, repository: str) -> frozenset[str]:
         """Return the names of the owner that the token is to serve: those of the policies and the one asked for."""
@@ -215,20 +226,33 @@ class AppCredentials:
         return frozenset(named | {repository.lower()})
 
     def _installation(self, repository: str) -> int:
-        if repository not in self._installations:
-            self._installations[repository] = self._ask_installation(repository).number("id")
-        return self._installations[repository]
+        with self._lock:
+            known = self._installations.get(repository)
+        if known is None:
+            known = self._ask_installation(repository).number("id")
+            with self._lock:
+                self._installations[repository] = known
+        return known
 
     def _forget_installation(self, owner: str) -> None:
-        known = self._installations
-        self._installations = {name: number for name, number in known.items() if _owner(name) != owner}
+        with self._lock:
+            known = self._installations
+            self._installations = {name: number for name, number in known.items() if _owner(name) != owner}
+
+    def _warn(self, repository: str, warning: str | None) -> None:
+        """Keep the warning of a repository's owner; None where there is nothing to say any more."""
+        with self._lock:
+            self._warnings.pop(_owner(repository), None)
+            if warning is not None:
+                self._warnings[_owner(repository)] = warning
 
     def _ask_installation(self, repository: str) -> Node:
         tried = f"find the GitHub App's installation on {repository} (is the app installed there?)"
         path = f"/repos/{repository}/installation"
         return self._ask(tried, lambda app: Node(app.requester.requestJsonAndCheck("GET", path)[1]))
 
-    def _mint(self, repository: str, installation: int, scope: frozenset[str]) -> _Token:
+    def _mint(self, repository: str, scope: frozenset[str]) -> _Token:
+        installation = self._installation(repository)
         tried = _trying_for(repository)
         narrow = {"repositories": sorted(_name(name) for name in scope)} if len(scope) <= _MOST_REPOSITORIES else {}
         try:
@@ -239,7 +263,7 @@ class AppCredentials:
             # The app may have been removed and installed again, under another number.
             self._forget_installation(_owner(repository))
             raise
-        self._warnings.pop(_owner(repository), None)
+        self._warn(repository, None)
         return token
 
     def _mint_with_less(self, repository: str, installation: int, scope: frozenset[str], refused: Refused) -> _Token:
@@ -257,10 +281,11 @@ class AppCredentials:
         except Refused as again:
             return self._mint_granted(repository, installation, again)
         others = as_sentence(", ".join(sorted(scope - one)), longest=300)
-        self._warnings[_owner(repository)] = (
+        warning = (
             f"the GitHub App cannot reach all repositories that the policies name ({refused.said}): {repository} is "
             f"reached; check that each of these exists and is selected in the App's installation: {others}"
         )
+        self._warn(repository, warning)
         return token
 
     def _mint_granted(self, repository: str, installation: int, refused: Refused) -> _Token:
@@ -272,12 +297,13 @@ class AppCredentials:
             reason = f"the GitHub App cannot reach it ({refused.said}); select it in the App's installation"
             if lacking:
                 reason = f"the GitHub App was granted none of the rights it needs: grant it {lacking}"
-            self._warnings[_owner(repository)] = f"{repository}: {reason}"
+            self._warn(repository, f"{repository}: {reason}")
             raise Permanent(SYSTEM, f"could not {_trying_for(repository)}: {reason}") from refused
-        self._warnings[_owner(repository)] = (
+        warning = (
             f"the GitHub App was granted less than the bot asks for on {repository} ({refused.said}): "
             f"grant it {lacking}"
         )
+        self._warn(repository, warning)
         body = {"repositories": [_name(repository)], "permissions": rights}
         return self._mint_with(installation, body, _trying_for(repository), frozenset({repository.lower()}))
 
