@@ -7,7 +7,9 @@ is. Nothing is pushed here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from pydantic import TypeAdapter, ValidationError
 
 from bot.domain.decision import (
     CommitPromotion,
@@ -31,6 +33,7 @@ from bot.render.commits import promotion_commit, revert_commit
 from bot.render.views import MoveView, RevertView
 
 _SHORT = 7
+_JUDGEMENT = TypeAdapter(Judgement)
 
 Move = OpenPromotion | RemakePromotion | CommitPromotion | MergePromotion
 """The actions that bring a release into a stage."""
@@ -90,13 +93,21 @@ class Maker:
 
     def move(self, action: Move) -> MoveView:
         """Return what the texts of a promotion show."""
-        return self.move_of(action.stage, action.release)
+        stage = self.policy.stage(action.stage)
+        return self._move(stage, action.release, self.running(stage.source or stage.name))
 
     def move_of(self, stage_name: str, release: Release) -> MoveView:
-        """Return what the texts of a promotion show that is proposed already."""
+        """Return what the texts of a promotion show that is proposed already, or was merged."""
         stage = self.policy.stage(stage_name)
+        measured = self._measured(stage.source or stage.name, release)
+        view = self._move(stage, release, measured or self._nothing_measured(stage.source or stage.name))
+        return replace(view, watched=self._measured(stage_name, release))
+
+    def _move(self, stage: Stage, release: Release, judgement: Judgement) -> MoveView:
+        tags, stage_name = self.tags(stage.name), stage.name
+        has_arrived = tags.tag == release.tag
+        replaces = Release(image=self.policy.image, tag=(tags.introduced.old or NOT_SET) if has_arrived else tags.tag)
         source = self.policy.stage(stage.source or stage.name)
-        replaces = Release(image=self.policy.image, tag=self.tags(stage_name).tag)
         planner = self._planner(stage)
         edited = _planned(lambda: planner.promotion(self.head(stage_name), release))
         return MoveView(
@@ -107,8 +118,26 @@ class Maker:
             replaces=self.known(replaces),
             changes=edited.changes,
             forge_url=self.forge_url,
-            judgement=self.running(source.name),
+            judgement=judgement,
         )
+
+    def _measured(self, stage: str, release: Release) -> Judgement | None:
+        """Return how a release does in a stage; where nothing is measured any more, how it did when last it was.
+
+        What is shown of a merged pull request must not change with what runs there later.
+        """
+        now, ledger = self.running(stage), self.world.ledger
+        key = f"measured/{self.policy.service}/{stage}/{release.image}:{release.tag}"
+        kept = ledger.noted([key]).get(key)
+        if not now.verdicts or now.release is None or now.release.tag != release.tag:
+            return _parse_judgement(kept)
+        written = _JUDGEMENT.dump_json(now).decode()
+        if written != kept:
+            ledger.note(key, written)
+        return now
+
+    def _nothing_measured(self, stage: str) -> Judgement:
+        return replace(self.running(stage), verdicts=(), timeline=())
 
     def known(self, release: Release) -> Release:
         """Add digest and source commit for show, where the registry tells them; it is no fault if it does not."""
@@ -193,6 +222,14 @@ class Maker:
             by=self.policy.gitops.commits,
         )
         return self.world.repositories.commit_file(plan)
+
+
+def _parse_judgement(kept: str | None) -> Judgement | None:
+    """Read a judgement back; None where there is none, or another version wrote it."""
+    try:
+        return None if kept is None else _JUDGEMENT.validate_json(kept)
+    except ValidationError:
+        return None
 
 
 def _planned(plan: Callable[[], Edited]) -> Edited:

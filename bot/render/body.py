@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.policy import EvidenceIn
+from bot.domain.pulls import PullState
 from bot.render.answers import command_section, history_section, newest_answer, override_lines
 from bot.render.escape import code
 from bot.render.moves import artifact_trust, what_moves
@@ -11,7 +12,7 @@ from bot.render.room import Room, fit
 from bot.render.screen import first_screen
 from bot.render.sections import evidence_of, judged_by
 from bot.render.titles import render_title
-from bot.render.views import CommentView, MoveView, SupersededView
+from bot.render.views import MoveView, SupersededView
 
 _MOST_SUPERSEDED = 5
 
@@ -42,7 +43,7 @@ def _parts(view: MoveView, room: Room) -> list[str]:
         newest_answer(stands) if has_all else "",
         override_lines(circumstances.overrides),
         superseding_line(circumstances.supersedes),
-        *(_in_stage(stands, room) if has_all else []),
+        *_in_stage(view, room),
         what_moves(view, room.commits),
         *evidence_of(view.source, view.judgement, room),
         artifact_trust(view.release),
@@ -53,8 +54,14 @@ def _parts(view: MoveView, room: Room) -> list[str]:
     ]
 
 
-def _in_stage(stands: CommentView, room: Room) -> list[str]:
-    return evidence_of(stands.stage, stands.running, room) if stands.running is not None else []
+def _in_stage(view: MoveView, room: Room) -> list[str]:
+    """Return what the stage itself measured after the merge: while it measures, the comment has it, if there is one."""
+    running = view.stands.running
+    has_all = view.stage.proposing.evidence is EvidenceIn.BODY
+    is_measured = running is not None and bool(running.verdicts)
+    if running is not None and has_all and (is_measured or view.watched is None):
+        return evidence_of(view.stage, running, room)
+    return evidence_of(view.stage, view.watched, room) if view.watched is not None and not is_measured else []
 
 
 def superseding_line(superseded: tuple[SupersededView, ...]) -> str:
@@ -69,4 +76,20 @@ def superseding_line(superseded: tuple[SupersededView, ...]) -> str:
 def _what_next(view: MoveView) -> str:
     summary = "<details><summary>Commands that you may give in a comment</summary>"
     orders = f"{summary}\n\n{command_table(view.stage)}\n\n</details>"
-    return "\n\n".join(["### What you may do", "\n".join(effects(view.stage)), orders])
+    return "\n\n".join(["### What you may do", "\n".join(_effects(view)), orders])
+
+
+def _effects(view: MoveView) -> list[str]:
+    stands = view.stands
+    pull = stands.circumstances.pull
+    if stands.reverted_by is not None:
+        return ["- **Release** a newer one: this one is quarantined, and does not come back by itself."]
+    if view.has_moved:
+        return [
+            "- **Take it back**: comment `/liftlock rollback REASON`, also after the watch, for a day after the merge."
+        ]
+    if pull is None or pull.state is PullState.OPEN:
+        return effects(view.stage)
+    if stands.circumstances.superseded_by is not None:
+        return ["- Nothing: the newer pull request goes on."]
+    return ["- **Reopen** it: the release may move again."]

@@ -58,11 +58,17 @@ def arrived(view: CommentView) -> Screen | None:
     word = _ARRIVED.get(running.state, "Merged.")
     return Screen(
         word=word,
-        lead=f"{code(view.release.tag)} is in {code(view.stage.name)}: {running.state}.",
+        lead=_where(view, running),
         why=f"{plain(running.reason)}.",
         who=person(view) if running.waits_on is WaitsOn.HUMAN else NOBODY,
         when=_after(view, running),
     )
+
+
+def _where(view: CommentView, running: Judgement) -> str:
+    if running.state in (State.SETTLED, State.PROVEN):
+        return f"{code(view.release.tag)} runs in {code(view.stage.name)}."
+    return f"{code(view.release.tag)} is in {code(view.stage.name)}: {running.state}."
 
 
 _ARRIVED: Mapping[State, str] = {

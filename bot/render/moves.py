@@ -15,6 +15,7 @@ _SHORT = 12
 _MOST_CHANGES = 10
 _MOST_LINES = 40
 _LONGEST_EXCERPT = 4000
+_HEAD, _HEAD_MOVED = "| | now | after the merge |", "| | before the merge | after it |"
 
 
 def what_moves(view: MoveView, commits: int) -> str:
@@ -27,7 +28,7 @@ def what_moves(view: MoveView, commits: int) -> str:
     table = "\n".join(f"| {name} | {before} | {after} |" for name, before, after in rows)
     parts = [
         f"### What moves\n\n{code(view.release.image)} in {code(view.stage.edit.file)}:",
-        f"| | now | after the merge |\n|---|---|---|\n{table}",
+        f"{_HEAD_MOVED if view.has_moved else _HEAD}\n|---|---|---|\n{table}",
         edit_lines(view.changes),
         _between(view, commits),
         _excerpt(view.changelog),

@@ -13,7 +13,7 @@ from bot.domain.decision import Judgement
 from bot.domain.edit import Change
 from bot.domain.model import Release, Sha
 from bot.domain.policy import Policy, Stage
-from bot.domain.pulls import MergeRules, Pull
+from bot.domain.pulls import MergeRules, Pull, PullState
 from bot.forge import Span
 
 
@@ -102,7 +102,7 @@ class MoveView:
     `judgement` is that of the source stage. `standing` is what the comment shows; without it the body tells only what
     the judgement does. `span` are the source commits between the two releases, None where they are not known;
     `changelog` is an excerpt as plain text. Where the policy wants the evidence in the body, the body carries what the
-    comment would.
+    comment would. `watched` is what the stage itself measured last of the release, once it was there.
     """
 
     policy: Policy
@@ -113,9 +113,18 @@ class MoveView:
     changes: tuple[Change, ...]
     forge_url: str
     judgement: Judgement
+    watched: Judgement | None = None
     standing: CommentView | None = None
     span: Span | None = None
     changelog: str = ""
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether it was merged, whatever became of it."""
+        stands = self.stands
+        pull = stands.circumstances.pull
+        is_merged = pull is not None and pull.state is PullState.MERGED
+        return is_merged or stands.running is not None or stands.reverted_by is not None
 
     @property
     def stands(self) -> CommentView:

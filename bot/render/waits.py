@@ -53,7 +53,7 @@ def _observed(view: CommentView) -> str:
     since = f" since {clock(began, now)}" if began else ""
     ends, length = _window_end(view), _length(view)
     left = ""
-    if ends is not None and length is not None and now is not None and now < ends:
+    if ends is not None and length is not None and now is not None and now < ends and length >= MINUTE:
         minutes = min(-((now - ends) // MINUTE), length // MINUTE)
         left = f" and has {minutes} of {count_of(length // MINUTE, 'minute')} left"
     return f"{code(view.release.tag)} is live in {source_of(view)}{since}{left}."

@@ -92,7 +92,7 @@ def test_what_the_bot_says_beside_its_text_is_shown(world: GitHubWorld) -> None:
         '<span class="label">Required</span>',
         "All <strong>well</strong>",
         "expected · waiting to be reported",
-        "in_progress · Observing &lt;i&gt;it&lt;/i&gt;",
+        "in progress · Observing &lt;i&gt;it&lt;/i&gt;",
         "🚀 1",
         "added the &lt;b&gt;hold&lt;/b&gt; label",
         "marked this pull request as draft",

@@ -33,6 +33,9 @@ from bot.render.signals import Arrived, check_text, deployment_text, source_comm
 from bot.render.terminal import decision_lines, status_table
 from tests.builders import IMAGE, MINUTE, NEW, NOON, OLD, an_observation, new_production, proven_staging, samples
 from tests.render.views import (
+    BAD as BAD_JUDGEMENT,
+)
+from tests.render.views import (
     COMMITS,
     NOW,
     POLICY,
@@ -111,6 +114,9 @@ TEXTS: Mapping[str, Callable[[], str]] = {
             replace(STATES["held"](), stage=a_stage(evidence=EvidenceIn.BODY)),
             changelog="## 1.9.0\n\n- Retry a declined card once\n- Round totals half to even, thanks @bob",
         )
+    ),
+    "body-rolled-back-with-evidence.md": lambda: promotion_body(
+        moved(STATES["rolled-back"](), watched=replace(BAD_JUDGEMENT, stage="production"))
     ),
     "body-replaces-and-goes-back.md": lambda: promotion_body(
         moved(
