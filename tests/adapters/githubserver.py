@@ -64,6 +64,7 @@ class FakeGitHub:
         self.queries: list[str] = []
         self.headers: dict[str, str] = {}
         self.has_etags = False
+        self.on_the_way: Callable[[str, str], None] = lambda method, path: None
         self.before: Callable[[str, str], Answer | None] = lambda method, path: None
         self.after: Callable[[str, str], Answer | None] = lambda method, path: None
         # the app
@@ -104,6 +105,7 @@ class FakeGitHub:
     def answer(self, method: str, target: str, body: Json, headers: dict[str, str]) -> Answer:
         parts = urlsplit(target)
         path, query = unquote(parts.path), {k: v[0] for k, v in parse_qs(parts.query).items()}
+        self.on_the_way(method, path)
         with self._lock:
             self.requests.append((method, path))
             self.bodies.append(body)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from bot.domain.authority import Permission
 from bot.forge import Reaction
-from bot.ports import Permanent
-from tests.adapters.githubparts import BAD_GATEWAY, LOST, REPO, Parts, once, parts_for
+from bot.ports import Permanent, Transient
+from tests.adapters.githubparts import BAD_GATEWAY, LOST, REPO, Parts, once, parts_for, settings_for
 from tests.adapters.githubserver import Answer, FakeGitHub, fake_github
 from tests.adapters.githubworld import Json, user
 
@@ -104,6 +106,31 @@ def test_a_comment_whose_answer_is_lost_is_written_once(
     assert write(parts, "new", known=known) == 1000
     assert [comment["body"] for comment in github.comments] == ["<!-- m -->\nnew"]
     assert github.count("PATCH" if exists else "POST") == 1
+
+
+def test_a_comment_that_arrives_after_the_timeout_is_not_sent_again(github: FakeGitHub) -> None:
+    arrives = threading.Event()
+    github.on_the_way = lambda method, path: None if method != "POST" else assert_set(arrives)
+    with parts_for(github, settings=settings_for(github, timeout=timedelta(seconds=1))) as parts:
+        with pytest.raises(Transient, match="did not answer in time"):
+            write(parts, "evidence")
+        arrives.set()
+        while not github.comments:
+            threading.Event().wait(0.001)
+        assert write(parts, "newer evidence") == 1000
+    assert [comment["body"] for comment in github.comments] == ["<!-- m -->\nnewer evidence"]
+    assert github.count("POST") == 1
+
+
+def assert_set(event: threading.Event) -> None:
+    assert event.wait(timeout=30)
+
+
+def test_a_gateway_that_gave_up_waiting_is_no_reason_to_send_a_comment_again(parts: Parts, github: FakeGitHub) -> None:
+    github.before = once((504, {"message": "Gateway Timeout"}, {}), "POST", "/comments")
+    with pytest.raises(Transient, match="HTTP 504"):
+        write(parts, "evidence")
+    assert (github.count("POST"), github.comments) == (1, [])
 
 
 def test_a_long_comment_is_cut_with_a_note_and_keeps_its_marker(parts: Parts, github: FakeGitHub) -> None:

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.adapters.github import AppCredentials, Identity, TokenCredentials
-from bot.adapters.github.clients import LentToken
 from bot.adapters.github.credentials import PERMISSIONS, _Token
 from bot.adapters.github.identity import account_of_graph, account_of_rest
 from bot.adapters.github.nodes import Node
+from bot.adapters.github.wire import LentToken
 from bot.domain.authority import Permission
 from bot.domain.pulls import Checks
 from bot.ports import Permanent, Transient

@@ -19,7 +19,6 @@ from typing import Self, TypeVar
 
 import tenacity
 from github import Github
-from github.Auth import Auth
 from github.GithubException import GithubException
 
 from bot.adapters.github.answers import FAILURES, SYSTEM, LimitMet, Unanswered, translate, until_reset
@@ -31,6 +30,7 @@ from bot.adapters.github.graph_answers import read_graph
 from bot.adapters.github.identity import Identity
 from bot.adapters.github.nodes import Node
 from bot.adapters.github.redirects import NO_REDIRECTS, REDIRECTED, moved
+from bot.adapters.github.wire import Answer, LentToken, raise_for_status, send, timed_out
 from bot.adapters.github.writes import Pacing, Patience, WriteQueue
 from bot.ports import Clock, Transient
 
@@ -67,34 +67,6 @@ class GitHubSettings:
     def patience(self) -> Patience:
         """How long writes wait."""
         return Patience(pause=self.write_pause, budget=self.write_patience, rollback=self.rollback_patience)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    def parse(self) -> object:
-        parsed: object = json.loads(self.text) if self.text else None
-        return parsed
-
-
-class LentToken(Auth):
-    """The credential of one lent client: the token that the call in hand has read."""
-
-    def __init__(self) -> None:
-        self.present = ""
-
-    @property
-    def token_type(self) -> str:
-        """The scheme of the Authorization header."""
-        return "Bearer"
-
-    @property
-    def token(self) -> str:
-        """The present token."""
-        return self.present
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +180,7 @@ class Clients:
             kept = self._cache.find(key)
             headers = {"Accept": _ACCEPT, **({"If-None-Match": kept.etag} if kept else {})}
             with self._lend(repository, read.tried, token) as github:
-                answer = _send(github, "GET", read.path, parameters=read.params, headers=headers)
+                answer = send(github, "GET", read.path, parameters=read.params, headers=headers)
                 self._note(account, answer)
             if answer.status == 304 and kept is not None:
                 account.budget.note_not_modified()
@@ -250,7 +222,7 @@ class Clients:
             with self._translated(account, write.tried), self._lend(repository, write.tried) as github:
                 if write.verb == GRAPHQL:
                     return parse(self._ask_graph(github, account, write.path, {"input": write.body}, write.tried))
-                answer = _send(github, write.verb, write.path, body=write.body, headers={"Accept": _ACCEPT})
+                answer = send(github, write.verb, write.path, body=write.body, headers={"Accept": _ACCEPT})
                 self._note(account, answer)
                 return parse(answer.parse())
 
@@ -261,11 +233,37 @@ class Clients:
         try:
             return self.write(repository, write, parse)
         except Unanswered:
-            # GitHub's lists may lag a moment behind a write.
-            self.pacing.sleep(random.uniform(0.5, 1) * self.settings.pause.total_seconds())  # noqa: S311  (jitter)
-            found = look()
+            found = self._look_after_a_moment(look)
             if found is not None:
                 return found
+        return self._write_again(repository, write, parse, look)
+
+    def create_once(
+        self, repository: str, write: Write, parse: Callable[[object], T], *, look: Callable[[], T | None]
+    ) -> T:
+        """Send a write that would create a second thing if it were done twice.
+
+        One that timed out may still be under way where no look can find it, so the next sweep looks before it is sent
+        again.
+        """
+        try:
+            return self.write(repository, write, parse)
+        except Unanswered as unanswered:
+            found = self._look_after_a_moment(look)
+            if found is not None:
+                return found
+            if timed_out(unanswered):
+                raise
+        return self._write_again(repository, write, parse, look)
+
+    def _look_after_a_moment(self, look: Callable[[], T | None]) -> T | None:
+        # GitHub's lists may lag a moment behind a write.
+        self.pacing.sleep(random.uniform(0.5, 1) * self.settings.pause.total_seconds())  # noqa: S311  (jitter)
+        return look()
+
+    def _write_again(
+        self, repository: str, write: Write, parse: Callable[[object], T], look: Callable[[], T | None]
+    ) -> T:
         try:
             return self.write(repository, write, parse)
         except Unanswered:
@@ -281,15 +279,15 @@ class Clients:
     ) -> Node:
         body = {"query": document, "variables": variables}
         # PyGithub's own `graphql_query` throws the data away that came beside an error, and the limit's meaning.
-        answer = _send(github, "POST", github.requester.graphql_url, body=body, headers={"Accept": _ACCEPT})
+        answer = send(github, "POST", github.requester.graphql_url, body=body, headers={"Accept": _ACCEPT})
         self._note(account, answer)
         return read_graph(answer.parse(), answer.headers, tried, now=self.clock.now())
 
-    def _note(self, account: _Account, answer: _Answer) -> None:
+    def _note(self, account: _Account, answer: Answer) -> None:
         reset = until_reset(answer.headers, now=self.clock.now())
         seconds = None if reset is None else reset.total_seconds()
         account.budget.note_answer(answer.headers, now=self.pacing.monotonic(), until_reset=seconds)
-        _raise_for_status(answer)
+        raise_for_status(answer)
 
     def note_points(self, repository: str, cost: int) -> None:
         """Count what GitHub says that a query cost."""
@@ -361,27 +359,3 @@ class Clients:
             lazy=True,
         )
         return github, token
-
-
-def _send(
-    github: Github,
-    verb: str,
-    path: str,
-    *,
-    parameters: Mapping[str, str | int] | None = None,
-    headers: Mapping[str, str] | None = None,
-    body: object = None,
-) -> _Answer:
-    status, told, text = github.requester.requestJson(verb, path, dict(parameters or {}), dict(headers or {}), body)
-    return _Answer(status=status, headers={name.lower(): value for name, value in told.items()}, text=text)
-
-
-def _raise_for_status(answer: _Answer) -> None:
-    if answer.status < 300 or answer.status == 304:
-        return
-    try:
-        parsed = answer.parse()
-    except ValueError:
-        parsed = None
-    body = parsed if isinstance(parsed, dict) else {}
-    raise GithubException(answer.status, body, dict(answer.headers))

@@ -81,7 +81,8 @@ class GitHubConversation:
             now = self._find(repository, number, marker) if found is None else self._known(repository, found.id, marker)
             return now.id if now is not None and as_stored(now.body) == as_stored(text) else None
 
-        written = self._clients.write_once(repository, write, lambda answer: Node(answer).number("id"), look=look)
+        send = self._clients.create_once if found is None else self._clients.write_once
+        written = send(repository, write, lambda answer: Node(answer).number("id"), look=look)
         return written if found is not None else self._only(repository, number, marker, written)
 
     def _only(self, repository: str, number: int, marker: str, written: int) -> int:
