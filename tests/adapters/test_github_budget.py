@@ -63,9 +63,6 @@ def spend(budget: Budget, cost: Cost, times: int, *, now: float = 0.0) -> None:
         (READ, 809, Right.VITAL, False),
         (READ, 810, Right.VITAL, True),
         (READ, 810, Right.ROLLBACK, False),
-        (READ, 809, Right.VITAL, False),
-        (READ, 810, Right.VITAL, True),
-        (READ, 810, Right.ROLLBACK, False),
         (QUERY, 1600, Right.READ, True),
         (MUTATION, 319, Right.WRITE, False),
     ],
@@ -259,27 +256,6 @@ def test_comments_leave_a_rollback_what_it_needs(parts: Parts, github: FakeGitHu
     with pytest.raises(Transient, match="are kept for merges"):
         parts.forge.edit_promotion(REPO, 1, "x")
     github.branches["liftlock/back"] = HEAD
-    github.after = once(BAD_GATEWAY, "POST", "/pulls")
-    text = PullText(branch="liftlock/back", base="main", title="t", body="b", urgency=Urgency.ROLLBACK)
-    assert parts.forge.open_promotion(REPO, text).number == 2
-
-
-def test_comments_leave_a_rollback_what_it_needs(parts: Parts, github: FakeGitHub) -> None:
-    github.add_pull(BRANCH)
-    mine = github.add_comment(1, "lift-bot", "<!-- m -->\nsame")
-    left = iter(range(300, -1, -1))
-
-    def count_down(method: str, path: str) -> None:
-        github.headers = {**LITTLE, "X-RateLimit-Remaining": str(next(left))}
-
-    github.after = count_down
-    with pytest.raises(Transient, match="250 of 5000 REST requests of the hour are left, and 250 are kept for merges"):
-        for _ in range(60):
-            parts.conversation.write_comment(REPO, 1, marker="m", body="same", known=mine["id"])
-    with pytest.raises(Transient, match="are kept for merges"):
-        parts.forge.edit_promotion(REPO, 1, "x")
-    github.branches["liftlock/back"] = HEAD
-    github.headers = {**LITTLE, "X-RateLimit-Remaining": "20"}
     github.after = once(BAD_GATEWAY, "POST", "/pulls")
     text = PullText(branch="liftlock/back", base="main", title="t", body="b", urgency=Urgency.ROLLBACK)
     assert parts.forge.open_promotion(REPO, text).number == 2
