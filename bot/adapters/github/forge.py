@@ -179,8 +179,8 @@ class GitHubForge:
 
     # --- closing ---
 
-    def withdraw(self, repository: str, number: int, branch: str) -> None:
-        """Close a pull request without merging it, if it is open, and delete its branch."""
+    def withdraw(self, repository: str, number: int, branch: str | None) -> None:
+        """Close a pull request without merging it, if it is open, and delete its branch where one is named."""
         check_repository(repository)
         write = Write(
             verb="PATCH",
@@ -195,7 +195,8 @@ class GitHubForge:
 
         if look() is None:
             self._clients.write_once(repository, write, _done, look=look)
-        self.delete_branch(repository, branch)
+        if branch is not None:
+            self.delete_branch(repository, branch)
 
     def delete_branch(self, repository: str, branch: str) -> None:
         """Delete one of the bot's own branches; an absent one is no error."""
