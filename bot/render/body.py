@@ -55,13 +55,16 @@ def _parts(view: MoveView, room: Room) -> list[str]:
 
 
 def _in_stage(view: MoveView, room: Room) -> list[str]:
-    """Return what the stage itself measured after the merge: while it measures, the comment has it, if there is one."""
+    """Return what the stage itself measured: as the comment would, and for what was taken back, what it was that fired.
+
+    A watch that ended quietly leaves numbers that were still waited for; nothing rests on them any more.
+    """
     running = view.stands.running
-    has_all = view.stage.proposing.evidence is EvidenceIn.BODY
-    is_measured = running is not None and bool(running.verdicts)
-    if running is not None and has_all and (is_measured or view.watched is None):
-        return evidence_of(view.stage, running, room)
-    return evidence_of(view.stage, view.watched, room) if view.watched is not None and not is_measured else []
+    if running is not None:
+        return evidence_of(view.stage, running, room) if view.stage.proposing.evidence is EvidenceIn.BODY else []
+    if view.stands.reverted_by is None or view.watched is None:
+        return []
+    return evidence_of(view.stage, view.watched, room)
 
 
 def superseding_line(superseded: tuple[SupersededView, ...]) -> str:
