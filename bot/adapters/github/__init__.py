@@ -7,7 +7,7 @@ with one sentence. It never decides anything, never sends a write again without 
 
 What PyGithub 2.10 does by itself and what is done here instead, each with a test:
 
-- Its default retry sends a POST again after a 502. Here: no retry of its own (`retry=None`); reads are tried again a
+- Its default retry sends a POST again after a 502. Here: none of its own retries; reads are tried again a
   few times with jitter; a write whose answer was lost is looked up before it is sent one more time (I15).
 - It gives 429 up, or sleeps in the call where there is a `Retry-After`, and waits up to an hour for the primary limit.
   Here all become `Transient` with `retry_after`.

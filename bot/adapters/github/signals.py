@@ -63,7 +63,8 @@ class GitHubSignals:
             now = self._find_check(repository, commit, check.name)
             return True if now is not None and _has_check(now, body) else None
 
-        self._clients.write_once(repository, write, _done, look=look)
+        send = self._clients.create_once if found is None else self._clients.write_once
+        send(repository, write, _done, look=look)
 
     def _find_check(self, repository: str, commit: Sha, name: str) -> Node | None:
         """Find the bot's own run: another app may have one of the same name."""
@@ -173,7 +174,7 @@ class GitHubSignals:
             },
         )
         try:
-            return self._clients.write_once(
+            return self._clients.create_once(
                 repository,
                 write,
                 lambda answer: Node(answer).number("id"),
