@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -58,43 +58,54 @@ def _print_cost(board: Sequence[Posting], *, as_json: bool) -> None:
         typer.echo(json.dumps({"at": sweep.at.isoformat(), "services": sweep.body.get("services"), **body}, indent=2))
         return
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-    for heading in ("", "queries", "series", "points"):
-        table.add_column(heading, justify="left" if not heading else "right")
+    table.add_column("Prometheus")
+    for heading in ("queries", "series", "points"):
+        table.add_column(heading, justify="right")
     for name, title in names.items():
         counts = body[name]
         cells = counts if isinstance(counts, dict) else {}
         table.add_row(title, *(f"{int(cells.get(unit, 0)):,}" for unit in ("queries", "series", "points")))
     Console().print(table)
     forge = body["forge"]
-    if isinstance(forge, dict) and forge:
+    for one in _forge_tables(forge if isinstance(forge, dict) else {}):
         Console().print()
-        Console().print(_forge_table(forge))
+        Console().print(one)
 
 
-_FORGE_COLUMNS = {
-    "requests": ("rest_requests", "graphql_requests"),
-    "not modified": ("not_modified",),
-    "GraphQL points": ("graphql_points",),
-    "left, REST": ("requests_remaining",),
-    "left, GraphQL": ("points_remaining",),
-    "new content, minute": ("content_minute",),
-    "new content, hour": ("content_hour",),
-    "writes waiting": ("writes_waiting",),
-    "refused": ("writes_refused",),
+_FORGE_ROWS = {
+    "REST requests": "rest_requests",
+    "  that cost nothing (not modified)": "not_modified",
+    "GraphQL requests": "graphql_requests",
+    "GraphQL points": "graphql_points",
+    "writes refused, to be tried again": "writes_refused",
+    "writes waiting now": "writes_waiting",
+    "REST requests left this hour": "requests_remaining",
+    "GraphQL points left this hour": "points_remaining",
+    "REST points in the last minute": "rest_points_minute",
+    "new content in the last minute": "content_minute",
+    "new content in the last hour": "content_hour",
 }
-"""The columns, each the sum of these numbers; what GitHub has not told yet is left empty."""
+"""What is told of each account, by the name of its number; what GitHub has not told yet is left empty."""
+_ACCOUNTS_BESIDE = 3
+_WIDEST_ACCOUNT = 14
+"""So many accounts stand beside each other in a terminal of 80 columns."""
 
 
-def _forge_table(forge: Mapping[str, object]) -> Table:
-    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("GitHub")
-    for heading in _FORGE_COLUMNS:
-        table.add_column(heading, justify="right")
-    for account, told in forge.items():
-        numbers = told if isinstance(told, dict) else {}
-        cells = [[numbers[name] for name in names if name in numbers] for names in _FORGE_COLUMNS.values()]
-        table.add_row(Text(account), *(f"{int(sum(cell)):,}" if cell else "" for cell in cells))
-    return table
+def _forge_tables(forge: Mapping[str, object]) -> Iterator[Table]:
+    for start in range(0, len(forge), _ACCOUNTS_BESIDE):
+        some = list(forge.items())[start : start + _ACCOUNTS_BESIDE]
+        table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+        table.add_column("GitHub, since the bot started", no_wrap=True, min_width=max(map(len, _FORGE_ROWS)))
+        for account, _ in some:
+            heading = Text(account, overflow="ellipsis", no_wrap=True)
+            table.add_column(heading, justify="right", max_width=_WIDEST_ACCOUNT)
+        for title, name in _FORGE_ROWS.items():
+            table.add_row(title, *(_cell(told, name) for _, told in some))
+        yield table
+
+
+def _cell(told: object, name: str) -> str:
+    return f"{int(told[name]):,}" if isinstance(told, dict) and name in told else ""
 
 
 def _json(postings: Sequence[Posting]) -> str:

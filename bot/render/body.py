@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bot.domain.decision import State
 from bot.domain.policy import EvidenceIn
 from bot.domain.pulls import PullState
 from bot.render.answers import command_section, history_section, newest_answer, override_lines
@@ -11,8 +15,10 @@ from bot.render.people import command_table, effects
 from bot.render.room import Room, fit
 from bot.render.screen import first_screen
 from bot.render.sections import evidence_of, judged_by
+from bot.render.timeline import timeline_table
 from bot.render.titles import render_title
 from bot.render.views import MoveView, SupersededView
+from bot.render.words import Screen
 
 _MOST_SUPERSEDED = 5
 
@@ -39,19 +45,45 @@ def _parts(view: MoveView, room: Room) -> list[str]:
     has_all = view.stage.proposing.evidence is EvidenceIn.BODY
     return [
         f"<!-- liftlock:promotion {view.policy.service}/{view.stage.name} -->",
-        first_screen(stands).text,
+        _screen(view).text,
         newest_answer(stands) if has_all else "",
         override_lines(circumstances.overrides),
         superseding_line(circumstances.supersedes),
         *_in_stage(view, room),
         what_moves(view, room.commits),
-        *evidence_of(view.source, view.judgement, room),
+        *_from_source(view, room),
         artifact_trust(view.release),
         _what_next(view),
         command_section(stands, room.orders) if has_all else "",
         history_section(circumstances.history, room.history) if has_all else "",
         judged_by(view.policy, circumstances.policy_commit, view.forge_url),
     ]
+
+
+_MOVING: Mapping[State, str] = {State.OBSERVING: "observed", State.WATCHING: "watched"}
+
+
+def _follows(view: MoveView) -> str:
+    """Name what goes on now, where the comment follows the numbers: the body has none then, as they would be stale."""
+    stands, pull = view.stands, view.stands.circumstances.pull
+    judgement = stands.running or stands.candidate or stands.source
+    is_over = stands.reverted_by is not None or stands.circumstances.superseded_by is not None
+    is_closed = pull is not None and pull.state is PullState.CLOSED
+    if judgement is None or is_over or is_closed or view.stage.proposing.evidence is EvidenceIn.BODY:
+        return ""
+    return _MOVING.get(judgement.state, "")
+
+
+def _screen(view: MoveView) -> Screen:
+    screen, word = first_screen(view.stands), _follows(view)
+    return replace(screen, why=f"It is being {word}; the comment below follows the numbers.") if word else screen
+
+
+def _from_source(view: MoveView, room: Room) -> list[str]:
+    if _follows(view) != _MOVING[State.OBSERVING]:
+        return evidence_of(view.source, view.judgement, room)
+    head = f"### Evidence from {code(view.source.name)}\n\nIt comes in while the release is observed."
+    return [head, timeline_table(view.judgement.timeline)]
 
 
 def _in_stage(view: MoveView, room: Room) -> list[str]:

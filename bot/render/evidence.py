@@ -49,7 +49,7 @@ WORST_FIRST = (
     VerdictKind.NOT_YET,
     VerdictKind.HEALTHY,
 )
-_HEAD = "| gate | verdict | found | limit | at most |\n|---|---|---|---:|---:|"
+_HEAD = "| gate | verdict | found | limit | at\u00a0most |\n|---|---|---|---:|---:|"
 
 
 def verdict_word(verdict: Verdict) -> str:
@@ -93,7 +93,13 @@ def _row(stage: Stage, verdict: Verdict) -> str:
     gate = f"{plain(title)} ({code(verdict.gate)})" if title else code(verdict.gate)
     word = f"{verdict_word(verdict)} (shadow: does not decide)" if verdict.is_shadow else verdict_word(verdict)
     cells = _cells(verdict)
-    return f"| {gate} | {word} | {_found(verdict, cells)} | {cells.limit} | {cells.bound} |"
+    limit, bound = _unbroken(cells.limit), _unbroken(cells.bound)
+    return f"| {gate} | {word} | {_found(verdict, cells)} | {limit} | {bound} |"
+
+
+def _unbroken(number: str) -> str:
+    """Keep a number and its unit on one line, however narrow the column."""
+    return number.replace(" ", "\u00a0")
 
 
 def _title(stage: Stage, verdict: Verdict) -> str | None:

@@ -18,11 +18,13 @@ WIDTH, HEIGHT = 1280, 900
 DEADLINE_SECONDS = 90
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PROGRAM = next((found for name in _NAMES if (found := shutil.which(name))), None)
+_FIXED = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars")
 needs_chromium = pytest.mark.skipif(_PROGRAM is None, reason="no chromium on the PATH")
 
 _MEASURE = """
 <script>
 const bottom = (one) => one.getBoundingClientRect().bottom;
+const words = (cell) => cell.innerText.trim().replace(/\\s/g, " ");
 const prose = (one) => { const copy = one.cloneNode(true);
   copy.querySelectorAll("code, pre").forEach((part) => part.remove()); return copy.textContent; };
 const section = document.querySelector("article.mine .markdown");
@@ -36,7 +38,7 @@ const found = {
   answers: [section.querySelector("p"), ...section.querySelector("ul").children].map((one) =>
     ({text: one.innerText, bottom: bottom(one)})),
   tables: [...document.querySelectorAll(".markdown table")].filter((one) => one.checkVisibility()).map((one) =>
-    [...one.querySelectorAll("tr")].map((row) => [...row.children].map((cell) => cell.innerText.trim()))),
+    [...one.querySelectorAll("tr")].map((row) => [...row.children].map(words))),
   headings: [...section.querySelectorAll("h3")].map((one) => one.innerText),
   details: document.querySelectorAll(".markdown details").length,
   open: document.querySelectorAll("details[open]").length,

@@ -87,6 +87,8 @@ def test_the_cost_of_the_sweeps_is_shown_as_a_table_and_as_json(live_lab: Lab, s
     shown = json.loads(liftlock("status", "--cost", "--json", "--config", settings).output)
     assert shown["services"] == 1
     assert set(shown["cost"]) == {"queries", "series", "points"}
+    (account,) = shown["forge"].values()
+    assert account["graphql_requests"] >= 1
 
 
 def test_what_another_version_wrote_is_told_in_a_sentence(live_lab: Lab, settings: Path) -> None:

@@ -54,7 +54,7 @@ def cells(verdict: Verdict, stage: Stage = STAGING) -> list[str]:
     ],
 )
 def test_what_was_found_is_the_counts_and_what_they_wait_for(kind: VerdictKind, found: str) -> None:
-    assert cells(a_verdict(kind))[2:] == [found, "1 %", "0.8 %"]
+    assert cells(a_verdict(kind))[2:] == [found, "1\u00a0%", "0.8\u00a0%"]
 
 
 @pytest.mark.parametrize("kind", VerdictKind)
@@ -66,7 +66,7 @@ def test_a_verdict_without_counts_says_its_reason(kind: VerdictKind) -> None:
 @pytest.mark.invariant("I5")
 def test_no_traffic_is_never_shown_as_a_share_of_zero() -> None:
     nothing = replace(COUNTED, bad=0, total=0, upper_bound=None)
-    assert cells(a_verdict(VerdictKind.NO_DATA, nothing))[2:] == ["the reason", "1 %", "–"]
+    assert cells(a_verdict(VerdictKind.NO_DATA, nothing))[2:] == ["the reason", "1\u00a0%", "–"]
 
 
 def test_a_gate_and_a_trigger_of_one_name_have_each_their_own_title() -> None:
