@@ -25,13 +25,14 @@ from bot.cli.faults import BAD_NEWS, told_in_one_sentence
 from bot.cli.lab import build_all, describe, wait_for_signal
 from bot.compose import compose
 from bot.engine.sweep import ServiceReport
-from bot.lab.narrator import Narrator
+from bot.lab.narrator import Check, Narrator
+from bot.lab.pace import WATCHABLE
 from bot.lab.prometheus_process import find_prometheus
 from bot.lab.stories import STORIES, Story
 from bot.lab.world import GITOPS, STAGES, Lab, running_lab
 from bot.settings import load_settings
 
-_DEADLINE = timedelta(seconds=80)
+_DEADLINE = timedelta(seconds=110)
 _WARM_UP_SECONDS = 15.0
 
 
@@ -46,7 +47,7 @@ def demo(
     console = Console()
     with told_in_one_sentence(), _interruptible(), tempfile.TemporaryDirectory(prefix="liftlock-demo-") as scratch:
         prometheus = None if built_in else find_prometheus()
-        with running_lab(Path(scratch), SystemClock(), prometheus=prometheus) as lab:
+        with running_lab(Path(scratch), SystemClock(), prometheus=prometheus, pace=WATCHABLE) as lab:
             ended = _play(console, lab, keep=keep)
     if not ended:
         raise typer.Exit(BAD_NEWS)
@@ -91,7 +92,12 @@ class _Ends:
 def _play(console: Console, lab: Lab, *, keep: bool) -> bool:
     clock = SystemClock()
     narrator = Narrator(
-        console=console, now=clock.now, began=clock.now(), services=tuple(story.service for story in STORIES)
+        console=console,
+        now=clock.now,
+        began=clock.now(),
+        services=tuple(story.service for story in STORIES),
+        checks_of=lambda service: _checks(lab, service),
+        url_of=lambda service: _page(lab, lab.pulls(service)[-1].number),
     )
     _introduce(console, lab)
     for story in STORIES:
@@ -117,6 +123,17 @@ def _play(console: Console, lab: Lab, *, keep: bool) -> bool:
     return len(ends.sentences) == len(STORIES)
 
 
+def _checks(lab: Lab, service: str) -> Iterator[Check]:
+    for pull in lab.pulls(service):
+        for run in lab.checks(pull):
+            word = (run.conclusion or run.status).replace("_", " ")
+            yield Check(number=pull.number, name=run.name, word=word, title=run.title or "")
+
+
+def _page(lab: Lab, number: int) -> str:
+    return f"{lab.github.url}/{GITOPS}/pull/{number}"
+
+
 def _introduce(console: Console, lab: Lab) -> None:
     metrics = "a real Prometheus" if lab.prometheus_is_real else "a built-in stand-in for Prometheus"
     console.print("[bold]Liftlock demo[/]: three services, one new release each, minutes played as seconds.")
@@ -125,7 +142,9 @@ def _introduce(console: Console, lab: Lab) -> None:
     for story in STORIES:
         line = f"  ({story.letter}) {story.service} {story.release}: {story.title}"
         console.print(line, highlight=False, soft_wrap=True)
-    console.print()
+    console.print(
+        "\nEach is proposed as a draft while it is observed in staging: people see it coming.\n", soft_wrap=True
+    )
 
 
 def _wait_until_all_run(lab: Lab) -> None:
@@ -161,6 +180,6 @@ def _conclude(console: Console, lab: Lab, ends: _Ends) -> None:
     console.print("\n[bold]Pull requests[/] (pages; they live as long as the lab does, see --keep):")
     for story in STORIES:
         for pull in lab.pulls(story.service):
-            state = "merged" if pull.merged_at else pull.state
-            line = f"  #{pull.number} {pull.title} ({state}): {lab.github.url}/{GITOPS}/pull/{pull.number}"
+            state = "merged" if pull.merged_at else "a draft" if pull.draft and pull.is_open else pull.state
+            line = f"  #{pull.number} {pull.title} ({state}): {_page(lab, pull.number)}"
             console.print(line, markup=False, highlight=False, soft_wrap=True)

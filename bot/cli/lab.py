@@ -18,6 +18,7 @@ from rich.console import Console
 from bot.adapters.clock import SystemClock
 from bot.cli.faults import told_in_one_sentence
 from bot.lab.cluster import Behaviour, crashing, failing, silent, slow
+from bot.lab.pace import WATCHABLE
 from bot.lab.prometheus_process import find_prometheus
 from bot.lab.stories import GOOD
 from bot.lab.world import DEVELOPER, GITOPS, Lab, running_lab
@@ -57,7 +58,7 @@ def lab(
         home = directory or Path(scratch)
         home.mkdir(parents=True, exist_ok=True)
         prometheus = None if built_in else find_prometheus()
-        with running_lab(home, SystemClock(), prometheus=prometheus) as world:
+        with running_lab(home, SystemClock(), prometheus=prometheus, pace=WATCHABLE) as world:
             world.add_service("checkout", "1.8.2")
             build_all(world)
             world.argocd.start()

@@ -12,13 +12,15 @@ from bot.lab.github import GitHubLab
 APP_ID = 1_001
 SLUG = "liftlock"
 _KEY_BITS = 2048
+_WRITES = ("checks", "contents", "deployments", "issues", "pull_requests", "statuses")
 
 
 def app_lines(github: GitHubLab, secrets: Path) -> str:
     """Return the lines of `[github]` that name the lab's app; make the app with a new key if there is none yet."""
     key_file = secrets / "github-app.pem"
     if APP_ID not in github.world.apps:
-        github.add_app(APP_ID, _make_key(key_file), slug=SLUG)
+        permissions = {"metadata": "read", **dict.fromkeys(_WRITES, "write")}
+        github.add_app(APP_ID, _make_key(key_file), slug=SLUG, permissions=permissions)
     return f'app_id = {APP_ID}\nprivate_key_file = "{key_file}"'
 
 

@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from rich.console import Console
 from rich.text import Text
 
-from bot.domain.decision import Action, AskRefresh, Judgement, State, UpdatePromotion, Wait, WaitsOn
-from bot.engine.sweep import ServiceReport
+from bot.domain.decision import Action, AskRefresh, Judgement, OpenPromotion, State, UpdatePromotion, Wait, WaitsOn
+from bot.engine.sweep import NOT_DONE, ServiceReport
 from bot.render.terminal import colour_of
 
 _SERVICE_COLOURS = ("bright_cyan", "bright_yellow", "bright_magenta")
 _DULL = frozenset({State.SETTLED})
+_SAID_ELSEWHERE = frozenset({State.OBSERVING, State.READY_TO_PROPOSE})
+"""Of a release on its way: the stage that observes it says so, and what is done about it follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What a check says of a pull request: in one word, and its title."""
+
+    number: int
+    name: str
+    word: str
+    title: str
 
 
 @dataclass(slots=True, kw_only=True)
 class Narrator:
-    """Prints lines of time, service, stage and sentence. Safe to call from several threads."""
+    """Prints lines of time, service, stage and sentence. Safe to call from several threads.
+
+    `checks_of` gives what the checks on a service's pull requests say, `url_of` the page of its newest one.
+    """
 
     console: Console
     now: Callable[[], datetime]
     began: datetime
     services: tuple[str, ...]
+    checks_of: Callable[[str], Iterable[Check]]
+    url_of: Callable[[str], str]
     _said: dict[tuple[str, str, str], tuple[object, ...]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -40,6 +57,8 @@ class Narrator:
                 self._judged(report.subject, judgement)
             for action, outcome in report.outcomes:
                 self._did(report.subject, action, outcome)
+            for check in self.checks_of(report.subject):
+                self._checked(report.subject, check)
 
     def say(self, service: str, stage: str, sentence: str, style: str = "default") -> None:
         """Print one line."""
@@ -65,6 +84,8 @@ class Narrator:
             key = (release, str(judgement.state) if judgement.pull or judgement.waits_on is WaitsOn.HUMAN else "coming")
             if key[1] == "coming":
                 return
+        if judgement.role == "candidate" and judgement.state in _SAID_ELSEWHERE:
+            return
         dull = judgement.state in _DULL and (service, judgement.stage, judgement.role) not in self._said
         sentence = f"{release} {judgement.state}: {judgement.reason}"
         if dull:
@@ -75,7 +96,14 @@ class Narrator:
     def _did(self, service: str, action: Action, outcome: str) -> None:
         if isinstance(action, (Wait, UpdatePromotion, AskRefresh)):
             return
-        self._once(service, action.stage, action.kind, (outcome,), f"→ {action.kind}: {outcome}", "bold")
+        said = f"→ {action.kind}: {outcome}" if outcome.startswith(NOT_DONE) else f"→ {outcome}"
+        if isinstance(action, OpenPromotion) and not outcome.startswith(NOT_DONE):
+            said = f"{said}: {self.url_of(service)}"
+        self._once(service, action.stage, action.kind, (outcome,), said, "bold")
+
+    def _checked(self, service: str, check: Check) -> None:
+        sentence = f"the check {check.name} on #{check.number}: {check.word} ({check.title})"
+        self._once(service, "", f"check of #{check.number}", (check.word,), sentence, "default")
 
     def _once(self, service: str, stage: str, topic: str, key: tuple[object, ...], sentence: str, style: str) -> None:
         if self._said.get((service, stage, topic)) == key:

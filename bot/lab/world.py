@@ -21,6 +21,8 @@ from bot.lab.exchanges import ExchangeRecorder
 from bot.lab.exporter import exporter
 from bot.lab.files import kustomization, policy_text, settings_text, token_lines, values
 from bot.lab.github import GitHubLab, Pull
+from bot.lab.github.checks import check_runs_of
+from bot.lab.github.nouns import CheckRun
 from bot.lab.pace import COMPRESSED, Pace
 from bot.lab.prometheus_process import PrometheusProcess
 from bot.lab.registry import RegistryLab
@@ -113,6 +115,11 @@ class Lab:
     def pulls(self, service: str) -> Sequence[Pull]:
         """Return the pull requests for a service, oldest first."""
         return [pull for pull in self.github.pulls(GITOPS) if pull.head.startswith(f"liftlock/{service}/")]
+
+    def checks(self, pull: Pull) -> Sequence[CheckRun]:
+        """Return what apps' checks say of a pull request's head."""
+        with self.github.world.lock:
+            return check_runs_of(self.github.world.repository(GITOPS), pull.head_sha)
 
     def messages(self) -> Sequence[str]:
         """Return the messages of the tracked branch's commits, newest first."""
