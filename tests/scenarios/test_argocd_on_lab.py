@@ -48,8 +48,9 @@ def release(lab: Lab) -> None:
     lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=GOOD)
 
 
-def has_pull(lab: Lab) -> bool:
-    return bool(lab.pulls("checkout"))
+def is_proposed(lab: Lab) -> bool:
+    """Whether a pull request is ready; the draft that shows the evidence early proposes nothing yet."""
+    return any(not pull.draft for pull in lab.pulls("checkout"))
 
 
 def is_promoted(lab: Lab) -> bool:
@@ -96,7 +97,7 @@ def window_lasts_since(decision: Decision, first: Decision) -> bool:
 def is_promoted_by_its_window(stage: Stage) -> None:
     """Let time pass until the window has ended; the release moves on within a few looks."""
     stage.leap(PAST_WINDOW)
-    stage.play_until("checkout", lambda _: has_pull(stage.lab), limit=4)
+    stage.play_until("checkout", lambda _: is_proposed(stage.lab), limit=4)
 
 
 def stays_out(stage: Stage, seconds: int) -> Decision:
@@ -104,7 +105,7 @@ def stays_out(stage: Stage, seconds: int) -> Decision:
     before = stage.lab.messages()
     stage.look_after(seconds // 2)
     decision = stage.look_after(seconds - seconds // 2)
-    assert not has_pull(stage.lab)
+    assert not is_proposed(stage.lab)
     assert stage.lab.messages() == before
     return decision
 
@@ -186,7 +187,7 @@ def test_a_server_that_fails_at_the_end_of_the_window_is_explained_and_promotes_
         assert "Argo CD" in where.reason
         assert says in where.reason
     assert blind.lab.messages() == before
-    assert not has_pull(blind.lab)
+    assert not is_proposed(blind.lab)
 
 
 @pytest.mark.invariant("I5")
@@ -197,7 +198,7 @@ def test_a_server_that_fails_in_the_window_costs_nothing_of_it(soon: Stage) -> N
     assert the_judgement(decision, "staging").state is State.CANNOT_TELL
     soon.lab.argocd.faults.clear()
     assert window_began(soon.look_after(1)) == began
-    assert has_pull(soon.lab)
+    assert is_proposed(soon.lab)
 
 
 @pytest.mark.invariant("I5")
@@ -243,7 +244,7 @@ def test_one_malformed_entry_is_the_trouble_of_its_own_application_only(blind: S
     assert staging.state is State.CANNOT_TELL
     assert "checkout-staging: Argo CD's entry for it is malformed" in staging.reason
     assert "malformed" not in the_judgement(decision, "production").reason
-    assert not has_pull(blind.lab)
+    assert not is_proposed(blind.lab)
 
 
 # --- B: slow, stale --------------------------------------------------------------------------------------------------
@@ -328,7 +329,7 @@ def test_hard_refreshes_of_a_controller_that_is_down_keep_their_pause_across_a_r
     hard = asked_at[1:]
     assert 2 <= len(hard) <= 3
     assert all(later - earlier >= 10 for earlier, later in pairwise(hard))
-    assert not has_pull(lab)
+    assert not is_proposed(lab)
 
 
 def minutes_of_refreshes(stage: Stage, minutes: range) -> list[int]:
@@ -369,7 +370,7 @@ def test_a_pause_in_the_window_is_waited_out_and_costs_no_time(stage: Stage) -> 
     stage.lab.argocd.clear_health(STAGING)
     decision = stage.look_after(1)
     assert window_lasts_since(decision, first)
-    assert has_pull(stage.lab)
+    assert is_proposed(stage.lab)
 
 
 def degraded(*pairs: tuple[int, int]) -> tuple[tuple[timedelta, str, str], ...]:
@@ -430,7 +431,7 @@ def test_an_application_that_is_deleted_in_the_window_is_gone_and_a_new_one_begi
     made = f"{stage.clock.now():%H:%M:%S}"
     decision = stage.look_after(LIVE_AFTER)
     assert window_began(decision) > max(began, made)
-    assert not has_pull(stage.lab)
+    assert not is_proposed(stage.lab)
     is_promoted_by_its_window(stage)
 
 
@@ -466,7 +467,7 @@ def test_synced_and_healthy_of_the_old_revision_is_not_live(stage: Stage) -> Non
     thawed = f"{stage.clock.now():%H:%M:%S}"
     decision = stage.look_after(LIVE_AFTER)
     assert window_began(decision) > thawed
-    assert not has_pull(stage.lab)
+    assert not is_proposed(stage.lab)
 
 
 def test_a_release_that_looks_finished_while_its_hook_runs_is_not_live(stage: Stage) -> None:
@@ -491,7 +492,7 @@ def test_unrelated_commits_on_the_branch_neither_make_it_unhealthy_nor_restart_i
         assert gate(decision).kind is VerdictKind.NOT_YET
         assert window_began(decision) == began
     stage.leap(12)
-    stage.play_until("checkout", lambda _: has_pull(stage.lab), limit=5)
+    stage.play_until("checkout", lambda _: is_proposed(stage.lab), limit=5)
 
 
 def with_a_sidecar(stage: Stage, tag: str) -> None:
@@ -513,7 +514,7 @@ def test_a_failed_sync_of_a_later_commit_is_no_illness_of_the_release(stage: Sta
     with_a_sidecar(stage, "2.1")
     decision = stage.look_after(LIVE_AFTER)
     assert window_lasts_since(decision, first)
-    stage.play_until("checkout", lambda _: has_pull(stage.lab), limit=3)
+    stage.play_until("checkout", lambda _: is_proposed(stage.lab), limit=3)
 
 
 # --- H: the watch stream ---------------------------------------------------------------------------------------------
@@ -657,7 +658,7 @@ def test_a_stream_that_breaks_hides_no_illness(standing: Stage, breaks: Callable
     breaks(standing)
     eventually(standing, lambda: staging_state(standing) is State.UNHEALTHY, "the illness was never seen")
     assert lists(standing.lab) > before
-    assert not has_pull(standing.lab)
+    assert not is_proposed(standing.lab)
 
 
 @pytest.mark.parametrize(
@@ -692,4 +693,4 @@ def test_while_list_and_stream_fail_nothing_is_judged_on_what_was_told_before(wa
     decision = stays_out(watching, PAST_WINDOW)
     assert "Argo CD" in the_judgement(decision, "staging").reason
     watching.lab.argocd.faults.clear()
-    watching.play_until("checkout", lambda _: has_pull(watching.lab), limit=3)
+    watching.play_until("checkout", lambda _: is_proposed(watching.lab), limit=3)

@@ -68,8 +68,9 @@ def an_application(lab: Lab, stage: str, name: str, namespace: str) -> Applicati
     )
 
 
-def has_pull(lab: Lab) -> bool:
-    return bool(lab.pulls("checkout"))
+def is_proposed(lab: Lab) -> bool:
+    """Whether a pull request is ready; the draft that shows the evidence early proposes nothing yet."""
+    return any(not pull.draft for pull in lab.pulls("checkout"))
 
 
 def is_promoted(lab: Lab) -> bool:
@@ -90,7 +91,7 @@ def promoted(stage: Stage) -> str:
 def moves_on(stage: Stage) -> None:
     """Let the window pass; the release is proposed for production."""
     stage.leap(PAST_WINDOW)
-    stage.play_until("checkout", lambda _: has_pull(stage.lab), limit=4)
+    stage.play_until("checkout", lambda _: is_proposed(stage.lab), limit=4)
 
 
 def look_step_by_step(stage: Stage, seconds: int) -> Decision:
@@ -110,7 +111,7 @@ def not_promoted(stage: Stage, seconds: int = PAST_WINDOW) -> Decision:
     """Let time pass that would do for a window; nothing moves on meanwhile."""
     stage.look_after(seconds // 2)
     decision = stage.look_after(seconds - seconds // 2)
-    assert not has_pull(stage.lab)
+    assert not is_proposed(stage.lab)
     return decision
 
 
@@ -298,7 +299,7 @@ def test_the_window_starts_when_the_last_of_two_servers_has_the_release(lab: Lab
         second.leap(stage, LIVE_AFTER)
         decision = stage.look_after(0)
         assert window_began(decision) > thawed
-        assert not has_pull(lab)
+        assert not is_proposed(lab)
         assert sentences(decision) == (f"{STAGING}: {SYNCED}", f"eu:{STAGING}: {SYNCED}")
         second.leap(stage, PAST_WINDOW)
         stage.play_until("checkout", lambda _: is_promoted(lab), limit=6)
@@ -317,10 +318,10 @@ def test_a_server_of_two_that_fails_holds_the_promotion_and_costs_no_window(lab:
         assert the_judgement(decision, "staging").state is State.CANNOT_TELL
         assert second.url in the_judgement(decision, "staging").reason
         assert the_judgement(decision, "production").state is State.SETTLED
-        assert not has_pull(lab)
+        assert not is_proposed(lab)
         second.argocd.faults.clear()
         assert window_began(stage.look_after(0)) == began
-        assert has_pull(lab)
+        assert is_proposed(lab)
 
 
 def select_staging(lab: Lab) -> None:
@@ -440,7 +441,7 @@ def test_an_automated_sync_that_a_window_blocks_is_named_and_goes_on_after_it(la
         lab.argocd.unblock_sync(STAGING)
         unblocked = told(clock.now())
         assert window_began(stage.look_after(LIVE_AFTER)) > unblocked
-        assert not has_pull(lab)
+        assert not is_proposed(lab)
 
 
 def test_an_application_that_consents_is_synced_once_to_exactly_the_promotion(lab: Lab, clock: ManualClock) -> None:
