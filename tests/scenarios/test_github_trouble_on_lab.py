@@ -250,7 +250,7 @@ def test_of_two_comments_that_were_written_at_the_same_moment_the_first_stays(st
 
     def between_look_and_write() -> None:
         act = partial(github.comment_as, github.bot_login, GITOPS, 1, first)
-        once_before(conversation._clients, "write_once", act)
+        once_before(conversation._clients, "create_once", act)
 
     once_before(conversation, "write_comment", between_look_and_write)
     live(stage)
