@@ -38,6 +38,8 @@ from tests.scenarios.promoting import (
 from tests.stage import STEP, Stage
 from tests.web.served import SECRET, Web, served
 
+pytestmark = pytest.mark.long
+
 GRAPHQL = "/api/graphql"
 WRITES = [
     ("POST", "/repos/*/pulls"),
