@@ -253,9 +253,8 @@ class _Step:
         pull = self.world.merging.look_again(self.repository, action.number)
         pull = replace(pull, checks=without_own(pull.checks, check_name(action.stage)))
         waits_for_checks = action.road is MergeRoad.ARM
-        against = None
         if pull.head != action.head:
-            against = f"its head is {pull.head[:_SHORT]} now, not the checked {action.head[:_SHORT]}"
+            against: str | None = f"its head is {pull.head[:_SHORT]} now, not the checked {action.head[:_SHORT]}"
         else:
             against = _objection(pull, self.base, waits_for_checks=waits_for_checks)
         if against is None and commands_wait(self.world, self.repository, pull):
@@ -275,7 +274,9 @@ class _Step:
             return "its branch has moved"
         if found.deviation is not None:
             return f"it is not exactly the planned edit: {found.deviation}"
-        return f"{stage.edit.file} has changed in {self.base} since" if found.base_moved else None
+        # A promotion is made anew then. What a rollback takes back is the same, whatever else the file has got since.
+        is_stale = found.base_moved and action.reverts is None
+        return f"{stage.edit.file} has changed in {self.base} since" if is_stale else None
 
     def _merge_message(self, action: MergePromotion) -> str:
         if action.reverts is None:

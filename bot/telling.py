@@ -16,6 +16,7 @@ import structlog
 from bot.between import Remembered
 from bot.domain.decision import ClosePromotion, Judgement, MergePromotion, OpenPromotion, State, UpdatePromotion
 from bot.domain.model import Release
+from bot.domain.naming import check_name
 from bot.domain.orders import standing
 from bot.domain.policy import EvidenceIn, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
@@ -162,7 +163,7 @@ class Teller:
         pulls += [seen.promotion.pull] if isinstance(seen.promotion, Proposal) and seen.promotion.pull else []
         for pull in pulls:
             if pull.number == action.number:
-                check = withdrawn_text(f"liftlock/{action.stage}", action.reason, self.maker.observation.at)
+                check = withdrawn_text(check_name(action.stage), action.reason, self.maker.observation.at)
                 self._try_check(pull, check, "failed")
         if self._noted(f"comment/{self._repository}/{action.number}/{ATTENTION}") is not None:
             self._write(action.number, ATTENTION, attention_over_comment(), "over")

@@ -87,6 +87,14 @@ def test_a_forge_that_fails_stops_nothing_and_is_asked_again() -> None:
     assert states(world) == {HEAD: "passed"}
 
 
+@pytest.mark.invariant("I13")
+def test_a_bug_with_them_stops_no_service() -> None:
+    world = FakeWorld()
+    world.forge.rules, world.forge.own_app_id, world.forge.others = RULES, 42, (THEIRS,)
+    world.signals.fail["set_check"] = ZeroDivisionError()  # a bug, no trouble of the world
+    assert world.report().decision is not None
+
+
 def test_a_sweep_tells_them_and_a_dry_run_does_not() -> None:
     for is_dry in (True, False):
         world = FakeWorld(dry_run=is_dry)

@@ -14,15 +14,19 @@ from bot.adapters.argocd import LIST_LIMITS, ArgoDeployments, ArgoServer, WatchS
 from bot.adapters.clock import StandingClock, SystemClock
 from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings, SignatureFormat, Signing
 from bot.adapters.github import Clients, Credentials, GitHubCommits
-from bot.adapters.http import Endpoint, Limits
+from bot.adapters.http import Limits
 from bot.adapters.ledger import DryBoard, DryLedger, DrySightings, open_ledger
 from bot.adapters.prometheus import PrometheusMetrics
-from bot.adapters.prometheus_access import Access, Dialect
 from bot.adapters.registry import OciRegistry
 from bot.apply import Applier
+from bot.compose.endpoints import (
+    argocd_endpoint,
+    argocd_sections,
+    prometheus_access,
+    prometheus_endpoint,
+    registry_endpoints,
+)
 from bot.compose.github import KnownRepositories, compose_github, credentials_of
-from bot.compose.secrets import source_of
-from bot.domain.argo import DEFAULT_SERVER
 from bot.domain.edit import Reading
 from bot.domain.policy import Policy
 from bot.engine.schedule import Schedule
@@ -30,10 +34,10 @@ from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.engine.waking import Waker
 from bot.observe import World
 from bot.policy import GateTemplates, PolicyError, load_policies, shipped_gate_templates
-from bot.ports import Clock, Permanent
+from bot.ports import Clock
 from bot.records import Board, Ledger, Posting, Sightings
 from bot.sampling import Sampler
-from bot.settings import ArgoSection, GitHubSection, GitSection, Settings, SettingsError, read_secret_file
+from bot.settings import ArgoSection, GitHubSection, GitSection, Settings, SettingsError
 from bot.signalling import Kinds, Signaller
 from bot.tag_history import TagReader
 from bot.telling import Telling
@@ -139,7 +143,7 @@ def _world(
         merging=github.merging,
         conversation=github.conversation,
         signals=github.signals,
-        registry=stack.enter_context(_registry(settings)),
+        registry=stack.enter_context(OciRegistry(registry_endpoints(settings))),
         ledger=records.ledger,
         sightings=records.sightings,
         openings_per_hour=settings.github.openings_per_hour,
@@ -293,7 +297,7 @@ def _signing(section: GitSection) -> Signing | None:
 
 
 def _deployments(settings: Settings, *, is_once: bool) -> ArgoDeployments:
-    sections = {DEFAULT_SERVER: settings.argocd, **settings.argocd_servers}
+    sections = argocd_sections(settings)
     forge_host = urlsplit(settings.github.url).hostname
     return ArgoDeployments(
         {name: _argo_server(name, section, forge_host, is_once=is_once) for name, section in sections.items()}
@@ -301,16 +305,9 @@ def _deployments(settings: Settings, *, is_once: bool) -> ArgoDeployments:
 
 
 def _argo_server(name: str, section: ArgoSection, forge_host: str | None, *, is_once: bool) -> ArgoServer:
-    endpoint = Endpoint(
-        system="Argo CD",
-        url=section.url,
-        token=source_of(section.read_token, is_set=section.token is not None or section.token_file is not None),
-        ca_file=section.ca_file,
-        insecure=section.insecure,
-    )
     watch = WatchSettings(relist=section.relist, silence=section.silence)
     return ArgoServer(
-        endpoint,
+        argocd_endpoint(section),
         name=name,
         forge_host=forge_host,
         projects=section.projects,
@@ -322,43 +319,10 @@ def _argo_server(name: str, section: ArgoSection, forge_host: str | None, *, is_
 
 def _metrics(settings: Settings) -> PrometheusMetrics:
     section = settings.prometheus
-    endpoint = Endpoint(
-        system="Prometheus",
-        url=section.url,
-        token=source_of(section.read_token, is_set=section.token is not None or section.token_file is not None),
-        ca_file=section.ca_file,
+    return PrometheusMetrics(
+        prometheus_endpoint(section),
+        access=prometheus_access(section),
+        limits=Limits(deadline=section.timeout),
+        at_once=section.at_once,
+        together=section.together,
     )
-    access = Access(
-        dialect=Dialect(section.dialect),
-        tenant=section.tenant,
-        user=section.user,
-        password=_secret_file(section.password_file) if section.password_file else None,
-        headers={name: _secret_file(path) for name, path in section.header_files.items()},
-        certificate=section.cert_file,
-        key=section.key_file,
-    )
-    limits = Limits(deadline=section.timeout)
-    return PrometheusMetrics(endpoint, access=access, limits=limits, at_once=section.at_once, together=section.together)
-
-
-def _secret_file(path: Path) -> Callable[[], str]:
-    def read() -> str:
-        try:
-            return read_secret_file(path)
-        except SettingsError as error:
-            raise Permanent("settings", str(error)) from error
-
-    return read
-
-
-def _registry(settings: Settings) -> OciRegistry:
-    hosts: Mapping[str, Endpoint] = {
-        host: Endpoint(
-            system="registry",
-            url=section.url or f"https://{host}",
-            token=source_of(section.read_token, is_set=section.token is not None or section.token_file is not None),
-            ca_file=section.ca_file,
-        )
-        for host, section in settings.registries.items()
-    }
-    return OciRegistry(hosts)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from bot.adapters.github import Credentials, TokenCredentials
 from bot.adapters.github.examination import Examination, sign_as_app
 from bot.adapters.http import Endpoint
-from bot.adapters.prometheus_access import Access, Dialect
+from bot.compose.endpoints import (
+    argocd_endpoint,
+    argocd_sections,
+    prometheus_access,
+    prometheus_endpoint,
+    registry_endpoints,
+)
 from bot.compose.github import KnownRepositories, compose_github, credentials_of
-from bot.compose.secrets import source_of
+from bot.compose.secrets import secret_of
 from bot.doctor import Patient, Wanted
-from bot.domain.argo import DEFAULT_SERVER
 from bot.domain.policy import Policy
 from bot.ports import Clock, Permanent
-from bot.settings import ArgoSection, GitHubSection, Settings, SettingsError, read_secret_file
+from bot.settings import GitHubSection, Settings, SettingsError
 
 
 @contextmanager
@@ -41,10 +45,10 @@ def compose_patient(
             clock=clock,
             github=stack.enter_context(Examination(endpoint, token_for=token_for, app_token=app_token, clock=clock)),
             forge=compose_github(stack, section, credentials, clock).forge,
-            prometheus=_prometheus(settings),
-            access=_access(settings),
-            argocd={name: _argocd(one) for name, one in _servers(settings).items()},
-            registries=_registries(settings),
+            prometheus=prometheus_endpoint(settings.prometheus),
+            access=prometheus_access(settings.prometheus),
+            argocd={name: argocd_endpoint(one) for name, one in argocd_sections(settings).items()},
+            registries=registry_endpoints(settings),
             hooks=Wanted(is_taken=bool(settings.web.secret_files), events=events),
         )
 
@@ -66,56 +70,5 @@ def _app_token(section: GitHubSection) -> Callable[[], str] | None:
     app_id, key_file = section.app_id, section.private_key_file
     if app_id is None or key_file is None:
         return None
-    return lambda: sign_as_app(app_id, _secret(key_file))
-
-
-def _secret(path: Path) -> str:
-    try:
-        return read_secret_file(path)
-    except SettingsError as error:
-        raise Permanent("settings", str(error)) from error
-
-
-def _prometheus(settings: Settings) -> Endpoint:
-    section = settings.prometheus
-    token = source_of(section.read_token, is_set=section.token is not None or section.token_file is not None)
-    return Endpoint(system="Prometheus", url=section.url, token=token, ca_file=section.ca_file)
-
-
-def _access(settings: Settings) -> Access:
-    section = settings.prometheus
-    password_file = section.password_file
-    return Access(
-        dialect=Dialect(section.dialect),
-        tenant=section.tenant,
-        user=section.user,
-        password=(lambda: _secret(password_file)) if password_file is not None else None,
-        headers={name: _reader(path) for name, path in section.header_files.items()},
-        certificate=section.cert_file,
-        key=section.key_file,
-    )
-
-
-def _reader(path: Path) -> Callable[[], str]:
-    return lambda: _secret(path)
-
-
-def _servers(settings: Settings) -> Mapping[str, ArgoSection]:
-    return {DEFAULT_SERVER: settings.argocd, **settings.argocd_servers}
-
-
-def _argocd(section: ArgoSection) -> Endpoint:
-    token = source_of(section.read_token, is_set=section.token is not None or section.token_file is not None)
-    return Endpoint(system="Argo CD", url=section.url, token=token, ca_file=section.ca_file, insecure=section.insecure)
-
-
-def _registries(settings: Settings) -> Mapping[str, Endpoint]:
-    return {
-        host: Endpoint(
-            system="registry",
-            url=section.url or f"https://{host}",
-            token=source_of(section.read_token, is_set=section.token is not None or section.token_file is not None),
-            ca_file=section.ca_file,
-        )
-        for host, section in settings.registries.items()
-    }
+    key = secret_of(key_file)
+    return lambda: sign_as_app(app_id, key())

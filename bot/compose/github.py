@@ -17,10 +17,10 @@ from bot.adapters.github import (
     GitHubSignals,
     TokenCredentials,
 )
-from bot.compose.secrets import source_of
+from bot.compose.secrets import secret_of, source_of
 from bot.domain.policy import Policy
-from bot.ports import Clock, Permanent
-from bot.settings import GitHubSection, SettingsError, read_secret_file
+from bot.ports import Clock
+from bot.settings import GitHubSection, SettingsError
 
 
 @dataclass(slots=True)
@@ -78,15 +78,8 @@ def credentials_of(section: GitHubSection, clock: Clock, known: KnownRepositorie
     """Return how the bot proves who it is; raise SettingsError where nothing is named."""
     key_file = section.private_key_file
     if section.app_id is not None and key_file is not None:
-
-        def key() -> str:
-            try:
-                return read_secret_file(key_file)
-            except SettingsError as error:
-                raise Permanent("settings", str(error)) from error
-
         return AppCredentials(
-            section.api, app_id=section.app_id, private_key=key, clock=clock, repositories=known.names
+            section.api, app_id=section.app_id, private_key=secret_of(key_file), clock=clock, repositories=known.names
         )
     source = source_of(section.read_token, is_set=section.token is not None or section.token_file is not None)
     if source is None:

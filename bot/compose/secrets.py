@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from bot.adapters.http import TokenSource
 from bot.ports import Permanent
-from bot.settings import SettingsError
+from bot.settings import SettingsError, read_secret_file
 
 
 def source_of(read: Callable[[], str | None], *, is_set: bool) -> TokenSource | None:
@@ -21,3 +22,15 @@ def source_of(read: Callable[[], str | None], *, is_set: bool) -> TokenSource | 
             raise Permanent("settings", str(error)) from error
 
     return token
+
+
+def secret_of(path: Path) -> Callable[[], str]:
+    """Return what reads a secret file anew at each use."""
+
+    def read() -> str:
+        try:
+            return read_secret_file(path)
+        except SettingsError as error:
+            raise Permanent("settings", str(error)) from error
+
+    return read

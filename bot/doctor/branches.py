@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from bot.adapters.github.facts import RepositoryFacts
 from bot.doctor.findings import Finding, counted, failed, listed, ok, warning
 from bot.doctor.identity import UNTOLD
-from bot.domain.merging import CHECK_PREFIX, why_not_armed
+from bot.domain.merging import why_not_armed
+from bot.domain.naming import check_name
 from bot.domain.observation import ForgeFacts
 from bot.domain.policy import AutoMerge, Merge, Policy, Road, Stage
 
@@ -93,7 +94,7 @@ def _summary(branch: Branch) -> str:
 
 def _judge_checks(branch: Branch) -> Iterator[Finding]:
     own, required = branch.forge.own_app_id, branch.forge.rules.required_checks
-    names = list(dict.fromkeys(f"{CHECK_PREFIX}{stage.name}" for _, stage in branch.proposed()))
+    names = list(dict.fromkeys(check_name(stage.name) for _, stage in branch.proposed()))
     foreign = {
         check.name: check.app_id
         for check in required

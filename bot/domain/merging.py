@@ -5,11 +5,10 @@ from __future__ import annotations
 from bot.domain.candidacy import Candidate, Case
 from bot.domain.decision import ReadyPromotion, RemakePromotion, State, WaitsOn
 from bot.domain.model import Release
+from bot.domain.naming import check_name
 from bot.domain.observation import ForgeFacts
 from bot.domain.policy import AutoMerge, Merge, Stage
 from bot.domain.pulls import MergeRoad, Proposal, Pull
-
-CHECK_PREFIX = "liftlock/"
 
 
 def _pull(case: Case) -> Pull:
@@ -180,7 +179,7 @@ def why_not_armed(target: Stage, branch: str, forge: ForgeFacts) -> str | None:
         return "the repository does not allow auto-merge"
     if wanted is AutoMerge.ANY:
         return None
-    name = f"{CHECK_PREFIX}{target.name}"
+    name = check_name(target.name)
     required = [check for check in rules.required_checks if check.name == name]
     if not required:
         return f"auto-merge is not used: {branch} does not require the check {name}"

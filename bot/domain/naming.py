@@ -13,6 +13,9 @@ import re
 
 from bot.domain.model import Release
 
+OWN_PREFIX = "liftlock/"
+"""How the names of all branches and checks of the bot begin."""
+
 _SLUG_LENGTH = 40
 _OWN = re.compile(r"liftlock/[a-z0-9-]+/[a-z0-9-]+/[a-z0-9-]+-[0-9a-f]{8}")
 
@@ -29,12 +32,12 @@ def revert_branch(service: str, stage: str, release: Release) -> str:
 
 def check_name(stage: str) -> str:
     """Name the check that says on a pull request whether its release may enter a stage."""
-    return f"liftlock/{stage}"
+    return f"{OWN_PREFIX}{stage}"
 
 
 def promotion_prefix(service: str, stage: str) -> str:
     """Return how the name of every branch of the bot's for this stage begins, reverts included."""
-    return f"liftlock/{service}/{stage}/"
+    return f"{OWN_PREFIX}{service}/{stage}/"
 
 
 def is_promotion_branch(branch: str) -> bool:

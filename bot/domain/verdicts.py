@@ -199,7 +199,7 @@ class Verdict:
     began_before: bool = False
 
 
-_WORST_FIRST = (
+WORST_FIRST = (
     VerdictKind.UNHEALTHY,
     VerdictKind.CANNOT_TELL,
     VerdictKind.NO_DATA,
@@ -210,7 +210,7 @@ _WORST_FIRST = (
 
 def combine(verdicts: Sequence[Verdict]) -> VerdictKind:
     """Return the worst kind of those that decide; none at all prove nothing and are `no data`."""
-    return min((verdict.kind for verdict in deciding(verdicts)), key=_WORST_FIRST.index, default=VerdictKind.NO_DATA)
+    return min((verdict.kind for verdict in deciding(verdicts)), key=WORST_FIRST.index, default=VerdictKind.NO_DATA)
 
 
 def deciding(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
@@ -226,4 +226,4 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
     chosen = deciding(verdicts) or tuple(verdicts)
     if not chosen:
         raise ValueError("no verdicts to choose from")
-    return min(chosen, key=lambda verdict: _WORST_FIRST.index(verdict.kind))
+    return min(chosen, key=lambda verdict: WORST_FIRST.index(verdict.kind))

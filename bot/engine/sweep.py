@@ -183,8 +183,14 @@ class Sweeper:
         )
         for (repository, branch), found in told.items():
             if isinstance(found, Proposals) and not self.dry_run:
-                tell_bystanders(self.world, repository, found, stages[repository, branch])
+                self._tell_bystanders(repository, found, stages[repository, branch])
         return told
+
+    def _tell_bystanders(self, repository: str, told: Proposals, stages: Collection[str]) -> None:
+        try:
+            tell_bystanders(self.world, repository, told, stages)
+        except Exception as error:
+            structlog.get_logger().exception("bug", repository=repository, error=type(error).__name__)
 
     def _wanted(self, policy: Policy, seen: Observation) -> Iterable[str]:
         try:

@@ -19,6 +19,7 @@ from bot.domain.text import (
 )
 from bot.domain.verdicts import (
     SCRAPES_IN_A_TILE,
+    WORST_FIRST,
     BaselineEvidence,
     Burn,
     BurnEvidence,
@@ -42,13 +43,6 @@ _SYMBOLS = {
 _MOST_ROWS = 200
 _MOST_NAMED = 3
 _MOST_BURNS = 4
-WORST_FIRST = (
-    VerdictKind.UNHEALTHY,
-    VerdictKind.CANNOT_TELL,
-    VerdictKind.NO_DATA,
-    VerdictKind.NOT_YET,
-    VerdictKind.HEALTHY,
-)
 _HEAD = "| gate | verdict | found | limit | at\u00a0most |\n|---|---|---|---:|---:|"
 
 

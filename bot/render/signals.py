@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.decision import Judgement, State, WaitsOn
 from bot.domain.model import NOT_SET
+from bot.domain.naming import check_name
 from bot.domain.policy import Policy
 from bot.domain.text import count_of, format_instant
 from bot.domain.verdicts import MeasuredEvidence, VerdictKind, deciding
@@ -57,7 +58,7 @@ def check_text(view: CommentView, started_at: datetime, url: str = "") -> CheckT
     judgement = view.candidate or view.source
     reason = for_status(judgement.reason, _LONGEST_CHECK) if judgement is not None else "it was not judged yet"
     return CheckText(
-        name=f"liftlock/{view.stage.name}",
+        name=check_name(view.stage.name),
         state=check_state(view),
         title=for_status(f"{screen.word.rstrip('.')}: {reason}", _LONGEST_CHECK),
         summary=fit(lambda room: _summary(view, room)),

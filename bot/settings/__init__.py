@@ -5,12 +5,23 @@ read anew at each use, so that a rotated token takes effect. Hosts live here, ne
 """
 
 from bot.settings.loading import Settings, load_settings
-from bot.settings.sections import ArgoSection, GitHubSection, GitSection, SettingsError, WebSection, read_secret_file
+from bot.settings.sections import (
+    ArgoSection,
+    GitHubSection,
+    GitSection,
+    PrometheusSection,
+    RegistrySection,
+    SettingsError,
+    WebSection,
+    read_secret_file,
+)
 
 __all__ = [
     "ArgoSection",
     "GitHubSection",
     "GitSection",
+    "PrometheusSection",
+    "RegistrySection",
     "Settings",
     "SettingsError",
     "WebSection",

@@ -183,6 +183,27 @@ def test_a_rollback_is_heard_long_after_the_watch_and_without_one(road: Road | N
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)
 
 
+def test_a_rollback_by_pull_request_is_merged_also_when_the_file_has_changed_elsewhere_since() -> None:
+    policy = a_policy(proposing=EARLY)
+    production = policy.stages[1]
+    assert production.rollback is not None
+    by_pull = replace(production, rollback=replace(production.rollback, by=Road.PULL_REQUEST))
+    world = FakeWorld(policy=replace(policy, stages=(policy.stages[0], by_pull)))
+    world.release()
+    world.sweep()
+    passed(world).sweep_until_settled()
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    while len(world.forge.pulls) == 1:
+        world.pass_time(1)
+        world.sweep()
+    world.repositories.commit("main", {PRODUCTION_FILE: values(NEW) + "replicas: 3\n"}, "Scale")
+    for _ in range(10):
+        world.pass_time(1)
+        world.sweep()
+    assert world.forge.pulls[2].state is PullState.MERGED
+
+
 # --- what is left standing -------------------------------------------------------------------------------------------
 
 

@@ -19,9 +19,9 @@ from bot.adapters.git.names import SYSTEM
 from bot.adapters.git.processes import HungGit, Outcome
 from bot.adapters.scrub import as_sentence
 from bot.domain.model import Sha
+from bot.domain.naming import OWN_PREFIX
 from bot.ports import Conflict, OutsideError, Permanent, Transient
 
-OWN_PREFIX = "liftlock/"
 _TRIES = 2
 
 _MOVED = re.compile(

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from bot.adapters.github.identity import Identity, account_of_graph
 from bot.adapters.github.nodes import Node
+from bot.domain.naming import OWN_PREFIX
 from bot.domain.pulls import Checks, RequiredCheck
-
-OWN_PREFIX = "liftlock/"
 
 _PASSED_RUN = frozenset({"SUCCESS", "NEUTRAL", "SKIPPED"})
 _FAILED_STATUS = frozenset({"FAILURE", "ERROR"})

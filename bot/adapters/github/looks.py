@@ -19,7 +19,7 @@ from typing import TypeVar
 from bot.adapters.github.answers import SYSTEM
 from bot.adapters.github.asking import Query
 from bot.adapters.github.budget import Right
-from bot.adapters.github.checks import OWN_PREFIX, Report, parse_report
+from bot.adapters.github.checks import Report, parse_report
 from bot.adapters.github.clients import Clients
 from bot.adapters.github.documents import (
     LOOK_AGAIN,
@@ -35,6 +35,7 @@ from bot.adapters.github.names import shown
 from bot.adapters.github.nodes import Node
 from bot.adapters.github.pull_nodes import Glimpse, WholePull, page_before, parse_glimpse, parse_remarks, parse_whole
 from bot.adapters.github.rules import parse_rules, required_approvals, required_checks
+from bot.domain.naming import OWN_PREFIX
 from bot.domain.pulls import Bystander, MergeRules, Proposals, Pull, PullState, Remark
 from bot.ports import Permanent
 

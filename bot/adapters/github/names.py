@@ -6,8 +6,8 @@ import re
 from urllib.parse import quote
 
 from bot.adapters.github.answers import SYSTEM
-from bot.adapters.github.checks import OWN_PREFIX
 from bot.adapters.scrub import as_sentence
+from bot.domain.naming import OWN_PREFIX
 from bot.ports import Permanent
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,99}/[A-Za-z0-9_.][A-Za-z0-9_.\-]{0,99}")
