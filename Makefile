@@ -59,13 +59,13 @@ imports: install-dev ## Check that imports only point down the layers
 	@$(BIN)/lint-imports --no-logo
 
 pytest: install-dev ## Run all tests with coverage (PYTEST_ARGS, COVERAGE, WORKERS)
-	@$(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --ignore=tests/bench -m 'not long' $(COVERAGE) $(PYTEST_ARGS)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal --ignore=tests/bench -m 'not long' $(COVERAGE) $(PYTEST_ARGS)
 
 unit: install-dev ## Run the fast tests only: no lab, no scenarios, no Prometheus
 	@$(BIN)/pytest -m 'not prometheus' --ignore=tests/bench --ignore=tests/lab --ignore=tests/scenarios $(PYTEST_ARGS)
 
 long: install-dev ## Run the scenarios that take minutes and that `make test` leaves out
-	@$(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 -m long tests/scenarios $(PYTEST_ARGS)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal -m long tests/scenarios $(PYTEST_ARGS)
 
 format: install-dev ## Mend style and format where that is safe
 	@$(BIN)/ruff check --fix-only .

@@ -269,7 +269,9 @@ class _Step:
         stage = self.policy.stage(action.stage)
         base = self.world.repositories.refresh(self.repository, self.base, (stage.edit.file,))
         plan = self.maker.plan_of(action)
-        found = examine(self.world, self.policy, stage, Branch(base=base, name=action.branch, plan=plan))
+        found = examine(
+            self.world, self.policy, stage, Branch(base=base, name=action.branch, plan=plan, head=action.head)
+        )
         if found.branch_head != action.head:
             return "its branch has moved"
         if found.deviation is not None:

@@ -157,8 +157,11 @@ class Repositories(Protocol):
         """Say how `commit` is related to `ancestor`; None if one of them is unknown even after a fetch."""
         ...
 
-    def branch_change(self, repository: str, base: Sha, branch: str) -> BranchChange | None:
-        """Ask the server for `branch` and compare it with `base`; None if there is no such branch."""
+    def branch_change(self, repository: str, base: Sha, branch: str, *, is_fresh: bool = True) -> BranchChange | None:
+        """Ask the server for `branch` and compare it with `base`; None if there is no such branch.
+
+        Where it need not be fresh, one of the bot's own branches is taken as the last `refresh` found it.
+        """
         ...
 
     def commit_file(self, plan: FileCommit) -> Sha:

@@ -18,7 +18,7 @@ from bot.domain.naming import check_name, is_promotion_branch, promotion_prefix,
 from bot.domain.observation import ForgeFacts, Observation, StageObservation
 from bot.domain.observed import is_watched, stage_liveness
 from bot.domain.policy import Policy, Road, Stage
-from bot.domain.pulls import Proposal, Proposals, Pull, without_own
+from bot.domain.pulls import Proposal, Proposals, Pull, PullState, without_own
 from bot.domain.trailers import parse_trailers
 from bot.observe import World
 from bot.planned import Planner
@@ -260,7 +260,9 @@ class _Look:
         return _attempt(lambda: self._examined(branch, told.newest.get(branch), plan))
 
     def _examined(self, branch: str, pull: Pull | None, plan: Plan) -> Proposal:
-        found = examine(self.world, self.policy, self.stage, Branch(base=self.tags.head, name=branch, plan=plan))
+        at = pull.head if pull is not None and pull.state is PullState.OPEN else None
+        asked = Branch(base=self.tags.head, name=branch, plan=plan, head=at)
+        found = examine(self.world, self.policy, self.stage, asked)
         if pull is not None:
             pull = replace(pull, checks=without_own(pull.checks, check_name(self.stage.name)))
         return replace(found, pull=pull)
@@ -271,17 +273,24 @@ class _Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """A branch to be compared with the edit that `plan` makes where it left the tracked branch, now at `base`."""
+    """A branch to be compared with the edit that `plan` makes where it left the tracked branch, now at `base`.
+
+    `head` is where the forge says that it is; None where nobody has said so.
+    """
 
     base: Sha
     name: str
     plan: Plan
+    head: Sha | None = None
 
 
 def examine(world: World, policy: Policy, stage: Stage, branch: Branch) -> Proposal:
-    """Ask the server for a branch and compare it with the planned edit, byte for byte."""
+    """Compare a branch with the planned edit, byte for byte: as the last refresh found it, or the forge says it is."""
     repository, file = policy.gitops.repository, stage.edit.file
-    change = world.repositories.branch_change(repository, branch.base, branch.name)
+    change = world.repositories.branch_change(repository, branch.base, branch.name, is_fresh=False)
+    if branch.head is not None and (change is None or change.head != branch.head):
+        # The forge was asked a moment after Git, or its answer is older than what Git says.
+        change = world.repositories.branch_change(repository, branch.base, branch.name)
     if change is None:
         return Proposal(branch=branch.name, pull=None)
     trailers = parse_trailers(change.message)

@@ -159,7 +159,7 @@ class FakeRepositories(Failing):
         line = [item.sha for item in self.line(ancestor)]
         return Descent(contains=False, behind=line.index(commit) if commit in line else None)
 
-    def branch_change(self, repository: str, base: Sha, branch: str) -> BranchChange | None:
+    def branch_change(self, repository: str, base: Sha, branch: str, *, is_fresh: bool = True) -> BranchChange | None:
         self.called("branch_change")
         if branch not in self.branches:
             return None

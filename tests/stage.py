@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bot.adapters.github import GitHubForge
+from bot.adapters.github.writes import Pacing
 from bot.compose import compose
 from bot.domain.decision import Decision, Judgement
 from bot.engine.sweep import ServiceReport, Sweeper
@@ -95,4 +97,23 @@ def a_bot(
     text = path.read_text(encoding="utf-8").replace("[argocd]\n", f"[argocd]\n{argocd}\n")
     path.write_text(f"{text}\n{sections}", encoding="utf-8")
     with compose(load_settings(path), clock=clock, dry_run=dry_run) as bot:
-        yield bot.sweeper
+        yield without_pauses(bot.sweeper, clock)
+
+
+def without_pauses(sweeper: Sweeper, clock: ManualClock) -> Sweeper:
+    """Let the adapter of GitHub pause without anybody waiting: its limits go by the lab's time and by its pauses."""
+    slept = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal slept
+        slept += max(0.0, seconds)
+
+    return with_pacing(sweeper, Pacing(monotonic=lambda: clock.now().timestamp() + slept, sleep=sleep))
+
+
+def with_pacing(sweeper: Sweeper, pacing: Pacing) -> Sweeper:
+    """Give the adapter of GitHub another passing of seconds."""
+    forge = sweeper.world.forge
+    assert isinstance(forge, GitHubForge)
+    forge._clients.pacing = pacing
+    return sweeper

@@ -383,6 +383,40 @@ def test_branch_change_is_none_where_the_server_has_no_such_branch_any_more(
     assert repositories.branch_change(REPO, base, "liftlock/x") is None
 
 
+def test_branches_that_were_asked_for_come_with_the_next_fetch_of_the_tracked_one(
+    repositories: GitRepositories, server: GitServer
+) -> None:
+    fork = repositories.refresh(REPO, "main")
+    first = server.commit({FILE: NEW}, branch="liftlock/x", parents=(fork,))
+    for name in ("liftlock/x", "liftlock/none"):
+        repositories.branch_change(REPO, fork, name, is_fresh=False)
+    second = server.commit({FILE: NEW, "more": "1\n"}, branch="liftlock/x", parents=(first,))
+    repositories.refresh(REPO, "main")
+    # With the server gone, all is known that was asked for before.
+    server.directory.rename(server.directory.with_suffix(".away"))
+    found = repositories.branch_change(REPO, fork, "liftlock/x", is_fresh=False)
+    assert found is not None
+    assert found.head == second
+    assert repositories.branch_change(REPO, fork, "liftlock/none", is_fresh=False) is None
+    with pytest.raises(OutsideError):
+        repositories.branch_change(REPO, fork, "liftlock/x")
+
+
+def test_a_branch_that_is_gone_or_was_never_asked_for_is_not_taken_from_an_earlier_fetch(
+    repositories: GitRepositories, server: GitServer
+) -> None:
+    fork = repositories.refresh(REPO, "main")
+    server.commit({FILE: NEW}, branch="liftlock/x", parents=(fork,))
+    assert repositories.branch_change(REPO, fork, "liftlock/x", is_fresh=False) is not None
+    server.git("update-ref", "-d", "refs/heads/liftlock/x")
+    late = server.commit({FILE: NEW}, branch="liftlock/x-late", parents=(fork,))
+    repositories.refresh(REPO, "main")
+    assert repositories.branch_change(REPO, fork, "liftlock/x", is_fresh=False) is None
+    found = repositories.branch_change(REPO, fork, "liftlock/x-late", is_fresh=False)
+    assert found is not None
+    assert found.head == late
+
+
 def test_merges_of_the_base_into_a_branch_do_not_hide_what_it_was_made_for(
     repositories: GitRepositories, server: GitServer
 ) -> None:

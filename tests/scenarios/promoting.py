@@ -13,7 +13,6 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bot.adapters.github import GitHubForge
 from bot.adapters.github.writes import Pacing
 from bot.compose import compose
 from bot.domain.decision import Decision, Judgement, State
@@ -24,7 +23,7 @@ from bot.lab.github import Pull
 from bot.lab.stories import GOOD
 from bot.lab.world import GITOPS, Lab
 from bot.settings import load_settings
-from tests.stage import STEP, Stage, decision_for, the_judgement
+from tests.stage import STEP, Stage, decision_for, the_judgement, with_pacing
 
 FAILING = Behaviour(requests_per_second=100.0, error_ratio=0.2)
 PLANNED = "apps/checkout/production/values.yaml"
@@ -167,12 +166,8 @@ def update_branch(lab: Lab, login: str, pull: Pull, where: Path) -> None:
 
 def time_is_the_labs(sweeper: Sweeper, clock: ManualClock) -> Sweeper:
     """Let the pauses and limits of the adapter go by the lab's clock: to sleep is to let it pass."""
-    forge = sweeper.world.forge
-    assert isinstance(forge, GitHubForge)
-    forge._clients.pacing = Pacing(
-        monotonic=lambda: clock.now().timestamp(), sleep=lambda seconds: _pass(clock, seconds)
-    )
-    return sweeper
+    pacing = Pacing(monotonic=lambda: clock.now().timestamp(), sleep=lambda seconds: _pass(clock, seconds))
+    return with_pacing(sweeper, pacing)
 
 
 def _pass(clock: ManualClock, seconds: float) -> None:

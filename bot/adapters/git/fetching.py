@@ -23,16 +23,43 @@ def local_ref(branch: str) -> str:
     return f"refs/liftlock/branches/{hashlib.sha256(branch.encode()).hexdigest()[:24]}"
 
 
-def fetch_branch(mirror: Mirror, branch: str, *, is_tracked: bool = False) -> Sha | None:
-    """Fetch a branch and return its head; None if the server has no such branch.
+def fetch_tracked(mirror: Mirror, branch: str) -> Sha | None:
+    """Fetch a tracked branch, and at once those of the bot's own that were asked for lately; return its head.
 
-    Of a tracked branch that was never fetched, only the newest commit comes: `deepening` gets more where it is needed.
-    Other branches leave a tracked one near its head, so that all they have more comes with them.
+    None if the server has no such branch. Of one that was never fetched, only the newest commit comes: `deepening` gets
+    more where it is needed. The others leave a tracked one near its head, so that all they have more comes with them.
     """
+    is_new = not (mirror.directory / local_ref(branch)).exists()
+    asked = () if is_new else mirror.own.begin()
+    # A pattern, unlike a name, is no error where the server has nothing like it.
+    patterns = [f"+refs/heads/{one}*:{local_ref(one)}*" for one in asked]
+    head = _fetched(mirror, branch, *patterns, depth="--depth=1" if is_new else None, prunes=bool(patterns))
+    if head is not None and patterns:
+        heads = _heads(mirror)
+        mirror.own.learn({one: heads.get(local_ref(one)) for one in asked})
+    return head
+
+
+def _heads(mirror: Mirror) -> dict[str, Sha]:
+    listed = mirror.ask("for-each-ref", "--format=%(objectname) %(refname)", "refs/liftlock/branches/").out
+    rows = (line.partition(" ") for line in listed.decode("ascii").splitlines())
+    return {ref: Sha(sha) for sha, _, ref in rows}
+
+
+def own_branch(mirror: Mirror, branch: str) -> Sha | None:
+    """Return the head of one of the bot's own branches as the last fetch found it, or as it is if that did not ask."""
+    is_known, head = mirror.own.find(branch)
+    return head if is_known else fetch_branch(mirror, branch)
+
+
+def fetch_branch(mirror: Mirror, branch: str) -> Sha | None:
+    """Fetch a branch and return its head; None if the server has no such branch."""
+    return _fetched(mirror, branch)
+
+
+def _fetched(mirror: Mirror, branch: str, *more: str, depth: str | None = None, prunes: bool = False) -> Sha | None:
     ref = local_ref(branch)
-    outcome = mirror.fetch(
-        f"+refs/heads/{branch}:{ref}", depth="--depth=1" if _is_new(mirror, ref, is_tracked) else None
-    )
+    outcome = mirror.fetch(f"+refs/heads/{branch}:{ref}", *more, depth=depth, prunes=prunes)
     if outcome.status != 0 and is_missing_branch(outcome.err):
         mirror.ask("update-ref", "-d", ref)
         return None
@@ -41,10 +68,6 @@ def fetch_branch(mirror: Mirror, branch: str, *, is_tracked: bool = False) -> Sh
     head = Sha(mirror.write("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}", stdin=b""))
     mirror.remember(head)
     return head
-
-
-def _is_new(mirror: Mirror, ref: str, is_tracked: bool) -> bool:  # noqa: FBT001
-    return is_tracked and not (mirror.directory / ref).exists()
 
 
 def has_or_fetches(mirror: Mirror, commit: Sha) -> bool:

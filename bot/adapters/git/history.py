@@ -188,6 +188,16 @@ def count_between(mirror: Mirror, older: Sha, newer: Sha) -> int | None:
 
 def compare(mirror: Mirror, base: Sha, head: Sha) -> BranchChange:
     """Compare a branch with its base: everything that differs, deletions and changes of mode included."""
+    key = ("change", base, head)
+    known = mirror.answers.recall(key)
+    if isinstance(known, BranchChange):
+        return known
+    found = _compared(mirror, base, head)
+    mirror.answers.keep(key, found, weight=len(found.message) + sum(len(path) for path in found.paths))
+    return found
+
+
+def _compared(mirror: Mirror, base: Sha, head: Sha) -> BranchChange:
     need_commit(mirror, base)
     forks = ask_deeper(mirror, base, lambda: _forks(mirror, base, head))
     if forks is None:

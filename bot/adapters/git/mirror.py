@@ -34,6 +34,7 @@ from bot.adapters.git.complaints import (
     is_stale_lock,
 )
 from bot.adapters.git.names import SYSTEM
+from bot.adapters.git.own_branches import OwnBranches
 from bot.adapters.git.processes import HungGit, Outcome, Run, run_git
 from bot.adapters.git.recollection import Recollection
 from bot.adapters.git.settings import GitLimits, GitSettings, TokenFor
@@ -69,6 +70,7 @@ class Mirror:
         self.limits: GitLimits = settings.limits
         self.known: dict[Sha, None] = {}
         self.absent: set[Sha] = set()
+        self.own = OwnBranches()
         self.answers = Recollection()
         self.indexes: dict[str, BranchIndex] = {}
         self._url = settings.url.replace("{repository}", repository)
@@ -141,12 +143,16 @@ class Mirror:
         run = Run(arguments=("repack", "-a", "-d", "-q"), config=_PROMISOR, deadline=self.limits.first_fetch)
         return self._run(run)
 
-    def fetch(self, *refspecs: str, config: Sequence[tuple[str, str]] = (), depth: str | None = None) -> Outcome:
+    def fetch(
+        self, *refspecs: str, config: Sequence[tuple[str, str]] = (), depth: str | None = None, prunes: bool = False
+    ) -> Outcome:
         """Fetch from the server, as a partial clone does; the caller judges a failure. Tried again when it may pass.
 
-        `depth` is git's option for how much history is to come.
+        `depth` is git's option for how much history is to come; `prunes` drops what a pattern of `refspecs` brought
+        once and the server has no more.
         """
-        flags = ("--quiet", "--no-tags", "--no-write-fetch-head", *((depth,) if depth else ()), "--stdin")
+        options = (*((depth,) if depth else ()), *(("--prune",) if prunes else ()))
+        flags = ("--quiet", "--no-tags", "--no-write-fetch-head", *options, "--stdin")
         run = Run(
             arguments=("fetch", *flags, "origin"),
             stdin="".join(f"{refspec}\n" for refspec in refspecs).encode(),
@@ -297,6 +303,7 @@ class Mirror:
         """Put an empty mirror in the place of whatever is there."""
         self.known.clear()
         self.absent.clear()
+        self.own.forget()
         self.answers.clear()
         self.indexes.clear()
         shutil.rmtree(self._directory, ignore_errors=True)

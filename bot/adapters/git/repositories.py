@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from bot.adapters.git.commits import ServerCommits, Signature, make_commit, make_commit_on_server
-from bot.adapters.git.fetching import fetch_branch, has_or_fetches, need_commit
+from bot.adapters.git.fetching import fetch_branch, fetch_tracked, has_or_fetches, need_commit, own_branch
 from bot.adapters.git.history import compare, count_between, describe_versions, is_ancestor, read_pasts
 from bot.adapters.git.index import BranchIndex
 from bot.adapters.git.mirror import Mirror
@@ -37,14 +37,14 @@ class GitRepositories:
         self._mirrors: dict[str, Mirror] = {}
 
     def refresh(self, repository: str, branch: str, paths: Sequence[str] = ()) -> Sha:
-        """Fetch the branch (one fetch) and return its head."""
+        """Fetch the branch, and with it those of the bot that were asked for of late; return its head."""
         check_branch(branch)
         for path in paths:
             check_path(path)
 
         def task(mirror: Mirror) -> Sha:
             mirror.absent.clear()
-            head = fetch_branch(mirror, branch, is_tracked=True)
+            head = fetch_tracked(mirror, branch)
             if head is None:
                 raise Permanent(SYSTEM, f"{repository} has no branch {branch}: check the policy's gitops branch")
             index = mirror.indexes.setdefault(branch, BranchIndex(head))
@@ -111,13 +111,13 @@ class GitRepositories:
 
         return self._mirror(repository).work(task)
 
-    def branch_change(self, repository: str, base: Sha, branch: str) -> BranchChange | None:
-        """Fetch `branch` and compare it with `base`; None if the server has no such branch."""
+    def branch_change(self, repository: str, base: Sha, branch: str, *, is_fresh: bool = True) -> BranchChange | None:
+        """Compare `branch` with `base`, fetched now or as the last refresh found it; None if there is none."""
         check_sha(base)
         check_branch(branch)
 
         def task(mirror: Mirror) -> BranchChange | None:
-            head = fetch_branch(mirror, branch)
+            head = fetch_branch(mirror, branch) if is_fresh else own_branch(mirror, branch)
             return None if head is None else compare(mirror, base, head)
 
         return self._mirror(repository).work(task)
