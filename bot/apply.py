@@ -239,7 +239,7 @@ class _Step:
             method=_method(action.method, facts.rules if facts is not None else MergeRules()),
             text=MergeText(title=f"{subject} (#{action.number})", message=rest.strip("\n")),
             road=action.road,
-            urgency=Urgency.MERGE if action.reverts is None else Urgency.ROLLBACK,
+            urgency=_urgency(action),
         )
         merged = self.world.merging.merge_promotion(self.repository, order)
         if merged is None:
@@ -250,7 +250,7 @@ class _Step:
 
     def _check_again(self, action: MergePromotion) -> None:
         """Look again at this very moment (I2): the head, what people said since, the diff, and the file in the base."""
-        pull = self.world.merging.look_again(self.repository, action.number)
+        pull = self.world.merging.look_again(self.repository, action.number, _urgency(action))
         pull = replace(pull, checks=without_own(pull.checks, check_name(action.stage)))
         waits_for_checks = action.road is MergeRoad.ARM
         if pull.head != action.head:
@@ -384,6 +384,10 @@ def _objection(pull: Pull, base: str, *, waits_for_checks: bool) -> str | None:
         (bool(checks.failed or undone), f"its checks changed: {', '.join((*checks.failed, *undone))}"),
     )
     return next((said for stands, said in objections if stands), None)
+
+
+def _urgency(action: MergePromotion) -> Urgency:
+    return Urgency.MERGE if action.reverts is None else Urgency.ROLLBACK
 
 
 def _method(wanted: MergeMethod | None, rules: MergeRules) -> MergeMethod:

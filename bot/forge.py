@@ -100,8 +100,8 @@ class Forge(Protocol):
 class Merging(Protocol):
     """How a proposal becomes part of its base."""
 
-    def look_again(self, repository: str, number: int) -> Pull:
-        """Read one pull request as it is at this moment, with its checks and reviews."""
+    def look_again(self, repository: str, number: int, urgency: Urgency = Urgency.MERGE) -> Pull:
+        """Read one pull request as it is at this moment, with its checks and reviews, for a merge of this urgency."""
         ...
 
     def merge_promotion(self, repository: str, order: MergeOrder) -> Sha | None:

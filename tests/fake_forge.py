@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.domain.authority import Permission
 from bot.domain.model import Sha
 from bot.domain.pulls import Bystander, MergeRoad, MergeRules, Proposals, Pull, PullState, Remark
-from bot.forge import CheckText, DeploymentText, MergeOrder, PullText, Reaction, Span, StatusText
+from bot.forge import CheckText, DeploymentText, MergeOrder, PullText, Reaction, Span, StatusText, Urgency
 from bot.ports import Conflict
 from tests.fakes import Failing, FakeRepositories
 
@@ -131,7 +131,7 @@ class FakeForge(Failing):
 
     # --- Merging ---
 
-    def look_again(self, repository: str, number: int) -> Pull:
+    def look_again(self, repository: str, number: int, urgency: Urgency = Urgency.MERGE) -> Pull:
         self.called("look_again")
         return self._current(self.pulls[number])
 

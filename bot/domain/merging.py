@@ -29,9 +29,17 @@ def _not_planned(case: Case) -> Candidate | None:
         return case.halt(reason)
     if pull.base != case.policy.gitops.branch:
         return case.halt(f"#{pull.number} was pointed at another branch, so only a person may merge it")
+    return None
+
+
+def _not_bound(case: Case) -> Candidate | None:
+    """Is it for the very bytes that were observed (I16)?"""
+    proposal, pull = case.proposal, _pull(case)
     if _lacks_digest(case):
         what = f"#{pull.number} was made before the digest of {case.release.tag} was known"
         return case.answer(State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, what, _remake(case, what))
+    if proposal.release is None:
+        return case.halt(f"a commit on #{pull.number} is not the bot's, so only a person may merge it")
     if not is_bound_to(proposal, case.release):
         reason = f"#{pull.number} was made for other bytes than the tag means now: {moved(proposal, case.release)}"
         return case.halt(reason)
@@ -126,12 +134,21 @@ def _left_to_people(case: Case) -> Candidate | None:
     pull = _pull(case)
     is_approved = case.standing.approved is not None
     if case.target.merge is Merge.HUMAN and not is_approved:
-        reason = f"the policy leaves the merge of #{pull.number} to a person"
+        reason = f"the policy leaves the merge of #{pull.number} to a person{_outdated(case)}"
         return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
     if any(change.new == case.release.tag for change in case.there.changes) and not is_approved:
         reason = f"{case.target.name} had this release before, so only a person may merge #{pull.number}"
+        reason += _outdated(case)
         return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
     return None
+
+
+def _outdated(case: Case) -> str:
+    """Say whose approval an older head took with it: it was bound to that one."""
+    order, pull = case.standing.outdated, _pull(case)
+    if order is None or order.head is None:
+        return ""
+    return f"; the approval of {order.by_login} was for {order.head[:7]}, and the head is {pull.head[:7]} now"
 
 
 def _in_queue(pull: Pull) -> str:
@@ -200,6 +217,7 @@ def merge_now(case: Case) -> Candidate:
 
 RUNGS = (
     _not_planned,
+    _not_bound,
     _out_of_date,
     _own_draft,
     _objections,

@@ -54,7 +54,8 @@ class Standing:
 
     `hold` is of the whole stage, until somebody resumes it. `rejected` and `rollback` are of this release, until a
     later approval or retry of it. `approved`, `overrides` (by gate) and `retried` hold for exactly this release, if
-    they came after all that stopped it; the first two for exactly this head.
+    they came after all that stopped it; the first two for exactly this head. `outdated` is the newest approval of this
+    release at another head, where none is of this one.
     """
 
     hold: Order | None = None
@@ -63,6 +64,7 @@ class Standing:
     approved: Order | None = None
     overrides: Mapping[str, Order] = field(default_factory=dict)
     retried: Order | None = None
+    outdated: Order | None = None
 
 
 def standing(orders: Iterable[Order], *, service: str, stage: str, release: str, head: Sha | None) -> Standing:
@@ -75,13 +77,15 @@ def standing(orders: Iterable[Order], *, service: str, stage: str, release: str,
     of_release = [order for order in of_stage if _may_be(order.release, release)]
     since_stopped = [order for order in _behind_last(of_release, _STOPS) if order.release == release]
     at_head = [order for order in since_stopped if head is not None and order.head == head]
+    approved = _newest(at_head, Verb.APPROVE)
     return Standing(
         hold=_newest(_behind_last(of_stage, {Verb.RESUME}), Verb.HOLD),
         rejected=_not_lifted(of_release, Verb.REJECT, release),
         rollback=_not_lifted(of_release, Verb.ROLLBACK, release),
-        approved=_newest(at_head, Verb.APPROVE),
+        approved=approved,
         overrides={order.gate: order for order in at_head if order.kind is Verb.PROMOTE},
         retried=_newest(since_stopped, Verb.RETRY),
+        outdated=_newest(since_stopped, Verb.APPROVE) if approved is None and head is not None else None,
     )
 
 

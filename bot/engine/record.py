@@ -91,14 +91,17 @@ def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: dateti
     return None if first else now
 
 
-def note_decision(ledger: Ledger, decision: Decision, observation: Observation, known: Event | None) -> bool:
+def note_decision(
+    ledger: Ledger, decision: Decision, observation: Observation, known: Event | None, *, writes: bool
+) -> bool:
     """Record a decision with its observation if it says what the newest entry does not; return whether it does.
 
-    One with a write is always recorded: what is written names this evidence, also where it is tried again.
+    One whose actions are written now is always recorded: what is written names this evidence, also where it is tried
+    again.
     """
     meaning = _meaning(decision)
     is_new = known is None or known.body.get("meaning") != meaning
-    if not is_new and not any(is_write(action) for action in decision.actions):
+    if not is_new and not writes:
         return False
     body = {
         "meaning": meaning,

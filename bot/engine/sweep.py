@@ -28,9 +28,10 @@ from bot.domain.observation import Observation
 from bot.domain.policy import GitOps, Policy
 from bot.domain.pulls import Proposals
 from bot.engine.record import action_json, as_json, is_quiet, is_write, note_decision, note_policy
+from bot.engine.refusals import Asked, Refusals
 from bot.hearing import with_orders
 from bot.observe import World, observe
-from bot.ports import Cost, OutsideError
+from bot.ports import Conflict, Cost, OutsideError, Permanent
 from bot.proposals import wanted_branches, with_proposals
 from bot.records import Board, Event, Posting
 from bot.sampling import Sampler, Subject
@@ -89,6 +90,7 @@ class Sweeper:
     listeners: tuple[Callable[[ServiceReport], None], ...] = ()
     stopping: threading.Event = field(default_factory=threading.Event)
     forge_costs: Callable[[], Mapping[str, Mapping[str, float]]] = dict
+    refusals: Refusals = field(default_factory=Refusals)
 
     def sweep(self) -> tuple[ServiceReport, ...]:
         """Sweep once over all services; return a report for each, in the order of their names."""
@@ -220,7 +222,11 @@ class Sweeper:
         proposed = with_proposals(self.world, policy, sampled, of_repository)
         observation = with_orders(self.world, policy, proposed, is_dry=self.dry_run)
         decision = decide(policy, observation, observation.at)
-        is_new = note_decision(self.world.ledger, decision, observation, known.decisions.get(policy.service))
+        writes = any(
+            is_write(action) and self._refused(observation, decision, action) is None for action in decision.actions
+        )
+        latest = known.decisions.get(policy.service)
+        is_new = note_decision(self.world.ledger, decision, observation, latest, writes=writes)
         self.board.post(Posting(subject=policy.service, at=decision.at, body={"decision": as_json(decision)}))
         _log(decision, level="info" if is_new else "debug", dry_run=self.dry_run)
         outcomes = () if self.dry_run else self._act(policy, observation, decision)
@@ -237,13 +243,22 @@ class Sweeper:
             outcomes.append((action, self._act_once(policy, observation, decision, action)))
         return tuple(outcomes)
 
+    def _refused(self, observation: Observation, decision: Decision, action: Action) -> str | None:
+        return self.refusals.still(_asked(observation, decision, action), decision.at)
+
     def _act_once(self, policy: Policy, observation: Observation, decision: Decision, action: Action) -> str:
+        refused = self._refused(observation, decision, action)
+        if refused is not None:
+            return f"{NOT_DONE}{refused}"
         if is_write(action):
             self._record(decision, action, "action", {})
         try:
             outcome = self.apply(policy, observation, decision, action)
         except OutsideError as error:
             outcome = f"{NOT_DONE}{error.system}: {error.sentence}"
+            if is_write(action) and isinstance(error, Permanent) and not isinstance(error, Conflict):
+                said = f"{error.system}: {error.sentence}"
+                self.refusals.note(_asked(observation, decision, action), said, decision.at)
             structlog.get_logger().warning(
                 "not done", service=policy.service, stage=action.stage, action=action.kind, reason=outcome
             )
@@ -288,6 +303,15 @@ class Sweeper:
         body["cost_since_start"] = asdict(self.world.metrics.cost())
         body["forge"] = {account: dict(costs) for account, costs in self.forge_costs().items()}
         self.board.post(Posting(subject=SWEEP, at=self.world.clock.now(), body=body))
+
+
+def _asked(observation: Observation, decision: Decision, action: Action) -> Asked:
+    return Asked(
+        service=decision.service,
+        policy_version=decision.policy_version,
+        orders=len(observation.orders),
+        action=action,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ class Served:
 
     def __init__(self, app: ASGIApp, *, port: int = 0) -> None:
         self._socket = socket.create_server(("127.0.0.1", port))
+        # asyncio does this only for a socket that names its protocol: without it, each answer waits for a late ACK.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(

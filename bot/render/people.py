@@ -73,6 +73,13 @@ def whoever_may(view: CommentView) -> str:
     return f"one of {named(approvers)}" if len(approvers) > 1 else code(approvers[0])
 
 
+def whoever_overrides(view: CommentView) -> str:
+    """Name the people who may override a gate, in the words of `bot.domain.authority`, which decides it."""
+    approvers = view.stage.proposing.approvers
+    maintainer = f"a maintainer of {code(view.policy.gitops.repository)}"
+    return f"{named(approvers, most=2)} or {maintainer}" if approvers else maintainer
+
+
 def named(names: Iterable[str], most: int = _MOST_NAMED) -> str:
     """Return names as code spans, and how many more there are."""
     listed = tuple(names)

@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 from bot.domain.decision import Judgement, WaitsOn
 from bot.render.escape import code, plain
-from bot.render.people import whoever_may
+from bot.render.people import whoever_may, whoever_overrides
 from bot.render.views import CommentView
 from bot.render.words import NEVER, NOBODY, Screen, capital, move_of, source_of
 
 
 def _stopped(word: str, lead: str, who: str) -> Callable[[CommentView, Judgement], Screen]:
-    """Return a screen whose texts may name `{release}`, `{source}`, `{stage}` and the `{people}` who may act."""
+    """Return a screen whose texts may name `{release}`, `{source}`, `{stage}`, the `{people}` who may act and the
+    `{overriders}` who may override a gate.
+    """
 
     def screen(view: CommentView, judgement: Judgement) -> Screen:
         names = {"release": code(view.release.tag), "source": source_of(view), "stage": code(view.stage.name)}
@@ -20,7 +22,7 @@ def _stopped(word: str, lead: str, who: str) -> Callable[[CommentView, Judgement
             word=word,
             lead=lead.format(**names),
             why=f"{plain(judgement.reason)}.",
-            who=who.format(**names, people=capital(whoever_may(view))),
+            who=capital(who.format(**names, people=capital(whoever_may(view)), overriders=whoever_overrides(view))),
             when=NEVER,
         )
 
@@ -63,11 +65,11 @@ held = _stopped(
 unhealthy = _stopped(
     "Do not merge.",
     "{release} is unhealthy in {source}.",
-    "{people}: mend it by a newer release, or override the gate by a comment.",
+    "Its developers: release a fix. Or {overriders}: override the gate by a comment.",
 )
 
 without_verdict = _stopped(
     "No verdict.",
     "Do not merge this: {release} has not proven itself in {source} in the time that it had.",
-    "{people}: look at the gates below, and override one by a comment, or reject the release.",
+    "{overriders}: look at the gates below, and override one by a comment, or reject the release.",
 )

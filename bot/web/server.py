@@ -99,9 +99,12 @@ def listen_on(address: tuple[str, int]) -> socket.socket:
     host, port = address
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
-        return socket.create_server(address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listening = socket.create_server(address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        # asyncio does this only for a socket that names its protocol: without it, each answer waits for a late ACK.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise SettingsError(f"web.listen: another program listens on {shown} already") from None
         # A name that cannot be resolved, an address of another machine, a port for root only.
         raise SettingsError(f"web.listen: {shown} cannot be listened on: {error.strerror}") from None
+    return listening

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -39,8 +40,8 @@ def schema() -> GraphQLSchema:
 
 def answer_graph(github: FakeGitHub, login: str, body: Json) -> Json:
     """Run a document; an error of it is shown as GitHub shows errors."""
-    document = parse(body["query"])
-    wrong = validate(schema(), document)
+    document = _parsed(body["query"])
+    wrong = _faults(body["query"])
     assert not wrong, wrong
     github.points += points_of(document)
     root = _Root(github, login, points_of(document)).fields()
@@ -49,6 +50,16 @@ def answer_graph(github: FakeGitHub, login: str, body: Json) -> Json:
     if result.errors:
         answer["errors"] = [_shown(error) for error in result.errors]
     return answer
+
+
+@cache
+def _parsed(query: str) -> DocumentNode:
+    return parse(query)
+
+
+@cache
+def _faults(query: str) -> Sequence[GraphQLError]:
+    return validate(schema(), _parsed(query))
 
 
 def _shown(error: GraphQLError) -> Json:
@@ -132,7 +143,10 @@ class _Root:
 
         return {
             "refUpdateRule": g.update_rule,
-            "rules": lambda _info, **_: {"nodes": g.rules},
+            "rules": lambda _info, *, first, **_: {
+                "nodes": g.rules[:first],
+                "pageInfo": {"hasNextPage": len(g.rules) > first},
+            },
             "branchProtectionRule": protection,
         }
 
@@ -186,7 +200,7 @@ class _Root:
             "labels": lambda _info, **_: {"nodes": [{"name": name} for name in pull.labels]},
             "latestOpinionatedReviews": lambda _info, **_: {"nodes": pull.reviews},
             "comments": lambda _info, *, last, before=None, **_: _page_back(comments, last, before),
-            "timelineItems": lambda _info, **_: {"nodes": pull.events},
+            "timelineItems": lambda _info, *, last, itemTypes, **_: {"nodes": _events(pull, itemTypes)[-last:]},  # noqa: N803  (GitHub's name)
             "statusCheckRollup": _rollup(pull.contexts),
             "baseRef": lambda _info: self._base_ref(),
         }
@@ -224,6 +238,10 @@ class _Root:
 
     def _dequeue(self, pull: FakePull, _: Json) -> None:
         pull.queued_by = None
+
+
+def _events(pull: FakePull, kinds: Sequence[str]) -> list[Json]:
+    return [one for one in pull.events if re.sub(r"(?<!^)([A-Z])", r"_\1", one["__typename"]).upper() in kinds]
 
 
 def _state(pull: FakePull) -> str:

@@ -184,7 +184,7 @@ class FakeGitHub:
             ("GET", rf"{repo}/commits/(\w+)/check-runs", self._list_runs),
             ("POST", rf"{repo}/check-runs", self._create_run),
             ("PATCH", rf"{repo}/check-runs/(\d+)", self._edit_run),
-            ("GET", rf"{repo}/commits/(\w+)/statuses", lambda *_: (200, self.statuses[::-1], OK)),
+            ("GET", rf"{repo}/commits/(\w+)/statuses", lambda _l, query, *_: self._paged(self.statuses[::-1], query)),
             ("POST", rf"{repo}/statuses/(\w+)", self._create_status),
             ("GET", rf"{repo}/deployments", self._list_deployments),
             ("POST", rf"{repo}/deployments", self._create_deployment),
@@ -256,7 +256,9 @@ class FakeGitHub:
     # --- comments ---
 
     def _list_comments(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
-        found = [comment for comment in self.comments if comment["number"] == int(number)]
+        return self._paged([comment for comment in self.comments if comment["number"] == int(number)], query)
+
+    def _paged(self, found: list[Json], query: dict[str, str]) -> Answer:
         size, page = int(query["per_page"]), int(query["page"])
         link = {"Link": f'<{self.url}/next?page={page + 1}>; rel="next"'} if page * size < len(found) else OK
         return 200, found[(page - 1) * size : page * size], link

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.adapters.github.budget import CREATE, MUTATION, QUERY, READ, WRITE, Allowance, Budget, Cost, Right
+from bot.adapters.github.budget import CREATE, MUTATION, QUERY, READ, WRITE, Allowance, Budget, Cost, Delay, Right
 from bot.adapters.github.cache import AnswerCache, CacheKey, Kept, asker_of
 from bot.adapters.github.writes import Patience, WriteQueue
 from bot.domain.pulls import MergeMethod
@@ -200,6 +200,20 @@ def test_a_write_waits_a_little_for_the_budget_and_is_refused_with_the_figures_b
     assert budget.report(now=seconds.now)["writes_refused"] == 1
     with queue.turn(Urgency.ROLLBACK, CREATE, "revert"):
         assert len(seconds.slept) == 1
+
+
+def test_the_one_whose_turn_it_is_gives_up_in_time_as_well() -> None:
+    # What is left of the hour may shrink with every answer that others read: each short wait ends in another one.
+    seconds = Seconds()
+
+    class Shrinking(Budget):
+        def delay(self, cost: Cost, right: Right, *, now: float) -> Delay:
+            return Delay(seconds=4.0, reason="others used it up")
+
+    queue = queue_with(Shrinking(), seconds, pause=0.0)
+    with pytest.raises(Transient, match="others used it up"), queue.turn(Urgency.TELL, CREATE, "comment"):
+        pass
+    assert sum(seconds.slept) <= 60
 
 
 def test_a_rollback_waits_longer_than_others() -> None:

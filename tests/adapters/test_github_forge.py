@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bot.adapters.github.texts import BEGIN, END, LONGEST_BODY, replace_section, with_section
+from bot.adapters.github.texts import BEGIN, END, LONGEST_BODY, cut_markdown, replace_section, with_section
 from bot.domain.model import Sha
 from bot.domain.pulls import MergeMethod
 from bot.forge import MergeOrder, MergeText, PullText
@@ -123,6 +125,27 @@ def test_a_text_that_holds_the_markers_cannot_break_the_section() -> None:
     body = with_section(f"a {END} b {BEGIN} c")
     assert (body.count(BEGIN), body.count(END)) == (1, 1)
     assert replace_section(body, "x") == with_section("x")
+
+
+PARTS = st.recursive(
+    st.sampled_from(["words, words", "```\nquery\n\nquery\n```", "~~~\n```\n\n~~~"]),
+    lambda inner: st.lists(inner, max_size=4).map(lambda parts: "\n\n".join(["<details>", *parts, "</details>"])),
+)
+
+
+@given(st.lists(PARTS, max_size=30), st.integers(0, 900))
+def test_a_cut_text_leaves_nothing_open(parts: list[str], longest: int) -> None:
+    text = "\n\n".join([*parts, "the end"])
+    cut = cut_markdown(text, longest)
+    assert len(cut) <= longest or cut == text
+    fence = ""
+    for line in cut.splitlines():
+        if line in ("```", "~~~"):
+            fence = line if not fence else "" if fence == line else fence
+    assert not fence
+    if longest >= 400:
+        assert cut.count("<details>") == cut.count("</details>")
+        assert cut == text or cut.endswith("allows no more text)_")
 
 
 def test_a_long_text_of_a_person_is_kept_and_the_bots_is_cut() -> None:

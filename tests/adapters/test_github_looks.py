@@ -125,6 +125,45 @@ def test_a_persons_one_on_a_branch_of_the_bots_is_told_apart(parts: Parts, githu
     assert newest(parts).is_own is False
 
 
+def test_a_persons_one_from_a_branch_of_the_bots_to_another_base_stands_in_no_way(
+    parts: Parts, github: FakeGitHub
+) -> None:
+    github.add_pull(BRANCH)
+    github.add_pull(BRANCH, author="dana", base="release-1")
+    seen = parts.forge.look_at(REPO, "main", [BRANCH])
+    assert [pull.number for pull in seen.open] == [1]
+    assert seen.newest[BRANCH].number == 1
+
+
+def test_the_bots_own_that_was_pointed_at_another_base_is_still_the_one_of_its_branch(
+    parts: Parts, github: FakeGitHub
+) -> None:
+    github.add_pull(BRANCH, base="release-1")
+    assert newest(parts).base == "release-1"
+
+
+def test_the_bots_of_the_last_hour_are_counted_behind_a_hundred_others(parts: Parts, github: FakeGitHub) -> None:
+    recent = "2026-03-01T11:50:00Z"
+    github.add_pull("liftlock/pay/production/1", created=recent)
+    for number in range(150):
+        github.add_pull(f"feature/{number}", author="dana", created=recent, state="closed")
+    assert len(parts.forge.look_at(REPO, "main", []).opened_at) == 1
+
+
+def test_a_branch_with_more_rules_than_can_be_read_is_an_error(parts: Parts, github: FakeGitHub) -> None:
+    ruleset = {"enforcement": "ACTIVE"}
+    github.rules = [{"type": "DELETION", "repositoryRuleset": ruleset, "parameters": None} for _ in range(101)]
+    with pytest.raises(Permanent, match="more than 100 rules"):
+        parts.forge.look_at(REPO, "main", [])
+
+
+def test_many_pushes_hide_neither_who_made_it_a_draft_nor_who_reopened_it(parts: Parts, github: FakeGitHub) -> None:
+    deeds = [event("ReopenedEvent", "dana"), event("ConvertToDraftEvent", "eve")]
+    github.add_pull(BRANCH, draft=True, events=[*deeds, *(pushed(f"{i:040x}") for i in range(120))])
+    found = newest(parts)
+    assert (found.reopened_by, found.draft_by) == ("dana", "eve")
+
+
 def test_a_branch_of_any_name_is_a_variable_and_never_part_of_the_document(parts: Parts, github: FakeGitHub) -> None:
     odd = 'liftlock/x") { nodes { number } } viewer { login } #'
     github.add_pull(odd)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import io
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
+import requests
 from github import Github, GithubException, GithubRetry
 from github.Auth import Token
 from urllib3 import HTTPResponse
 
 from bot.adapters.github import Clients, GitHubForge, GitHubSettings, TokenCredentials
-from bot.forge import Reaction
+from bot.adapters.github.answers import Unanswered
+from bot.adapters.github.asking import Write
+from bot.adapters.github.deadline import Deadline, Overdue
+from bot.forge import Reaction, Urgency
 from bot.ports import OutsideError, Permanent, Transient
 from tests.adapters.githubparts import BAD_GATEWAY, BRANCH, LOST, REPO, Parts, always, parts_for, settings_for
 from tests.adapters.githubserver import TOKEN, Answer, FakeGitHub, fake_github
@@ -67,12 +73,12 @@ def test_a_plain_client_gives_429_up_or_waits_in_the_call_and_the_adapter_says_w
     parts: Parts, github: FakeGitHub
 ) -> None:
     # Without a Retry-After it is not retried at all; with one, urllib3 sleeps in the call and asks ten times more.
-    for headers, requests in (({}, 1), ({"Retry-After": "0"}, 11)):
+    for headers, tries in (({}, 1), ({"Retry-After": "0"}, 11)):
         github.before = always((429, {"message": "slow down"}, headers))
         github.requests.clear()
         with plain(github) as client, pytest.raises(GithubException) as raised:
             client.requester.requestJsonAndCheck("GET", f"/repos/{REPO}/pulls/1")
-        assert (raised.value.status, len(github.requests)) == (429, requests)
+        assert (raised.value.status, len(github.requests)) == (429, tries)
     github.before = always((429, {"message": "slow down"}, {"Retry-After": "7"}))
     github.requests.clear()
     with pytest.raises(Transient) as caught:
@@ -229,6 +235,58 @@ def test_a_server_that_does_not_answer_in_time_is_transient(github: FakeGitHub) 
     settings = settings_for(github, timeout=timedelta(seconds=1), attempts=1)
     with parts_for(github, settings=settings) as parts, pytest.raises(Transient, match="did not answer in time"):
         parts.forge.mark_ready(REPO, 1)
+    release.set()
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """A server that sends a byte of its answer now and then, and never the last one."""
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=drip, args=[listener.accept()[0]], daemon=True).start()
+
+        def drip(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99999\r\n\r\n"
+                )
+                while not stop.wait(0.05):
+                    connection.sendall(b" ")
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        stop.set()
+
+
+def test_an_answer_that_drips_is_given_up_at_the_deadline_and_holds_no_other_write(github: FakeGitHub) -> None:
+    with dripping() as url:
+        settings = settings_for(github, api_url=url, timeout=timedelta(seconds=5), deadline=timedelta(milliseconds=300))
+        with parts_for(github, settings=settings) as parts:
+            write = Write(verb="PUT", path="/x", tried="do it", urgency=Urgency.ROLLBACK)
+            for _ in range(2):
+                with pytest.raises(Unanswered, match="did not answer in time"):
+                    parts.clients.write(REPO, write, lambda answer: answer)
+            assert parts.clients.report()["token"]["writes_waiting"] == 0
+
+
+def test_what_fails_within_its_deadline_fails_as_it_would_without_one() -> None:
+    deadline = Deadline(timedelta(seconds=60))
+    assert deadline.hold(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        deadline.hold(lambda: 1 // 0)
+
+
+def test_only_so_many_late_answers_are_waited_for() -> None:
+    release, deadline = threading.Event(), Deadline(timedelta(milliseconds=10), most=1)
+    with pytest.raises(Overdue):
+        deadline.hold(lambda: release.wait(timeout=30))
+    with pytest.raises(requests.ConnectionError, match="too many"):
+        deadline.hold(lambda: None)
     release.set()
 
 

@@ -117,6 +117,13 @@ def test_a_status_is_set_once_and_again_only_when_it_changes(parts: Parts, githu
     assert len(github.statuses[1]["description"]) == 140
 
 
+def test_a_status_behind_a_hundred_newer_ones_of_others_is_found(parts: Parts, github: FakeGitHub) -> None:
+    parts.signals.set_status(REPO, HEAD, STATUS)
+    github.statuses += [{"context": f"ci/{number}", "state": "success"} for number in range(150)]
+    parts.signals.set_status(REPO, HEAD, STATUS)
+    assert github.count("POST", "/statuses/") == 1
+
+
 # --- deployments -----------------------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ from bot.domain.authority import Permission
 from bot.domain.decision import State
 from bot.domain.policy import EvidenceIn, Merge, Opens, Proposing, Road
 from bot.domain.pulls import PullState, Reviews
-from bot.forge import Reaction
+from bot.forge import Reaction, Urgency
 from bot.ports import Transient
 from tests.builders import NEW, OLD, a_policy
 from tests.fake_world import PRODUCTION_FILE, FakeWorld, values
@@ -191,8 +191,8 @@ def test_a_merge_that_was_decided_is_not_done_where_the_world_has_moved_since() 
     passed(world).sweep()
     looked = world.forge.look_again
 
-    def and_a_push(repository: str, number: int) -> object:
-        pull = looked(repository, number)
+    def and_a_push(repository: str, number: int, urgency: Urgency) -> object:
+        pull = looked(repository, number, urgency)
         world.repositories.commit(pull.branch, {"CODEOWNERS": "* @eve"}, "Mine")
         return pull
 

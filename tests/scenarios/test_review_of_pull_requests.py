@@ -8,18 +8,24 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.authority import Permission
-from bot.domain.decision import State
+from bot.domain.decision import Judgement, State
 from bot.domain.model import Artifact, Digest
 from bot.domain.naming import release_branch
 from bot.domain.policy import Merge, Opens, Proposing, Road
 from bot.domain.pulls import Pull, PullState
-from bot.forge import Reaction
+from bot.forge import Reaction, Urgency
+from bot.ports import Permanent, Transient
 from bot.records import Event
 from tests.builders import IMAGE, NEW, OLD, a_policy
 from tests.fake_world import PRODUCTION_FILE, FakeWorld, values
 from tests.scenarios.test_people_on_fakes import EARLY, candidate_state, is_promoted, passed, proposed
 
 A, B = Digest("sha256:" + "a" * 64), Digest("sha256:" + "b" * 64)
+
+
+def the_candidate(world: FakeWorld) -> Judgement:
+    found = [item for item in world.sweep().judgements if (item.stage, item.role) == ("production", "candidate")]
+    return found[0]
 
 
 def reopened(world: FakeWorld, number: int) -> None:
@@ -53,6 +59,84 @@ def test_a_digest_that_became_known_later_makes_the_bots_branch_anew() -> None:
     passed(world).sweep_until_settled()
     assert is_promoted(world)
     assert f"{IMAGE}:{NEW}@{A}" in world.repositories.commits[world.head].message
+
+
+def test_a_persons_empty_commit_on_the_branch_is_said_to_be_no_commit_of_the_bots() -> None:
+    world = proposed()
+    branch = world.forge.pulls[1].branch
+    world.repositories.commit(branch, {}, "Run the checks again")
+    passed(world).sweep()
+    waits = the_candidate(world)
+    assert waits.state is State.HALTED
+    assert waits.reason == "a commit on #1 is not the bot's, so only a person may merge it"
+
+
+def test_an_approval_that_an_older_head_took_with_it_is_said_to_be_of_that_one() -> None:
+    world = proposed(merge=Merge.HUMAN)
+    head = passed(world).forge.pulls[1].head
+    world.sweep()
+    world.forge.edit(1, head_at=world.clock.now())
+    world.pass_time(1)
+    world.forge.say(1, "/liftlock approve", by="dana")
+    world.forge.permissions["dana"] = Permission.ADMIN
+    world.forge.edit(1, mergeable=None)
+    world.sweep()
+    world.repositories.commit("main", {PRODUCTION_FILE: values(OLD) + "replicas: 3\n"}, "Scale")
+    world.forge.edit(1, mergeable=True)
+    world.sweep()
+    waits = the_candidate(world)
+    now = world.repositories.branches[world.forge.pulls[1].branch]
+    assert waits.state is State.WAITING_FOR_HUMAN
+    assert waits.reason.endswith(f"; the approval of dana was for {head[:7]}, and the head is {now[:7]} now")
+
+
+# --- what is refused for good ---
+
+
+def entries(world: FakeWorld) -> int:
+    return len([event for event in world.ledger.recorded if event.kind in {"action", "outcome", "decision"}])
+
+
+def test_what_was_refused_for_good_is_tried_again_after_a_while_and_not_at_every_sweep() -> None:
+    world = FakeWorld(policy=a_policy(proposing=EARLY))
+    world.forge.fail["open_promotion"] = Permanent("GitHub", "the token may not do that")
+    world.release()
+    for _ in range(3):
+        world.sweep()
+    before, tries = entries(world), world.forge.calls.count("open_promotion")
+    assert tries == 1
+    for _ in range(4):
+        world.pass_time(0.5)
+        outcomes = dict(world.report().outcomes)
+    assert (entries(world), world.forge.calls.count("open_promotion")) == (before, tries)
+    said = next(outcome for action, outcome in outcomes.items() if action.kind == "open promotion")
+    assert said == "not done: GitHub: the token may not do that; it is tried again at 12:05:00 UTC"
+    world.forge.fail.clear()
+    world.pass_time(4)
+    world.sweep()
+    assert list(world.forge.pulls) == [1]
+
+
+def test_a_command_has_what_was_refused_tried_again_at_once() -> None:
+    world = proposed()
+    world.forge.fail["mark_ready"] = Permanent("GitHub", "the token may not do that")
+    passed(world).sweep()
+    world.sweep()
+    assert world.forge.calls.count("mark_ready") == 1
+    world.forge.fail.clear()
+    world.forge.say(1, "/liftlock retry", by="bob")
+    world.sweep()
+    assert world.forge.calls.count("mark_ready") == 2
+
+
+@pytest.mark.invariant("I15")
+def test_what_could_not_be_reached_is_tried_at_every_sweep() -> None:
+    world = FakeWorld(policy=a_policy(proposing=EARLY))
+    world.forge.fail["open_promotion"] = Transient("GitHub", "no answer")
+    world.release()
+    for _ in range(4):
+        world.sweep()
+    assert world.forge.calls.count("open_promotion") >= 3
 
 
 # --- what stands -----------------------------------------------------------------------------------------------------
@@ -144,7 +228,7 @@ def test_what_people_do_between_look_and_merge_keeps_it_from_being_merged(what: 
     passed(world).sweep()
     looked = world.forge.look_again
 
-    def and_then(repository: str, number: int) -> Pull:
+    def and_then(repository: str, number: int, urgency: Urgency = Urgency.MERGE) -> Pull:
         if what == "a command":
             world.forge.say(number, "/liftlock hold wait", by="bob")
         changes: dict[str, dict[str, object]] = {
@@ -153,7 +237,7 @@ def test_what_people_do_between_look_and_merge_keeps_it_from_being_merged(what: 
             "closed": {"state": PullState.CLOSED, "closed_by": "dana"},
         }
         world.forge.edit(number, **changes.get(what, {}))
-        return looked(repository, number)
+        return looked(repository, number, urgency)
 
     world.forge.look_again = and_then  # type: ignore[method-assign]  # a person at the worst moment
     world.sweep()

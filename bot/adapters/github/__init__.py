@@ -16,8 +16,8 @@ What PyGithub 2.10 does by itself and what is done here instead, each with a tes
 - Its pauses between requests do not hold across threads. Here they are off, and the writes of an installation stand in
   one queue (`writes`), within the sums that GitHub allows (`budget`).
 - Threads: a PyGithub client keeps mutable state, so one client is used by one thread at a time; `Clients` lends them.
-- Its timeout bounds the wait for each piece of an answer, not the whole. Accepted: a server that drips bytes can hold a
-  thread; and a GET answered with 202 is asked again by PyGithub without a bound, which no call used here ever is.
+- Its timeout bounds the wait for each piece of an answer, not the whole. Here a whole exchange has its `deadline`,
+  which also bounds how long PyGithub goes on asking where a GET is answered with 202.
 """
 
 from bot.adapters.github.clients import Clients, GitHubSettings

@@ -26,6 +26,7 @@ from bot.adapters.github.asking import GRAPHQL, Query, Read, Write
 from bot.adapters.github.budget import QUERY, READ, Allowance, Budget, Cost, Right
 from bot.adapters.github.cache import AnswerCache, CacheKey, Kept, asker_of
 from bot.adapters.github.credentials import Credentials
+from bot.adapters.github.deadline import Deadline, Overdue
 from bot.adapters.github.graph_answers import read_graph
 from bot.adapters.github.identity import Identity
 from bot.adapters.github.nodes import Node
@@ -47,14 +48,16 @@ class GitHubSettings:
     """Where GitHub is and how it is asked.
 
     `api_url` is the REST root (`https://HOST/api/v3` for GitHub Enterprise Server); `ca_file` a private authority.
-    `timeout` bounds each wait for the network, in whole seconds; `write_pause` is kept between two writes, as GitHub
-    asks; `pause` is the first wait before a retry. `reserve` is the part of the limits that only a rollback may use,
-    `write_patience` how long a write waits for its place in them, a rollback `rollback_patience`.
+    `timeout` bounds each wait for the network, in whole seconds, `deadline` a whole answer; `write_pause` is kept
+    between two writes, as GitHub asks; `pause` is the first wait before a retry. `reserve` is the part of the limits
+    that only a rollback may use, `write_patience` how long a write waits for its place in them, a rollback
+    `rollback_patience`.
     """
 
     api_url: str = "https://api.github.com"
     ca_file: str | None = None
     timeout: timedelta = timedelta(seconds=15)
+    deadline: timedelta = timedelta(seconds=60)
     attempts: int = 3
     pause: timedelta = timedelta(milliseconds=500)
     write_pause: timedelta = timedelta(seconds=1)
@@ -98,6 +101,7 @@ class Clients:
         self._idle: list[tuple[Github, LentToken]] = []
         self._accounts: dict[str, _Account] = {}
         self._cache = AnswerCache(settings.cache_bytes)
+        self._deadline = Deadline(settings.deadline)
         self._identity: Identity | None = None
         self._identity_lock = threading.Lock()
 
@@ -180,7 +184,7 @@ class Clients:
             kept = self._cache.find(key)
             headers = {"Accept": _ACCEPT, **({"If-None-Match": kept.etag} if kept else {})}
             with self._lend(repository, read.tried, token) as github:
-                answer = send(github, "GET", read.path, parameters=read.params, headers=headers)
+                answer = self._send(github, "GET", read.path, parameters=read.params, headers=headers)
                 self._note(account, answer)
             if answer.status == 304 and kept is not None:
                 account.budget.note_not_modified()
@@ -222,7 +226,7 @@ class Clients:
             with self._translated(account, write.tried), self._lend(repository, write.tried) as github:
                 if write.verb == GRAPHQL:
                     return parse(self._ask_graph(github, account, write.path, {"input": write.body}, write.tried))
-                answer = send(github, write.verb, write.path, body=write.body, headers={"Accept": _ACCEPT})
+                answer = self._send(github, write.verb, write.path, body=write.body, headers={"Accept": _ACCEPT})
                 self._note(account, answer)
                 return parse(answer.parse())
 
@@ -274,12 +278,24 @@ class Clients:
 
     # --- the wire ---
 
+    def _send(
+        self,
+        github: Github,
+        verb: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        parameters: Mapping[str, str | int] | None = None,
+        body: object = None,
+    ) -> Answer:
+        return self._deadline.hold(lambda: send(github, verb, path, parameters=parameters, headers=headers, body=body))
+
     def _ask_graph(
         self, github: Github, account: _Account, document: str, variables: Mapping[str, object], tried: str
     ) -> Node:
         body = {"query": document, "variables": variables}
         # PyGithub's own `graphql_query` throws the data away that came beside an error, and the limit's meaning.
-        answer = send(github, "POST", github.requester.graphql_url, body=body, headers={"Accept": _ACCEPT})
+        answer = self._send(github, "POST", github.requester.graphql_url, body=body, headers={"Accept": _ACCEPT})
         self._note(account, answer)
         return read_graph(answer.parse(), answer.headers, tried, now=self.clock.now())
 
@@ -332,17 +348,22 @@ class Clients:
         with self._lock:
             github, lent = self._idle.pop() if self._idle else self._make()
         lent.present = present
+        is_free = True
         try:
             yield github
+        except Overdue:
+            is_free = False
+            raise
         except GithubException as error:
             if error.status == 401 and self.credentials.forget(repository, present):
                 sentence = f"could not {tried}: GitHub no longer takes the App's token; a new one is used next"
                 raise _TokenForgotten(SYSTEM, sentence) from error
             raise
         finally:
-            lent.present = ""
-            with self._lock:
-                self._idle.append((github, lent))
+            if is_free:
+                lent.present = ""
+                with self._lock:
+                    self._idle.append((github, lent))
 
     def _make(self) -> tuple[Github, LentToken]:
         token = LentToken()

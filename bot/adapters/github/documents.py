@@ -1,7 +1,7 @@
 """The GraphQL documents: what one look asks for. Values from outside go into variables, never into a document.
 
 Cost: GitHub counts a request for each connection, times its parents' sizes, and divides by a hundred. The list of open
-ones is therefore light, and the five connections that a decision needs are asked for by number, only of pull requests
+ones is therefore light, and the six connections that a decision needs are asked for by number, only of pull requests
 that are the bot's.
 """
 
@@ -40,12 +40,23 @@ fragment Full on PullRequest {{
   ) {{
     nodes {{
       __typename
-      ... on ClosedEvent {{ createdAt actor {_ACTOR} }}
-      ... on ReopenedEvent {{ createdAt actor {_ACTOR} }}
-      ... on ConvertToDraftEvent {{ createdAt actor {_ACTOR} }}
-      ... on ReadyForReviewEvent {{ createdAt actor {_ACTOR} }}
+      ... on ClosedEvent {{ createdAt }}
+      ... on ReopenedEvent {{ createdAt }}
+      ... on ConvertToDraftEvent {{ createdAt }}
+      ... on ReadyForReviewEvent {{ createdAt }}
       ... on HeadRefForcePushedEvent {{ createdAt afterCommit {{ oid }} }}
       ... on PullRequestCommit {{ commit {{ oid committedDate }} }}
+    }}
+  }}
+  deeds: timelineItems(
+    last: 20, itemTypes: [CLOSED_EVENT, REOPENED_EVENT, CONVERT_TO_DRAFT_EVENT, READY_FOR_REVIEW_EVENT]
+  ) {{
+    nodes {{
+      __typename
+      ... on ClosedEvent {{ actor {_ACTOR} }}
+      ... on ReopenedEvent {{ actor {_ACTOR} }}
+      ... on ConvertToDraftEvent {{ actor {_ACTOR} }}
+      ... on ReadyForReviewEvent {{ actor {_ACTOR} }}
     }}
   }}
 }}"""
@@ -71,7 +82,8 @@ fragment Rules on Ref {
   refUpdateRule {
     requiredApprovingReviewCount requiredStatusCheckContexts requiresLinearHistory viewerCanPush
   }
-  rules(first: 50) {
+  rules(first: 100) {
+    pageInfo { hasNextPage }
     nodes {
       type
       repositoryRuleset { enforcement }
@@ -115,7 +127,7 @@ def look_document(branches: int, numbers: int, *, parts: Sequence[str]) -> str:
     Variables: `owner`, `name`, `base`, `ref`, `b0` … and `n0` ….
     """
     asked = [_PARTS[part] for part in parts]
-    asked += [f"b{i}: pullRequests(headRefName: $b{i}, first: 1, {_ORDER}) {{ ...Newest }}" for i in range(branches)]
+    asked += [f"b{i}: pullRequests(headRefName: $b{i}, first: 5, {_ORDER}) {{ ...Newest }}" for i in range(branches)]
     asked += [_pull(f"n{i}", f"n{i}") for i in range(numbers)]
     names = ["$owner: String!", "$name: String!"]
     names += ["$base: String!", "$ref: String!"] if "rules" in parts else []
@@ -141,11 +153,21 @@ _PARTS = {
     "open": f"""open: pullRequests(states: [OPEN], first: 100, {_ORDER}) {{
       nodes {{ ...Light }} pageInfo {{ hasNextPage endCursor }}
     }}
-    latest: pullRequests(first: 100, {_ORDER}) {{ nodes {{ ...Light }} }}""",
+    latest: pullRequests(first: 100, {_ORDER}) {{ nodes {{ ...Light }} pageInfo {{ hasNextPage endCursor }} }}""",
     "rules": """mergeCommitAllowed squashMergeAllowed rebaseMergeAllowed autoMergeAllowed deleteBranchOnMerge
     mergeQueue(branch: $base) { id }
     ref(qualifiedName: $ref) { ...Rules }""",
 }
+
+MORE_LATEST = f"""query MoreLatest($owner: String!, $name: String!, $after: String!) {{
+  {_LIMIT}
+  repository(owner: $owner, name: $name) {{
+    found: pullRequests(first: 100, after: $after, {_ORDER}) {{
+      nodes {{ ...Light }} pageInfo {{ hasNextPage endCursor }}
+    }}
+  }}
+}}{LIGHT}
+"""
 
 MORE_OPEN = f"""query MoreOpen($owner: String!, $name: String!, $after: String!) {{
   {_LIMIT}

@@ -24,6 +24,7 @@ from bot.adapters.github.clients import Clients
 from bot.adapters.github.documents import (
     LOOK_AGAIN,
     MORE_CHECKS,
+    MORE_LATEST,
     MORE_OPEN,
     MORE_REMARKS,
     MOST_AT_ONCE,
@@ -59,16 +60,19 @@ class _Seen:
     """What the requests of one look have brought so far."""
 
     own: Identity
+    base: str
     rules: MergeRules = field(default_factory=MergeRules)
     open: list[Glimpse] = field(default_factory=list)
     latest: list[Glimpse] = field(default_factory=list)
     newest: dict[str, Glimpse] = field(default_factory=dict)
     hidden: list[str] = field(default_factory=list)
     next_open: str | None = None
+    next_latest: str | None = None
     whole: dict[int, WholePull] = field(default_factory=dict)
 
     def open_numbers(self) -> list[int]:
-        return [pull.number for pull in self.open if pull.branch.startswith(OWN_PREFIX) and not pull.is_from_fork]
+        own = [pull for pull in self.open if pull.branch.startswith(OWN_PREFIX)]
+        return [pull.number for pull in own if _is_of_the_branch(pull, self.base)]
 
 
 class Looks:
@@ -92,12 +96,12 @@ class Looks:
             self._memories[repository] = _remember(seen, wanted)
         return self._proposals(seen, base)
 
-    def look_again(self, repository: str, number: int) -> Pull:
+    def look_again(self, repository: str, number: int, right: Right = Right.VITAL) -> Pull:
         """Read one pull request at this moment, with the rules of the branch that it goes to."""
         tried = f"look at pull request #{number} of {repository}"
         own = self._clients.identity()
         variables = {**_named(repository), "n0": number}
-        query = Query(document=LOOK_AGAIN, tried=tried, variables=variables, right=Right.VITAL)
+        query = Query(document=LOOK_AGAIN, tried=tried, variables=variables, right=right)
 
         def parse(data: Node) -> tuple[WholePull, Node]:
             self._note_cost(repository, data)
@@ -111,7 +115,7 @@ class Looks:
     # --- requests ---
 
     def _first(self, repository: str, base: str, branches: Sequence[str], memory: _Memory) -> _Seen:
-        seen = _Seen(own=self._clients.identity())
+        seen = _Seen(own=self._clients.identity(), base=base)
         some_branches, some_numbers = _chunks(branches), _chunks(memory.open)
         for turn in range(max(len(some_branches), len(some_numbers), 1)):
             ask = _Ask(
@@ -144,19 +148,31 @@ class Looks:
             seen.open += more
         else:
             raise Permanent(SYSTEM, f"could not {tried}: there are more than {_MOST_PAGES * 100}")
+        self._complete_hour(repository, seen)
         for branch in seen.hidden:
-            found = self._own_of_branch(repository, branch)
+            found = self._own_of_branch(repository, branch, seen.base)
             if found is not None:
                 seen.newest[branch] = found
 
-    def _own_of_branch(self, repository: str, branch: str) -> Glimpse | None:
+    def _complete_hour(self, repository: str, seen: _Seen) -> None:
+        """Read on while there may be more of the past hour: what the limit of openings counts must not be cut off."""
+        since = self._clients.clock.now() - _HOUR
+        tried = f"list the newest pull requests of {repository}"
+        for _ in range(_MOST_PAGES):
+            if seen.next_latest is None or seen.latest[-1].created_at <= since:
+                return
+            variables = {**_named(repository), "after": seen.next_latest}
+            more, seen.next_latest = self._page(repository, MORE_LATEST, variables, tried)
+            seen.latest += more
+
+    def _own_of_branch(self, repository: str, branch: str, base: str) -> Glimpse | None:
         """Return the newest one of the repository's own branch; anybody may open others from a fork."""
         tried = f"find the pull request of {shown(branch)} in {repository}"
         after: str | None = None
         for _ in range(_MOST_PAGES):
             variables = {**_named(repository), "branch": branch, "after": after}
             page, after = self._page(repository, OF_BRANCH, variables, tried)
-            found = next((pull for pull in page if not pull.is_from_fork), None)
+            found = next((pull for pull in page if _is_of_the_branch(pull, base)), None)
             if found is not None or after is None:
                 return found
         raise Permanent(SYSTEM, f"could not {tried}: too many forks have opened one of that name; close them")
@@ -273,7 +289,9 @@ def _take(found: Node, ask: _Ask, seen: _Seen) -> None:
         listed = found.node("open")
         seen.open = [parse_glimpse(node, seen.own) for node in listed.items("nodes")]
         seen.next_open = _next_of(listed)
-        seen.latest = [parse_glimpse(node, seen.own) for node in found.connection("latest")]
+        latest = found.node("latest")
+        seen.latest = [parse_glimpse(node, seen.own) for node in latest.items("nodes")]
+        seen.next_latest = _next_of(latest)
         ref = found.maybe_node("ref")
         if ref is None:
             raise Permanent(SYSTEM, f"the repository has no branch “{shown(ask.base)}”: check the policy's branch")
@@ -285,12 +303,17 @@ def _take(found: Node, ask: _Ask, seen: _Seen) -> None:
 
 
 def _take_newest(connection: Node, branch: str, seen: _Seen) -> None:
-    for node in connection.items("nodes"):
-        glimpse = parse_glimpse(node, seen.own)
-        if not glimpse.is_from_fork:
-            seen.newest[branch] = glimpse
-        elif connection.node("pageInfo").flag("hasNextPage"):
-            seen.hidden.append(branch)
+    glimpses = (parse_glimpse(node, seen.own) for node in connection.items("nodes"))
+    found = next((glimpse for glimpse in glimpses if _is_of_the_branch(glimpse, seen.base)), None)
+    if found is not None:
+        seen.newest[branch] = found
+    elif connection.node("pageInfo").flag("hasNextPage"):
+        seen.hidden.append(branch)
+
+
+def _is_of_the_branch(glimpse: Glimpse, base: str) -> bool:
+    """Leave out what promotes nothing: what anybody may open from a fork, and a person's to another base."""
+    return not glimpse.is_from_fork and (glimpse.is_own or glimpse.base == base)
 
 
 def _parse_more_remarks(data: Node, own: Identity) -> tuple[tuple[Remark, ...], str | None]:

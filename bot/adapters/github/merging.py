@@ -57,10 +57,10 @@ class GitHubMerging:
         self._clients = clients
         self._looks = Looks(clients)
 
-    def look_again(self, repository: str, number: int) -> Pull:
+    def look_again(self, repository: str, number: int, urgency: Urgency = Urgency.MERGE) -> Pull:
         """Read one pull request as it is at this moment."""
         check_repository(repository)
-        return self._looks.look_again(repository, number)
+        return self._looks.look_again(repository, number, _right(urgency))
 
     def merge_promotion(self, repository: str, order: MergeOrder) -> Sha | None:
         """Merge by the order's road."""
@@ -115,7 +115,7 @@ class GitHubMerging:
         read = Read(
             path=f"/repos/{repository}/pulls/{order.number}/merge-async/{path_part(uuid)}",
             tried=f"follow the merge of {name}",
-            right=Right.VITAL,
+            right=_right(order.urgency),
         )
         for _ in range(_LOOKS_AT_ASYNC):
             self._clients.pacing.sleep(_PAUSE_OF_ASYNC)
@@ -148,7 +148,7 @@ class GitHubMerging:
         self, repository: str, order: MergeOrder, name: str, asked: Callable[[MergeState], dict[str, object]]
     ) -> _Merged:
         """Let GitHub merge when all is there; one that is handed over already stays so."""
-        state = self._state(repository, order.number)
+        state = self._state(repository, order.number, _right(order.urgency))
         done = _end_of(state, order, repository)
         if done is not None:
             return done
@@ -190,17 +190,22 @@ class GitHubMerging:
     # --- the state ---
 
     def _after(self, repository: str, order: MergeOrder) -> _Merged | None:
-        return _end_of(self._state(repository, order.number), order, repository)
+        return _end_of(self._state(repository, order.number, _right(order.urgency)), order, repository)
 
-    def _state(self, repository: str, number: int) -> MergeState:
+    def _state(self, repository: str, number: int, right: Right = Right.VITAL) -> MergeState:
         owner, _, name = repository.partition("/")
         query = Query(
             document=STATE,
             tried=f"look at {_name(repository, number)}",
             variables={"owner": owner, "name": name, "number": number},
-            right=Right.VITAL,
+            right=right,
         )
         return self._clients.query(repository, query, _parse_state)
+
+
+def _right(urgency: Urgency) -> Right:
+    """Return the right of the reads around a merge: those of a rollback may use what is kept for it."""
+    return Right.ROLLBACK if urgency is Urgency.ROLLBACK else Right.VITAL
 
 
 def _end_of(state: MergeState, order: MergeOrder, repository: str) -> _Merged | None:

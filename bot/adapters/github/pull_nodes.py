@@ -95,7 +95,7 @@ def page_before(comments: Node) -> str | None:
 
 def _parse_pull(node: Node, own: Identity) -> Pull:
     state, head = _state(node), node.sha("headRefOid")
-    events = _Events(list(node.connection("timelineItems")), own)
+    events = _Events(timeline=list(node.connection("timelineItems")), deeds=list(node.connection("deeds")), own=own)
     closer = events.closer() if state is PullState.CLOSED else None
     armed = node.maybe_node("autoMergeRequest")
     armer = None if armed is None else account_of_graph(armed.maybe_node("enabledBy"))
@@ -137,12 +137,16 @@ def _state(node: Node) -> PullState:
     return PullState[node.text("state")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Events:
-    """The timeline, oldest first: what people did that a present fact alone does not tell."""
+    """What people did that a present fact alone does not tell: the timeline with all commits, and the deeds in it.
 
-    def __init__(self, items: Sequence[Node], own: Identity) -> None:
-        self._items = items
-        self._own = own
+    Both oldest first, and of each the newest; so that many commits hide no deed.
+    """
+
+    timeline: Sequence[Node]
+    deeds: Sequence[Node]
+    own: Identity
 
     def closer(self) -> Account | None:
         closed = self._last("ClosedEvent")
@@ -162,7 +166,7 @@ class _Events:
         """
         at: datetime | None = None
         floor: datetime | None = None
-        for item in self._items:
+        for item in self.timeline:
             kind = item.text("__typename")
             if kind == "PullRequestCommit":
                 commit = item.node("commit")
@@ -177,13 +181,13 @@ class _Events:
         return at
 
     def _last(self, *kinds: str) -> Node | None:
-        return next((item for item in reversed(self._items) if item.text("__typename") in kinds), None)
+        return next((item for item in reversed(self.deeds) if item.text("__typename") in kinds), None)
 
     def _person(self, event: Node | None) -> str | None:
         if event is None:
             return None
         actor = account_of_graph(event.maybe_node("actor"))
-        return None if actor is not None and actor.is_same(self._own) else name_of(actor)
+        return None if actor is not None and actor.is_same(self.own) else name_of(actor)
 
 
 def _parse_reviews(node: Node, head: Sha) -> Reviews:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bot.adapters.github.answers import SYSTEM
 from bot.adapters.github.nodes import Node, objects
 from bot.domain.pulls import MergeMethod, MergeRules, RequiredCheck
+from bot.ports import Permanent
 
 _FORBID_PUSHES = frozenset({"PULL_REQUEST", "REQUIRED_STATUS_CHECKS", "MERGE_QUEUE", "UPDATE", "LOCK_BRANCH"})
 
@@ -37,6 +39,8 @@ def _rules(ref: Node) -> Iterable[Node]:
     """Go through the rules of active rulesets."""
     if ref.raw("rules") is None:
         return
+    if ref.node("rules").node("pageInfo").flag("hasNextPage"):
+        raise Permanent(SYSTEM, "the branch has more than 100 rules, so that not all of them can be heeded")
     for rule in ref.connection("rules"):
         ruleset = rule.maybe_node("repositoryRuleset")
         if ruleset is None or ruleset.text("enforcement") == "ACTIVE":

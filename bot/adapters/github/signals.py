@@ -108,14 +108,11 @@ class GitHubSignals:
     def _find_status(self, repository: str, commit: Sha, context: str) -> Node | None:
         read = Read(
             path=f"/repos/{repository}/commits/{commit}/statuses",
-            params={"per_page": PER_PAGE},
             tried=f"look for the status {shown(context)} in {repository}",
         )
-
-        def parse(answer: object) -> Node | None:
-            return next((status for status in objects(answer) if status.text("context") == context), None)
-
-        return self._clients.read(repository, read, parse)
+        # The newest come first, and further pages are read only where the first ones lack it.
+        statuses = self._clients.read_pages(repository, read, lambda answer: list(objects(answer)))
+        return next((status for status in statuses if status.text("context") == context), None)
 
     # --- deployments ---
 

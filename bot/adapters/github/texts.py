@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+import re
+
 from bot.adapters.github.answers import SYSTEM
 from bot.ports import Permanent
 
 LONGEST_BODY = 65_536
 LONGEST_TITLE = 256
 _CUT = "\n\n_(cut here: GitHub allows no more text)_"
+_FENCE = re.compile(r" {0,3}(`{3,20}|~{3,20})")
+_DEEPEST = 20
+_FOR_ENDS = 300
 
 
 def cut_body(text: str) -> str:
     """Return the text within GitHub's limit; a cut one says so."""
-    if len(text) <= LONGEST_BODY:
+    return cut_markdown(text, LONGEST_BODY)
+
+
+def cut_markdown(text: str, longest: int) -> str:
+    """Return at most so many characters of a text of paragraphs, with all closed again that was open at the cut."""
+    if len(text) <= longest:
         return text
-    return text[: LONGEST_BODY - len(_CUT)] + _CUT
+    room = longest - len(_CUT)
+    if room <= 0:
+        return _CUT[: max(0, longest)]
+    kept = _whole_paragraphs(text[:room])
+    if _ends_of(kept):
+        kept = _whole_paragraphs(text[: max(0, room - _FOR_ENDS)])
+    return kept + _ends_of(kept) + _CUT
+
+
+def _whole_paragraphs(text: str) -> str:
+    return text.rpartition("\n\n")[0] or text
+
+
+def _ends_of(text: str) -> str:
+    """Return what closes the code fence and the folded parts that a text leaves open."""
+    fence, depth = "", 0
+    for line in text.splitlines():
+        found = _FENCE.match(line)
+        if found is not None and fence in ("", found[1]):
+            fence = "" if fence else found[1]
+        elif not fence:
+            depth = max(0, depth + line.count("<details") - line.count("</details>"))
+    return (f"\n{fence}" if fence else "") + "\n\n</details>" * min(depth, _DEEPEST)
 
 
 def cut_line(text: str, longest: int) -> str:
@@ -82,5 +114,4 @@ def replace_section(body: str, text: str) -> str | None:
 def _section(text: str, longest: int) -> str:
     bare = text.replace(BEGIN, "").replace(END, "").strip("\n")
     room = longest - len(BEGIN) - len(END) - 2
-    inner = bare if len(bare) <= room else (bare[: max(0, room - len(_CUT))] + _CUT)[: max(0, room)]
-    return f"{BEGIN}\n{inner}\n{END}"
+    return f"{BEGIN}\n{cut_markdown(bare, room)}\n{END}"

@@ -104,6 +104,8 @@ class WriteQueue:
             seconds = max(delay.seconds, self._next_at - now)
             if seconds <= 0:
                 return
+            if now + seconds > gives_up:
+                raise self._refuse(tried, delay.reason or "its turn did not come", seconds)
             self._sleep(seconds)
 
     def _await_place(self, ticket: Ticket, gives_up: float, tried: str) -> None:

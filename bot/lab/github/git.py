@@ -6,16 +6,20 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _DEADLINE_SECONDS = 60
 _COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
 _FIELDS = 10
 _FULL_NAME = re.compile("[0-9a-f]{40}")
+_MOST_KNOWN = 4096
 
 # Refuses what the server named in LAB_REFUSED (lines of ref, tab, reason), and for the refs in LAB_PROTECTED what
 # GitHub refuses on every protected branch: deletion and anything but a fast-forward.
@@ -107,10 +111,26 @@ def hermetic_environment() -> dict[str, str]:
 
 
 class Bare:
-    """One bare repository. Methods return git's own answers; a missing object is None, any other failure raises."""
+    """One bare repository. Methods return git's own answers; a missing object is None, any other failure raises.
+
+    What is asked of full object names only can never change, and is asked of git once.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._known: dict[tuple[str, ...], object] = {}
+
+    def _once(self, key: tuple[str, ...], names: Sequence[str], find: Callable[[], T]) -> T:
+        """Return what was found before of these full names; find it where that is new, or there was nothing yet."""
+        if not all(_FULL_NAME.fullmatch(name) for name in names):
+            return find()
+        known: T | None = self._known.get(key)  # type: ignore[assignment]  # the key begins with the question
+        if known is None:
+            known = find()
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = known
+        return known
 
     @classmethod
     def create(cls, directory: Path, branch: str) -> Bare:
@@ -170,6 +190,11 @@ class Bare:
 
     def branch(self, name: str) -> str | None:
         """Return a branch's head."""
+        loose = self.directory / "refs" / "heads" / name
+        if ".." not in name and loose.is_file():
+            sha = loose.read_text(encoding="ascii", errors="replace").strip()
+            if _FULL_NAME.fullmatch(sha):
+                return sha
         return self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"refs/heads/{name}^{{commit}}")
 
     def resolve(self, name: str) -> str | None:
@@ -196,9 +221,13 @@ class Bare:
 
     def blob(self, commit: str, path: str) -> bytes | None:
         """Return a file's bytes at a commit; None where there is no such file."""
-        if self.ask("cat-file", "-t", f"{commit}:{path}") != "blob":
-            return None
-        return self.run("cat-file", "blob", f"{commit}:{path}")
+
+        def find() -> bytes | None:
+            if self.ask("cat-file", "-t", f"{commit}:{path}") != "blob":
+                return None
+            return self.run("cat-file", "blob", f"{commit}:{path}")
+
+        return self._once(("blob", commit, path), [commit], find)
 
     def kind(self, sha: str) -> str | None:
         """Return `blob`, `tree`, `commit` or `tag` for the full name of an object; None if there is none."""
@@ -218,6 +247,10 @@ class Bare:
 
     def commits(self, *arguments: str, paths: Sequence[str] = ()) -> list[Commit]:
         """Return the commits that `git log` lists for these arguments."""
+        ends = [end for argument in arguments if not argument.startswith("-") for end in argument.split("..")]
+        return list(self._once(("commits", *arguments, "--", *paths), ends, lambda: self._listed(arguments, paths)))
+
+    def _listed(self, arguments: Sequence[str], paths: Sequence[str]) -> list[Commit]:
         listed = self.run("log", "-z", f"--format={_COMMIT_FORMAT}", *arguments, "--", *paths).decode(errors="replace")
         fields = listed.removesuffix("\0").split("\0") if listed else []
         return [_commit(fields[start : start + _FIELDS]) for start in range(0, len(fields), _FIELDS)]
@@ -228,14 +261,21 @@ class Bare:
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Say whether `newer` is `older` or descends from it."""
-        return self.ask("merge-base", "--is-ancestor", older, newer) is not None
+
+        def find() -> bool | None:
+            return self.ask("merge-base", "--is-ancestor", older, newer) is not None or None
+
+        return self._once(("is ancestor", older, newer), [older, newer], find) is True
 
     def merge_base(self, one: str, other: str) -> str | None:
         """Return the best common ancestor."""
-        return self.ask("merge-base", one, other)
+        return self._once(("merge base", one, other), [one, other], lambda: self.ask("merge-base", one, other))
 
     def changes(self, old: str, new: str) -> list[FileChange]:
         """Return the files that differ between two trees."""
+        return list(self._once(("changes", old, new), [old, new], lambda: self._changed(old, new)))
+
+    def _changed(self, old: str, new: str) -> list[FileChange]:
         numbers = self._counts(old, new)
         raw = self.run("diff", "--raw", "--abbrev=40", "-z", "-M", old, new).decode(errors="replace")
         fields = iter(filter(None, raw.split("\0")))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from graphql import (
@@ -37,10 +38,13 @@ from bot.lab.github.settling import settle_all
 from bot.lab.github.shapes.repos import instant
 from bot.lab.github.world import Repository, World
 
+_KEPT = 256
+
 PATHS = ("/api/graphql", "/api/v3/graphql")
 """Where an Enterprise server has it, and where a client that only appends to the REST root looks for it."""
 
 
+@cache
 def lab_schema() -> GraphQLSchema:
     """Return the part of GitHub's schema that the lab plays."""
     return build_schema(files("bot.lab.github").joinpath("schema.graphql").read_text(encoding="utf-8"))
@@ -90,13 +94,13 @@ class GraphApi:
     def _document(self, credential: Credential, body: bytes) -> Json:
         query, variables, name = _read(body)
         try:
-            document = parse(query)
+            document = _parsed(query)
         except GraphQLError as error:
             return {"errors": [_error(error)]}
         operation = get_operation_ast(document, name)
         if operation is None:
             return {"errors": [{"message": "An operation name is required"}]}
-        wrong = validate(self._schema, document)
+        wrong = _faults(self._schema, query)
         if wrong:
             return {"errors": [_error(one) for one in wrong]}
         return self._run(credential, document, operation, variables)
@@ -201,3 +205,14 @@ def _error(error: GraphQLError) -> Json:
     if error.original_error is not None and not kind:
         raise error.original_error  # a mistake of the lab, not of the caller
     return {**kind, **told}
+
+
+@lru_cache(maxsize=_KEPT)
+def _parsed(query: str) -> DocumentNode:
+    return parse(query)
+
+
+@lru_cache(maxsize=_KEPT)
+def _faults(schema: GraphQLSchema, query: str) -> Sequence[GraphQLError]:
+    """Validate a document; the bot sends a few over and over, and that is the most of what an answer costs."""
+    return validate(schema, _parsed(query))
