@@ -1,0 +1,31 @@
+"""Whatever a scenario plays: all that the bot asked and all that the lab answered conforms to what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bot.lab.exchanges import Exchange
+from bot.lab.world import Lab
+from tests.contract.conformance import ARGOCD
+from tests.contract.graphql_conformance import github_violations
+
+
+@pytest.fixture(autouse=True)
+def _all_that_was_said_conforms(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    lab = request.node.funcargs.get("lab")
+    if isinstance(lab, Lab):
+        assert sorted(violations(lab)) == []
+
+
+def violations(lab: Lab) -> set[str]:
+    """All breaches of the contracts. A failure that a test made GitHub or Argo CD have is in no description."""
+    asked = [one for one in lab.github.exchanges if one.path.startswith("/api/") and _is_an_answer(one)]
+    found = {said for one in asked for said in github_violations(one)}
+    return found | {said for one in lab.argocd_wire.exchanges if _is_an_answer(one) for said in ARGOCD.violations(one)}
+
+
+def _is_an_answer(exchange: Exchange) -> bool:
+    return 0 < exchange.status < 500
