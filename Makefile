@@ -21,7 +21,7 @@ COMPILE = $(UV) pip compile --quiet --python-version 3.11 --universal --generate
 .DEFAULT_GOAL := help
 # Two installs into one .venv at once would disturb each other.
 .NOTPARALLEL:
-.PHONY: help install install-dev demo test lint types imports pytest unit long format bench fuzz image lock clean
+.PHONY: help install install-dev demo test lint types imports pytest unit format bench fuzz image lock clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -59,13 +59,10 @@ imports: install-dev ## Check that imports only point down the layers
 	@$(BIN)/lint-imports --no-logo
 
 pytest: install-dev ## Run all tests with coverage (PYTEST_ARGS, COVERAGE, WORKERS)
-	@$(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal --ignore=tests/bench -m 'not long' $(COVERAGE) $(PYTEST_ARGS)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal --ignore=tests/bench $(COVERAGE) $(PYTEST_ARGS)
 
 unit: install-dev ## Run the fast tests only: no lab, no scenarios, no Prometheus
 	@$(BIN)/pytest -m 'not prometheus' --ignore=tests/bench --ignore=tests/lab --ignore=tests/scenarios $(PYTEST_ARGS)
-
-long: install-dev ## Run the scenarios that take minutes and that `make test` leaves out
-	@$(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal -m long tests/scenarios $(PYTEST_ARGS)
 
 format: install-dev ## Mend style and format where that is safe
 	@$(BIN)/ruff check --fix-only .

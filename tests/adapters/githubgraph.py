@@ -115,6 +115,7 @@ class _Root:
         return {
             "rateLimit": lambda _info, **_: limit,
             "repository": self._repository,
+            "organization": self._organization,
             **{name: self._change(change) for name, change in changes.items()},
         }
 
@@ -129,6 +130,21 @@ class _Root:
             "mergeQueue": lambda _info, **_: {"id": "Q"} if g.has_queue else None,
             "ref": lambda _info, *, qualifiedName: self._ref(qualifiedName),  # noqa: N803  (GitHub's name)
         }
+
+    def _organization(self, _info: object, *, login: str) -> Json:
+        if login != "acme":
+            raise GraphQLError("Could not resolve to an Organization.", extensions={"type": "NOT_FOUND"})
+        return {"team": self._team}
+
+    def _team(self, _info: object, *, slug: str) -> Json | None:
+        members = self._github.members.get(f"acme/{slug}")
+        if members is None:
+            return None
+
+        def search(_info: object, *, first: int, query: str, after: str | None = None, **_: object) -> Json:
+            return _page([{"login": name} for name in members if query.lower() in name.lower()], first, after)
+
+        return {"members": search}
 
     def _ref(self, name: str) -> Json | None:
         return self._base_ref() if name == "refs/heads/main" else None

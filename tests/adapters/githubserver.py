@@ -39,7 +39,7 @@ class FakeGitHub:
         self.compared: dict[str, Json] = {}
         self.commit_pulls: list[Json] = []
         self.permissions: dict[str, Json] = {}
-        self.members: dict[str, str] = {}
+        self.members: dict[str, list[str]] = {}
         # the base branch
         self.repository: Json = {
             "mergeCommitAllowed": True,
@@ -180,7 +180,6 @@ class FakeGitHub:
             ("POST", rf"{repo}/issues/(\d+)/labels", self._label),
             ("DELETE", rf"{repo}/git/refs/heads/(.+)", self._delete_branch),
             ("GET", rf"{repo}/collaborators/(.+)/permission", self._permission),
-            ("GET", r"/orgs/(.+)/teams/(.+)/memberships/(.+)", self._member),
             ("GET", rf"{repo}/commits/(\w+)/check-runs", self._list_runs),
             ("POST", rf"{repo}/check-runs", self._create_run),
             ("PATCH", rf"{repo}/check-runs/(\d+)", self._edit_run),
@@ -290,10 +289,6 @@ class FakeGitHub:
     def _permission(self, login: str, query: dict[str, str], body: Json, who: str) -> Answer:
         found = self.permissions.get(who)
         return (200, found, OK) if found else (404, {"message": "Not Found"}, OK)
-
-    def _member(self, login: str, query: dict[str, str], body: Json, org: str, team: str, who: str) -> Answer:
-        state = self.members.get(f"{org}/{team}/{who}")
-        return (200, {"state": state, "role": "member"}, OK) if state else (404, {"message": "Not Found"}, OK)
 
     # --- signals ---
 

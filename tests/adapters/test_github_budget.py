@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.adapters.github.answers import NotThere
+from bot.adapters.github.asking import Read
 from bot.adapters.github.budget import CREATE, MUTATION, QUERY, READ, WRITE, Allowance, Budget, Cost, Delay, Right
 from bot.adapters.github.cache import AnswerCache, CacheKey, Kept, asker_of
 from bot.adapters.github.writes import Patience, WriteQueue
@@ -242,7 +244,8 @@ def test_what_is_left_is_read_from_the_answers_and_reads_stop_before_it_is_gone(
     parts: Parts, github: FakeGitHub
 ) -> None:
     github.headers = {**LITTLE, "X-RateLimit-Remaining": "400"}
-    parts.conversation.is_member("acme/sre", "dana")
+    with pytest.raises(NotThere):
+        parts.clients.read(REPO, Read(path="/repos/acme/none", tried="look"), lambda answer: answer)
     with pytest.raises(Transient, match="400 of 5000 REST requests of the hour are left, and 500 are kept") as caught:
         parts.conversation.permission_of(REPO, 11, "dana")
     assert caught.value.retry_after == timedelta(minutes=20)

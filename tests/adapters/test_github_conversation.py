@@ -193,7 +193,7 @@ def test_a_permission_is_that_of_the_very_account(
 
 def test_a_permission_is_kept_for_one_sweep_only(parts: Parts, github: FakeGitHub) -> None:
     github.permissions["dana"] = allowed("write")
-    github.members["acme/sre/dana"] = "active"
+    github.members["acme/sre"] = ["dana"]
     for _ in range(2):
         assert parts.conversation.permission_of(REPO, 11, "dana") is Permission.WRITE
         assert parts.conversation.is_member("acme/sre", "dana") is True
@@ -215,11 +215,21 @@ def test_an_account_that_cannot_be_may_nothing_and_is_not_asked_for(
     assert github.requests == []
 
 
-@pytest.mark.parametrize(("state", "expected"), [("active", True), ("pending", False), (None, False)])
-def test_only_an_active_member_is_one(parts: Parts, github: FakeGitHub, state: str | None, expected: bool) -> None:
-    if state is not None:
-        github.members["acme/sre/dana"] = state
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [(["dana"], True), (["bob", "Dana"], True), (["dana-2", "xdana"], False), ([], False), (None, False)],
+)
+def test_only_the_very_account_is_a_member(
+    parts: Parts, github: FakeGitHub, members: list[str] | None, expected: bool
+) -> None:
+    if members is not None:
+        github.members["acme/sre"] = members
     assert parts.conversation.is_member("acme/sre", "dana") is expected
+
+
+def test_a_member_behind_a_hundred_of_such_names_is_found(parts: Parts, github: FakeGitHub) -> None:
+    github.members["acme/sre"] = [*(f"dana-{number}" for number in range(150)), "dana"]
+    assert parts.conversation.is_member("acme/sre", "dana") is True
 
 
 @pytest.mark.parametrize("team", ["sre", "acme/sre/x", "a b/c", "acme/", "acme/../x"])

@@ -234,7 +234,7 @@ def test_where_the_app_may_not_read_teams_it_is_said_what_to_grant(github: FakeG
 
 
 def test_an_organization_is_asked_with_the_token_of_its_installation(github: FakeGitHub, key: str) -> None:
-    github.members["acme/sre/dana"] = "active"
+    github.members["acme/sre"] = ["dana"]
     with parts_for(github, app(github, key, "acme/deploy")) as parts:
         assert parts.conversation.is_member("acme/sre", "dana") is True
         with pytest.raises(Permanent, match="has no repository of “other”"):

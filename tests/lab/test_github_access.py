@@ -231,35 +231,6 @@ def test_an_app_without_a_webhook_has_no_configuration_of_one(world: GitHubWorld
         assert app.get("/app/hook/config").status_code == 404
 
 
-# who asks, whose membership: what is answered
-@pytest.mark.parametrize(
-    ("slug", "login", "status", "role"),
-    [
-        ("deployers", "dana", 200, "maintainer"),
-        ("Deployers", "DANA", 200, "maintainer"),
-        ("deployers", "rita", 404, None),
-        ("nobodies", "dana", 404, None),
-    ],
-)
-def test_who_is_in_a_team_is_told(world: GitHubWorld, slug: str, login: str, status: int, role: str | None) -> None:
-    world.lab.add_team("acme", "deployers", {"dana": "maintainer"})
-    answer = world.http.get(f"/orgs/acme/teams/{slug}/memberships/{login}")
-    assert (answer.status_code, answer.json().get("role")) == (status, role)
-    assert answer.json().get("state") == ("active" if role else None)
-
-
-def test_an_app_needs_the_right_to_read_members(world: GitHubWorld) -> None:
-    world.lab.add_team("acme", "deployers", {"dana": "member"})
-    world.lab.add_app(7, "")
-    for permissions, status in (({"contents": "write"}, 403), ({"members": "read"}, 200)):
-        with world.lab.world.lock:
-            token, _ = world.lab.world.issue_installation_token(world.lab.world.apps[7], dict(permissions), None)
-        with world.client(token) as app:
-            assert app.get("/orgs/acme/teams/deployers/memberships/dana").status_code == status
-    with world.client(None) as nobody:
-        assert nobody.get("/orgs/acme/teams/deployers/memberships/dana").status_code == 401
-
-
 # --- what goes wrong ---
 
 

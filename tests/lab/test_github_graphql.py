@@ -42,6 +42,42 @@ def errors(told: dict[str, object]) -> list[tuple[object, object]]:
     return [(one.get("type"), one["message"]) for one in listed]
 
 
+# --- teams ---
+
+MEMBERS = """
+query($team: String!, $who: String) { organization(login: "acme") { login team(slug: $team) {
+  slug members(first: 10, query: $who) { totalCount nodes { login databaseId } }
+} } }"""
+
+
+# what is searched for: who is found
+@pytest.mark.parametrize(
+    ("slug", "who", "found"),
+    [
+        ("deployers", "dana", ["dana"]),
+        ("Deployers", "DAN", ["dana"]),
+        ("deployers", "a", ["dana", "rita"]),
+        ("deployers", "nobody", []),
+        ("nobodies", "dana", None),
+    ],
+)
+def test_who_is_in_a_team_is_searched_by_parts_of_the_login(
+    world: GitHubWorld, slug: str, who: str, found: list[str] | None
+) -> None:
+    world.lab.add_team("acme", "deployers", {"dana": "maintainer", "rita": "member"})
+    team = ask(world, MEMBERS, team=slug, who=who)["data"]["organization"]["team"]
+    assert (None if team is None else [one["login"] for one in team["members"]["nodes"]]) == found
+
+
+def test_an_app_needs_the_right_to_read_members(world: GitHubWorld) -> None:
+    world.lab.add_team("acme", "deployers", {"dana": "member"})
+    asked = {"team": "deployers", "who": "dana"}
+    refused = ask(world, MEMBERS, app_token(world, contents="write"), **asked)
+    assert errors(refused) == [("FORBIDDEN", "Resource not accessible by integration")]
+    allowed = ask(world, MEMBERS, app_token(world, members="read"), **asked)
+    assert allowed["data"]["organization"]["team"]["members"]["totalCount"] == 1
+
+
 # --- what is shown ---
 
 

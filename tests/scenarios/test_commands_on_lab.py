@@ -32,8 +32,6 @@ from tests.scenarios.promoting import (
 )
 from tests.stage import Stage
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture(autouse=True)
 def _people(lab: Lab) -> None:

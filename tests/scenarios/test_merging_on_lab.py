@@ -53,8 +53,6 @@ from tests.scenarios.promoting import (
 )
 from tests.stage import Stage
 
-pytestmark = pytest.mark.long
-
 APP = f"app-{APP_ID}[bot]"
 
 

@@ -31,8 +31,6 @@ from tests.scenarios.promoting import (
 )
 from tests.stage import Stage, the_judgement
 
-pytestmark = pytest.mark.long
-
 pytestmark = pytest.mark.usefixtures("no_source")
 BEGIN, END = "<!-- liftlock:begin -->", "<!-- liftlock:end -->"
 

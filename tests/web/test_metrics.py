@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from bot.domain.decision import State
 from bot.engine.sweep import ServiceReport
-from bot.ports import Cost, Permanent
+from bot.ports import Cost, Permanent, Transient
 from bot.web.beside import WatchedSweep
 from bot.web.deliveries import Result
 from bot.web.metrics import BotNumbers, BudgetCollector
@@ -80,7 +80,7 @@ def test_actions_are_counted_by_kind_and_outcome() -> None:
     world.sweep()
     world.pass_time(34)
     numbers = BotNumbers(Cost)
-    world.forge.fail["open_promotion"] = Permanent("GitHub", "no permission")
+    world.forge.fail["open_promotion"] = Transient("GitHub", "no answer")
     numbers.note_sweep(world.sweeper.sweep(), NOON, 1)
     world.forge.fail.clear()
     numbers.note_sweep(world.sweeper.sweep(), NOON, 1)

@@ -10,17 +10,20 @@ import re
 import threading
 from dataclasses import dataclass
 
-from bot.adapters.github.answers import NotThere
-from bot.adapters.github.asking import Read, Write
+from bot.adapters.github.answers import SYSTEM, NotThere
+from bot.adapters.github.asking import Query, Read, Write
 from bot.adapters.github.budget import Right
 from bot.adapters.github.clients import Clients
+from bot.adapters.github.documents import MEMBERS
 from bot.adapters.github.identity import account_of_rest
 from bot.adapters.github.names import check_repository, path_part, shown
 from bot.adapters.github.nodes import Node, objects
 from bot.adapters.github.texts import as_stored, carries_marker, with_marker
 from bot.domain.authority import Permission
 from bot.forge import Reaction
+from bot.ports import Permanent
 
+_MOST_PAGES = 10
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_]|-(?=[A-Za-z0-9])){0,99}(?:\[bot\])?")
 _TEAM = re.compile(r"([A-Za-z0-9][A-Za-z0-9\-]{0,99})/([A-Za-z0-9_][A-Za-z0-9_\-]{0,99})")
 _MOST_COMMENT_PAGES = 30
@@ -210,11 +213,27 @@ class GitHubConversation:
         return known
 
     def _ask_member(self, org: str, slug: str, login: str) -> bool:
-        read = Read(
-            path=f"/orgs/{org}/teams/{slug}/memberships/{path_part(login)}",
-            tried=f"find out whether {shown(login)} is in the team {org}/{slug}",
-        )
-        try:
-            return self._clients.read(org, read, lambda answer: Node(answer).text("state") == "active")
-        except NotThere:
-            return False
+        """Look for the very login in what a search among the members finds: it finds parts of names as well."""
+        tried = f"find out whether {shown(login)} is in the team {org}/{slug}"
+        after: str | None = None
+        for _ in range(_MOST_PAGES):
+            variables = {"org": org, "team": slug, "login": login, "after": after}
+            try:
+                found, after = self._clients.query(
+                    org, Query(document=MEMBERS, tried=tried, variables=variables), _parse_members
+                )
+            except NotThere:
+                return False
+            if login.lower() in found or after is None:
+                return login.lower() in found
+        raise Permanent(SYSTEM, f"could not {tried}: too many accounts have such a name")
+
+
+def _parse_members(data: Node) -> tuple[frozenset[str], str | None]:
+    team = data.node("organization").maybe_node("team")
+    if team is None:
+        return frozenset(), None
+    members = team.node("members")
+    page = members.node("pageInfo")
+    logins = frozenset(member.text("login").lower() for member in members.items("nodes"))
+    return logins, page.text("endCursor") if page.flag("hasNextPage") else None

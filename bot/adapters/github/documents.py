@@ -217,6 +217,16 @@ MORE_REMARKS = f"""query MoreRemarks($owner: String!, $name: String!, $n0: Int!,
 }}{REMARKS}
 """
 
+MEMBERS = f"""query Members($org: String!, $team: String!, $login: String!, $after: String) {{
+  {_LIMIT}
+  organization(login: $org) {{
+    team(slug: $team) {{
+      members(first: 100, after: $after, query: $login) {{ nodes {{ login }} pageInfo {{ hasNextPage endCursor }} }}
+    }}
+  }}
+}}
+"""
+
 STATE = f"""query State($owner: String!, $name: String!, $number: Int!) {{
   {_LIMIT}
   repository(owner: $owner, name: $name) {{

@@ -32,6 +32,7 @@ from bot.lab.github.graph.cost import MOST_NODES, Cost, cost_of
 from bot.lab.github.graph.mutations import mutations
 from bot.lab.github.graph.pulls import pull_request
 from bot.lab.github.graph.repositories import repository_shape, viewer
+from bot.lab.github.graph.teams import organization
 from bot.lab.github.graph.view import GraphRefusal, Shape, View, field, not_resolved, number_of
 from bot.lab.github.nouns import Credential
 from bot.lab.github.settling import settle_all
@@ -136,6 +137,7 @@ class GraphApi:
 
         return {
             "repository": repository,
+            "organization": organization(view),
             "node": node,
             "viewer": field(lambda: viewer(view)),
             "rateLimit": field(lambda: self._rate_limit(view, cost)),
