@@ -42,6 +42,32 @@ class Event:
     stage: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An event as it stands in the ledger: `link` is its hash in the chain, `digest` that of its body.
+
+    `body` is the body's text; None where it was taken away because it is old, and `event.body` is empty then.
+    """
+
+    number: int
+    event: Event
+    body: str | None
+    digest: str
+    link: str
+
+
+class Archive(Protocol):
+    """The ledger as a whole: for who reads it to the end, and who keeps it small."""
+
+    def entries(self, *, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """Return entries with a number above `after`, oldest first."""
+        ...
+
+    def thin(self, before: datetime) -> int:
+        """Take away the bodies of what is older and no longer read; return how many. Commands and policies stay."""
+        ...
+
+
 class Ledger(Protocol):
     """The append-only record of what was seen, decided and done. Safety never depends on it."""
 

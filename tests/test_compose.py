@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from starlette.responses import Response
 
 from bot.compose import compose
 from bot.domain.argo import Application, NamedApplication
+from bot.records import Event
 from bot.settings import load_settings
 from tests.adapters.scripted import serving
 
@@ -48,3 +50,23 @@ def test_a_list_of_thousands_of_applications_is_read(tmp_path: Path) -> None:
             found = bot.sweeper.world.deployments.find_applications([target], repository="a/b", branch="main")
     (seen,) = found[target]
     assert isinstance(seen, Application)
+
+
+def test_what_is_older_than_the_ledger_keeps_goes_and_a_dry_run_takes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t0ken")
+    (tmp_path / "policies").mkdir()
+    path = tmp_path / "liftlock.toml"
+    path.write_text(f'{SETTINGS.format(url="http://127.0.0.1:9")}[ledger]\nkeep = "2d"\n')
+    now = datetime.now(UTC)
+    with compose(load_settings(path)) as bot:
+        for days in (3, 1, 0):
+            event = Event(at=now - timedelta(days=days), service="checkout", kind="decision", body={"days": days})
+            bot.sweeper.world.ledger.record(event)
+    with compose(load_settings(path), dry_run=True) as bot:
+        bot.keep_house()
+        assert [event.body["days"] for event in bot.sweeper.world.ledger.events()] == [0, 1, 3]
+    with compose(load_settings(path)) as bot:
+        bot.keep_house()
+        assert [event.body["days"] for event in bot.sweeper.world.ledger.events()] == [0, 1]
+        assert bot.archive is not None
+        assert [entry.body is None for entry in bot.archive.entries()] == [True, False, False]

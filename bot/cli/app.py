@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from bot import __version__
-from bot.cli import argocd, check, demo, doctor, edit, explain, health, lab, replay, run, status
+from bot.cli import argocd, check, demo, doctor, edit, explain, health, lab, ledger, replay, run, status
 
 app = typer.Typer(
     name="liftlock",
@@ -37,6 +37,7 @@ app.command("health")(health.health)
 app.command("explain")(explain.explain)
 app.add_typer(argocd.app, name="argocd")
 app.command("replay")(replay.replay)
+app.add_typer(ledger.app, name="ledger")
 app.command("edit")(edit.edit)
 app.command("demo")(demo.demo)
 app.command("lab")(lab.lab)

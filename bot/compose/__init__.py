@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import structlog
 
 from bot.adapters.argocd import LIST_LIMITS, ArgoDeployments, ArgoServer, WatchSettings
 from bot.adapters.clock import StandingClock, SystemClock
 from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings, SignatureFormat, Signing
 from bot.adapters.github import Clients, Credentials, GitHubCommits
 from bot.adapters.http import Limits
-from bot.adapters.ledger import DryBoard, DryLedger, DrySightings, open_ledger
+from bot.adapters.ledger import DryBoard, DryLedger, DrySightings, SqlLedger, open_ledger
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.adapters.registry import OciRegistry
 from bot.apply import Applier
@@ -35,7 +37,7 @@ from bot.engine.waking import Waker
 from bot.observe import World
 from bot.policy import GateTemplates, PolicyError, load_policies, shipped_gate_templates
 from bot.ports import Clock
-from bot.records import Board, Ledger, Posting, Sightings
+from bot.records import Archive, Board, Ledger, Posting, Sightings
 from bot.sampling import Sampler
 from bot.settings import ArgoSection, GitHubSection, GitSection, Settings, SettingsError
 from bot.signalling import Kinds, Signaller
@@ -55,6 +57,7 @@ class Bot:
 
     sweeper: Sweeper
     settings: Settings
+    archive: Archive | None = None
 
     def schedule(self, sweep: Callable[[], object] | None = None, waker: Waker | None = None) -> Schedule:
         """Return the schedule that sweeps, by the sweeper or by what stands around it, at the settings' interval."""
@@ -65,7 +68,16 @@ class Bot:
             stopping=self.sweeper.stopping,
             waker=waker or Waker(),
             wake_pause=self.settings.web.wake_pause,
+            housekeeping=self.keep_house,
         )
+
+    def keep_house(self) -> None:
+        """Take away what of the ledger is older than the settings keep."""
+        if self.archive is None:
+            return
+        thinned = self.archive.thin(self.sweeper.world.clock.now() - self.settings.ledger.keep)
+        if thinned:
+            structlog.get_logger().info("ledger thinned", entries=thinned, keep=str(self.settings.ledger.keep))
 
 
 @contextmanager
@@ -109,7 +121,7 @@ def compose(
             listeners=listeners if dry_run else (_signalling(world, telling, settings.github), *listeners),
             stopping=threading.Event(),
         )
-        yield Bot(sweeper=sweeper, settings=settings)
+        yield Bot(sweeper=sweeper, settings=settings, archive=records.archive)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +196,7 @@ class _Records:
     ledger: Ledger
     sightings: Sightings
     board: Board
+    archive: Archive | None = None
 
 
 def _open_records(stack: ExitStack, settings: Settings, *, dry_run: bool) -> _Records:
@@ -200,7 +213,7 @@ def _open_records(stack: ExitStack, settings: Settings, *, dry_run: bool) -> _Re
         )
     make_state_directory(settings.bot.state)
     ledger = stack.enter_context(open_ledger(settings.ledger_url))
-    return _Records(ledger=ledger, sightings=ledger.sightings, board=ledger.board)
+    return _Records(ledger=ledger, sightings=ledger.sightings, board=ledger.board, archive=ledger)
 
 
 def _has_ledger(settings: Settings) -> bool:
@@ -215,13 +228,20 @@ def make_state_directory(path: Path) -> None:
         raise SettingsError(f"bot.state: the directory {path} cannot be made: {error.strerror}") from error
 
 
-@contextmanager
-def read_ledger(settings: Settings) -> Iterator[Ledger]:
+def read_ledger(settings: Settings) -> AbstractContextManager[Ledger]:
     """Open the ledger for reading; raise SettingsError where no bot has run with these settings yet."""
+    return _for_reading(settings)
+
+
+def read_archive(settings: Settings) -> AbstractContextManager[Archive]:
+    """Open the whole ledger for reading, as `read_ledger` does."""
+    return _for_reading(settings)
+
+
+def _for_reading(settings: Settings) -> SqlLedger:
     if not _has_ledger(settings):
         raise SettingsError(f"bot.state: there is no ledger in {settings.bot.state} yet: start `liftlock run`")
-    with open_ledger(settings.ledger_url, for_reading=True) as ledger:
-        yield ledger
+    return open_ledger(settings.ledger_url, for_reading=True)
 
 
 def read_board(settings: Settings) -> Sequence[Posting]:

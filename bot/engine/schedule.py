@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import FrameType
 
 import structlog
@@ -35,6 +35,7 @@ class Schedule:
 
     Two sweeps begin at least `wake_pause` apart (or half an interval, where that is shorter), however often the bot is
     woken.
+    `housekeeping` is done once a day, the first time soon after the start, beside the sweeps.
     `clock` gives monotonic seconds; `sleep` rests for seconds and ends early on a stop.
     """
 
@@ -44,6 +45,7 @@ class Schedule:
     stopping: threading.Event
     waker: Waker = field(default_factory=Waker)
     wake_pause: timedelta = timedelta(seconds=5)
+    housekeeping: Callable[[], object] | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] | None = None
     _is_sweeping: threading.Event = field(default_factory=threading.Event)
@@ -52,7 +54,18 @@ class Schedule:
 
     def start(self) -> None:
         """Start sweeping in the background; an interval that ends in a sweep is skipped."""
-        self._scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
+        executors = {"default": ThreadPoolExecutor(1), "housekeeping": ThreadPoolExecutor(1)}
+        self._scheduler = BackgroundScheduler(executors=executors, timezone="UTC")
+        if self.housekeeping is not None:
+            self._scheduler.add_job(
+                self._keep_house,
+                IntervalTrigger(days=1, timezone="UTC"),
+                executor="housekeeping",
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
+                next_run_time=datetime.now(UTC),
+            )
         self._scheduler.add_job(
             self._interval_passed,
             IntervalTrigger(seconds=self.interval.total_seconds(), timezone="UTC"),
@@ -119,14 +132,23 @@ class Schedule:
         if not self._is_sweeping.is_set():
             self.waker.nudge()
 
+    def _keep_house(self) -> None:
+        if self.housekeeping is not None and not self.stopping.is_set():
+            _logging_failures(self.housekeeping, "housekeeping failed")
+
     def _guarded(self) -> None:
         """Run one sweep; nothing that goes wrong in it may end the schedule."""
         self._is_sweeping.set()
         try:
-            self.sweep()
-        except OutsideError as error:
-            structlog.get_logger().warning("sweep failed", system=error.system, reason=error.sentence)
-        except Exception as error:
-            structlog.get_logger().exception("bug", error=type(error).__name__)
+            _logging_failures(self.sweep, "sweep failed")
         finally:
             self._is_sweeping.clear()
+
+
+def _logging_failures(work: Callable[[], object], words: str) -> None:
+    try:
+        work()
+    except OutsideError as error:
+        structlog.get_logger().warning(words, system=error.system, reason=error.sentence)
+    except Exception as error:
+        structlog.get_logger().exception("bug", error=type(error).__name__)

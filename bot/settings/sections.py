@@ -206,9 +206,13 @@ class RegistrySection(_Section):
 
 
 class LedgerSection(_Section):
-    """Where the ledger is; without a URL a SQLite file in the state directory."""
+    """Where the ledger is; without a URL a SQLite file in the state directory.
+
+    After `keep` the bodies of entries are taken away, except those of commands and policies; the chain stays whole.
+    """
 
     url: SecretStr | None = None
+    keep: Duration = timedelta(days=180)
 
 
 class WebSection(_Section):

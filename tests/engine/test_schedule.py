@@ -53,6 +53,25 @@ def test_a_sweep_that_fails_does_not_end_the_schedule() -> None:
     assert schedule.stop()
 
 
+def test_the_house_is_kept_beside_the_sweeps_and_a_failure_of_it_ends_nothing() -> None:
+    kept, again = threading.Event(), threading.Event()
+
+    def keep_house() -> None:
+        kept.set()
+        raise Transient("ledger", "locked")
+
+    def sweep() -> None:
+        if kept.is_set():
+            again.set()
+
+    schedule = a_schedule(sweep)
+    schedule.housekeeping = keep_house
+    schedule.start()
+    assert kept.wait(20)
+    assert again.wait(20)
+    assert schedule.stop()
+
+
 def test_a_stop_waits_for_the_sweep_in_hand() -> None:
     begun, finished = threading.Event(), threading.Event()
 

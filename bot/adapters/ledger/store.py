@@ -15,13 +15,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
 from bot.adapters.ledger.board import SqlBoard
+from bot.adapters.ledger.chain import BEGIN, canonical, digest_of, link_of
 from bot.adapters.ledger.connections import Connections
 from bot.adapters.ledger.sightings import SqlSightings
 from bot.adapters.ledger.tables import events, notes
 from bot.adapters.ledger.tables import numbers as _numbers
-from bot.records import Arrival, Event, EventKind, Kept
+from bot.records import Arrival, Entry, Event, EventKind, Kept
 
 _NEWEST_FIRST = events.c.id.desc()
+_HAS_BODY = events.c.body != ""
+_HEAD = sa.select(events.c.link).order_by(_NEWEST_FIRST).limit(1)
+_KEPT = ("command", "policy")
+_CHAIN_LOCK = 0x6C6966746C636861
+_ROWS_AT_ONCE = 5_000
 _KEYS_AT_ONCE = 500
 """SQLite takes no more than some thousand values in one statement."""
 
@@ -54,19 +60,19 @@ class SqlLedger:
 
     def record(self, event: Event) -> None:
         """Append one entry, durably, before this returns."""
-        row = {
-            "at": event.at,
-            "service": event.service,
-            "stage": event.stage,
-            "kind": event.kind,
-            "body": _to_json(event.body),
-        }
+        body = canonical(event.body)
+        digest = digest_of(body)
+        row = {"at": event.at, "service": event.service, "stage": event.stage, "kind": event.kind, "body": body}
         with self.connections.writing() as connection:
-            connection.execute(sa.insert(events), row)
+            if connection.dialect.name == "postgresql":
+                # SQLite's writers take turns anyway; here two could follow on the same entry.
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAIN_LOCK)))
+            before = connection.execute(_HEAD).scalar() or BEGIN
+            connection.execute(sa.insert(events), row | {"digest": digest, "link": link_of(before, event, digest)})
 
     def events(self, *, service: str | None = None, kind: EventKind | None = None, limit: int = 100) -> Sequence[Event]:
         """Return the newest entries, newest first."""
-        query = sa.select(events).order_by(_NEWEST_FIRST).limit(limit)
+        query = sa.select(events).where(_HAS_BODY).order_by(_NEWEST_FIRST).limit(limit)
         if service is not None:
             query = query.where(events.c.service == service)
         if kind is not None:
@@ -76,10 +82,47 @@ class SqlLedger:
 
     def latest(self, kind: EventKind) -> Mapping[str, Event]:
         """Return each service's newest entry of a kind."""
-        newest = sa.select(sa.func.max(events.c.id)).where(events.c.kind == kind).group_by(events.c.service)
+        of_kind = sa.select(sa.func.max(events.c.id)).where(events.c.kind == kind, _HAS_BODY)
+        newest = of_kind.group_by(events.c.service)
         query = sa.select(events).where(events.c.id.in_(newest)).order_by(events.c.service)
         with self.connections.reading() as connection:
             return {row.service: _event(row) for row in connection.execute(query)}
+
+    # --- the archive ---
+
+    def entries(self, *, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """Return entries with a number above `after`, oldest first."""
+        query = sa.select(events).where(events.c.id > after).order_by(events.c.id).limit(limit)
+        with self.connections.reading() as connection:
+            return tuple(_entry(row) for row in connection.execute(query))
+
+    def thin(self, before: datetime) -> int:
+        """Take away the bodies of older entries, and the numbers of older tiles; a transaction for some at a time.
+
+        Commands stand until they are taken back and policies are what old decisions are replayed with, so both stay,
+        and so does the newest entry of each kind and service: that is read at every sweep.
+        """
+        newest = sa.select(sa.func.max(events.c.id)).group_by(events.c.service, events.c.kind)
+        old = (
+            sa.select(events.c.id)
+            .where(events.c.at < before, _HAS_BODY, events.c.kind.not_in(_KEPT), events.c.id.not_in(newest))
+            .limit(_ROWS_AT_ONCE)
+        )
+        thinned = 0
+        while True:
+            with self.connections.writing() as connection:
+                found = [row.id for row in connection.execute(old)]
+                for start in range(0, len(found), _KEYS_AT_ONCE):
+                    some = events.c.id.in_(found[start : start + _KEYS_AT_ONCE])
+                    connection.execute(sa.update(events).where(some).values(body=""))
+            thinned += len(found)
+            if len(found) < _ROWS_AT_ONCE:
+                break
+        with self.connections.writing() as connection:
+            connection.execute(sa.delete(_numbers).where(_numbers.c.start < before))
+        return thinned
+
+    # --- numbers and notes ---
 
     def numbers(self, arrivals: Sequence[Arrival]) -> Mapping[Arrival, Kept]:
         """Return all numbers kept of each arrival."""
@@ -116,13 +159,13 @@ class SqlLedger:
             connection.execute(store.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
 
-def _to_json(body: Mapping[str, object]) -> str:
-    """Write one JSON text for one value, so that a later hash over it means something."""
-    return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
 def _event(row: Row[Any]) -> Event:
-    return Event(at=row.at, service=row.service, stage=row.stage, kind=row.kind, body=json.loads(row.body))
+    body = json.loads(row.body) if row.body else {}
+    return Event(at=row.at, service=row.service, stage=row.stage, kind=row.kind, body=body)
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(number=row.id, event=_event(row), body=row.body or None, digest=row.digest, link=row.link)
 
 
 def _key(arrival: Arrival) -> dict[str, object]:

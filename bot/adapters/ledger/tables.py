@@ -44,7 +44,10 @@ events = sa.Table(
     sa.Column("service", sa.Text, nullable=False),
     sa.Column("stage", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
+    # Empty where it was taken away because it is old.
     sa.Column("body", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False, server_default=""),
+    sa.Column("link", sa.Text, nullable=False, server_default=""),
     sa.Index("events_by_kind", "kind", "service", "id"),
     sa.Index("events_by_service", "service", "id"),
     # Without it SQLite gives the number of a lost last row to the next one.
