@@ -241,6 +241,12 @@ def test_a_branch_that_was_made_for_other_bytes_is_not_proposed() -> None:
     assert writes(decision) == []
 
 
+def test_a_branch_whose_commit_names_no_release_is_not_proposed() -> None:
+    decision = decided(an_observation(production=old_production(promotion=a_proposal(None, release=None))))
+    assert candidate(decision).reason.endswith(f"the commit names no release, the registry now says {IMAGE}:{NEW}")
+    assert writes(decision) == []
+
+
 # --- merging ---------------------------------------------------------------------------------------------------------
 
 
