@@ -16,7 +16,7 @@ from bot.domain.edit import Edited, EditRefused
 from bot.domain.model import NOT_SET, Artifact, Digest, Release, Sha, TagChange, TagHistory, Trouble
 from bot.domain.naming import check_name, is_promotion_branch, promotion_prefix, release_branch, revert_branch
 from bot.domain.observation import ForgeFacts, Observation, StageObservation
-from bot.domain.observed import is_watched, stage_liveness
+from bot.domain.observed import is_watched, stage_liveness, way_back_of
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.pulls import Proposal, Proposals, Pull, PullState, without_own
 from bot.domain.trailers import parse_trailers
@@ -120,7 +120,7 @@ def _with_proposals(
     assert not isinstance(seen.tags, Trouble)  # noqa: S101 - likewise
     look = _Look(world=world, policy=policy, stage=stage, tags=seen.tags)
     # What concerns the release that runs here must not wait for the stage before to be readable.
-    seen = replace(seen, arrival=look.arrival(wanted, told), revert=look.revert(wanted, told))
+    seen = replace(seen, arrival=look.arrival(wanted, told), revert=look.revert(wanted, told, all_seen))
     source = all_seen.stage(stage.source).tags
     if isinstance(source, Trouble):
         return seen
@@ -236,7 +236,7 @@ class _Look:
     def _revert_branch(self, here: StageObservation, seen: Observation) -> str | None:
         """Name the rollback by pull request while one may be due and the policy goes that road."""
         rollback = self.stage.rollback
-        if rollback is None or rollback.by is not Road.PULL_REQUEST or self.tags.introduced.old is None:
+        if rollback is None or rollback.by is not Road.PULL_REQUEST or self._way_back(seen) is None:
             return None
         liveness = stage_liveness(self.policy, self.stage, here, self.tags, seen.at)
         # A person may order it behind the watch, too.
@@ -245,8 +245,11 @@ class _Look:
         running = Release(image=self.policy.image, tag=self.tags.tag)
         return revert_branch(self.policy.service, self.stage.name, running)
 
-    def revert(self, wanted: Wanted, told: Proposals | Trouble) -> Proposal | Trouble | None:
-        branch, back_to = wanted.revert, self.tags.introduced.old
+    def _way_back(self, seen: Observation) -> str | None:
+        return way_back_of(self.stage, self.tags, seen).tag
+
+    def revert(self, wanted: Wanted, told: Proposals | Trouble, seen: Observation) -> Proposal | Trouble | None:
+        branch, back_to = wanted.revert, self._way_back(seen)
         if branch is None or back_to is None:
             return None
         if isinstance(told, Trouble):

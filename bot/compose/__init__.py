@@ -31,6 +31,7 @@ from bot.compose.endpoints import (
 from bot.compose.github import KnownRepositories, compose_github, credentials_of
 from bot.domain.edit import Reading
 from bot.domain.policy import Policy
+from bot.domain.storm import StormLimit
 from bot.engine.schedule import Schedule
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.engine.waking import Waker
@@ -116,6 +117,7 @@ def compose(
             begin=composed.begin,
             forge_costs=composed.forge_costs,
             workers=settings.bot.workers,
+            storm_limit=StormLimit(most=settings.bot.most_rollbacks, within=settings.bot.rollbacks_within),
             sampler=Sampler(metrics=world.metrics, ledger=records.ledger, lag=settings.bot.ingestion_lag),
             dry_run=dry_run,
             listeners=listeners if dry_run else (_signalling(world, telling, settings.github), *listeners),

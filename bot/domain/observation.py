@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.argo import Ancestry, Application, Memory, NoApplication
 from bot.domain.model import Artifact, Samples, TagHistory, Trouble
@@ -49,11 +49,30 @@ class ForgeFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """How many rollbacks there were of all services `within` the past time, how many are due now, and how many may be.
+
+    What people have ordered is not among those that are due.
+    """
+
+    done: int
+    due: int
+    most: int
+    within: timedelta
+
+    @property
+    def is_storm(self) -> bool:
+        """Whether they are too many to be believed."""
+        return self.due > 0 and self.done + self.due > self.most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """All that was seen of one service at one instant: beside policy and time, the only input of a decision.
 
     `policy_since` is when the policy in force replaced an earlier one, None if no earlier one was seen: no window may
     reach back before it (I6). `forge` is None where the forge was not looked at, `orders` are what people commanded.
+    `fleet` is what all services together come to, None where nobody asked.
     """
 
     service: str
@@ -61,6 +80,7 @@ class Observation:
     policy_since: datetime | None = None
     forge: ForgeFacts | None = None
     orders: tuple[Order, ...] = ()
+    fleet: Fleet | None = None
     stages: tuple[StageObservation, ...]
 
     def stage(self, name: str) -> StageObservation:

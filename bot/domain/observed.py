@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 
 from bot.domain.argo import Application
 from bot.domain.liveness import Liveness, judge_liveness
-from bot.domain.model import NOT_SET, TagHistory, Trouble
+from bot.domain.model import NOT_SET, TagChange, TagHistory, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Rollback, Stage, SyncBy
 from bot.domain.rules import ArgoHealthyGate, Asks, MeasuredRule
 from bot.domain.stance import Expected
 from bot.domain.syncs import Before
 from bot.domain.tiles import MeasuringWindow, before_release, measuring_window
+from bot.domain.way_back import WayBack, way_back
 
 ROLLOUT_GRACE = timedelta(minutes=5)
 """How long after its first sync a release is given to become live before its triggers count all the same."""
@@ -82,6 +83,11 @@ def is_under_observation(policy: Policy, stage: Stage, seen: Observation) -> boo
     return any(is_candidate_pending(stage, target, seen) for target in policy.targets_of(stage))
 
 
+def is_revert(change: TagChange) -> bool:
+    """Say whether a change of the tag is a rollback of Liftlock's."""
+    return change.trailers is not None and change.trailers.reverts is not None
+
+
 def reverted_tags(tags: TagHistory) -> dict[str, str]:
     """Return the tags that a Liftlock rollback took out of the stage, each with the revert commit, newest first.
 
@@ -89,7 +95,7 @@ def reverted_tags(tags: TagHistory) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for change in tags.changes:
-        if change.trailers is not None and change.trailers.reverts is not None and change.old is not None:
+        if is_revert(change) and change.old is not None:
             found.setdefault(change.old, change.commit)
     return found
 
@@ -102,6 +108,12 @@ def quarantined_tags(seen: Observation) -> dict[str, tuple[str, str]]:
             for tag, commit in reverted_tags(stage.tags).items():
                 found.setdefault(tag, (stage.stage, commit))
     return found
+
+
+def way_back_of(stage: Stage, tags: TagHistory, seen: Observation) -> WayBack:
+    """Return which release the present one of a stage is taken back to. A stage that is not watched has no watch."""
+    watch = stage.rollback.watch if stage.rollback is not None else timedelta(0)
+    return way_back(stage.name, tags, watch, quarantined_tags(seen))
 
 
 def is_watched(rollback: Rollback, tags: TagHistory, liveness: Liveness, now: datetime) -> bool:

@@ -120,11 +120,15 @@ class SyncBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollback:
-    """For `watch` after a release is deployed, any trigger that fires takes it back, by commit or pull request."""
+    """For `watch` after a release is deployed, any trigger that fires takes it back, by commit or pull request.
+
+    Without a person it is done `at_most` so many times within 24 hours.
+    """
 
     watch: timedelta
     by: Road
     triggers: tuple[Trigger, ...]
+    at_most: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

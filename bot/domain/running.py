@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, StartSync, State, WaitsOn
 from bot.domain.gates.judging import judge_gates, judge_triggers
@@ -14,20 +14,23 @@ from bot.domain.nudges import nudges
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.observed import (
     expected_release,
+    is_revert,
     is_under_observation,
     is_watched,
     liveness_of,
-    quarantined_tags,
     watch_end,
+    way_back_of,
     why_barred,
 )
 from bot.domain.orders import standing
 from bot.domain.policy import HealthWindow, Policy, Road, Rollback, Stage
 from bot.domain.pulls import Proposal
 from bot.domain.stance import Stance
-from bot.domain.text import format_duration, format_instant
+from bot.domain.text import count_of, format_duration, format_instant
 from bot.domain.timeline import timeline_of
 from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind, combine, deciding, worst
+
+_A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +232,9 @@ def _judge_watched(case: _Case, rollback: Rollback) -> Running:
     fired = [verdict for verdict in deciding(verdicts) if verdict.kind is VerdictKind.UNHEALTHY]
     blamed = [verdict for verdict in fired if not verdict.began_before]
     if blamed:
-        return _take_back(case, rollback.by, _because(blamed[0]), verdicts)
+        against = _against_automatic(case, rollback)
+        why = _because(blamed[0])
+        return _halt(case, f"{why}; {against}", verdicts) if against else _take_back(case, rollback.by, why, verdicts)
     if fired:
         return _halt(case, f"{_because(fired[0])}, so it is not taken back", verdicts)
     ends = format_instant(watch_end(rollback, case.tags, case.liveness))
@@ -242,16 +247,32 @@ def _judge_watched(case: _Case, rollback: Rollback) -> Running:
     return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
 
 
+def _against_automatic(case: _Case, rollback: Rollback) -> str:
+    """Return what speaks against taking it back without a person: too many rollbacks, here or of all services."""
+    fleet = case.observation.fleet
+    if fleet is not None and fleet.is_storm:
+        total, within = count_of(fleet.done + fleet.due, "release"), format_duration(fleet.within)
+        return (
+            f"but with it {total} would be taken back within {within}, and at most {fleet.most} may: "
+            "look at the platform and the measurements first, or order it by /liftlock rollback"
+        )
+    since = case.now - _A_DAY
+    recent = [change for change in case.tags.changes if change.at > since and is_revert(change)]
+    if len(recent) < rollback.at_most:
+        return ""
+    return (
+        f"but {case.stage.name} was rolled back {count_of(len(recent), 'time')} within a day already: "
+        "a person must look, or order it by /liftlock rollback"
+    )
+
+
 def _take_back(case: _Case, road: Road, why: str, verdicts: tuple[Verdict, ...]) -> Running:
     """Revert the promotion, or halt where the way back is unknown or itself quarantined (I4)."""
-    back_to = case.tags.introduced.old
+    way = way_back_of(case.stage, case.tags, case.observation)
+    back_to = way.tag
     if back_to is None:
-        reason = f"{why}; but Git does not say which release was in {case.stage.name} before"
-        return _halt(case, reason, verdicts)
-    if back_to in quarantined_tags(case.observation):
-        reason = f"{why}; but the release before, {back_to}, is quarantined itself"
-        return _halt(case, reason, verdicts)
-    reason = f"{why}; taken back to {back_to}"
+        return _halt(case, f"{why}; but {way.reason}", verdicts)
+    reason = f"{why}; taken back to {back_to}{f', {way.reason}' if way.reason else ''}"
     action = RollBack(
         stage=case.stage.name,
         road=road,

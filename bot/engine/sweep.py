@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -24,9 +24,10 @@ from bot.bystanders import tell_bystanders
 from bot.domain.decide import decide
 from bot.domain.decision import Action, Decision
 from bot.domain.model import Sha, Trouble
-from bot.domain.observation import Observation
+from bot.domain.observation import Fleet, Observation
 from bot.domain.policy import GitOps, Policy
 from bot.domain.pulls import Proposals
+from bot.domain.storm import StormLimit, fleet_of, is_rollback
 from bot.engine.record import action_json, as_json, is_quiet, is_write, note_decision, note_policy
 from bot.engine.refusals import Asked, Refusals
 from bot.hearing import with_orders
@@ -65,6 +66,23 @@ class ServiceReport:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """A service, what was seen of it, and what was decided."""
+
+    policy: Policy
+    seen: Observation
+    decision: Decision
+
+    @property
+    def is_rollback(self) -> bool:
+        return any(is_rollback(action) for action in self.decision.actions)
+
+    def in_view_of(self, fleet: Fleet) -> _Decided:
+        seen = replace(self.seen, fleet=fleet)
+        return replace(self, seen=seen, decision=decide(self.policy, seen, seen.at))
+
+
 _Told = Mapping[tuple[str, str], Proposals | Trouble]
 """What the forge said of each repository and its branch."""
 
@@ -91,6 +109,7 @@ class Sweeper:
     stopping: threading.Event = field(default_factory=threading.Event)
     forge_costs: Callable[[], Mapping[str, Mapping[str, float]]] = dict
     refusals: Refusals = field(default_factory=Refusals)
+    storm_limit: StormLimit = field(default_factory=StormLimit)
 
     def sweep(self) -> tuple[ServiceReport, ...]:
         """Sweep once over all services; return a report for each, in the order of their names."""
@@ -106,7 +125,14 @@ class Sweeper:
             sampled = self._sample(subjects)
             told = self._look_at_forge(pool, sampled, subjects)
             reports += [item for item in looked if isinstance(item, ServiceReport)]
-            reports += pool.map(lambda subject, seen: self._judge(subject, seen, known, told), subjects, sampled)
+            alone = list(pool.map(lambda one, seen: self._decide(one, seen, told), subjects, sampled))
+            decided = self._in_view_of_all(alone)
+            reports += [item for item in decided if isinstance(item, ServiceReport)]
+            ready = [item for item in decided if isinstance(item, _Decided)]
+            # Rollbacks first: nothing else may hold them up.
+            reports += pool.map(
+                lambda item: self._finish(item, known), sorted(ready, key=lambda item: not item.is_rollback)
+            )
         self._post_sweep(policies, broken, self.world.metrics.cost().since(cost))
         return tuple(sorted(reports, key=lambda report: report.subject))
 
@@ -152,8 +178,11 @@ class Sweeper:
             since = note_policy(self.world.ledger, policy, known.policies.get(policy.service), now)
             return Subject(policy=policy, seen=observe(self.world, policy, head, since))
 
-        looked = self._contained(policy, look)
-        return self._tell(looked) if isinstance(looked, ServiceReport) else looked
+        return self._told_if_failed(policy, look)
+
+    def _told_if_failed(self, policy: Policy, step: Callable[[], T]) -> T | ServiceReport:
+        found = self._contained(policy, step)
+        return self._tell(found) if isinstance(found, ServiceReport) else found
 
     def _sample(self, subjects: Sequence[Subject]) -> Sequence[Observation | ServiceReport]:
         """Measure all services together; after a bug each alone, so that the others come through."""
@@ -210,18 +239,36 @@ class Sweeper:
             structlog.get_logger().exception("bug", repository=repository, error=type(error).__name__)
             return Trouble(system="Liftlock", sentence="reading the forge failed by a bug; the log has the traceback")
 
-    def _judge(
-        self, subject: Subject, sampled: Observation | ServiceReport, known: _Known, told: _Told
-    ) -> ServiceReport:
+    def _decide(self, subject: Subject, sampled: Observation | ServiceReport, told: _Told) -> _Decided | ServiceReport:
         if isinstance(sampled, ServiceReport):
             return self._tell(sampled)
-        return self._tell(self._contained(subject.policy, lambda: self._step(subject.policy, sampled, known, told)))
+        policy = subject.policy
 
-    def _step(self, policy: Policy, sampled: Observation, known: _Known, told: _Told) -> ServiceReport:
-        of_repository = told[policy.gitops.repository, policy.gitops.branch]
-        proposed = with_proposals(self.world, policy, sampled, of_repository)
-        observation = with_orders(self.world, policy, proposed, is_dry=self.dry_run)
-        decision = decide(policy, observation, observation.at)
+        def step() -> _Decided:
+            of_repository = told[policy.gitops.repository, policy.gitops.branch]
+            proposed = with_proposals(self.world, policy, sampled, of_repository)
+            observation = with_orders(self.world, policy, proposed, is_dry=self.dry_run)
+            return _Decided(policy=policy, seen=observation, decision=decide(policy, observation, observation.at))
+
+        return self._told_if_failed(policy, step)
+
+    def _in_view_of_all(self, decided: Sequence[_Decided | ServiceReport]) -> Sequence[_Decided | ServiceReport]:
+        """Decide rollbacks again, knowing how many there are of all services."""
+        found = [item for item in decided if isinstance(item, _Decided)]
+        rollbacks = [item for item in found if item.is_rollback]
+        if not rollbacks:
+            return decided
+        fleet = fleet_of(((item.seen, item.decision) for item in found), self.storm_limit, self.world.clock.now())
+        return [
+            self._told_if_failed(item.policy, partial(item.in_view_of, fleet)) if item in rollbacks else item
+            for item in decided
+        ]
+
+    def _finish(self, decided: _Decided, known: _Known) -> ServiceReport:
+        return self._tell(self._contained(decided.policy, lambda: self._carry_out(decided, known)))
+
+    def _carry_out(self, decided: _Decided, known: _Known) -> ServiceReport:
+        policy, observation, decision = decided.policy, decided.seen, decided.decision
         writes = any(
             is_write(action) and self._refused(observation, decision, action) is None for action in decision.actions
         )

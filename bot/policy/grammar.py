@@ -17,6 +17,7 @@ IMAGE = r"(?:[a-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]
 A_DURATION = "a duration such as 30s, 5m or 1h30m"
 A_NUMBER = "a number such as 100, 0.8 or 80%"
 A_COUNT = "a number of events, such as 10"
+TIMES = "a whole number from 1 to 100"
 A_TILES = "how many tiles of how many in a row, such as 3 of 5, at most of 100"
 A_LIMIT = "a percentage such as 1% or a share such as 0.01"
 
@@ -61,6 +62,13 @@ def parse_count(text: str) -> float:
     if number < 0 or "%" in text:
         raise ValueError(text)
     return number
+
+
+def parse_times(text: str) -> int:
+    """Read how many times something may be done within a day: 1 to 100."""
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", text) or int(text) > 100:
+        raise ValueError
+    return int(text)
 
 
 def parse_tiles(text: str) -> tuple[int, int]:

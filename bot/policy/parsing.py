@@ -24,8 +24,10 @@ from bot.policy.grammar import (
     IMAGE,
     NAME,
     OWNER_AND_NAME,
+    TIMES,
     parse_branch,
     parse_tile,
+    parse_times,
 )
 from bot.policy.labels import labels_of_others, read_labels
 from bot.policy.promoting import read_promote
@@ -36,6 +38,7 @@ from bot.policy.tree import Value, read_tree
 API_VERSION = "liftlock.dev/v1"
 _WARMUP, _TILE, _DEGRADED = timedelta(minutes=2), timedelta(minutes=1), timedelta(minutes=5)
 _DEADLINE = timedelta(hours=6)
+_ROLLBACKS_A_DAY = 3
 _APPLICATIONS = "argocd_app_info"
 
 
@@ -176,6 +179,7 @@ class _Reader:
         watch = section.read("watch", positive_duration, A_DURATION)
         by = section.read("by", one_of(("commit", "pull-request")), "commit or pull-request", default="commit")
         tile = section.read("tile", parse_tile, f"{A_DURATION}, at least 1s", default=_TILE)
+        at_most = section.read("at_most", parse_times, TIMES, default=_ROLLBACKS_A_DAY)
         around = replace(around, tile=tile or _TILE, window=None, watch=watch, is_trigger=True)
         triggers: list[Trigger] = []
         for path, value in section.items("triggers", required=True):
@@ -195,7 +199,7 @@ class _Reader:
         if watch is None or by is None:
             return None
         self._check_watch(section, watch, tile or _TILE, triggers)
-        return Rollback(watch=watch, by=Road(by), triggers=tuple(triggers))
+        return Rollback(watch=watch, by=Road(by), triggers=tuple(triggers), at_most=at_most or _ROLLBACKS_A_DAY)
 
     def _check_watch(self, section: Section, watch: timedelta, tile: timedelta, triggers: Sequence[Trigger]) -> None:
         """Refuse a watch that is over before a trigger could have stood on two whole tiles, aligned and read."""

@@ -69,7 +69,10 @@ class _Server(_Section):
 
 
 class BotSettings(_Section):
-    """What the bot itself does, and how often. Paths are relative to the settings file."""
+    """What the bot itself does, and how often. Paths are relative to the settings file.
+
+    Without a person, at most `most_rollbacks` releases of all services are taken back in any `rollbacks_within`.
+    """
 
     policies: Path
     state: Path
@@ -79,6 +82,8 @@ class BotSettings(_Section):
     ingestion_lag: Lag = timedelta(seconds=15)
     stop_within: Duration = timedelta(seconds=25)
     history_limit: Annotated[int, Field(ge=2, le=10_000)] = 50
+    most_rollbacks: Annotated[int, Field(ge=1, le=10_000)] = 5
+    rollbacks_within: Duration = timedelta(minutes=10)
 
 
 class GitHubSection(_Section):

@@ -17,6 +17,7 @@ from bot.adapters.github.asking import Read
 from bot.adapters.github.budget import CREATE, MUTATION, QUERY, READ, WRITE, Allowance, Budget, Cost, Delay, Right
 from bot.adapters.github.cache import AnswerCache, CacheKey, Kept, asker_of
 from bot.adapters.github.writes import Patience, WriteQueue
+from bot.domain.authority import Permission
 from bot.domain.pulls import MergeMethod
 from bot.forge import MergeOrder, MergeText, PullText, Urgency
 from bot.ports import Transient
@@ -247,14 +248,26 @@ def test_what_is_left_is_read_from_the_answers_and_reads_stop_before_it_is_gone(
     with pytest.raises(NotThere):
         parts.clients.read(REPO, Read(path="/repos/acme/none", tried="look"), lambda answer: answer)
     with pytest.raises(Transient, match="400 of 5000 REST requests of the hour are left, and 500 are kept") as caught:
-        parts.conversation.permission_of(REPO, 11, "dana")
+        parts.signals.pulls_of(REPO, HEAD)
     assert caught.value.retry_after == timedelta(minutes=20)
     github.add_pull(BRANCH)
     order = MergeOrder(number=1, head=HEAD, method=MergeMethod.MERGE, text=MergeText(title="t", message="m"))
     assert parts.merging.merge_promotion(REPO, order) == "c" * 40
     parts.seconds.now += 1200
     github.headers = {}
-    parts.conversation.permission_of(REPO, 11, "dana")
+    parts.signals.pulls_of(REPO, HEAD)
+
+
+def test_what_a_person_may_do_is_found_out_also_when_others_have_used_what_they_may(
+    parts: Parts, github: FakeGitHub
+) -> None:
+    # It may be a rollback that is commanded.
+    budget = parts.clients._account(REPO).budget
+    spend(budget, READ, 720, now=parts.seconds.now)
+    with pytest.raises(Transient, match="720 of the 720 REST points a minute"):
+        parts.signals.pulls_of(REPO, HEAD)
+    github.permissions["dana"] = {"permission": "write", "role_name": "write", "user": {"id": 11, "login": "dana"}}
+    assert parts.conversation.permission_of(REPO, 11, "dana") is Permission.WRITE
 
 
 def test_comments_leave_a_rollback_what_it_needs(parts: Parts, github: FakeGitHub) -> None:

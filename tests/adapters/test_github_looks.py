@@ -204,6 +204,15 @@ def test_a_closed_one_is_read_again_only_when_it_has_changed(parts: Parts, githu
     assert newest(parts).closed_by == "rita"
 
 
+def test_a_change_in_the_very_second_of_the_last_look_is_seen(parts: Parts, github: FakeGitHub) -> None:
+    # `updatedAt` is of whole seconds: the comment and what was read before it have the same one.
+    just_now = f"{parts.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    github.add_pull(BRANCH, state="closed", merged_as=MERGED_AS, updated=just_now)
+    assert newest(parts).remarks == ()
+    github.add_comment(1, "dana", "/liftlock rollback it loses carts")
+    assert [one.author for one in newest(parts).remarks] == ["dana"]
+
+
 def test_one_that_is_reopened_is_read_anew(parts: Parts, github: FakeGitHub) -> None:
     pull = github.add_pull(BRANCH, state="closed", events=[event("ClosedEvent", "dana")])
     newest(parts)

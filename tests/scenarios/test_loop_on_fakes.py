@@ -233,6 +233,27 @@ def test_a_rollback_by_pull_request_is_opened_and_merged() -> None:
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)
 
 
+@pytest.mark.invariant("I4")
+@pytest.mark.parametrize("road", list(Road))
+def test_a_rollback_passes_over_a_release_that_had_no_time_to_prove_itself(road: Road) -> None:
+    world = FakeWorld(policy=a_policy(rollback=a_rollback(by=road)))
+    world.pass_time(90)
+    world.repositories.commit("main", {PRODUCTION_FILE: values("1.8.3")}, "Hotfix")
+    world.release()
+    world.sweep()
+    world.pass_time(34)
+    world.sweep_until_settled()
+    assert world.tag_in(PRODUCTION_FILE) == values(NEW)
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    world.sweep_until_settled()
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+    said = "the last one that has proven itself there: the release before, 1.8.3, stood in production for 34m only"
+    decisions = [event.body["decision"] for event in world.ledger.events(kind="decision", limit=1000)]
+    assert any(said in str(decision) for decision in decisions)
+
+
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,8 @@ from bot.domain.authority import Permission
 from bot.forge import Reaction
 from bot.ports import Permanent
 
+_FOR_COMMANDS = Right.ROLLBACK
+"""Whoever commands something may be ordering a rollback: that must be found out also when others used all up."""
 _MOST_PAGES = 10
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_]|-(?=[A-Za-z0-9])){0,99}(?:\[bot\])?")
 _TEAM = re.compile(r"([A-Za-z0-9][A-Za-z0-9\-]{0,99})/([A-Za-z0-9_][A-Za-z0-9_\-]{0,99})")
@@ -182,6 +184,7 @@ class GitHubConversation:
         read = Read(
             path=f"/repos/{repository}/collaborators/{path_part(login)}/permission",
             tried=f"find out what {shown(login)} may do in {repository}",
+            right=_FOR_COMMANDS,
         )
 
         def parse(answer: object) -> Permission:
@@ -218,10 +221,9 @@ class GitHubConversation:
         after: str | None = None
         for _ in range(_MOST_PAGES):
             variables = {"org": org, "team": slug, "login": login, "after": after}
+            query = Query(document=MEMBERS, tried=tried, variables=variables, right=_FOR_COMMANDS)
             try:
-                found, after = self._clients.query(
-                    org, Query(document=MEMBERS, tried=tried, variables=variables), _parse_members
-                )
+                found, after = self._clients.query(org, query, _parse_members)
             except NotThere:
                 return False
             if login.lower() in found or after is None:

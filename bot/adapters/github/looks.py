@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.adapters.github.answers import SYSTEM
@@ -43,6 +43,7 @@ from bot.ports import Permanent
 T = TypeVar("T")
 
 _HOUR = timedelta(hours=1)
+_SETTLES = timedelta(seconds=10)
 _MOST_PAGES = 20
 _MOST_COMMENT_PAGES = 4
 
@@ -93,7 +94,7 @@ class Looks:
         wanted = [*seen.open_numbers(), *(pull.number for pull in seen.newest.values())]
         self._fill(repository, seen, memory, wanted)
         with self._lock:
-            self._memories[repository] = _remember(seen, wanted)
+            self._memories[repository] = _remember(seen, wanted, self._clients.clock.now() - _SETTLES)
         return self._proposals(seen, base)
 
     def look_again(self, repository: str, number: int, right: Right = Right.VITAL) -> Pull:
@@ -326,11 +327,16 @@ def _next_of(connection: Node) -> str | None:
     return page.text("endCursor") if page.flag("hasNextPage") else None
 
 
-def _remember(seen: _Seen, wanted: Iterable[int]) -> _Memory:
+def _remember(seen: _Seen, wanted: Iterable[int], settled: datetime) -> _Memory:
+    """Keep closed ones that had not changed for a moment: `updatedAt` does not tell two changes of a second apart."""
     whole = {number: seen.whole[number] for number in wanted}
     return _Memory(
         open=tuple(number for number, one in whole.items() if one.pull.state is PullState.OPEN),
-        closed={number: one for number, one in whole.items() if one.pull.state is not PullState.OPEN},
+        closed={
+            number: one
+            for number, one in whole.items()
+            if one.pull.state is not PullState.OPEN and one.updated_at < settled
+        },
     )
 
 
