@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-import tenacity
-
 from bot.domain.argo import Mark, MarkKind
 from bot.domain.candidacy import HOLD_LABEL
 from bot.domain.decision import (
@@ -34,29 +32,25 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
-from bot.domain.model import Sha
 from bot.domain.naming import check_name
 from bot.domain.observation import Observation
-from bot.domain.policy import Policy, Road
+from bot.domain.policy import Policy
 from bot.domain.pulls import MergeMethod, MergeRoad, MergeRules, Proposal, Pull, PullState, without_own
 from bot.forge import MergeOrder, MergeText, PullText, Urgency
 from bot.hearing import commands_wait
 from bot.making import Maker
 from bot.observe import World
 from bot.ports import Conflict, OutsideError, Permanent, SyncOrder, Transient
-from bot.proposals import Branch, examine, head_key, own_heads
+from bot.proposals import Branch, examine
+from bot.pushes import own_heads, push_own
 from bot.records import Arrival
 from bot.render.commits import revert_commit
-from bot.render.markdown import promotion_body, promotion_title, revert_body, revert_title
+from bot.render.markdown import promotion_body, promotion_title
+from bot.reverting import Reverter
 from bot.telling import Teller, Telling
 
-_ROLLBACK_TRIES = 3
 _SHORT = 7
 _HOUR = timedelta(hours=1)
-
-
-class _LostRace(Conflict):
-    """The branch moved between the look and the push."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,7 +96,7 @@ class Applier:
             case ClosePromotion():
                 outcome = step.close(action)
             case RollBack():
-                outcome = step.roll_back(action)
+                outcome = step.reverter.roll_back(action)
             case AskRefresh():
                 outcome = step.refresh(action)
             case StartSync():
@@ -149,6 +143,10 @@ class _Step:
     def base(self) -> str:
         return self.policy.gitops.branch
 
+    @property
+    def reverter(self) -> Reverter:
+        return Reverter(world=self.world, maker=self.maker, sleep=self.applier.sleep)
+
     # --- proposing ---
 
     def open(self, action: OpenPromotion) -> str:
@@ -159,7 +157,7 @@ class _Step:
             pushed = proposal.branch_head
         else:
             pushed = self.maker.commit_promotion(action)
-            self._push_own(action.branch, pushed, expected=None)
+            push_own(self.world, self.repository, action.branch, pushed, expected=None)
         view, proposing = self.teller.move(action), self.policy.stage(action.stage).proposing
         text = PullText(
             branch=action.branch,
@@ -174,17 +172,6 @@ class _Step:
         self.teller.opened(action, pull.number)
         return f"opened #{pull.number} at {pushed[:_SHORT]}{' as a draft' if action.is_draft else ''}"
 
-    def _push_own(self, branch: str, commit: Sha, *, expected: Sha | None) -> None:
-        """Push to a branch of the bot's, and note beforehand which commit it is, so that it is known as its own.
-
-        After a lost answer either may be there, so the one before stays in the note.
-        """
-        own = own_heads(self.world, self.repository, branch)
-        kept = [(commit, self.world.clock.now()), *own.items()][:3]
-        noted = " ".join(f"{sha}={at.isoformat()}" for sha, at in kept)
-        self.world.ledger.note(head_key(self.repository, branch), noted)
-        self.world.repositories.push(self.repository, branch, commit, expected=expected)
-
     def commit(self, action: CommitPromotion) -> str:
         commit = self.maker.commit_promotion(action)
         self.world.repositories.push(self.repository, self.base, commit, expected=self.maker.head(action.stage))
@@ -192,7 +179,7 @@ class _Step:
 
     def remake(self, action: RemakePromotion) -> str:
         commit = self.maker.commit_promotion(action)
-        self._push_own(action.branch, commit, expected=action.head)
+        push_own(self.world, self.repository, action.branch, commit, expected=action.head)
         return f"made #{action.number} anew at {commit[:_SHORT]}"
 
     def ready(self, action: ReadyPromotion) -> str:
@@ -298,49 +285,6 @@ class _Step:
         is_own = heads.get(action.number) in own_heads(self.world, self.repository, action.branch)
         self.world.forge.withdraw(self.repository, action.number, action.branch if is_own else None)
         return f"closed #{action.number}"
-
-    # --- rolling back ---
-
-    def roll_back(self, action: RollBack) -> str:
-        if action.road is Road.PULL_REQUEST:
-            return self._propose_revert(action)
-        race = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(_ROLLBACK_TRIES),
-            wait=tenacity.wait_random_exponential(multiplier=0.2, max=2),
-            # Only a lost race: what somebody set since, or a branch that refuses, is as true at the next try.
-            retry=tenacity.retry_if_exception_type(_LostRace),
-            sleep=self.applier.sleep,
-            reraise=True,
-        )
-        revert: Sha = race(self._push_revert, action)
-        return f"reverted by {revert[:_SHORT]}"
-
-    def _push_revert(self, action: RollBack) -> Sha:
-        head = self.world.repositories.refresh(self.repository, self.base)
-        revert = self.maker.commit_revert(action, head)
-        try:
-            self.world.repositories.push(self.repository, self.base, revert, expected=head)
-        except Conflict as error:
-            # Somebody pushed between the fetch and the push; the edit is made anew on the new head.
-            times = f"{self.base} moved {_ROLLBACK_TRIES} times while reverting"
-            raise _LostRace("Git", f"{times}; it is tried again at the next sweep") from error
-        return revert
-
-    def _propose_revert(self, action: RollBack) -> str:
-        seen = self.maker.seen(action.stage).revert
-        if not (isinstance(seen, Proposal) and seen.branch_head is not None):
-            revert = self.maker.commit_revert(action, self.maker.head(action.stage))
-            self._push_own(action.branch, revert, expected=None)
-        view = self.maker.revert(action)
-        text = PullText(
-            branch=action.branch,
-            base=self.base,
-            title=revert_title(view),
-            body=revert_body(view),
-            urgency=Urgency.ROLLBACK,
-        )
-        pull = self.world.forge.open_promotion(self.repository, text)
-        return f"opened the rollback #{pull.number}"
 
     # --- what Argo CD is asked for ---
 

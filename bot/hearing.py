@@ -38,7 +38,7 @@ from bot.domain.text import one_line
 from bot.forge import Reaction
 from bot.observe import World
 from bot.ports import OutsideError
-from bot.proposals import own_heads
+from bot.pushes import own_heads
 from bot.records import Event, Ledger
 from bot.render.views import AnswerView
 

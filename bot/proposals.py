@@ -7,9 +7,8 @@ asked further. Nothing is judged.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from bot.domain.edit import Edited, EditRefused
@@ -23,6 +22,7 @@ from bot.domain.trailers import parse_trailers
 from bot.observe import World
 from bot.planned import Planner
 from bot.ports import BranchChange, OutsideError
+from bot.pushes import own_heads, takes_no_push
 
 T = TypeVar("T")
 Plan = Callable[[Sha], Edited]
@@ -32,24 +32,6 @@ _AFTERGLOW = timedelta(hours=1)
 _HEARD = timedelta(hours=24)
 """How long at least: for so long people may order a rollback there."""
 _HOUR = timedelta(hours=1)
-
-
-def head_key(repository: str, branch: str) -> str:
-    """Return the key of the note that says which commits the bot pushed to a branch last."""
-    return f"head/{repository}/{branch}"
-
-
-def own_heads(world: World, repository: str, branch: str) -> Mapping[Sha, datetime]:
-    """Return the commits that the bot pushed to a branch of late, and when; empty where that note was lost."""
-    key = head_key(repository, branch)
-    found = {}
-    for noted in world.ledger.noted([key]).get(key, "").split():
-        sha, _, at = noted.partition("=")
-        with suppress(ValueError):
-            instant = datetime.fromisoformat(at)
-            if instant.tzinfo is not None:
-                found[Sha(sha)] = instant
-    return found
 
 
 # --- which branches matter -------------------------------------------------------------------------------------------
@@ -234,13 +216,15 @@ class _Look:
     # --- its rollback ---
 
     def _revert_branch(self, here: StageObservation, seen: Observation) -> str | None:
-        """Name the rollback by pull request while one may be due and the policy goes that road."""
+        """Name the rollback by pull request while one may be due, and the policy or the branch wants that road."""
         rollback = self.stage.rollback
-        if rollback is None or rollback.by is not Road.PULL_REQUEST or self._way_back(seen) is None:
+        if rollback is None or self._way_back(seen) is None:
             return None
         liveness = stage_liveness(self.policy, self.stage, here, self.tags, seen.at)
         # A person may order it behind the watch, too.
         if not is_watched(rollback, self.tags, liveness, seen.at) and not self._is_recent(self.tags.introduced):
+            return None
+        if rollback.by is not Road.PULL_REQUEST and not takes_no_push(self.world, self.policy):
             return None
         running = Release(image=self.policy.image, tag=self.tags.tag)
         return revert_branch(self.policy.service, self.stage.name, running)

@@ -7,6 +7,7 @@ between two calls; all there is to know is in the observation.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.candidacy import Candidate
@@ -97,8 +98,15 @@ def _once(actions: Iterable[Action]) -> list[Action]:
 
 def _road(action: RollBack | Halt | AskRefresh | StartSync, seen: StageObservation, branch: str) -> Action:
     """Turn a rollback by pull request into the step that is next: open it, wait, merge it, or leave it to a person."""
-    if not isinstance(action, RollBack) or action.road is Road.COMMIT:
+    if not isinstance(action, RollBack):
         return action
+    if action.road is Road.COMMIT and not isinstance(seen.revert, Proposal):
+        return action
+    # Where it was looked for although the policy pushes, the branch has refused that.
+    return _by_pull_request(replace(action, road=Road.PULL_REQUEST), seen, branch)
+
+
+def _by_pull_request(action: RollBack, seen: StageObservation, branch: str) -> Action:
     if seen.revert is None:
         return Wait(stage=action.stage, reason=f"{action.reason}; its pull request was not looked for yet")
     if isinstance(seen.revert, Trouble):

@@ -18,7 +18,7 @@ from bot.domain.trailers import parse_trailers
 from bot.engine.record import replay
 from bot.forge import PullText
 from bot.observe import observe
-from bot.ports import Conflict, Transient
+from bot.ports import Conflict, Permanent, Transient
 from tests.builders import IMAGE, NEW, OLD, a_policy, a_rollback
 from tests.fake_world import PRODUCTION_FILE, STAGING_FILE, FakeWorld, values
 from tests.fakes import FakeClock
@@ -252,6 +252,53 @@ def test_a_rollback_passes_over_a_release_that_had_no_time_to_prove_itself(road:
     said = "the last one that has proven itself there: the release before, 1.8.3, stood in production for 34m only"
     decisions = [event.body["decision"] for event in world.ledger.events(kind="decision", limit=1000)]
     assert any(said in str(decision) for decision in decisions)
+
+
+def test_a_branch_that_takes_no_push_gets_its_rollback_by_a_pull_request_and_the_next_one_at_once() -> None:
+    world = promoted_world()
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    pushed = world.repositories.push
+
+    def refuses_main(repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
+        if branch == "main":
+            raise Permanent("Git", "the server does not let the bot push to main of acme/deploy: protected")
+        pushed(repository, branch, commit, expected=expected)
+
+    world.repositories.push = refuses_main  # type: ignore[method-assign]  # as a protected branch does
+    outcomes = [outcome for action, outcome in world.report().outcomes if action.kind == "roll back"]
+    assert outcomes == [
+        "opened the rollback #2, since the server does not let the bot push to main of acme/deploy: protected"
+    ]
+    world.sweep_until_settled()
+    assert world.forge.merges == [1, 2]
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+@pytest.mark.invariant("I9")
+def test_a_rollback_by_pull_request_that_the_branch_forced_goes_on_after_a_restart_without_the_notes() -> None:
+    world = promoted_world()
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    pushed = world.repositories.push
+
+    def refuses_main(repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
+        if branch == "main":
+            raise Permanent("Git", "protected")
+        pushed(repository, branch, commit, expected=expected)
+
+    world.repositories.push = refuses_main  # type: ignore[method-assign]  # as a protected branch does
+    world.sweep()
+    assert list(world.forge.pulls) == [1, 2]
+    world.ledger.notes.clear()
+    world.restart()
+    # The first one only finds the branch again.
+    for _ in range(2):
+        world.sweep()
+    assert world.forge.merges == [1, 2]
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
 
 
 # --- faults ----------------------------------------------------------------------------------------------------------

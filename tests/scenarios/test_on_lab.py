@@ -278,7 +278,7 @@ def test_two_bots_at_once_do_no_harm(lab: Lab, clock: ManualClock) -> None:
     assert lab.has_tag("checkout", "production", "1.8.2")
 
 
-def test_a_protected_branch_that_refuses_the_revert_is_said(stage: Stage) -> None:
+def test_a_protected_branch_that_refuses_the_revert_gets_it_by_a_pull_request(stage: Stage) -> None:
     stage.lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=FAILING)
     stage.play_until("checkout", lambda _: is_promoted(stage.lab))
     stage.lab.github.protect(GITOPS, BRANCH, restrict_pushes=True)
@@ -288,9 +288,11 @@ def test_a_protected_branch_that_refuses_the_revert_is_said(stage: Stage) -> Non
         ]
         if outcomes:
             break
-    assert outcomes
+    assert outcomes[0].startswith("opened the rollback #2, since the server does not let the bot push to main")
     assert "protected" in outcomes[0].lower()
-    assert stage.lab.has_tag("checkout", "production", "1.9.0")
+    stage.play_until("checkout", lambda _: is_reverted(stage.lab))
+    assert stage.lab.has_tag("checkout", "production", "1.8.2")
+    assert all(pull.merged_at for pull in stage.lab.pulls("checkout"))
 
 
 # --- dry run, many services ------------------------------------------------------------------------------------------
