@@ -21,7 +21,7 @@ COMPILE = $(UV) pip compile --quiet --python-version 3.11 --universal --generate
 .DEFAULT_GOAL := help
 # Two installs into one .venv at once would disturb each other.
 .NOTPARALLEL:
-.PHONY: help install install-dev demo test lint types imports pytest unit format bench fuzz image lock clean
+.PHONY: help install install-dev demo test lint types imports pytest unit kill-matrix format bench fuzz image lock clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -63,6 +63,9 @@ pytest: install-dev ## Run all tests with coverage (PYTEST_ARGS, COVERAGE, WORKE
 
 unit: install-dev ## Run the fast tests only: no lab, no scenarios, no Prometheus
 	@$(BIN)/pytest -m 'not prometheus' --ignore=tests/bench --ignore=tests/lab --ignore=tests/scenarios $(PYTEST_ARGS)
+
+kill-matrix: install-dev ## Kill the bot at every place where it writes something, and compare the ends; some minutes
+	@LIFTLOCK_KILL_EVERY=1 $(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal tests/killing $(PYTEST_ARGS)
 
 format: install-dev ## Mend style and format where that is safe
 	@$(BIN)/ruff check --fix-only .

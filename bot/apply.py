@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -32,8 +32,10 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
-from bot.domain.naming import check_name
+from bot.domain.model import Release, Sha, Trouble
+from bot.domain.naming import check_name, revert_branch
 from bot.domain.observation import Observation
+from bot.domain.observed import is_revert
 from bot.domain.policy import Policy
 from bot.domain.pulls import MergeMethod, MergeRoad, MergeRules, Proposal, Pull, PullState, without_own
 from bot.forge import MergeOrder, MergeText, PullText, Urgency
@@ -191,18 +193,29 @@ class _Step:
         arrival = self.maker.seen(action.stage).arrival
         pull = arrival.pull if isinstance(arrival, Proposal) else None
         if pull is not None and pull.number == action.number and pull.state is PullState.MERGED:
-            self._clear_away(action.stage, pull)
+            self._clear_away(action.stage, pull.branch, str(pull.number), {pull.head})
+        self._clear_after_rollback(action.stage)
         return said
 
-    def _clear_away(self, stage: str, pull: Pull) -> None:
-        """Delete, once, the branch of what a person, a queue or auto-merge merged, unless somebody has pushed since."""
-        where = f"cleared/{self.repository}/{pull.number}"
+    def _clear_after_rollback(self, stage: str) -> None:
+        """Delete the branch of a rollback that is done, whoever merged it, or if the bot was killed behind that."""
+        tags = self.maker.seen(stage).tags
+        if isinstance(tags, Trouble) or not is_revert(tags.introduced) or tags.introduced.old is None:
+            return
+        taken = Release(image=self.policy.image, tag=tags.introduced.old)
+        branch = revert_branch(self.policy.service, stage, taken)
+        key = f"{branch}/{tags.introduced.commit}"
+        self._clear_away(stage, branch, key, own_heads(self.world, self.repository, branch))
+
+    def _clear_away(self, stage: str, branch: str, key: str, heads: Collection[Sha]) -> None:
+        """Delete, once, the branch of what was merged, if it is at one of `heads`: somebody may have pushed since."""
+        where = f"cleared/{self.repository}/{key}"
         if where in self.world.ledger.noted([where]):
             return
-        change = self.world.repositories.branch_change(self.repository, self.maker.head(stage), pull.branch)
-        if change is not None and change.head == pull.head:
+        change = self.world.repositories.branch_change(self.repository, self.maker.head(stage), branch)
+        if change is not None and change.head in heads:
             try:
-                self.world.forge.delete_branch(self.repository, pull.branch)
+                self.world.forge.delete_branch(self.repository, branch)
             except Transient:
                 raise
             except OutsideError:

@@ -24,7 +24,7 @@ from bot.domain.observed import (
 )
 from bot.domain.orders import standing
 from bot.domain.policy import HealthWindow, Policy, Road, Rollback, Stage
-from bot.domain.pulls import Proposal
+from bot.domain.pulls import Proposal, PullState
 from bot.domain.stance import Stance
 from bot.domain.text import count_of, format_duration, format_instant
 from bot.domain.timeline import timeline_of
@@ -106,11 +106,19 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
             asks = tuple(ask for ask in asks if not isinstance(ask, StartSync))
         if decides or not is_under_observation(policy, stage, observation):
             return Running(judgement=watched.judgement, actions=(*watched.actions, *asks))
-    if stage.window is not None and is_under_observation(policy, stage, observation):
+    return _judge_unwatched(case, asks)
+
+
+def _judge_unwatched(case: _Case, asks: tuple[AskRefresh | StartSync, ...]) -> Running:
+    under_way = _under_way(case)
+    if under_way is not None:
+        return under_way
+    stage, is_live = case.stage, case.liveness.stance is Stance.LIVE
+    if stage.window is not None and is_under_observation(case.policy, stage, case.observation):
         judgement = _judge_observed(case, stage.window)
         halts = (Halt(stage=stage.name, reason=judgement.reason),) if _asks_human(judgement) else ()
-        return Running(judgement=judgement, actions=(*halts, *asks), is_live=liveness.stance is Stance.LIVE)
-    return Running(judgement=_judge_settled(case), actions=asks, is_live=liveness.stance is Stance.LIVE)
+        return Running(judgement=judgement, actions=(*halts, *asks), is_live=is_live)
+    return Running(judgement=_judge_settled(case), actions=asks, is_live=is_live)
 
 
 def _ordered_back(case: _Case) -> Running | None:
@@ -124,6 +132,15 @@ def _ordered_back(case: _Case) -> Running | None:
         return None
     road = case.stage.rollback.by if case.stage.rollback is not None else Road.COMMIT
     return _take_back(case, road, f"{order.by_login} ordered it: {order.reason}", ())
+
+
+def _under_way(case: _Case) -> Running | None:
+    """Go on with a rollback by pull request of which the watch has not seen the end: it may wait for a review."""
+    revert = case.seen.revert
+    pull = revert.pull if isinstance(revert, Proposal) else None
+    if pull is None or pull.state is not PullState.OPEN or not pull.is_own:
+        return None
+    return _take_back(case, Road.PULL_REQUEST, f"its rollback #{pull.number} was opened while it was watched", ())
 
 
 def _proposed_at(seen: StageObservation, tags: TagHistory) -> datetime | None:

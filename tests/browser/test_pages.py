@@ -78,7 +78,7 @@ def _look(lab: Lab, story: Story, name: str, scratch: Path) -> Shown:
     [
         ("observing", "Draft", "Not yet. 1.9.0 is live in staging", "Nobody.", "Liftlock marks this ready when"),
         ("a", "Merged", "Done. 1.9.0 runs in production.", "Nobody.", "Nothing is left to do here."),
-        ("b", "Draft", "Do not merge. 4.2.0 is unhealthy in staging.", "Somebody who may write to acme/deploy", "No."),
+        ("b", "Draft", "Do not merge. 4.2.0 is unhealthy in staging.", "Its developers: release a fix.", "No."),
         ("c", "Merged", "Rolled back. 2.1.0 was taken out of production by", "Nobody, unless", "No."),
     ],
     ids=lambda value: value if len(value) < 10 else "",

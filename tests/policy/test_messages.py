@@ -223,6 +223,16 @@ EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
             "stages[1].rollback.by",
             'found "force", expected commit or pull-request',
         ),
+        *(
+            (
+                "by: commit ",
+                f"at_most: {said} ",
+                "24:16",
+                "stages[1].rollback.at_most",
+                f'found "{said}", expected a whole number from 1 to 100',
+            )
+            for said in ("0", "101", "2.5", "-1", "many")
+        ),
         (
             "[{use: http-errors, limit: 2%}, {use: argocd-degraded, for: 3m}]",
             "[]",

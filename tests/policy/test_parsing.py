@@ -126,6 +126,13 @@ def test_the_version_is_the_hash_of_the_text() -> None:
     assert parse(CHECKOUT + "# a comment\n").version != parse(CHECKOUT).version
 
 
+@pytest.mark.parametrize("times", [1, 20, 100])
+def test_how_often_a_stage_may_be_taken_back_is_the_policys_to_say(times: int) -> None:
+    rollback = parse(CHECKOUT.replace("by: commit", f"at_most: {times}")).stages[1].rollback
+    assert rollback is not None
+    assert rollback.at_most == times
+
+
 def test_defaults_stand_in_for_what_is_left_out() -> None:
     text = changed(WINDOW, "window: {for: 30m}")
     text = text.replace(", branch: main", "").replace("source: acme/checkout", "").replace(PROMOTE, "")
@@ -140,6 +147,7 @@ def test_defaults_stand_in_for_what_is_left_out() -> None:
     assert production.merge is Merge.HUMAN
     assert production.rollback is not None
     assert production.rollback.by is Road.COMMIT
+    assert production.rollback.at_most == 3
     assert production.rollback.triggers[1] == DegradedTrigger(name="argocd-degraded", lasting=timedelta(minutes=5))
 
 

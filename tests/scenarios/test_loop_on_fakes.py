@@ -13,7 +13,7 @@ from bot.domain.edit import KustomizeEdit
 from bot.domain.model import Artifact, Digest, Release, Sha
 from bot.domain.naming import revert_branch
 from bot.domain.policy import Merge, Road
-from bot.domain.pulls import PullState
+from bot.domain.pulls import PullState, Reviews
 from bot.domain.trailers import parse_trailers
 from bot.engine.record import replay
 from bot.forge import PullText
@@ -299,6 +299,69 @@ def test_a_rollback_by_pull_request_that_the_branch_forced_goes_on_after_a_resta
         world.sweep()
     assert world.forge.merges == [1, 2]
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+def test_a_rollback_by_pull_request_that_waits_for_a_review_outlasts_the_watch() -> None:
+    world = promoted_world(rollback=a_rollback(by=Road.PULL_REQUEST))
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    world.sweep()
+    world.forge.edit(2, reviews=Reviews(is_short=True))
+    world.pass_time(300)
+    assert state_of(world, "production", "running") is State.ROLLING_BACK
+    world.forge.edit(2, reviews=Reviews(approved_by=("dana",)))
+    world.sweep_until_settled()
+    assert world.forge.merges == [1, 2]
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+@pytest.mark.invariant("I9")
+def test_the_branch_of_a_rollback_goes_though_the_bot_was_killed_behind_its_merge() -> None:
+    # The kill matrix found it: behind the write that merged the rollback, and before the one that deletes its branch.
+    world = promoted_world(rollback=a_rollback(by=Road.PULL_REQUEST))
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    world.sweep()
+    branch = world.forge.pulls[2].branch
+    world.forge.fail["delete_branch"] = Transient("GitHub", "killed here")
+    world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+    assert branch in world.repositories.branches
+    world.forge.fail.clear()
+    world.restart()
+    world.sweep()
+    assert branch not in world.repositories.branches
+    calls = world.forge.calls.count("delete_branch")
+    world.sweep()
+    assert world.forge.calls.count("delete_branch") == calls
+
+
+def test_a_branch_on_which_somebody_has_pushed_since_is_left_after_a_rollback() -> None:
+    world = promoted_world(rollback=a_rollback(by=Road.PULL_REQUEST))
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    world.sweep()
+    branch = world.forge.pulls[2].branch
+    world.forge.fail["delete_branch"] = Transient("GitHub", "killed here")
+    world.sweep()
+    world.forge.fail.clear()
+    world.repositories.commit(branch, {"notes.txt": "mine"}, "Mine")
+    world.sweep()
+    assert branch in world.repositories.branches
+
+
+def test_a_persons_own_pull_request_from_the_rollbacks_branch_takes_nothing_back_after_the_watch() -> None:
+    world = promoted_world(rollback=a_rollback(by=Road.PULL_REQUEST))
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    world.sweep()
+    world.forge.edit(2, is_own=False, reviews=Reviews(is_short=True))
+    world.pass_time(300)
+    assert state_of(world, "production", "running") is State.SETTLED
 
 
 # --- faults ----------------------------------------------------------------------------------------------------------

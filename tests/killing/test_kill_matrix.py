@@ -1,0 +1,140 @@
+"""The bot is killed at every place where it writes something, and started again: in the end all is as without it (I9).
+
+Each story is played once to count the places, and then once for each place, in a fresh world. After the kill a new
+process goes on with the next sweep. Compared is what people and clusters see: pull requests and what became of them,
+how often the bot commented, what was merged and reverted, tags, branches, and what the source repository was told.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from bot.lab.clock import ManualClock
+from bot.lab.stories import GOOD
+from bot.lab.world import GITOPS, Lab, running_lab
+from tests.killing.bot_process import PROCESSES, BotProcess
+from tests.scenarios.promoting import FAILING
+from tests.stage import START, STEP
+
+PARTS = 8
+"""The places are dealt out to so many tests, so that they run side by side."""
+EVERY = int(os.environ.get("LIFTLOCK_KILL_EVERY", "4"))
+"""Of each part, every so many places are tried: all of them by `make kill-matrix`, which takes some minutes."""
+STEPS = (2, 2, 20, 1, 1, 3, 3, 3, 3, 3)
+"""Seconds before each sweep: live, observed, passed, merged, deployed, watched and taken back."""
+SETTLING = (3, 3, 3)
+
+
+def by_commit(lab: Lab, road: str = "commit") -> None:
+    """A watch that a kill, and so a look less, does not bring to its end."""
+    path = lab.directory / "policies" / "checkout.yaml"
+    text = path.read_text(encoding="utf-8").replace("by: commit", f"by: {road}")
+    path.write_text(re.sub(r"watch: \S+", "watch: 2m", text), encoding="utf-8")
+    lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=FAILING)
+
+
+def by_pull_request(lab: Lab) -> None:
+    by_commit(lab, "pull-request")
+
+
+STORIES: Mapping[str, Callable[[Lab], None]] = {"by commit": by_commit, "by pull request": by_pull_request}
+"""A release is promoted and taken back; what becomes of a good one is the beginning of it."""
+
+
+class Played:
+    """A story that was played: the places that were reached, when it was promoted, and what was seen in the end."""
+
+    def __init__(self, story: Callable[[Lab], None], *, deadly: int = 0) -> None:
+        self.places: list[str] = []
+        self.kills = 0
+        self.promoted_at = 0
+        self.end: Mapping[str, object] = {}
+        with TemporaryDirectory() as directory:
+            self._play(Path(directory), story, deadly)
+
+    def _play(self, directory: Path, story: Callable[[Lab], None], deadly: int) -> None:
+        clock = ManualClock(START)
+        seconds = PROCESSES.Value("d", START.timestamp())
+        with running_lab(directory, clock) as lab:
+            lab.add_service("checkout", "1.8.2")
+            clock.advance(20 * STEP)
+            lab.argocd.tick()
+            story(lab)
+            settings = lab.write_settings(directory / "liftlock.toml")
+            seconds.value = clock.now().timestamp()
+            bot = BotProcess(settings, seconds, deadly=deadly)
+            for number, pause in enumerate((*STEPS, *SETTLING)):
+                clock.advance(pause * STEP)
+                lab.argocd.tick()
+                seconds.value = clock.now().timestamp()
+                if not bot.sweep():
+                    assert bot.exit_code == -signal.SIGKILL
+                    self.kills += 1
+                    bot = BotProcess(settings, seconds)
+                if not self.promoted_at and lab.has_tag("checkout", "production", "1.9.0"):
+                    self.promoted_at = number
+            self.places = bot.places
+            bot.close()
+            self.end = _end(lab)
+
+
+def _end(lab: Lab) -> Mapping[str, object]:
+    pulls = lab.pulls("checkout")
+    source = lab.github.world.repositories["acme/checkout"]
+    return {
+        "pull requests": [(pull.head, pull.title, pull.state, pull.draft, bool(pull.merged_at)) for pull in pulls],
+        "comments": [sorted(_word(comment.body) for comment in pull.comments) for pull in pulls],
+        "messages": [message.partition("\n")[0] for message in lab.messages()],
+        "files": [lab.text("checkout", stage) for stage in ("staging", "production")],
+        "branches": sorted(lab.github.branches(GITOPS)),
+        "deployments": Counter(one.environment for one in source.deployments),
+    }
+
+
+def _word(body: str) -> str:
+    """The marker of a comment, and its verdict."""
+    return re.sub(r"(?s)^(<!-- [a-z:-]+ -->\n\*\*[^*]+\*\*).*", r"\1", body)
+
+
+@pytest.fixture(scope="module", name="whole")
+def fixture_whole() -> Mapping[str, Played]:
+    """Each story as it goes when nobody kills the bot."""
+    return {name: Played(story) for name, story in STORIES.items()}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_story_ends_as_it_should_when_nobody_kills_the_bot(whole: Mapping[str, Played], name: str) -> None:
+    end = whole[name].end
+    assert end["branches"] == ["main"]
+    assert 'tag: "1.8.2"' in str(end["files"])
+    assert str(end["messages"]).count("Promote checkout to production: 1.8.2 -> 1.9.0 (#1)") == 1
+    assert str(end["messages"]).count("Revert ") >= 1
+    assert str(end["comments"]).count("<!-- liftlock:evidence -->\\n**Rolled back.**") == 1
+    assert len(whole[name].places) > 100
+
+
+@pytest.mark.invariant("I9")
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("name", STORIES)
+def test_killed_at_any_place_where_it_writes_it_comes_to_the_same_end(
+    whole: Mapping[str, Played], name: str, part: int, record_property: Callable[[str, object], None]
+) -> None:
+    reference, wrong = whole[name], []
+    places = range(1 + part, len(reference.places) + 1, PARTS * EVERY)
+    for deadly in places:
+        played = Played(STORIES[name], deadly=deadly)
+        differences = [key for key, value in reference.end.items() if played.end[key] != value]
+        if played.kills != 1 or differences or played.promoted_at > reference.promoted_at + 1:
+            found = {key: played.end[key] for key in differences}
+            wrong.append((deadly, reference.places[deadly - 1], played.kills, played.promoted_at, found))
+    record_property("places of the kill matrix", len(places))
+    assert wrong == []
