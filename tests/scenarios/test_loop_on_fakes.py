@@ -35,6 +35,18 @@ def promoted_world(**policy: object) -> FakeWorld:
     return world
 
 
+def protect_main(world: FakeWorld) -> None:
+    """Let the server refuse pushes to main, as a protected branch does."""
+    pushed = world.repositories.push
+
+    def push(repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
+        if branch == "main":
+            raise Permanent("Git", "the server does not let the bot push to main of acme/deploy: protected")
+        pushed(repository, branch, commit, expected=expected)
+
+    world.repositories.push = push  # type: ignore[method-assign]  # likewise
+
+
 def state_of(world: FakeWorld, stage: str, role: str) -> State:
     return next(item.state for item in world.sweep().judgements if (item.stage, item.role) == (stage, role))
 
@@ -259,14 +271,7 @@ def test_a_branch_that_takes_no_push_gets_its_rollback_by_a_pull_request_and_the
     world.sync()
     world.metrics.bad_share = {"http-errors": 0.3}
     world.pass_time(4)
-    pushed = world.repositories.push
-
-    def refuses_main(repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
-        if branch == "main":
-            raise Permanent("Git", "the server does not let the bot push to main of acme/deploy: protected")
-        pushed(repository, branch, commit, expected=expected)
-
-    world.repositories.push = refuses_main  # type: ignore[method-assign]  # as a protected branch does
+    protect_main(world)
     outcomes = [outcome for action, outcome in world.report().outcomes if action.kind == "roll back"]
     assert outcomes == [
         "opened the rollback #2, since the server does not let the bot push to main of acme/deploy: protected"
@@ -282,14 +287,7 @@ def test_a_rollback_by_pull_request_that_the_branch_forced_goes_on_after_a_resta
     world.sync()
     world.metrics.bad_share = {"http-errors": 0.3}
     world.pass_time(4)
-    pushed = world.repositories.push
-
-    def refuses_main(repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
-        if branch == "main":
-            raise Permanent("Git", "protected")
-        pushed(repository, branch, commit, expected=expected)
-
-    world.repositories.push = refuses_main  # type: ignore[method-assign]  # as a protected branch does
+    protect_main(world)
     world.sweep()
     assert list(world.forge.pulls) == [1, 2]
     world.ledger.notes.clear()
