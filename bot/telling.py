@@ -182,7 +182,8 @@ class Teller:
         trailers = newest.trailers
         reverted = trailers is not None and trailers.reverts is not None and newest.old == release.tag
         candidate = None if arrived else maker.judgement(stage.name, "candidate")
-        running = maker.running(stage.name) if arrived else None
+        there = maker.running(stage.name)
+        running = there if arrived else None
         return CommentView(
             policy=policy,
             stage=stage,
@@ -194,6 +195,7 @@ class Teller:
             reverted_by=newest.commit if reverted else None,
             reverted_at=newest.at if reverted else None,
             reverted_why=self._why_reverted(stage_name, release) if reverted else None,
+            did_not_help=there.reason if reverted and there.state is State.HALTED else None,
             circumstances=self._circumstances(stage, release, number, running or candidate),
         )
 
@@ -334,7 +336,8 @@ def _state_key(view: CommentView) -> str:
     pull = view.circumstances.pull
     answered = view.circumstances.answers[0].at.isoformat() if view.circumstances.answers else ""
     head = str(pull.head) if pull is not None else ""
-    return "/".join([*states, str(view.reverted_by or ""), head, answered])
+    helped = "" if view.did_not_help is None else "did not help"
+    return "/".join([*states, str(view.reverted_by or ""), helped, head, answered])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,6 +124,11 @@ def is_watched(rollback: Rollback, tags: TagHistory, liveness: Liveness, now: da
     return now < watch_end(rollback, tags, liveness)
 
 
+def is_restored(rollback: Rollback, tags: TagHistory, liveness: Liveness, now: datetime) -> bool:
+    """Say whether the running release came back by a rollback, and it is still to be seen whether that has helped."""
+    return is_revert(tags.introduced) and now < watch_end(rollback, tags, liveness)
+
+
 def watch_end(rollback: Rollback, tags: TagHistory, liveness: Liveness) -> datetime:
     """Return when the watch ends: `watch` after the release came, or after its commit where that is not known.
 
@@ -212,7 +217,8 @@ def measurements(policy: Policy, stage: Stage, liveness: Liveness, seen: Observa
     wanted: tuple[Measurement, ...] = ()
     if is_under_observation(policy, stage, seen):
         wanted += gate_measurements(stage, tags, liveness, seen)
-    if stage.rollback is not None and is_watched(stage.rollback, tags, liveness, seen.at):
+    rollback = stage.rollback
+    if rollback is not None and any(asks(rollback, tags, liveness, seen.at) for asks in (is_watched, is_restored)):
         wanted += trigger_measurements(stage, tags, liveness)
     return wanted
 

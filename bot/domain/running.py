@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, StartSync, State, WaitsOn
@@ -14,6 +14,7 @@ from bot.domain.nudges import nudges
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.observed import (
     expected_release,
+    is_restored,
     is_revert,
     is_under_observation,
     is_watched,
@@ -118,6 +119,9 @@ def _judge_unwatched(case: _Case, asks: tuple[AskRefresh | StartSync, ...]) -> R
         judgement = _judge_observed(case, stage.window)
         halts = (Halt(stage=stage.name, reason=judgement.reason),) if _asks_human(judgement) else ()
         return Running(judgement=judgement, actions=(*halts, *asks), is_live=is_live)
+    rollback = stage.rollback
+    if rollback is not None and is_restored(rollback, case.tags, case.liveness, case.now):
+        return replace(_judge_restored(case, rollback, asks), is_live=is_live)
     return Running(judgement=_judge_settled(case), actions=asks, is_live=is_live)
 
 
@@ -306,6 +310,18 @@ def _take_back(case: _Case, road: Road, why: str, verdicts: tuple[Verdict, ...])
 def _halt(case: _Case, reason: str, verdicts: tuple[Verdict, ...]) -> Running:
     judgement = case.judge(State.HALTED, WaitsOn.HUMAN, reason, verdicts)
     return Running(judgement=judgement, actions=(Halt(stage=case.stage.name, reason=reason),))
+
+
+def _judge_restored(case: _Case, rollback: Rollback, asks: tuple[AskRefresh | StartSync, ...]) -> Running:
+    """See whether a rollback has helped. If not, people must know; a revert is never reverted (I4)."""
+    verdicts = judge_triggers(case.stage, rollback, case.tags, case.liveness, case.observation, case.now)
+    fired = [verdict for verdict in deciding(verdicts) if verdict.kind is VerdictKind.UNHEALTHY]
+    if not fired:
+        return Running(judgement=replace(_judge_settled(case), verdicts=verdicts), actions=asks)
+    taken = case.tags.introduced.old or "the release before"
+    reason = f"the rollback of {taken} to {case.release.tag} did not help: {_because(fired[0])}"
+    halted = _halt(case, reason, verdicts)
+    return replace(halted, actions=(*halted.actions, *asks))
 
 
 # --- nothing to decide -----------------------------------------------------------------------------------------------

@@ -39,13 +39,14 @@ def attention_comment(view: CommentView) -> str | None:
     Approvers are named without being notified; only the handles that the policy wants told are real mentions.
     """
     judgement = view.running or view.candidate or view.source
-    if judgement is None or not must_act(view):
+    reason = view.did_not_help or (judgement.reason if judgement is not None else "")
+    if not reason or not must_act(view):
         return None
     told = " ".join(mention(handle) for handle in view.stage.proposing.notify[:_MOST_NOTIFIED])
     calls = f"{told}: " if told else ""
     return (
         f"{calls}**A person must act** on {code(view.release.tag)} for {code(view.stage.name)}: "
-        f"{plain(judgement.reason)}. It waits for {whoever_may(view)}."
+        f"{plain(reason)}. It waits for {whoever_may(view)}."
     )
 
 

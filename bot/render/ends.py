@@ -12,7 +12,7 @@ from bot.render.links import commit_link
 from bot.render.people import ROADS
 from bot.render.stops import rejected
 from bot.render.views import CommentView
-from bot.render.words import NEVER, NOBODY, Screen, move_of, person
+from bot.render.words import NEVER, NOBODY, Screen, capital, move_of, person
 
 
 def reverted(view: CommentView) -> Screen | None:
@@ -21,6 +21,14 @@ def reverted(view: CommentView) -> Screen | None:
         return None
     link = commit_link(view.forge_url, view.policy.gitops.repository, view.reverted_by)
     at = f" at {format_date_instant(view.reverted_at)}" if view.reverted_at else ""
+    if view.did_not_help is not None:
+        return Screen(
+            word="Rolled back.",
+            lead=f"{code(view.release.tag)} was taken out of {code(view.stage.name)} by {link}{at}.",
+            why=f"{capital(plain(view.did_not_help))}.",
+            who=f"{person(view)} The cause is elsewhere; {code(view.release.tag)} stays quarantined.",
+            when=NEVER,
+        )
     return Screen(
         word="Rolled back.",
         lead=f"{code(view.release.tag)} was taken out of {code(view.stage.name)} by {link}{at}.",

@@ -46,6 +46,8 @@ def first_screen(view: CommentView) -> Screen:
 
 def must_act(view: CommentView) -> bool:
     """Say whether nothing moves any more until a person does something that nobody has decided yet."""
+    if view.did_not_help is not None:
+        return True
     pull = view.circumstances.pull
     is_over = view.reverted_by is not None or view.circumstances.superseded_by is not None
     # After a merge the mirror may be a moment behind: nobody is called before production itself was judged.

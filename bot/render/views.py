@@ -79,7 +79,7 @@ class CommentView:
 
     `candidate` is the judgement while it waits before the stage, `source` that of the stage it comes from; `running`
     is the judgement in the stage after the merge; `reverted_by` the commit that took it back, and `reverted_why` the
-    reason as the ledger has it.
+    reason as the ledger has it. `did_not_help` says why, where a trigger still fires after that.
     """
 
     policy: Policy
@@ -92,6 +92,7 @@ class CommentView:
     reverted_by: Sha | None = None
     reverted_at: datetime | None = None
     reverted_why: str | None = None
+    did_not_help: str | None = None
     circumstances: Circumstances = field(default_factory=Circumstances)
 
 

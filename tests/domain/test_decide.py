@@ -441,6 +441,26 @@ def test_a_revert_is_never_reverted() -> None:
     production = a_stage("production", history, sampled={"trigger:http-errors": BAD})
     decision = decided(an_observation(production=production, at=SOON))
     assert writes(decision) == []
+    assert running(decision).state is State.HALTED
+    assert running(decision).reason.startswith("the rollback of 1.9.0 to 1.8.2 did not help: http-errors: ")
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [GOOD, samples(), Trouble(system="Prometheus", sentence="no answer"), None],
+    ids=["good", "silent", "down", "not asked"],
+)
+def test_a_rollback_is_said_to_have_failed_only_where_a_trigger_fires(measured: Samples | Trouble | None) -> None:
+    history = tags(reverted(NEW), promoted(NEW, at=NOON - MINUTE))
+    sampled = {"trigger:http-errors": measured} if measured is not None else {}
+    decision = decided(an_observation(production=a_stage("production", history, sampled=sampled), at=SOON))
+    assert running(decision).state is State.ROLLED_BACK
+
+
+def test_a_rollback_is_looked_after_for_a_watch_and_no_longer() -> None:
+    history = tags(reverted(NEW), promoted(NEW, at=NOON - MINUTE))
+    production = a_stage("production", history, sampled={"trigger:http-errors": BAD})
+    decision = decided(an_observation(production=production, at=NOON + timedelta(hours=3)))
     assert running(decision).state is State.ROLLED_BACK
 
 

@@ -177,7 +177,15 @@ def test_a_person_is_called_where_what_was_merged_is_halted() -> None:
 
 # --- the calls for a person ------------------------------------------------------------------------------------------
 
-CALLS = {"waiting-for-review", "changes-requested", "needs-a-person", "unhealthy", "pushed-to", "no-verdict"}
+CALLS = {
+    "waiting-for-review",
+    "changes-requested",
+    "needs-a-person",
+    "unhealthy",
+    "pushed-to",
+    "no-verdict",
+    "rolled-back-in-vain",
+}
 
 
 @pytest.mark.parametrize("name", STATES)

@@ -324,6 +324,14 @@ STATES: Mapping[str, Callable[[], CommentView]] = {
         a_verdict(VerdictKind.NOT_YET, would_change="window ends 13:01:00 UTC"),
     ),
     "settled": lambda: _running(State.SETTLED, "live, and nothing is left to decide", WaitsOn.NOTHING),
+    "rolled-back-in-vain": lambda: a_comment(
+        stage=a_stage(),
+        reverted_by=sha("revert"),
+        reverted_at=NOW,
+        reverted_why="http-errors: 240 of 2,000 bad (12 %), limit 2 %",
+        did_not_help="the rollback of 1.9.0 to 1.8.2 did not help: http-errors: 180 of 900 bad (20 %), limit 2 %",
+        circumstances=Circumstances(now=NOW, pull=a_pull(state=PullState.MERGED)),
+    ),
     "rolled-back": lambda: a_comment(
         stage=a_stage(),
         reverted_by=sha("revert"),

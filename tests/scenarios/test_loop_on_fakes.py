@@ -195,6 +195,30 @@ def test_a_release_that_fails_in_production_is_reverted_once_and_quarantined() -
     assert "**Why:** http-errors: 60 of 200 bad" in world.forge.comment(1)
 
 
+@pytest.mark.parametrize("helps", [True, False])
+def test_people_are_told_whether_a_rollback_has_helped(helps: bool) -> None:
+    world = promoted_world()
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.0 if helps else 0.3}
+    for _ in range(10):
+        world.pass_time(1)
+        decision = world.sweep()
+    running = next(one for one in decision.judgements if (one.stage, one.role) == ("production", "running"))
+    if helps:
+        assert running.state is State.ROLLED_BACK
+        assert (1, "liftlock:attention") not in world.forge.comments
+    else:
+        assert running.reason.startswith("the rollback of 1.9.0 to 1.8.2 did not help: http-errors: ")
+        assert "did not help" in world.forge.comments[1, "liftlock:attention"]
+    reverts = [commit for commit in world.repositories.line(world.head) if "Liftlock-Reverts" in commit.message]
+    assert len(reverts) == 1
+
+
 def test_a_rollback_leaves_what_others_changed_in_the_file_since() -> None:
     world = promoted_world()
     world.repositories.commit("main", {PRODUCTION_FILE: values(NEW) + "replicas: 3\n"}, "More replicas")
