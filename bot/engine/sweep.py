@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -24,15 +24,16 @@ from bot.bystanders import tell_bystanders
 from bot.domain.decide import decide
 from bot.domain.decision import Action, Decision
 from bot.domain.model import Sha, Trouble
-from bot.domain.observation import Fleet, Observation
+from bot.domain.observation import Observation
 from bot.domain.policy import GitOps, Policy
 from bot.domain.pulls import Proposals
-from bot.domain.storm import StormLimit, fleet_of, is_rollback
-from bot.engine.record import action_json, as_json, is_quiet, is_write, note_decision, note_policy
-from bot.engine.refusals import Asked, Refusals
+from bot.domain.storm import StormLimit, fleet_of
+from bot.engine.acting import Acting, Apply, Decided
+from bot.engine.record import note_policy
+from bot.engine.refusals import Refusals
 from bot.hearing import with_orders
 from bot.observe import World, observe
-from bot.ports import Conflict, Cost, OutsideError, Permanent
+from bot.ports import Cost, OutsideError
 from bot.proposals import wanted_branches, with_proposals
 from bot.records import Board, Event, Posting
 from bot.sampling import Sampler, Subject
@@ -41,8 +42,6 @@ T = TypeVar("T")
 
 SWEEP = "(sweep)"
 """The board's subject for the sweep itself: what the health check looks at."""
-NOT_DONE = "not done: "
-"""How the outcome of an action begins that could not be carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,28 +65,8 @@ class ServiceReport:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Decided:
-    """A service, what was seen of it, and what was decided."""
-
-    policy: Policy
-    seen: Observation
-    decision: Decision
-
-    @property
-    def is_rollback(self) -> bool:
-        return any(is_rollback(action) for action in self.decision.actions)
-
-    def in_view_of(self, fleet: Fleet) -> _Decided:
-        seen = replace(self.seen, fleet=fleet)
-        return replace(self, seen=seen, decision=decide(self.policy, seen, seen.at))
-
-
 _Told = Mapping[tuple[str, str], Proposals | Trouble]
 """What the forge said of each repository and its branch."""
-
-Apply = Callable[[Policy, Observation, Decision, Action], str]
-"""Carry out one action and return one sentence on what came of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +107,7 @@ class Sweeper:
             alone = list(pool.map(lambda one, seen: self._decide(one, seen, told), subjects, sampled))
             decided = self._in_view_of_all(alone)
             reports += [item for item in decided if isinstance(item, ServiceReport)]
-            ready = [item for item in decided if isinstance(item, _Decided)]
+            ready = [item for item in decided if isinstance(item, Decided)]
             # Rollbacks first: nothing else may hold them up.
             reports += pool.map(
                 lambda item: self._finish(item, known), sorted(ready, key=lambda item: not item.is_rollback)
@@ -239,90 +218,59 @@ class Sweeper:
             structlog.get_logger().exception("bug", repository=repository, error=type(error).__name__)
             return Trouble(system="Liftlock", sentence="reading the forge failed by a bug; the log has the traceback")
 
-    def _decide(self, subject: Subject, sampled: Observation | ServiceReport, told: _Told) -> _Decided | ServiceReport:
+    def _decide(self, subject: Subject, sampled: Observation | ServiceReport, told: _Told) -> Decided | ServiceReport:
         if isinstance(sampled, ServiceReport):
             return self._tell(sampled)
         policy = subject.policy
 
-        def step() -> _Decided:
+        def step() -> Decided:
             of_repository = told[policy.gitops.repository, policy.gitops.branch]
             proposed = with_proposals(self.world, policy, sampled, of_repository)
             observation = with_orders(self.world, policy, proposed, is_dry=self.dry_run)
-            return _Decided(policy=policy, seen=observation, decision=decide(policy, observation, observation.at))
+            return Decided(policy=policy, seen=observation, decision=decide(policy, observation, observation.at))
 
         return self._told_if_failed(policy, step)
 
-    def _in_view_of_all(self, decided: Sequence[_Decided | ServiceReport]) -> Sequence[_Decided | ServiceReport]:
+    def _in_view_of_all(self, decided: Sequence[Decided | ServiceReport]) -> Sequence[Decided | ServiceReport]:
         """Decide rollbacks again, knowing how many there are of all services."""
-        found = [item for item in decided if isinstance(item, _Decided)]
-        rollbacks = [item for item in found if item.is_rollback]
-        if not rollbacks:
+        found = [item for item in decided if isinstance(item, Decided)]
+        if not any(item.is_rollback for item in found):
             return decided
-        fleet = fleet_of(((item.seen, item.decision) for item in found), self.storm_limit, self.world.clock.now())
-        return [
-            self._told_if_failed(item.policy, partial(item.in_view_of, fleet)) if item in rollbacks else item
-            for item in decided
-        ]
-
-    def _finish(self, decided: _Decided, known: _Known) -> ServiceReport:
-        return self._tell(self._contained(decided.policy, lambda: self._carry_out(decided, known)))
-
-    def _carry_out(self, decided: _Decided, known: _Known) -> ServiceReport:
-        policy, observation, decision = decided.policy, decided.seen, decided.decision
-        writes = any(
-            is_write(action) and self._refused(observation, decision, action) is None for action in decision.actions
-        )
-        latest = known.decisions.get(policy.service)
-        is_new = note_decision(self.world.ledger, decision, observation, latest, writes=writes)
-        self.board.post(Posting(subject=policy.service, at=decision.at, body={"decision": as_json(decision)}))
-        _log(decision, level="info" if is_new else "debug", dry_run=self.dry_run)
-        outcomes = () if self.dry_run else self._act(policy, observation, decision)
-        return ServiceReport(
-            subject=policy.service, decision=decision, observation=observation, policy=policy, outcomes=outcomes
-        )
-
-    def _act(self, policy: Policy, observation: Observation, decision: Decision) -> tuple[tuple[Action, str], ...]:
-        """Carry out the actions in turn; one that fails does not stop the others, the next sweep sees what is left."""
-        outcomes = []
-        for action in decision.actions:
-            if self.stopping.is_set():
-                break
-            outcomes.append((action, self._act_once(policy, observation, decision, action)))
-        return tuple(outcomes)
-
-    def _refused(self, observation: Observation, decision: Decision, action: Action) -> str | None:
-        return self.refusals.still(_asked(observation, decision, action), decision.at)
-
-    def _act_once(self, policy: Policy, observation: Observation, decision: Decision, action: Action) -> str:
-        refused = self._refused(observation, decision, action)
-        if refused is not None:
-            return f"{NOT_DONE}{refused}"
-        if is_write(action):
-            self._record(decision, action, "action", {})
         try:
-            outcome = self.apply(policy, observation, decision, action)
-        except OutsideError as error:
-            outcome = f"{NOT_DONE}{error.system}: {error.sentence}"
-            if is_write(action) and isinstance(error, Permanent) and not isinstance(error, Conflict):
-                said = f"{error.system}: {error.sentence}"
-                self.refusals.note(_asked(observation, decision, action), said, decision.at)
-            structlog.get_logger().warning(
-                "not done", service=policy.service, stage=action.stage, action=action.kind, reason=outcome
-            )
-        if is_write(action):
-            self._record(decision, action, "outcome", {"outcome": outcome})
-        return outcome
+            fleet = fleet_of(((item.seen, item.decision) for item in found), self.storm_limit, self.world.clock.now())
+        except Exception as error:
+            # Each of them was decided by its own evidence, and that stands.
+            structlog.get_logger().exception("bug", error=type(error).__name__)
+            return decided
 
-    def _record(self, decision: Decision, action: Action, kind: str, more: Mapping[str, object]) -> None:
-        body = {"action": action_json(action), **more}
-        event = Event(
-            at=self.world.clock.now(),
-            service=decision.service,
-            stage=action.stage,
-            kind="action" if kind == "action" else "outcome",
-            body=body,
+        def again(item: Decided | ServiceReport) -> Decided | ServiceReport:
+            if isinstance(item, ServiceReport) or not item.is_rollback:
+                return item
+            return self._told_if_failed(item.policy, partial(item.in_view_of, fleet))
+
+        return [again(item) for item in decided]
+
+    def _finish(self, decided: Decided, known: _Known) -> ServiceReport:
+        policy, decision = decided.policy, decided.decision
+
+        def carry_out() -> ServiceReport:
+            outcomes = self._acting.carry_out(decided, known.decisions.get(policy.service))
+            return ServiceReport(
+                subject=policy.service, decision=decision, observation=decided.seen, policy=policy, outcomes=outcomes
+            )
+
+        return self._tell(self._contained(policy, carry_out))
+
+    @property
+    def _acting(self) -> Acting:
+        return Acting(
+            world=self.world,
+            board=self.board,
+            apply=self.apply,
+            refusals=self.refusals,
+            stopping=self.stopping,
+            dry_run=self.dry_run,
         )
-        self.world.ledger.record(event)
 
     def _failed(self, policy: Policy, sentence: str) -> ServiceReport:
         now = self.world.clock.now()
@@ -350,15 +298,6 @@ class Sweeper:
         body["cost_since_start"] = asdict(self.world.metrics.cost())
         body["forge"] = {account: dict(costs) for account, costs in self.forge_costs().items()}
         self.board.post(Posting(subject=SWEEP, at=self.world.clock.now(), body=body))
-
-
-def _asked(observation: Observation, decision: Decision, action: Action) -> Asked:
-    return Asked(
-        service=decision.service,
-        policy_version=decision.policy_version,
-        orders=len(observation.orders),
-        action=action,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,21 +328,3 @@ def _files(policy: Policy) -> Sequence[str]:
     except Exception:
         # A bug here shows again, and is reported, in the service's own step.
         return ()
-
-
-def _log(decision: Decision, *, level: str, dry_run: bool) -> None:
-    """Say where each release stands, once for each change of it, and what is done about it."""
-    log = structlog.get_logger().bind(service=decision.service, dry_run=dry_run)
-    for judgement in decision.judgements:
-        release = judgement.release.tag if judgement.release else None
-        getattr(log, level)(
-            "judged",
-            stage=judgement.stage,
-            role=judgement.role,
-            release=release,
-            state=str(judgement.state),
-            reason=judgement.reason,
-        )
-    for action in decision.actions:
-        if not is_quiet(action):
-            getattr(log, level)("decided", stage=action.stage, action=action.kind, reason=getattr(action, "reason", ""))

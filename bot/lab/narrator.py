@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.domain.decision import Action, AskRefresh, Judgement, OpenPromotion, State, UpdatePromotion, Wait, WaitsOn
-from bot.engine.sweep import NOT_DONE, ServiceReport
+from bot.engine.acting import NOT_DONE
+from bot.engine.sweep import ServiceReport
 from bot.render.terminal import colour_of
 
 _SERVICE_COLOURS = ("bright_cyan", "bright_yellow", "bright_magenta")

@@ -17,7 +17,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from bot.domain.decision import State
-from bot.engine.sweep import NOT_DONE, ServiceReport
+from bot.engine.acting import NOT_DONE
+from bot.engine.sweep import ServiceReport
 from bot.ports import Cost
 from bot.web.deliveries import Result
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from bot.engine import sweep
 from bot.engine.sweep import SWEEP, BrokenPolicy
 from bot.ports import Permanent
-from tests.builders import a_policy
-from tests.fake_world import FakeWorld
+from tests.builders import OLD, a_policy
+from tests.fake_world import PRODUCTION_FILE, FakeWorld, values
+from tests.scenarios.test_loop_on_fakes import failing_world
 
 
 @pytest.mark.invariant("I13")
@@ -126,3 +128,15 @@ def test_a_listener_that_fails_does_not_stop_the_sweep() -> None:
     world.sweeper = replace(world.sweeper, listeners=(fail,))
     assert world.report().decision is not None
     assert SWEEP in world.ledger.posted
+
+
+@pytest.mark.invariant("I13")
+def test_a_bug_in_the_count_of_all_rollbacks_stops_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> object:
+        raise ZeroDivisionError
+
+    world = failing_world()
+    monkeypatch.setattr(sweep, "fleet_of", broken)
+    decision = world.sweep()
+    assert "roll back" in [action.kind for action in decision.actions]
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)

@@ -35,6 +35,15 @@ def promoted_world(**policy: object) -> FakeWorld:
     return world
 
 
+def failing_world(**policy: object) -> FakeWorld:
+    """1.9.0 was promoted, deployed, and has failed for long enough that a trigger fires at the next sweep."""
+    world = promoted_world(**policy)
+    world.sync()
+    world.metrics.bad_share = {"http-errors": 0.3}
+    world.pass_time(4)
+    return world
+
+
 def protect_main(world: FakeWorld) -> None:
     """Let the server refuse pushes to main, as a protected branch does."""
     pushed = world.repositories.push
@@ -197,10 +206,7 @@ def test_a_release_that_fails_in_production_is_reverted_once_and_quarantined() -
 
 @pytest.mark.parametrize("helps", [True, False])
 def test_people_are_told_whether_a_rollback_has_helped(helps: bool) -> None:
-    world = promoted_world()
-    world.sync()
-    world.metrics.bad_share = {"http-errors": 0.3}
-    world.pass_time(4)
+    world = failing_world()
     world.sweep()
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)
     world.sync()
@@ -230,10 +236,7 @@ def test_a_rollback_leaves_what_others_changed_in_the_file_since() -> None:
 
 
 def test_a_quarantined_release_stays_out_when_the_ledger_is_lost() -> None:
-    world = promoted_world()
-    world.sync()
-    world.metrics.bad_share = {"http-errors": 0.3}
-    world.pass_time(4)
+    world = failing_world()
     world.sweep()
     world.metrics.bad_share = {}
     world.ledger.recorded.clear()
@@ -260,10 +263,7 @@ def test_an_application_that_crashes_in_production_is_reverted() -> None:
 
 
 def test_a_rollback_by_pull_request_is_opened_and_merged() -> None:
-    world = promoted_world(rollback=a_rollback(by=Road.PULL_REQUEST))
-    world.sync()
-    world.metrics.bad_share = {"http-errors": 0.3}
-    world.pass_time(4)
+    world = failing_world(rollback=a_rollback(by=Road.PULL_REQUEST))
     world.sweep_until_settled()
     assert world.forge.merges == [1, 2]
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)
@@ -291,10 +291,7 @@ def test_a_rollback_passes_over_a_release_that_had_no_time_to_prove_itself(road:
 
 
 def test_a_branch_that_takes_no_push_gets_its_rollback_by_a_pull_request_and_the_next_one_at_once() -> None:
-    world = promoted_world()
-    world.sync()
-    world.metrics.bad_share = {"http-errors": 0.3}
-    world.pass_time(4)
+    world = failing_world()
     protect_main(world)
     outcomes = [outcome for action, outcome in world.report().outcomes if action.kind == "roll back"]
     assert outcomes == [
@@ -307,10 +304,7 @@ def test_a_branch_that_takes_no_push_gets_its_rollback_by_a_pull_request_and_the
 
 @pytest.mark.invariant("I9")
 def test_a_rollback_by_pull_request_that_the_branch_forced_goes_on_after_a_restart_without_the_notes() -> None:
-    world = promoted_world()
-    world.sync()
-    world.metrics.bad_share = {"http-errors": 0.3}
-    world.pass_time(4)
+    world = failing_world()
     protect_main(world)
     world.sweep()
     assert list(world.forge.pulls) == [1, 2]
@@ -324,10 +318,7 @@ def test_a_rollback_by_pull_request_that_the_branch_forced_goes_on_after_a_resta
 
 
 def test_a_rollback_by_pull_request_that_waits_for_a_review_outlasts_the_watch() -> None:
-    world = promoted_world(rollback=a_rollback(by=Road.PULL_REQUEST))
-    world.sync()
-    world.metrics.bad_share = {"http-errors": 0.3}
-    world.pass_time(4)
+    world = failing_world(rollback=a_rollback(by=Road.PULL_REQUEST))
     world.sweep()
     world.forge.edit(2, reviews=Reviews(is_short=True))
     world.pass_time(300)
@@ -341,10 +332,7 @@ def test_a_rollback_by_pull_request_that_waits_for_a_review_outlasts_the_watch()
 @pytest.mark.invariant("I9")
 def test_the_branch_of_a_rollback_goes_though_the_bot_was_killed_behind_its_merge() -> None:
     # The kill matrix found it: behind the write that merged the rollback, and before the one that deletes its branch.
-    world = promoted_world(rollback=a_rollback(by=Road.PULL_REQUEST))
-    world.sync()
-    world.metrics.bad_share = {"http-errors": 0.3}
-    world.pass_time(4)
+    world = failing_world(rollback=a_rollback(by=Road.PULL_REQUEST))
     world.sweep()
     branch = world.forge.pulls[2].branch
     world.forge.fail["delete_branch"] = Transient("GitHub", "killed here")
@@ -361,10 +349,7 @@ def test_the_branch_of_a_rollback_goes_though_the_bot_was_killed_behind_its_merg
 
 
 def test_a_branch_on_which_somebody_has_pushed_since_is_left_after_a_rollback() -> None:
-    world = promoted_world(rollback=a_rollback(by=Road.PULL_REQUEST))
-    world.sync()
-    world.metrics.bad_share = {"http-errors": 0.3}
-    world.pass_time(4)
+    world = failing_world(rollback=a_rollback(by=Road.PULL_REQUEST))
     world.sweep()
     branch = world.forge.pulls[2].branch
     world.forge.fail["delete_branch"] = Transient("GitHub", "killed here")
@@ -376,10 +361,7 @@ def test_a_branch_on_which_somebody_has_pushed_since_is_left_after_a_rollback() 
 
 
 def test_a_persons_own_pull_request_from_the_rollbacks_branch_takes_nothing_back_after_the_watch() -> None:
-    world = promoted_world(rollback=a_rollback(by=Road.PULL_REQUEST))
-    world.sync()
-    world.metrics.bad_share = {"http-errors": 0.3}
-    world.pass_time(4)
+    world = failing_world(rollback=a_rollback(by=Road.PULL_REQUEST))
     world.sweep()
     world.forge.edit(2, is_own=False, reviews=Reviews(is_short=True))
     world.pass_time(300)
@@ -470,10 +452,7 @@ def test_no_decision_that_cannot_be_recorded_is_acted_upon() -> None:
 
 
 def test_a_lost_race_for_the_branch_is_run_again_at_once_in_a_rollback() -> None:
-    world = promoted_world()
-    world.sync()
-    world.metrics.bad_share = {"http-errors": 0.3}
-    world.pass_time(4)
+    world = failing_world()
     pushed = world.repositories.push
     tries = []
 
@@ -493,10 +472,7 @@ def test_a_lost_race_for_the_branch_is_run_again_at_once_in_a_rollback() -> None
 
 @pytest.mark.invariant("I7")
 def test_a_tag_that_a_person_changed_since_is_not_rolled_back() -> None:
-    world = promoted_world()
-    world.sync()
-    world.metrics.bad_share = {"http-errors": 0.3}
-    world.pass_time(4)
+    world = failing_world()
     refreshed = world.repositories.refresh
     looks = []
 
@@ -514,10 +490,7 @@ def test_a_tag_that_a_person_changed_since_is_not_rolled_back() -> None:
 
 
 def test_a_branch_that_never_stands_still_is_given_up_for_this_sweep_with_growing_pauses() -> None:
-    world = promoted_world()
-    world.sync()
-    world.metrics.bad_share = {"http-errors": 0.3}
-    world.pass_time(4)
+    world = failing_world()
     pushed, pauses = world.repositories.push, world.pauses
 
     def race(repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
