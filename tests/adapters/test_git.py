@@ -402,6 +402,20 @@ def test_branches_that_were_asked_for_come_with_the_next_fetch_of_the_tracked_on
         repositories.branch_change(REPO, fork, "liftlock/x")
 
 
+def test_after_a_fetch_that_failed_no_branch_is_where_an_earlier_one_found_it(
+    repositories: GitRepositories, server: GitServer
+) -> None:
+    fork = repositories.refresh(REPO, "main")
+    server.commit({FILE: NEW}, branch="liftlock/x", parents=(fork,))
+    repositories.branch_change(REPO, fork, "liftlock/x", is_fresh=False)
+    repositories.refresh(REPO, "main")
+    server.directory.rename(server.directory.with_suffix(".away"))
+    with pytest.raises(OutsideError):
+        repositories.refresh(REPO, "main")
+    with pytest.raises(OutsideError):
+        repositories.branch_change(REPO, fork, "liftlock/x", is_fresh=False)
+
+
 def test_a_branch_that_is_gone_or_was_never_asked_for_is_not_taken_from_an_earlier_fetch(
     repositories: GitRepositories, server: GitServer
 ) -> None:
