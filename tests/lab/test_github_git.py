@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -169,3 +170,10 @@ def test_a_push_whose_answer_is_lost_has_arrived(world: GitHubWorld, tmp_path: P
     world.lab.fail_next("POST", f"/{REPO}.git/git-receive-pack", 502, after_write=True)
     assert push(work, BRANCH).returncode != 0
     assert world.lab.head(REPO, BRANCH) == sha
+
+
+def test_a_commit_is_made_without_a_folder_beside_the_lab_that_an_interrupt_would_leave(
+    world: GitHubWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-such-folder"))
+    world.lab.commit_as("alice", REPO, "main", {FILE: "changed\n"}, "Change")

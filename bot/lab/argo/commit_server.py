@@ -80,7 +80,7 @@ class CommitServer:
         )
 
     def _tree(self, hydrated: Hydrated, parent: str | None, files: Mapping[str, str]) -> str:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(prefix="lab-index-", dir=self._git.directory(hydrated.repo_url)) as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
             self._git.tell(hydrated.repo_url, "read-tree", parent or "--empty", environment=index)
             for path, text in files.items():

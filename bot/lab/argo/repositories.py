@@ -21,6 +21,13 @@ class GitRepositories:
     def __init__(self, locate: Callable[[str], Path]) -> None:
         self._locate = locate
 
+    def directory(self, url: str) -> Path:
+        """Return where a repository lies; ManifestError if there is no such repository."""
+        directory = self._locate(repository_name(url))
+        if not directory.is_dir():
+            raise ManifestError(f"Failed to load target state: repository {url} not found")
+        return directory
+
     def ask(self, url: str, *arguments: str) -> str | None:
         """Return what git prints, None if it fails; ManifestError if there is no such repository."""
         done = self._run(url, arguments, stdin="", environment={})
@@ -36,11 +43,8 @@ class GitRepositories:
     def _run(
         self, url: str, arguments: tuple[str, ...], *, stdin: str, environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[bytes]:
-        directory = self._locate(repository_name(url))
-        if not directory.is_dir():
-            raise ManifestError(f"Failed to load target state: repository {url} not found")
         return subprocess.run(
-            ["git", "--git-dir", str(directory), *arguments],
+            ["git", "--git-dir", str(self.directory(url)), *arguments],
             input=stdin.encode(),
             env={**os.environ, **environment},
             capture_output=True,

@@ -329,7 +329,8 @@ class Bare:
 
     def change_tree(self, base: str | None, entries: Sequence[TreeEntry]) -> str:
         """Return the tree of `base`, a commit or a tree, with these entries put in its place."""
-        with tempfile.TemporaryDirectory(prefix="lab-index-") as folder:
+        # Inside the repository: whoever is interrupted right here leaves nothing that does not go with it.
+        with tempfile.TemporaryDirectory(prefix="lab-index-", dir=self.directory) as folder:
             env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
             self.run("read-tree", *([base] if base else ["--empty"]), env=env)
             lines = [
