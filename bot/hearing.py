@@ -31,12 +31,13 @@ from bot.domain.commands import USAGE, Command, Mistake
 from bot.domain.model import Artifact, Release, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.observed import quarantined_tags
-from bot.domain.orders import Order, as_json, parse_order
+from bot.domain.orders import Order, as_json
 from bot.domain.policy import Policy, Stage
 from bot.domain.pulls import Proposal, Pull, Remark
 from bot.domain.text import one_line
 from bot.forge import Reaction
 from bot.observe import World
+from bot.ordered import orders_of
 from bot.ports import OutsideError
 from bot.pushes import own_heads
 from bot.records import Event, Ledger
@@ -44,7 +45,6 @@ from bot.render.views import AnswerView
 
 _MOST_EVENTS = 500
 """How many of each kind are looked through for what is to be shown, and for who has commanded too much."""
-_ALL = 1_000_000
 
 
 def with_orders(world: World, policy: Policy, seen: Observation, *, is_dry: bool = False) -> Observation:
@@ -56,15 +56,7 @@ def with_orders(world: World, policy: Policy, seen: Observation, *, is_dry: bool
     if not is_dry:
         for subject in _subjects(policy, seen):
             _Ear(world=world, policy=policy, subject=subject).hear_all()
-    return replace(seen, stages=heard, orders=_orders(world.ledger, policy.service))
-
-
-def _orders(ledger: Ledger, service: str) -> tuple[Order, ...]:
-    # All of them: a hold stands until it is resumed, however long ago it was given.
-    events = ledger.events(service=service, kind="command", limit=_ALL)
-    written = (event.body.get("order") for event in events)
-    found = (parse_order(order) for order in written if isinstance(order, dict))
-    return tuple(order for order in found if order is not None)
+    return replace(seen, stages=heard, orders=orders_of(world.ledger, policy.service))
 
 
 def _heard(ledger: Ledger, service: str) -> Sequence[Event]:

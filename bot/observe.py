@@ -16,6 +16,7 @@ from bot.domain.model import Sha, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Stage
 from bot.forge import Conversation, Forge, Merging, Signals
+from bot.ordered import orders_of
 from bot.planned import Planner
 from bot.ports import Clock, Deployments, Metrics, OutsideError, Registry, Repositories
 from bot.records import Ledger, Sightings
@@ -76,7 +77,9 @@ def observe(world: World, policy: Policy, head: Sha | Trouble, policy_since: dat
     gitops = policy.gitops
     found = world.deployments.find_applications(targets, repository=gitops.repository, branch=gitops.branch)
     stages = tuple(_observe_stage(world, policy, stage, head, found) for stage in policy.stages)
-    return Observation(service=policy.service, at=now, policy_since=policy_since, stages=stages)
+    # A lifted quarantine is to be known before it is asked what must be measured.
+    orders = orders_of(world.ledger, policy.service)
+    return Observation(service=policy.service, at=now, policy_since=policy_since, orders=orders, stages=stages)
 
 
 def _attempt(read: Callable[[], T]) -> T | Trouble:

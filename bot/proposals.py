@@ -15,7 +15,7 @@ from bot.domain.edit import Edited, EditRefused
 from bot.domain.model import NOT_SET, Artifact, Digest, Release, Sha, TagChange, TagHistory, Trouble
 from bot.domain.naming import check_name, is_promotion_branch, promotion_prefix, release_branch, revert_branch
 from bot.domain.observation import ForgeFacts, Observation, StageObservation
-from bot.domain.observed import is_watched, stage_liveness, way_back_of
+from bot.domain.observed import is_watched, stage_liveness, taken_along, way_back_of
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.pulls import Proposal, Proposals, Pull, PullState, without_own
 from bot.domain.trailers import parse_trailers
@@ -56,10 +56,15 @@ def wanted_branches(world: World, policy: Policy, seen: Observation) -> Mapping[
     found = {}
     for stage in policy.stages:
         here = seen.stage(stage.name)
-        if stage.source is not None and not isinstance(here.tags, Trouble):
+        is_reached = stage.source is not None or _leaves_with_others(policy, stage)
+        if is_reached and not isinstance(here.tags, Trouble):
             look = _Look(world=world, policy=policy, stage=stage, tags=here.tags)
             found[stage.name] = look.wanted(here, seen)
     return found
+
+
+def _leaves_with_others(policy: Policy, stage: Stage) -> bool:
+    return any(later.rollback is not None and stage.name in later.rollback.also for later in policy.stages)
 
 
 # --- what they are ---------------------------------------------------------------------------------------------------
@@ -98,13 +103,12 @@ def _with_proposals(
     told: Proposals | Trouble,
 ) -> StageObservation:
     stage = policy.stage(seen.stage)
-    assert stage.source is not None  # noqa: S101 - `wanted_branches` asks for no others
-    assert not isinstance(seen.tags, Trouble)  # noqa: S101 - likewise
+    assert not isinstance(seen.tags, Trouble)  # noqa: S101 - `wanted_branches` asks for no others
     look = _Look(world=world, policy=policy, stage=stage, tags=seen.tags)
     # What concerns the release that runs here must not wait for the stage before to be readable.
     seen = replace(seen, arrival=look.arrival(wanted, told), revert=look.revert(wanted, told, all_seen))
-    source = all_seen.stage(stage.source).tags
-    if isinstance(source, Trouble):
+    source = all_seen.stage(stage.source).tags if stage.source is not None else None
+    if source is None or isinstance(source, Trouble):
         return seen
     candidate = Release(image=policy.image, tag=source.tag)
     artifact = look.artifact(candidate, source.introduced.commit) if wanted.candidate is not None else None
@@ -138,7 +142,8 @@ class _Look:
     # --- the release on its way in ---
 
     def _candidate_branch(self, seen: Observation) -> str | None:
-        assert self.stage.source is not None  # noqa: S101 - the first stage is not looked at
+        if self.stage.source is None:
+            return None
         source = seen.stage(self.stage.source).tags
         # A quarantined release has nothing to prove any more, but its pull request must not be merged either.
         if isinstance(source, Trouble) or source.tag in (NOT_SET, self.tags.tag):
@@ -191,7 +196,7 @@ class _Look:
 
     def _arrived_tag(self) -> str | None:
         change = self.tags.introduced
-        if change.trailers is None or not self._is_recent(change):
+        if self.stage.source is None or change.trailers is None or not self._is_recent(change):
             return None
         return change.old if change.trailers.reverts is not None else change.new
 
@@ -217,12 +222,14 @@ class _Look:
 
     def _revert_branch(self, here: StageObservation, seen: Observation) -> str | None:
         """Name the rollback by pull request while one may be due, and the policy or the branch wants that road."""
-        rollback = self.stage.rollback
+        along = taken_along(self.policy, self.stage, self.tags, seen)
+        rollback = along.rollback if along is not None else self.stage.rollback
         if rollback is None or self._way_back(seen) is None:
             return None
         liveness = stage_liveness(self.policy, self.stage, here, self.tags, seen.at)
         # A person may order it behind the watch, too.
-        if not is_watched(rollback, self.tags, liveness, seen.at) and not self._is_recent(self.tags.introduced):
+        is_due = along is not None or is_watched(rollback, self.tags, liveness, seen.at)
+        if not is_due and not self._is_recent(self.tags.introduced):
             return None
         if rollback.by is not Road.PULL_REQUEST and not takes_no_push(self.world, self.policy):
             return None

@@ -30,7 +30,7 @@ from bot.telling import Teller, Telling
 _EVERY = timedelta(minutes=5)
 """How often numbers alone are told anew; a new state is told at once."""
 _LEFT_ALONE = timedelta(minutes=10)
-_CALM = frozenset({State.SETTLED, State.ROLLED_BACK, State.PROVEN})
+_CALM = frozenset({State.SETTLED, State.ROLLED_BACK, State.PROVEN, State.LET_PASS})
 _SOURCE = "liftlock:source"
 
 

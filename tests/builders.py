@@ -25,7 +25,7 @@ from bot.domain.model import Artifact, Carries, Release, Samples, Sha, TagChange
 from bot.domain.naming import release_branch, revert_branch
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.observed import stage_liveness
-from bot.domain.policy import GitOps, HealthWindow, Merge, Opens, Policy, Proposing, Road, Rollback, Stage
+from bot.domain.policy import AtDeadline, GitOps, HealthWindow, Merge, Opens, Policy, Proposing, Road, Rollback, Stage
 from bot.domain.pulls import Checks, Proposal, Pull, PullState, Reviews
 from bot.domain.queries import Query
 from bot.domain.rules import (
@@ -125,13 +125,21 @@ def a_window(
     length: timedelta = 30 * MINUTE,
     warmup: timedelta = 2 * MINUTE,
     deadline: timedelta = timedelta(hours=6),
+    at_deadline: AtDeadline = AtDeadline.ASK,
 ) -> HealthWindow:
-    return HealthWindow(length=length, warmup=warmup, deadline=deadline, tile=MINUTE)
+    return HealthWindow(length=length, warmup=warmup, deadline=deadline, tile=MINUTE, at_deadline=at_deadline)
 
 
-def a_rollback(*, by: Road = Road.COMMIT, triggers: Sequence[Trigger] | None = None) -> Rollback:
+def a_rollback(
+    *,
+    by: Road = Road.COMMIT,
+    triggers: Sequence[Trigger] | None = None,
+    cool_down: timedelta = timedelta(0),
+    also: tuple[str, ...] = (),
+) -> Rollback:
     default = (a_count_gate(limit=0.02), DegradedTrigger(name="argocd-degraded", lasting=3 * MINUTE))
-    return Rollback(watch=60 * MINUTE, by=by, triggers=tuple(triggers) if triggers is not None else default)
+    chosen = tuple(triggers) if triggers is not None else default
+    return Rollback(watch=60 * MINUTE, by=by, triggers=chosen, cool_down=cool_down, also=also)
 
 
 def a_policy(

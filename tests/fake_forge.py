@@ -157,7 +157,8 @@ class FakeForge(Failing):
         at = next(item for item in self.repositories.line(pull.head) if item.sha in fork)
         changed = {path: text for path, text in files.items() if at.files.get(path) != text}
         merged = self.repositories.commit(pull.base, changed, message, author=by)
-        self.edit(number, state=PullState.MERGED, merge_commit=merged, merged_by=by, head=pull.head)
+        now = self.repositories.clock.now()
+        self.edit(number, state=PullState.MERGED, merge_commit=merged, merged_by=by, head=pull.head, closed_at=now)
         return merged
 
     def disarm(self, repository: str, number: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from bot import __version__
-from bot.cli import argocd, check, demo, doctor, edit, explain, health, lab, ledger, replay, run, status
+from bot.cli import argocd, check, demo, doctor, edit, explain, health, lab, ledger, orders, replay, run, status
 
 app = typer.Typer(
     name="liftlock",
@@ -36,6 +36,8 @@ app.command("doctor")(doctor.doctor)
 app.command("health")(health.health)
 app.command("explain")(explain.explain)
 app.add_typer(argocd.app, name="argocd")
+app.command("rollback")(orders.rollback)
+app.command("lift")(orders.lift)
 app.command("replay")(replay.replay)
 app.add_typer(ledger.app, name="ledger")
 app.command("edit")(edit.edit)

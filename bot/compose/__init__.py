@@ -240,9 +240,20 @@ def read_archive(settings: Settings) -> AbstractContextManager[Archive]:
     return _for_reading(settings)
 
 
+def write_ledger(settings: Settings) -> AbstractContextManager[Ledger]:
+    """Open the ledger of a bot for what a person orders; raise SettingsError where none has run yet."""
+    if not _has_ledger(settings):
+        raise _no_ledger(settings)
+    return open_ledger(settings.ledger_url)
+
+
+def _no_ledger(settings: Settings) -> SettingsError:
+    return SettingsError(f"bot.state: there is no ledger in {settings.bot.state} yet: start `liftlock run`")
+
+
 def _for_reading(settings: Settings) -> SqlLedger:
     if not _has_ledger(settings):
-        raise SettingsError(f"bot.state: there is no ledger in {settings.bot.state} yet: start `liftlock run`")
+        raise _no_ledger(settings)
     return open_ledger(settings.ledger_url, for_reading=True)
 
 

@@ -175,6 +175,7 @@ _RIGHTS: Mapping[Verb, _Right] = {
     Verb.PROMOTE: _Right(act="override gates in {stage}", least=Permission.MAINTAIN, or_approver=True),
     Verb.REJECT: _Right(act="reject releases for {stage}", least=Permission.WRITE, or_approver=True),
     Verb.ROLLBACK: _Right(act="roll back releases in {stage}", least=Permission.WRITE, or_approver=True),
+    Verb.LIFT: _Right(act="lift a quarantine in {stage}", least=Permission.MAINTAIN, or_approver=True),
 }
 
 
@@ -237,7 +238,9 @@ def _obstacle(command: Command, said: Said, subject: Subject) -> str | None:
     if command.verb is Verb.ROLLBACK and not subject.is_present:
         return _nothing_to_roll_back(pull, subject)
     if command.verb is Verb.RETRY and subject.is_quarantined:
-        return f"{subject.release} was taken back and is quarantined, and a new release is what may move"
+        return f"{subject.release} was taken back and is quarantined; `/liftlock lift REASON` is what frees it"
+    if command.verb is Verb.LIFT and not subject.is_quarantined:
+        return f"{subject.release} is not quarantined"
     return None
 
 
@@ -251,7 +254,10 @@ def _no_override(command: Command, subject: Subject) -> str | None:
     if command.verb is not Verb.PROMOTE:
         return None
     if subject.is_quarantined:
-        return f"{subject.release} was taken back and is quarantined, and no override moves it; release a new one"
+        return (
+            f"{subject.release} was taken back and is quarantined, and no override moves it: release a new one, or "
+            "write `/liftlock lift REASON`"
+        )
     if command.gate in subject.gates:
         return None
     wanted = f'{subject.source} has no gate "{one_line(command.gate, limit=60)}"'
@@ -300,6 +306,7 @@ _EFFECTS: Mapping[Verb, str] = {
     Verb.ROLLBACK: "Rollback asked for by {who}: the promotion of {release} into {stage} is taken back.",
     Verb.RETRY: "Another try asked for by {who}: {release} is judged anew for {stage}, and a rejection of it no longer "
     "stands.",
+    Verb.LIFT: "Quarantine lifted by {who}: {release} may move again, past the same gates as any other release.",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from bot.domain.decision import (
@@ -42,7 +43,8 @@ class Candidate:
 class Case:
     """Everything the rungs look at: `source` is the running release of the stage before, `there` the target's tags.
 
-    `standing` is what people have commanded of this release in this stage and still stands.
+    `standing` is what people have commanded of this release in this stage and still stands, `lifted` when a person
+    lifted its quarantine for the last time.
     """
 
     policy: Policy
@@ -55,6 +57,8 @@ class Case:
     quarantine: Mapping[str, tuple[str, str]]
     forge: ForgeFacts
     standing: Standing
+    lifted: datetime | None
+    now: datetime
 
     @property
     def source_stage(self) -> str:
@@ -107,6 +111,12 @@ class Case:
         orders = [self.standing.overrides[one.gate] for one in self.overridden]
         who = "; ".join(dict.fromkeys(f"{order.by_login}: {order.reason}" for order in orders))
         return f"{self.source_stage}: overridden by a person: {', '.join(said)}; {who}"
+
+    @property
+    def had_before(self) -> bool:
+        """Whether the stage has had the release before the present one, and nobody has freed it since."""
+        came = [change.at for change in self.there.changes if change.new == self.release.tag]
+        return bool(came) and (self.lifted is None or self.lifted <= max(came))
 
     # --- answers ---
 

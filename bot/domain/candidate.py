@@ -6,14 +6,16 @@ concerns an open pull request is in `bot.domain.merging`.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot.domain.candidacy import HOLD_LABEL, Candidate, Case, blind
 from bot.domain.decision import ClosePromotion, CommitPromotion, OpenPromotion, State, Wait, WaitsOn
-from bot.domain.merging import RUNGS, is_bound_to, merge_now, moved
-from bot.domain.model import Artifact, Release, TagHistory, Trouble
+from bot.domain.merging import RUNGS, cooling_down, is_bound_to, merge_now, moved
+from bot.domain.model import Artifact, Release, Trouble
 from bot.domain.naming import release_branch
 from bot.domain.observation import ForgeFacts, Observation
 from bot.domain.observed import quarantined_tags
-from bot.domain.orders import standing
+from bot.domain.orders import lifted_tags, standing
 from bot.domain.policy import Opens, Policy, Road, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running
@@ -24,7 +26,12 @@ _DIGEST = len("sha256:") + 12
 
 
 def judge_candidate(
-    policy: Policy, target: Stage, observation: Observation, source: Running, running_there: Running
+    policy: Policy,
+    target: Stage,
+    observation: Observation,
+    source: Running,
+    running_there: Running,
+    now: datetime,
 ) -> Candidate | None:
     """Judge the release of the stage before `target`; None if that release is already there, or unknown."""
     seen = observation.stage(target.name)
@@ -53,6 +60,8 @@ def judge_candidate(
         standing=standing(
             observation.orders, service=policy.service, stage=target.name, release=release.name, head=head
         ),
+        lifted=lifted_tags(observation.orders, policy.service).get(release.tag),
+        now=now,
     )
     rungs = (_forbidden, _rejected, _held, _moved_bytes, _not_proven, _unknown, *_ROADS[target.proposing.by])
     for rung in rungs:
@@ -75,13 +84,18 @@ def _forbidden(case: Case) -> Candidate | None:
         trouble = case.seen.promotion
         return case.answer(State.CANNOT_TELL, WaitsOn.PROMOTION, f"{trouble.system}: {trouble.sentence}")
     pull = case.pull
-    if pull is not None and pull.state is PullState.MERGED:
+    if pull is not None and pull.state is PullState.MERGED and not _was_freed_since(case, pull):
         reason = (
             f"#{pull.number} was merged, but {case.target.name} says {case.there.tag}: "
             "either the merge has not reached the mirror yet, or someone changed the tag since"
         )
         return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
     return None
+
+
+def _was_freed_since(case: Case, merged: Pull) -> bool:
+    """Whether a person has lifted the quarantine since: then what was merged was taken back, and is proposed anew."""
+    return case.lifted is not None and merged.closed_at is not None and case.lifted > merged.closed_at
 
 
 def _rejected(case: Case) -> Candidate | None:
@@ -244,7 +258,7 @@ def _for_a_commit(case: Case) -> Candidate | None:
     if pull is not None:
         reason = f"#{pull.number} is open for it: merge it, or close it and say /liftlock retry"
         return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
-    if had_before(case.there, case.release):
+    if case.had_before:
         reason = f"{case.target.name} had this release before, so only a person may set it there again"
         return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
     if not case.forge.rules.takes_pushes:
@@ -252,12 +266,7 @@ def _for_a_commit(case: Case) -> Candidate | None:
         return case.halt(
             f"the branch {branch} takes no direct pushes of the bot: promote by pull-request, or allow them"
         )
-    return None
-
-
-def had_before(there: TagHistory, release: Release) -> bool:
-    """Say whether a stage has had a release before the present one."""
-    return any(change.new == release.tag for change in there.changes)
+    return cooling_down(case)
 
 
 def _commit(case: Case) -> Candidate:

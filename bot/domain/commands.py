@@ -39,6 +39,7 @@ class Verb(StrEnum):
     REJECT = "reject"
     ROLLBACK = "rollback"
     RETRY = "retry"
+    LIFT = "lift"
     HELP = "help"
 
 
@@ -48,10 +49,11 @@ USAGE: Mapping[Verb, str] = {verb: f"/liftlock {verb}" for verb in Verb} | {
     Verb.PROMOTE: "/liftlock promote --override GATE REASON",
     Verb.REJECT: "/liftlock reject REASON",
     Verb.ROLLBACK: "/liftlock rollback REASON",
+    Verb.LIFT: "/liftlock lift REASON",
 }
 """How each command is written."""
 
-_WITH_REASON = frozenset({Verb.HOLD, Verb.REJECT, Verb.ROLLBACK})
+_WITH_REASON = frozenset({Verb.HOLD, Verb.REJECT, Verb.ROLLBACK, Verb.LIFT})
 _MEANT: Mapping[str, Verb] = {
     "pause": Verb.HOLD,
     "stop": Verb.HOLD,
@@ -63,6 +65,7 @@ _MEANT: Mapping[str, Verb] = {
     "deny": Verb.REJECT,
     "revert": Verb.ROLLBACK,
     "undo": Verb.ROLLBACK,
+    "unquarantine": Verb.LIFT,
 }
 """Words that other bots know, and that no spelling leads to ours."""
 

@@ -40,8 +40,9 @@ from bot.domain.verdicts import MeasuredEvidence
 
 _LOOK_AGAIN = timedelta(minutes=1)
 _URGENCY = (
-    RollBack,
+    # A later promotion must not be merged by the forge into what is being taken back.
     DisarmPromotion,
+    RollBack,
     ClosePromotion,
     MergePromotion,
     CommitPromotion,
@@ -66,7 +67,7 @@ def decide(policy: Policy, observation: Observation, now: datetime) -> Decision:
         here = running[stage.name]
         judgements.append(here.judgement)
         actions.extend(_road(action, seen, policy.gitops.branch) for action in here.actions)
-        candidate = _candidate(policy, stage, observation, running)
+        candidate = _candidate(policy, stage, observation, running, now)
         if candidate is not None:
             judgements.append(candidate.judgement)
             actions.extend(candidate.actions)
@@ -82,10 +83,12 @@ def decide(policy: Policy, observation: Observation, now: datetime) -> Decision:
     )
 
 
-def _candidate(policy: Policy, stage: Stage, observation: Observation, running: dict[str, Running]) -> Candidate | None:
+def _candidate(
+    policy: Policy, stage: Stage, observation: Observation, running: dict[str, Running], now: datetime
+) -> Candidate | None:
     if stage.source is None:
         return None
-    return judge_candidate(policy, stage, observation, running[stage.source], running[stage.name])
+    return judge_candidate(policy, stage, observation, running[stage.source], running[stage.name], now)
 
 
 def _once(actions: Iterable[Action]) -> list[Action]:

@@ -24,6 +24,7 @@ class State(StrEnum):
     WAITING_FOR_ROLLOUT = "waiting for rollout"
     OBSERVING = "observing"
     PROVEN = "proven"
+    LET_PASS = "let pass at its deadline"  # noqa: S105  (no password)
     UNHEALTHY = "unhealthy"
     CANNOT_TELL = "cannot tell"
     DEADLINE_PASSED = "deadline passed"
@@ -40,6 +41,7 @@ class State(StrEnum):
     HELD_BY_HUMAN = "held by a person"
     WAITING_FOR_REVIEW = "waiting for review"
     WAITING_TO_BE_MERGED = "waiting to be merged"
+    COOLING_DOWN = "cooling down after a rollback"
     QUARANTINED = "quarantined"
     HALTED = "halted"
 

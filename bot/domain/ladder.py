@@ -204,7 +204,7 @@ def _operation_failed(case: Case) -> ApplicationStance | None:
     unclear = _other_blame(case, operation, ended)
     if unclear is not None:
         return case.says(Stance.CANNOT_TELL, unclear)
-    return case.says(Stance.UNHEALTHY, f"the sync of this release {ended}")
+    return replace(case.says(Stance.UNHEALTHY, f"the sync of this release {ended}"), sync_failed=True)
 
 
 def _other_blame(case: Case, operation: Operation, ended: str) -> str | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bot.domain.candidacy import Candidate, Case
-from bot.domain.decision import ReadyPromotion, RemakePromotion, State, WaitsOn
+from bot.domain.decision import ReadyPromotion, RemakePromotion, State, Wait, WaitsOn
 from bot.domain.model import Release
 from bot.domain.naming import check_name
 from bot.domain.observation import ForgeFacts
+from bot.domain.observed import is_revert
 from bot.domain.policy import AutoMerge, Merge, Stage
 from bot.domain.pulls import MergeRoad, Proposal, Pull
+from bot.domain.text import format_instant
 
 
 def _pull(case: Case) -> Pull:
@@ -136,11 +138,25 @@ def _left_to_people(case: Case) -> Candidate | None:
     if case.target.merge is Merge.HUMAN and not is_approved:
         reason = f"the policy leaves the merge of #{pull.number} to a person{_outdated(case)}"
         return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
-    if any(change.new == case.release.tag for change in case.there.changes) and not is_approved:
+    if case.had_before and not is_approved:
         reason = f"{case.target.name} had this release before, so only a person may merge #{pull.number}"
         reason += _outdated(case)
         return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
     return None
+
+
+def cooling_down(case: Case) -> Candidate | None:
+    """After a rollback nothing is merged for a while, unless a person says so: what proved the last one was wrong."""
+    last, rollback = case.there.introduced, case.target.rollback
+    if rollback is None or not is_revert(last) or case.standing.approved is not None:
+        return None
+    until = last.at + rollback.cool_down
+    if case.now >= until:
+        return None
+    taken = f" of {last.old}" if last.old else ""
+    reason = f"{case.target.name} cools down until {format_instant(until)}, after the rollback{taken}"
+    wait = Wait(stage=case.target.name, reason=reason, until=until)
+    return case.answer(State.COOLING_DOWN, WaitsOn.PROMOTION, reason, wait)
 
 
 def _outdated(case: Case) -> str:
@@ -223,6 +239,7 @@ RUNGS = (
     _objections,
     _under_way_by_others,
     _left_to_people,
+    cooling_down,
     _behind,
     _for_the_forge,
 )

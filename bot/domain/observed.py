@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from bot.domain.argo import Application
 from bot.domain.liveness import Liveness, judge_liveness
-from bot.domain.model import NOT_SET, TagChange, TagHistory, Trouble
+from bot.domain.model import NOT_SET, Sha, TagChange, TagHistory, Trouble
 from bot.domain.observation import Observation, StageObservation
+from bot.domain.orders import lifted_tags
 from bot.domain.policy import Policy, Rollback, Stage, SyncBy
 from bot.domain.rules import ArgoHealthyGate, Asks, MeasuredRule
 from bot.domain.stance import Expected
@@ -88,26 +89,55 @@ def is_revert(change: TagChange) -> bool:
     return change.trailers is not None and change.trailers.reverts is not None
 
 
-def reverted_tags(tags: TagHistory) -> dict[str, str]:
-    """Return the tags that a Liftlock rollback took out of the stage, each with the revert commit, newest first.
+def reverts_of(tags: TagHistory) -> dict[str, TagChange]:
+    """Return the newest rollback of Liftlock's for each tag that it took out of the stage.
 
     Only what the trailers say counts, and only of commits that changed this stage's tag: quarantine stands in Git.
     """
-    found: dict[str, str] = {}
+    found: dict[str, TagChange] = {}
     for change in tags.changes:
         if is_revert(change) and change.old is not None:
-            found.setdefault(change.old, change.commit)
+            found.setdefault(change.old, change)
     return found
 
 
 def quarantined_tags(seen: Observation) -> dict[str, tuple[str, str]]:
-    """Return the quarantined tags, each with the stage and commit of its rollback: bad in one, bad in all."""
+    """Return the quarantined tags, each with the stage and commit of its rollback: bad in one, bad in all.
+
+    A person may have lifted it since. If that is forgotten with the ledger, it is barred again, which is safe.
+    """
+    lifted = lifted_tags(seen.orders, seen.service)
     found: dict[str, tuple[str, str]] = {}
     for stage in seen.stages:
         if isinstance(stage.tags, TagHistory):
-            for tag, commit in reverted_tags(stage.tags).items():
-                found.setdefault(tag, (stage.stage, commit))
+            for tag, revert in reverts_of(stage.tags).items():
+                if tag not in lifted or lifted[tag] <= revert.at:
+                    found.setdefault(tag, (stage.stage, revert.commit))
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenAlong:
+    """A release is to leave a stage since a later one was taken back to another: by that one's `rollback`."""
+
+    rollback: Rollback
+    stage: str
+    commit: Sha
+
+
+def taken_along(policy: Policy, stage: Stage, tags: TagHistory, seen: Observation) -> TakenAlong | None:
+    """Say whether a later stage takes the release out of this one, too; not where it was set here again since."""
+    quarantined = quarantined_tags(seen)
+    for later in policy.stages:
+        there = seen.stage(later.name).tags
+        if later.rollback is None or stage.name not in later.rollback.also or isinstance(there, Trouble):
+            continue
+        revert = reverts_of(there).get(tags.tag)
+        if revert is None or tags.tag not in quarantined or is_revert(tags.introduced):
+            continue
+        if tags.introduced.at <= revert.at:
+            return TakenAlong(rollback=later.rollback, stage=later.name, commit=revert.commit)
+    return None
 
 
 def way_back_of(stage: Stage, tags: TagHistory, seen: Observation) -> WayBack:

@@ -18,11 +18,11 @@ from bot.domain.text import one_line
 
 BOUND = frozenset({Verb.APPROVE, Verb.PROMOTE})
 """What holds for one head of a pull request only."""
-WITH_REASON = frozenset({Verb.HOLD, Verb.PROMOTE, Verb.REJECT, Verb.ROLLBACK})
+WITH_REASON = frozenset({Verb.HOLD, Verb.PROMOTE, Verb.REJECT, Verb.ROLLBACK, Verb.LIFT})
 QUESTIONS = frozenset({Verb.STATUS, Verb.EXPLAIN, Verb.HELP})
 """What only asks, and leaves no order."""
 _STOPS = frozenset({Verb.REJECT, Verb.ROLLBACK})
-_LIFTS = frozenset({Verb.APPROVE, Verb.RETRY})
+_LIFTS = frozenset({Verb.APPROVE, Verb.RETRY, Verb.LIFT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,8 @@ class Order:
     """An accepted command, as the ledger keeps it. The comment's id and the command's line in it name the order.
 
     `head` is the commit that an approval or an override is bound to, None in all others; `gate` is an override's.
-    `number` is the pull request's, `at` when the comment was written.
+    `number` is the pull request's, `at` when the comment was written. One from the command line has `number` and
+    `by_id` 0, and in place of a comment's id the microsecond in which it was given: far beyond all ids of comments.
     """
 
     kind: Verb
@@ -87,6 +88,19 @@ def standing(orders: Iterable[Order], *, service: str, stage: str, release: str,
         retried=_newest(since_stopped, Verb.RETRY),
         outdated=_newest(since_stopped, Verb.APPROVE) if approved is None and head is not None else None,
     )
+
+
+def lifted_tags(orders: Iterable[Order], service: str) -> dict[str, datetime]:
+    """Return the tags of a service whose quarantine a person has lifted, and when that was for the last time.
+
+    As a rollback bars a tag in all stages, so does this free it in all; a later rollback bars it again.
+    """
+    found: dict[str, datetime] = {}
+    for order in orders:
+        release = Release.parse(order.release)
+        if order.kind is Verb.LIFT and order.service == service and release is not None:
+            found[release.tag] = max(order.at, found.get(release.tag, order.at))
+    return found
 
 
 def _in_sequence(orders: Iterable[Order]) -> list[Order]:
@@ -201,7 +215,8 @@ def _is_sound(order: Order) -> bool:
     release = Release.parse(order.release)
     if release is None or release.name != order.release:
         return False
-    if not order.by_login or 0 in {order.by_id, order.comment, order.number}:
+    # From a comment it has both, from the command line neither.
+    if not order.by_login or order.comment == 0 or (order.by_id == 0) != (order.number == 0):
         return False
     if bool(order.reason) != (order.kind in WITH_REASON) or bool(order.gate) != (order.kind is Verb.PROMOTE):
         return False

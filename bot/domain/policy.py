@@ -32,9 +32,22 @@ class GitOps:
     commits: CommitsBy = CommitsBy.GIT
 
 
+class AtDeadline(StrEnum):
+    """What becomes of a release that has no verdict at its window's deadline.
+
+    `ask` a person; `hold` it where it is, without calling anybody; or `promote` it where it is live and too little was
+    counted to prove it, but nothing speaks against it. What was not measured is never let pass (I5): there a person is
+    asked.
+    """
+
+    ASK = "ask"
+    HOLD = "hold"
+    PROMOTE = "promote"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthWindow:
-    """For how long a release must prove itself after `warmup`, and when a person is asked if there is no verdict.
+    """For how long a release must prove itself after `warmup`, and what is done at `deadline` without a verdict.
 
     `length`, `warmup` and `deadline` count from the instant at which the release is live; `tile` is the width of the
     non-overlapping counts.
@@ -44,6 +57,7 @@ class HealthWindow:
     warmup: timedelta
     deadline: timedelta
     tile: timedelta
+    at_deadline: AtDeadline = AtDeadline.ASK
 
 
 class Merge(StrEnum):
@@ -122,13 +136,16 @@ class SyncBy(StrEnum):
 class Rollback:
     """For `watch` after a release is deployed, any trigger that fires takes it back, by commit or pull request.
 
-    Without a person it is done `at_most` so many times within 24 hours.
+    Without a person it is done `at_most` so many times within 24 hours, and for `cool_down` after one nothing is merged
+    into the stage. `also` are the stages before it out of which the same release is taken then.
     """
 
     watch: timedelta
     by: Road
     triggers: tuple[Trigger, ...]
     at_most: int = 3
+    cool_down: timedelta = timedelta(0)
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -272,7 +272,18 @@ class DegradedTrigger:
     kind: Literal["argocd-degraded"] = "argocd-degraded"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncFailedTrigger:
+    """Argo CD could not sync an application to the release, `lasting` or longer after it knew of it."""
+
+    name: str
+    lasting: timedelta
+    is_shadow: bool = False
+    title: str = "Argo CD cannot sync an application to the release"
+    kind: Literal["argocd-sync-failed"] = "argocd-sync-failed"
+
+
 MeasuredRule = CountGate | ValueGate | BaselineGate | BurnRateGate
 """What Prometheus measures and what may be a gate as well as a trigger."""
 Gate = MeasuredRule | SoakGate | ArgoHealthyGate
-Trigger = MeasuredRule | DegradedTrigger
+Trigger = MeasuredRule | DegradedTrigger | SyncFailedTrigger

@@ -19,19 +19,22 @@ from bot.domain.observed import (
     is_under_observation,
     is_watched,
     liveness_of,
+    taken_along,
     watch_end,
     way_back_of,
     why_barred,
 )
 from bot.domain.orders import standing
-from bot.domain.policy import HealthWindow, Policy, Road, Rollback, Stage
+from bot.domain.policy import AtDeadline, HealthWindow, Policy, Road, Rollback, Stage
 from bot.domain.pulls import Proposal, PullState
+from bot.domain.rules import Accept, CountGate
 from bot.domain.stance import Stance
 from bot.domain.text import count_of, format_duration, format_instant
 from bot.domain.timeline import timeline_of
 from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind, combine, deciding, worst
 
 _A_DAY = timedelta(days=1)
+_SHORT = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +50,8 @@ class Running:
 
     @property
     def is_proven(self) -> bool:
-        """Whether every gate of the stage answered healthy for this release."""
-        return self.judgement.state is State.PROVEN
+        """Whether every gate of the stage answered healthy for this release, or the policy lets it pass."""
+        return self.judgement.state in {State.PROVEN, State.LET_PASS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +100,15 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
         now=now,
     )
     asks = nudges(seen, expected, liveness, now)
-    ordered = _ordered_back(case)
-    if ordered is not None:
-        return ordered
+    back = _ordered_back(case) or _back_with_later(case)
+    if back is not None:
+        return back
     if stage.rollback is not None and is_watched(stage.rollback, seen.tags, liveness, now):
         watched = _judge_watched(case, stage.rollback)
         decides = watched.judgement.state in {State.ROLLING_BACK, State.HALTED}
+        under_way = None if decides else _under_way(case)
+        if under_way is not None:
+            return under_way
         if decides:
             asks = tuple(ask for ask in asks if not isinstance(ask, StartSync))
         if decides or not is_under_observation(policy, stage, observation):
@@ -138,13 +144,27 @@ def _ordered_back(case: _Case) -> Running | None:
     return _take_back(case, road, f"{order.by_login} ordered it: {order.reason}", ())
 
 
+def _back_with_later(case: _Case) -> Running | None:
+    """Take back what a later stage was taken back from, where its policy says `also`."""
+    along = taken_along(case.policy, case.stage, case.tags, case.observation)
+    if along is None:
+        return None
+    why = (
+        f"{along.stage} was taken back from it by {along.commit[:_SHORT]}, and the policy says: also {case.stage.name}"
+    )
+    return _take_back(case, along.rollback.by, why, ())
+
+
 def _under_way(case: _Case) -> Running | None:
-    """Go on with a rollback by pull request of which the watch has not seen the end: it may wait for a review."""
+    """Go on with a rollback by pull request, though no trigger fires any more or the watch is over.
+
+    It was decided, and may wait for a review only. People close it where it is not to be.
+    """
     revert = case.seen.revert
     pull = revert.pull if isinstance(revert, Proposal) else None
     if pull is None or pull.state is not PullState.OPEN or not pull.is_own:
         return None
-    return _take_back(case, Road.PULL_REQUEST, f"its rollback #{pull.number} was opened while it was watched", ())
+    return _take_back(case, Road.PULL_REQUEST, f"its rollback #{pull.number} was opened when a trigger had fired", ())
 
 
 def _proposed_at(seen: StageObservation, tags: TagHistory) -> datetime | None:
@@ -186,7 +206,7 @@ def _nothing_yet(stage: Stage) -> Judgement:
 
 
 def _asks_human(judgement: Judgement) -> bool:
-    return judgement.state is State.DEADLINE_PASSED
+    return judgement.state is State.DEADLINE_PASSED and judgement.waits_on is WaitsOn.HUMAN
 
 
 # --- proving itself before it may move on ----------------------------------------------------------------------------
@@ -207,13 +227,35 @@ def _judge_observed(case: _Case, window: HealthWindow) -> Judgement:
     late = None if _only_blips(case, window, kind, verdicts) else _lateness(case, window)
     why = _because(worst(verdicts)) if kind is not VerdictKind.HEALTHY else case.liveness.reason
     if late is not None:
-        reason = f"{late}: {why}"
-        return case.judge(State.DEADLINE_PASSED, WaitsOn.HUMAN, reason, verdicts)
+        return _at_deadline(case, window, f"{late}: {why}", verdicts)
     if case.liveness.first_live is None:
         state = State.CANNOT_TELL if _is_unclear(case.liveness) else State.WAITING_FOR_ROLLOUT
         return case.judge(state, WaitsOn.RUNTIME, case.liveness.reason, verdicts)
     is_unclear = kind is VerdictKind.CANNOT_TELL or (kind is VerdictKind.HEALTHY and _is_unclear(case.liveness))
     return case.judge(State.CANNOT_TELL if is_unclear else State.OBSERVING, WaitsOn.RUNTIME, why, verdicts)
+
+
+def _at_deadline(case: _Case, window: HealthWindow, why: str, verdicts: tuple[Verdict, ...]) -> Judgement:
+    """Ask a person; or do what the policy says instead, where nothing is missing but more of what was measured."""
+    if window.at_deadline is AtDeadline.HOLD:
+        reason = f"{why}; the policy lets it wait"
+        return case.judge(State.DEADLINE_PASSED, WaitsOn.RUNTIME, reason, verdicts)
+    if window.at_deadline is AtDeadline.PROMOTE:
+        lenient = _leniently(case, window)
+        if case.liveness.stance is Stance.LIVE and combine(lenient) is VerdictKind.HEALTHY:
+            reason = f"{why}; the policy promotes it then"
+            return case.judge(State.LET_PASS, WaitsOn.PROMOTION, reason, lenient)
+        why = f"{why}; the policy promotes at the deadline, but not without measurements"
+    return case.judge(State.DEADLINE_PASSED, WaitsOn.HUMAN, why, verdicts)
+
+
+def _leniently(case: _Case, window: HealthWindow) -> tuple[Verdict, ...]:
+    """Judge as if every gate that counts accepted what is not shown to be bad; the others know no such thing."""
+    gates = tuple(
+        replace(gate, accept=Accept.NOT_SHOWN_BAD) if isinstance(gate, CountGate) else gate for gate in case.stage.gates
+    )
+    stage = replace(case.stage, gates=gates)
+    return judge_gates(stage, window, case.tags, case.liveness, case.observation, case.now)
 
 
 def _is_unclear(liveness: Liveness) -> bool:

@@ -68,7 +68,8 @@ class ApplicationStance:
     `saw_at` is when Argo CD was first seen to know the release's commit. The first sync of the release lasted from
     `began_at` to `deployed_at`; the one may not be known where the other is. `before` says what is known of the time
     before, `came_at` when the release came to an application that ran another one. `runs_release` is false where Argo
-    CD lists the images that run, and the release's is not among them.
+    CD lists the images that run, and the release's is not among them. `sync_failed`: the sync of the release has
+    failed, and nothing else can be the cause.
     """
 
     name: str
@@ -82,6 +83,7 @@ class ApplicationStance:
     came_at: datetime | None = None
     runs_release: bool = True
     is_out_of_sync: bool = False
+    sync_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

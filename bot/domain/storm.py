@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.decision import Decision, MergePromotion, RollBack
-from bot.domain.model import Sha, TagHistory
+from bot.domain.model import TagHistory
 from bot.domain.observation import Fleet, Observation
-from bot.domain.observed import is_revert
+from bot.domain.observed import is_revert, quarantined_tags
 from bot.domain.orders import standing
 
 
@@ -27,20 +27,21 @@ class StormLimit:
 
 def fleet_of(decided: Iterable[tuple[Observation, Decision]], limit: StormLimit, now: datetime) -> Fleet:
     """Count what was taken back of late, and what would be now."""
-    done: set[tuple[str, Sha]] = set()
+    done: set[tuple[str, str | None]] = set()
     due = 0
     for seen, decision in decided:
-        done |= {(seen.service, commit) for commit in _reverts_since(seen, now - limit.within)}
+        done |= {(seen.service, tag) for tag in _reverted_since(seen, now - limit.within)}
         due += any(_is_due(seen, action) for action in decision.actions)
     return Fleet(done=len(done), due=due, most=limit.most, within=limit.within)
 
 
-def _reverts_since(seen: Observation, since: datetime) -> Iterable[Sha]:
+def _reverted_since(seen: Observation, since: datetime) -> Iterable[str | None]:
+    """Yield the releases that were taken back: out of several stages, it is one that is bad."""
     for stage in seen.stages:
         if isinstance(stage.tags, TagHistory):
             for change in stage.tags.changes:
                 if is_revert(change) and change.at > since:
-                    yield change.commit
+                    yield change.old
 
 
 def is_rollback(action: object) -> bool:
@@ -49,8 +50,10 @@ def is_rollback(action: object) -> bool:
 
 
 def _is_due(seen: Observation, action: object) -> bool:
-    """Say whether a rollback is due that no person has ordered."""
+    """Say whether a rollback is due that no person has ordered, and that does not only follow another one."""
     if not isinstance(action, RollBack | MergePromotion) or not is_rollback(action):
+        return False
+    if action.release.tag in quarantined_tags(seen):
         return False
     name = action.release.name
     ordered = standing(seen.orders, service=seen.service, stage=action.stage, release=name, head=None).rollback

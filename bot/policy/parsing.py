@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
 from bot.domain.argo import NamedApplication, Target
 from bot.domain.edit import Edit
-from bot.domain.policy import CommitsBy, GitOps, HealthWindow, Policy, Road, Rollback, Stage, SyncBy
+from bot.domain.policy import AtDeadline, CommitsBy, GitOps, HealthWindow, Policy, Stage, SyncBy
 from bot.domain.queries import Query
-from bot.domain.rules import ArgoHealthyGate, DegradedTrigger, Gate, MeasuredRule, SoakGate, Trigger
-from bot.domain.text import format_duration, parse_duration
+from bot.domain.rules import ArgoHealthyGate, Gate, SoakGate
+from bot.domain.text import parse_duration
 from bot.policy.applications import read_applications
 from bot.policy.edits import read_edit
 from bot.policy.entries import Entry
@@ -24,21 +24,19 @@ from bot.policy.grammar import (
     IMAGE,
     NAME,
     OWNER_AND_NAME,
-    TIMES,
     parse_branch,
     parse_tile,
-    parse_times,
 )
 from bot.policy.labels import labels_of_others, read_labels
 from bot.policy.promoting import read_promote
 from bot.policy.reading import Faults, Section, matching, one_of, positive_duration
+from bot.policy.taking_back import read_rollback
 from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.tree import Value, read_tree
 
 API_VERSION = "liftlock.dev/v1"
-_WARMUP, _TILE, _DEGRADED = timedelta(minutes=2), timedelta(minutes=1), timedelta(minutes=5)
+_WARMUP, _TILE = timedelta(minutes=2), timedelta(minutes=1)
 _DEADLINE = timedelta(hours=6)
-_ROLLBACKS_A_DAY = 3
 _APPLICATIONS = "argocd_app_info"
 
 
@@ -129,7 +127,7 @@ class _Reader:
         around = Surroundings(labels=labels, stages=others, tile=tile, window=window)
         gates = self._gates(section, around, applications)
         merge, proposing = read_promote(section.section("promote"))
-        rollback = self._rollback(section.section("rollback"), around)
+        rollback = read_rollback(section.section("rollback"), around, self._entry, self._check_names)
         if source_at is None:
             self._refuse_in_first_stage(section)
         section.finish()
@@ -157,6 +155,7 @@ class _Reader:
         tile = section.read("tile", parse_tile, f"{A_DURATION}, at least 1s", default=_TILE)
         least = (length or timedelta(0)) + (warmup or timedelta(0))
         deadline = section.read("deadline", positive_duration, A_DURATION, default=max(_DEADLINE, 2 * least))
+        then = section.read("at_deadline", AtDeadline, "ask, hold or promote", default=AtDeadline.ASK)
         section.finish()
         if length is None or warmup is None or tile is None or deadline is None:
             return None
@@ -164,7 +163,9 @@ class _Reader:
             self.faults.note(section.value, section.at("deadline"), "no time left", "more than warmup and for together")
         if tile > length:
             self.faults.note(section.value, section.at("tile"), "more than the window", "at most for")
-        return HealthWindow(length=length, warmup=warmup, deadline=deadline, tile=tile)
+        return HealthWindow(
+            length=length, warmup=warmup, deadline=deadline, tile=tile, at_deadline=then or AtDeadline.ASK
+        )
 
     def _refuse_in_first_stage(self, section: Section) -> None:
         """Nothing is promoted into a first stage, so nothing there is ever merged or rolled back by the bot."""
@@ -172,40 +173,6 @@ class _Reader:
             value = section.get(key)
             if value is not None:
                 self.faults.note(value, section.at(key), "it in a first stage", "it only in a stage with from")
-
-    def _rollback(self, section: Section | None, around: Surroundings) -> Rollback | None:
-        if section is None:
-            return None
-        watch = section.read("watch", positive_duration, A_DURATION)
-        by = section.read("by", one_of(("commit", "pull-request")), "commit or pull-request", default="commit")
-        tile = section.read("tile", parse_tile, f"{A_DURATION}, at least 1s", default=_TILE)
-        at_most = section.read("at_most", parse_times, TIMES, default=_ROLLBACKS_A_DAY)
-        around = replace(around, tile=tile or _TILE, window=None, watch=watch, is_trigger=True)
-        triggers: list[Trigger] = []
-        for path, value in section.items("triggers", required=True):
-            entry = self._entry(path, value)
-            if entry is not None and entry.use == "argocd-degraded":
-                lasting = entry.section.read("for", positive_duration, A_DURATION, default=_DEGRADED) or _DEGRADED
-                entry.section.finish()
-                triggers.append(DegradedTrigger(name=entry.name, lasting=lasting, is_shadow=entry.is_shadow))
-            elif entry is not None:
-                gate = entry.measured(around, others=("argocd-degraded",))
-                triggers += [gate] if gate is not None else []
-        section.finish()
-        self._check_names(section, "triggers", [trigger.name for trigger in triggers])
-        listed = section.get("triggers")
-        if listed is not None and listed.kind == "list" and not listed.items:
-            self.faults.note(listed, section.at("triggers"), "an empty list", "at least one trigger")
-        if watch is None or by is None:
-            return None
-        self._check_watch(section, watch, tile or _TILE, triggers)
-        return Rollback(watch=watch, by=Road(by), triggers=tuple(triggers), at_most=at_most or _ROLLBACKS_A_DAY)
-
-    def _check_watch(self, section: Section, watch: timedelta, tile: timedelta, triggers: Sequence[Trigger]) -> None:
-        """Refuse a watch that is over before a trigger could have stood on two whole tiles, aligned and read."""
-        if watch < 4 * tile and any(isinstance(trigger, MeasuredRule) for trigger in triggers):
-            expected = f"at least four tiles of {format_duration(tile)}, since a trigger must stand on two"
-            self.faults.note(section.entries["watch"], section.at("watch"), format_duration(watch), expected)
 
     # --- gates ---
 
@@ -249,6 +216,7 @@ class _Reader:
         self._check_names(top, "stages", names)
         if whole:
             self._check_sources(value, texts)
+            self._check_also(texts)
             self._check_edits(texts)
 
     def _check_sources(self, value: Value, texts: Sequence[_StageText]) -> None:
@@ -272,6 +240,16 @@ class _Reader:
             if is_source and not has_faults and (item.stage.window is None or not decides):
                 expected = "a window and at least one gate that decides by looking, since a release moves on from here"
                 self.faults.note(item.value, item.path, "a stage without them", expected)
+
+    def _check_also(self, texts: Sequence[_StageText]) -> None:
+        by_name = {item.stage.name: item for item in texts}
+        for item in texts:
+            before = _stages_before(item.stage, by_name)
+            rollback = item.stage.rollback
+            for name in rollback.also if rollback is not None else ():
+                if name not in before:
+                    expected = f"a stage that releases pass before {item.stage.name}: {', '.join(before) or 'none'}"
+                    self.faults.note(item.value, f"{item.path}.rollback.also", f'"{name}"', expected)
 
     def _check_edits(self, texts: Sequence[_StageText]) -> None:
         seen: dict[Edit, str] = {}
@@ -308,6 +286,16 @@ def _illness(metric: str | None, tile: timedelta) -> Query:
         f',health_status=~"Degraded|Missing"}}[{promql_duration(tile)}]))',
     )
     return Query(parts=parts, is_shared=True)
+
+
+def _stages_before(stage: Stage, by_name: Mapping[str, _StageText]) -> list[str]:
+    """Return the stages that a release passes before this one, the nearest first; a circle ends where it closes."""
+    found: list[str] = []
+    at = stage.source
+    while at is not None and at in by_name and at not in found:
+        found.append(at)
+        at = by_name[at].stage.source
+    return found
 
 
 def _goes_round(stage: Stage, by_name: Mapping[str, _StageText]) -> bool:

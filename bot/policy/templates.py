@@ -28,7 +28,7 @@ METRIC = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r"[a-zA-Z_][a-zA-Z0-9_]*"
 _TYPES = ("metric", "label", "text", "duration", "promql")
 _OWN = ("selector", "key", "tile")
-_BUILT_IN = ("argocd-healthy", "argocd-degraded", "soak")
+_BUILT_IN = ("argocd-healthy", "argocd-degraded", "argocd-sync-failed", "soak")
 _OPTIONS = (
     "use", "name", "mode", "labels", "limit", "floor", "accept", "against", "times", "points", "objective", "windows",
     "least_bad", "above", "below", "tiles", "hard", "at_most", "absent",

@@ -74,7 +74,7 @@ def arrived(view: CommentView) -> Screen | None:
 
 
 def _where(view: CommentView, running: Judgement) -> str:
-    if running.state in (State.SETTLED, State.PROVEN):
+    if running.state in (State.SETTLED, State.PROVEN, State.LET_PASS):
         return f"{code(view.release.tag)} runs in {code(view.stage.name)}."
     return f"{code(view.release.tag)} is in {code(view.stage.name)}: {running.state}."
 
@@ -86,6 +86,7 @@ _ARRIVED: Mapping[State, str] = {
     State.DEADLINE_PASSED: "No verdict.",
     State.SETTLED: "Done.",
     State.PROVEN: "Done.",
+    State.LET_PASS: "Done.",
 }
 
 

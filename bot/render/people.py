@@ -24,6 +24,7 @@ _EFFECTS: Mapping[Verb, str] = {
     Verb.REJECT: "keeps this release out of this stage",
     Verb.ROLLBACK: "takes this release back out of this stage",
     Verb.RETRY: "judges this release anew, and takes a rejection back",
+    Verb.LIFT: "lets a release move again that was taken back, past the same gates",
     Verb.HELP: "shows this table",
 }
 
@@ -39,10 +40,11 @@ def _rights(stage: Stage) -> Mapping[Verb, str]:
     """Say who may, in the words of `bot.domain.authority`, which decides it; all others need the role to write."""
     rights = dict.fromkeys((Verb.STATUS, Verb.EXPLAIN, Verb.HELP), _READERS)
     if not stage.proposing.approvers:
-        return rights | {Verb.PROMOTE: "the role to maintain"}
+        return rights | dict.fromkeys((Verb.PROMOTE, Verb.LIFT), "the role to maintain")
     either = dict.fromkeys((Verb.REJECT, Verb.ROLLBACK), "an approver, or the role to write")
-    approvers = {Verb.APPROVE: "an approver, or an administrator", Verb.PROMOTE: "an approver, or the role to maintain"}
-    return rights | either | approvers
+    approvers = {Verb.APPROVE: "an approver, or an administrator"}
+    maintainers = dict.fromkeys((Verb.PROMOTE, Verb.LIFT), "an approver, or the role to maintain")
+    return rights | either | approvers | maintainers
 
 
 def effects(stage: Stage) -> list[str]:

@@ -22,6 +22,7 @@ _SCREENS: Mapping[State, Callable[[CommentView, Judgement], Screen]] = {
     State.WAITING_FOR_REVIEW: waits.for_a_review,
     State.WAITING_FOR_HUMAN: waits.for_a_person,
     State.WAITING_TO_BE_MERGED: waits.for_the_forge,
+    State.COOLING_DOWN: waits.for_a_cool_down,
     State.READY_TO_PROPOSE: waits.to_be_proposed,
     State.READY_TO_MERGE: waits.for_its_turn,
 }
@@ -59,6 +60,6 @@ def must_act(view: CommentView) -> bool:
 
 
 def _state(view: CommentView, judgement: Judgement) -> State:
-    if judgement.state is not State.PROVEN:
+    if judgement.state not in {State.PROVEN, State.LET_PASS}:
         return judgement.state
     return State.READY_TO_MERGE if view.stage.merge is Merge.AUTO else State.WAITING_FOR_HUMAN

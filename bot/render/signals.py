@@ -45,6 +45,7 @@ _ON_ITS_WAY = frozenset(
         State.WAITING_FOR_CHECKS,
         State.WAITING_FOR_REVIEW,
         State.WAITING_TO_BE_MERGED,
+        State.COOLING_DOWN,
     }
 )
 
@@ -113,6 +114,7 @@ def _summary(view: CommentView, room: Room) -> list[str]:
 
 _STATUSES: dict[State, StatusState] = {
     State.PROVEN: "success",
+    State.LET_PASS: "success",
     State.SETTLED: "success",
     State.ROLLED_BACK: "success",
     State.UNHEALTHY: "failure",
@@ -163,6 +165,7 @@ def _window(judgement: Judgement) -> tuple[datetime, timedelta] | None:
 
 _DEPLOYED: dict[State, DeploymentState] = {
     State.PROVEN: "success",
+    State.LET_PASS: "success",
     State.SETTLED: "success",
     State.ROLLED_BACK: "success",
     State.UNHEALTHY: "failure",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from bot.domain.decision import Judgement, WaitsOn
 from bot.render.escape import code, plain
@@ -53,7 +54,7 @@ def halted(view: CommentView, judgement: Judgement) -> Screen:
 quarantined = _stopped(
     "Quarantined.",
     "Do not merge this: {release} was taken back before.",
-    "Nobody, unless it is to move again: only a person may move it.",
+    "Nobody, unless it is to move again: then {overriders}: comment `/liftlock lift REASON`.",
 )
 
 held = _stopped(
@@ -68,8 +69,16 @@ unhealthy = _stopped(
     "Its developers: release a fix. Or {overriders}: override the gate by a comment.",
 )
 
-without_verdict = _stopped(
+_without_verdict = _stopped(
     "No verdict.",
     "Do not merge this: {release} has not proven itself in {source} in the time that it had.",
     "{overriders}: look at the gates below, and override one by a comment, or reject the release.",
 )
+
+
+def without_verdict(view: CommentView, judgement: Judgement) -> Screen:
+    """The window's deadline has passed; the policy may let the release wait on without a person."""
+    screen = _without_verdict(view, judgement)
+    if judgement.waits_on is WaitsOn.HUMAN:
+        return screen
+    return replace(screen, who=NOBODY, when="It moves on once every gate is healthy.")

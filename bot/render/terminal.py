@@ -42,6 +42,7 @@ _COLOURS = {
     State.REJECTED_BY_HUMAN: "yellow",
     State.WAITING_FOR_HUMAN: "yellow",
     State.PROVEN: "green",
+    State.LET_PASS: "green",
     State.SETTLED: "green",
     State.READY_TO_MERGE: "green",
     State.READY_TO_PROPOSE: "green",

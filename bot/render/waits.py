@@ -140,6 +140,17 @@ def for_a_person(view: CommentView, judgement: Judgement) -> Screen:
     )
 
 
+def for_a_cool_down(view: CommentView, judgement: Judgement) -> Screen:
+    """A release was taken out of the stage a short while ago."""
+    return Screen(
+        word="Cools down.",
+        lead=f"{proven(view)} Look before you merge it: the last release had proven itself there, too.",
+        why=f"{plain(judgement.reason)}.",
+        who=f"{NOBODY} To merge it before, {whoever_may(view)}: comment `/liftlock approve`.",
+        when=once(view, "that is over"),
+    )
+
+
 def for_its_turn(view: CommentView, judgement: Judgement) -> Screen:
     """Liftlock merges it."""
     now = "Liftlock merges it now." if judgement.state is State.READY_TO_MERGE else once(view, "its checks are green")

@@ -190,7 +190,8 @@ def test_only_the_merge_that_brought_the_present_release_is_rolled_back() -> Non
 def test_no_override_moves_a_quarantined_release() -> None:
     assert refusal(Verb.PROMOTE, about=replace(SUBJECT, is_quarantined=True)) == not_done(
         Verb.PROMOTE,
-        "ghcr.io/acme/checkout:1.9.0 was taken back and is quarantined, and no override moves it; release a new one",
+        "ghcr.io/acme/checkout:1.9.0 was taken back and is quarantined, and no override moves it: release a new one, "
+        "or write `/liftlock lift REASON`",
     )
 
 

@@ -200,7 +200,7 @@ def test_a_huge_hostile_body_is_read_to_its_end(unit: str) -> None:
 
 # --- What is a mistake -----------------------------------------------------------------------------------------------
 
-ALL = "status, explain, hold, resume, approve, promote, reject, rollback, retry or help"
+ALL = "status, explain, hold, resume, approve, promote, reject, rollback, retry, lift or help"
 APPROVAL = "`/liftlock approve [SHA]` was expected, with 7 to 64 hexadecimal digits of a commit or nothing at all."
 OVERRIDE = "`/liftlock promote --override GATE REASON` was expected."
 

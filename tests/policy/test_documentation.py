@@ -17,7 +17,7 @@ from tests.policy.a_rule import gate, with_gate, with_trigger
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
 TEMPLATES = shipped_gate_templates()
-BUILT_IN = {"argocd-healthy", "argocd-degraded", "soak"}
+BUILT_IN = {"argocd-healthy", "argocd-degraded", "argocd-sync-failed", "soak"}
 
 EVERY_SECTION = """\
 zzz: 1
@@ -146,7 +146,7 @@ KINDS = re.findall(r"^\| ([a-z -]+) \| [^|`]+ \| `(\{use: .+\})` \|$", PAGE, re.
 
 @pytest.mark.parametrize(("kind", "entry"), KINDS, ids=[kind for kind, _ in KINDS])
 def test_the_example_of_each_kind_is_a_gate_or_a_trigger(kind: str, entry: str) -> None:
-    text = with_trigger(entry) if kind == "argocd-degraded" else with_gate(entry)
+    text = with_trigger(entry) if kind in {"argocd-degraded", "argocd-sync-failed"} else with_gate(entry)
     text = text.replace("{use: argocd-degraded}", "{use: http-errors, limit: 1%}").replace(
         "name: two", "name: production"
     )
@@ -157,7 +157,7 @@ def test_the_example_of_each_kind_is_a_gate_or_a_trigger(kind: str, entry: str) 
 def test_every_kind_has_an_example() -> None:
     assert [kind for kind, _ in KINDS] == [
         "ratio", "latency", "baseline", "burn rate", "value", "events", "alerts", "restarts", "rollout", "soak",
-        "argocd-healthy", "argocd-degraded",
+        "argocd-healthy", "argocd-degraded", "argocd-sync-failed",
     ]  # fmt: skip
 
 

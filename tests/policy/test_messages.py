@@ -178,7 +178,7 @@ EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
             "warmpu: 2m",
             "11:24",
             "stages[0].window.warmpu",
-            'found an unknown key, expected one of deadline, for, tile, warmup; did you mean "warmup"?',
+            'found an unknown key, expected one of at_deadline, deadline, for, tile, warmup; did you mean "warmup"?',
         ),
         (
             "{use: http-errors, limit: 1%}",
@@ -222,6 +222,27 @@ EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
             "24:11",
             "stages[1].rollback.by",
             'found "force", expected commit or pull-request',
+        ),
+        (
+            "by: commit ",
+            "cool_down: soon ",
+            "24:18",
+            "stages[1].rollback.cool_down",
+            'found "soon", expected a duration such as 30s, 5m or 1h30m',
+        ),
+        (
+            "by: commit ",
+            "also: [production] ",
+            "16:5",
+            "stages[1].rollback.also",
+            'found "production", expected a stage that releases pass before production: staging',
+        ),
+        (
+            "by: commit ",
+            "also: [Staging] ",
+            "24:14",
+            "stages[1].rollback.also[0]",
+            'found "Staging", expected the name of a stage that releases pass before this one',
         ),
         *(
             (

@@ -9,10 +9,21 @@ import pytest
 
 from bot.domain.argo import NamedApplication
 from bot.domain.edit import HelmEdit, KustomizeEdit
-from bot.domain.policy import AutoMerge, EvidenceIn, GitOps, HealthWindow, Merge, Opens, Policy, Proposing, Road
+from bot.domain.policy import (
+    AtDeadline,
+    AutoMerge,
+    EvidenceIn,
+    GitOps,
+    HealthWindow,
+    Merge,
+    Opens,
+    Policy,
+    Proposing,
+    Road,
+)
 from bot.domain.pulls import MergeMethod
 from bot.domain.queries import Query
-from bot.domain.rules import ArgoHealthyGate, CountGate, Counts, DegradedTrigger
+from bot.domain.rules import ArgoHealthyGate, CountGate, Counts, DegradedTrigger, SyncFailedTrigger
 from bot.policy import PolicyError, parse_policy, shipped_gate_templates
 
 TEMPLATES = shipped_gate_templates()
@@ -133,6 +144,28 @@ def test_how_often_a_stage_may_be_taken_back_is_the_policys_to_say(times: int) -
     assert rollback.at_most == times
 
 
+@pytest.mark.parametrize("then", AtDeadline)
+def test_what_is_done_at_the_deadline_is_the_policys_to_say(then: AtDeadline) -> None:
+    window = parse(changed(WINDOW, f"window: {{for: 30m, at_deadline: {then}}}")).stages[0].window
+    assert window is not None
+    assert window.at_deadline is then
+
+
+def test_a_rollback_may_have_no_cool_down_and_take_along_the_stages_before() -> None:
+    rollback = parse(CHECKOUT.replace("by: commit", "cool_down: 0s\n      also: [staging, staging]")).stages[1].rollback
+    assert rollback is not None
+    assert (rollback.cool_down, rollback.also) == (timedelta(0), ("staging",))
+
+
+def test_a_sync_that_fails_is_a_trigger_of_its_own() -> None:
+    text = CHECKOUT.replace("{use: argocd-degraded, for: 3m}", "{use: argocd-sync-failed, for: 3m, mode: shadow}")
+    rollback = parse(text).stages[1].rollback
+    assert rollback is not None
+    assert rollback.triggers[1] == SyncFailedTrigger(
+        name="argocd-sync-failed", lasting=timedelta(minutes=3), is_shadow=True
+    )
+
+
 def test_defaults_stand_in_for_what_is_left_out() -> None:
     text = changed(WINDOW, "window: {for: 30m}")
     text = text.replace(", branch: main", "").replace("source: acme/checkout", "").replace(PROMOTE, "")
@@ -148,6 +181,9 @@ def test_defaults_stand_in_for_what_is_left_out() -> None:
     assert production.rollback is not None
     assert production.rollback.by is Road.COMMIT
     assert production.rollback.at_most == 3
+    assert production.rollback.cool_down == production.rollback.watch
+    assert production.rollback.also == ()
+    assert staging.window.at_deadline is AtDeadline.ASK
     assert production.rollback.triggers[1] == DegradedTrigger(name="argocd-degraded", lasting=timedelta(minutes=5))
 
 

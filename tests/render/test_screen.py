@@ -40,6 +40,7 @@ BLOCKED = {
     "superseded",
     "pushed-to",
     "no-verdict",
+    "no-verdict-held",
     "waiting-for-checks",
 }
 MOVES_ITSELF = {
@@ -54,6 +55,9 @@ MOVES_ITSELF = {
     "being-merged",
     "overridden",
     "rolling-back-first",
+    "no-verdict-held",
+    "let-pass",
+    "cooling-down",
     "merged",
     "watched",
 }

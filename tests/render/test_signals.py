@@ -21,6 +21,7 @@ ON_ITS_WAY = {
     State.WAITING_FOR_CHECKS,
     State.WAITING_FOR_REVIEW,
     State.WAITING_TO_BE_MERGED,
+    State.COOLING_DOWN,
 }
 FAILED = {
     State.UNHEALTHY,

@@ -313,6 +313,27 @@ STATES: Mapping[str, Callable[[], CommentView]] = {
         ),
         circumstances=Circumstances(now=NOW, pull=a_pull(draft=True)),
     ),
+    "no-verdict-held": lambda: a_comment(
+        stage=a_stage(),
+        source=replace(OBSERVING, state=State.DEADLINE_PASSED, waits_on=WaitsOn.RUNTIME),
+        candidate=candidate(
+            State.DEADLINE_PASSED,
+            "staging: no verdict 6h after it was live: http-errors: no traffic; the policy lets it wait",
+            WaitsOn.RUNTIME,
+        ),
+        circumstances=Circumstances(now=NOW, pull=a_pull(draft=True)),
+    ),
+    "let-pass": lambda: replace(
+        _waiting(
+            State.READY_TO_MERGE,
+            "staging: no verdict 6h after it was live: http-errors: 0 of 36 bad: too little traffic to prove a limit "
+            "this low; the policy promotes it then",
+        ),
+        source=judged(State.LET_PASS, "no verdict 6h after it was live", a_verdict(VerdictKind.HEALTHY)),
+    ),
+    "cooling-down": lambda: _waiting(
+        State.COOLING_DOWN, "production cools down until 13:20:00 UTC, after the rollback of 1.9.1"
+    ),
     "merged": lambda: a_comment(
         stage=a_stage(),
         circumstances=Circumstances(now=NOW, pull=replace(a_pull(state=PullState.MERGED), merged_by="dana")),

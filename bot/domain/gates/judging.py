@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot.domain.gates.argocd_degraded import judge_degraded
 from bot.domain.gates.argocd_healthy import judge_argocd_healthy
+from bot.domain.gates.argocd_sync_failed import judge_sync_failed
 from bot.domain.gates.baseline import judge_baseline
 from bot.domain.gates.burn_rate import judge_burn_rate
 from bot.domain.gates.counts import judge_counts
@@ -27,6 +28,7 @@ from bot.domain.rules import (
     Gate,
     MeasuredRule,
     SoakGate,
+    SyncFailedTrigger,
     Trigger,
     ValueGate,
 )
@@ -68,6 +70,8 @@ def judge_triggers(
         key = f"trigger:{trigger.name}"
         if isinstance(trigger, DegradedTrigger):
             return judge_degraded(trigger, seen, liveness, tags.introduced.at, now)
+        if isinstance(trigger, SyncFailedTrigger):
+            return judge_sync_failed(trigger, seen, liveness, now)
         if key not in found:
             return _nothing_counted(trigger.name, "the release is not deployed yet, so nothing is counted")
         return _judge(trigger, seen.samples.get(key), found[key], bar, tags, observation)

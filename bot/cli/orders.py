@@ -1,0 +1,191 @@
+"""`liftlock rollback` and `liftlock lift`: what an operator orders on the bot's own machine, without a pull request.
+
+Whoever may write the ledger may order. The order is an entry of it, and the running bot acts on it at its next look.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.adapters.clock import SystemClock
+from bot.cli.faults import refusal, told_in_one_sentence
+from bot.cli.run import ConfigOption
+from bot.compose import read_board, write_ledger
+from bot.domain.commands import Verb
+from bot.domain.decision import Decision, State
+from bot.domain.model import NOT_SET, Release
+from bot.domain.orders import Order, as_json, parse_order
+from bot.domain.policy import Policy
+from bot.domain.tags import is_tag
+from bot.domain.text import join_words, one_line
+from bot.engine.record import AnotherVersion, parse_decision
+from bot.policy import PolicyError, load_policies, shipped_gate_templates
+from bot.records import Event
+from bot.settings import Settings, load_settings
+
+_LONGEST_NAME = 100
+_THEN = "The bot acts at its next look, if `liftlock run` is running."
+
+ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; shown and recorded.", show_default=False)]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who orders it; else this machine's user.")]
+
+
+def rollback(
+    what: Annotated[
+        str, typer.Argument(metavar="SERVICE[/STAGE]", help="The service, and its stage.", show_default=False)
+    ],
+    reason: ReasonOption,
+    by: ByOption = None,
+    config: ConfigOption = Path("liftlock.toml"),
+) -> None:
+    """Order that the release that runs in a stage is taken back, also after its watch, and whatever speaks against it.
+
+    Only an unknown way back still stops it. The release is quarantined by that.
+    """
+    with told_in_one_sentence():
+        settings = load_settings(config)
+        service, _, named = what.partition("/")
+        policy = _policy(settings, service)
+        stage = _stage(policy, named)
+        release = _running(settings, policy, stage)
+        order = _order(Verb.ROLLBACK, policy, stage, release, reason, by)
+        _record(settings, order, f"Rollback asked for by {order.by_login}: {release.tag} is taken out of {stage}.")
+    typer.echo(f"Ordered: {service}/{stage} goes back from {release.tag}. {_THEN}")
+
+
+def lift(
+    service: Annotated[str, typer.Argument(help="The service.", show_default=False)],
+    tag: Annotated[str, typer.Argument(help="The tag of the release.", show_default=False)],
+    reason: ReasonOption,
+    by: ByOption = None,
+    config: ConfigOption = Path("liftlock.toml"),
+) -> None:
+    """Lift the quarantine of a release that was taken back: it may move again, past the same gates as any other."""
+    with told_in_one_sentence():
+        settings = load_settings(config)
+        policy = _policy(settings, service)
+        if not is_tag(tag):
+            raise refusal(f"{one_line(tag, limit=60)!r} is no tag of an image")
+        order = _order(Verb.LIFT, policy, _promoted(policy)[0], Release(image=policy.image, tag=tag), reason, by)
+        _record(settings, order, f"Quarantine lifted by {order.by_login}: {tag} may move again.")
+    typer.echo(f"Ordered: {tag} of {service} is not quarantined by what was taken back so far. {_THEN}")
+
+
+# --- what is meant ---------------------------------------------------------------------------------------------------
+
+
+def _policy(settings: Settings, service: str) -> Policy:
+    try:
+        found = load_policies(settings.bot.policies, shipped_gate_templates()).values()
+    except PolicyError as error:
+        raise refusal(str(error)) from None
+    policies = {one.service: one for one in found if isinstance(one, Policy)}
+    if service not in policies:
+        known = join_words(sorted(policies)) if policies else "none"
+        raise refusal(f"no policy in {settings.bot.policies} is of a service {service!r}; there are: {known}")
+    return policies[service]
+
+
+def _promoted(policy: Policy) -> list[str]:
+    """Return the stages that releases are promoted into; none where the policy has a first stage only."""
+    found = [stage.name for stage in policy.stages if stage.source is not None]
+    if not found:
+        raise refusal(f"nothing is ever promoted or taken back by the policy of {policy.service}: it has one stage")
+    return found
+
+
+def _stage(policy: Policy, named: str) -> str:
+    stages = _promoted(policy)
+    if not named and len(stages) == 1:
+        return stages[0]
+    if named in stages:
+        return named
+    either = join_words([f"{policy.service}/{name}" for name in stages], "or")
+    if not named:
+        raise refusal(f"{policy.service} has more than one stage to take back: say {either}")
+    is_first = any(stage.name == named for stage in policy.stages)
+    why = "is a first stage, which nothing is promoted into" if is_first else "is no stage of it"
+    raise refusal(f"{named!r} {why}: say {either}")
+
+
+def _running(settings: Settings, policy: Policy, stage: str) -> Release:
+    """Return the release that the last sweep found in a stage."""
+    posting = next((item for item in read_board(settings) if item.subject == policy.service), None)
+    told = posting.body.get("decision") if posting is not None else None
+    if told is None:
+        raise refusal(f"what runs in {policy.service}/{stage} is not known: no look at it has succeeded lately")
+    judgement = next(
+        (one for one in _decision(told).judgements if (one.stage, one.role) == (stage, "running")),
+        None,
+    )
+    release = judgement.release if judgement is not None else None
+    if judgement is None or release is None or release.tag == NOT_SET:
+        raise refusal(f"no release is known to run in {policy.service}/{stage}")
+    if judgement.state is State.ROLLED_BACK:
+        raise refusal(f"{policy.service}/{stage} was taken back to {release.tag} already, and no revert is reverted")
+    return release
+
+
+def _decision(told: object) -> Decision:
+    try:
+        return parse_decision(told)
+    except AnotherVersion:
+        raise refusal("the service was last looked at by another version of Liftlock") from None
+
+
+# --- the order -------------------------------------------------------------------------------------------------------
+
+
+def _order(verb: Verb, policy: Policy, stage: str, release: Release, reason: str, by: str | None) -> Order:
+    now = SystemClock().now()
+    order = Order(
+        kind=verb,
+        service=policy.service,
+        stage=stage,
+        release=release.name,
+        by_id=0,
+        by_login=one_line(by or _user(), limit=_LONGEST_NAME),
+        at=now,
+        comment=_microsecond(now),
+        line=0,
+        number=0,
+        reason=one_line(reason),
+    )
+    if parse_order(as_json(order)) != order:
+        raise refusal(f"{'a name' if order.reason else 'a reason'} that can be read was expected")
+    return order
+
+
+def _microsecond(at: datetime) -> int:
+    return int(at.timestamp()) * 1_000_000 + at.microsecond
+
+
+def _user() -> str:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a number that has no name.
+        name = "somebody"
+    return f"{name} on {socket.gethostname()}"
+
+
+def _record(settings: Settings, order: Order, effect: str) -> None:
+    body = {
+        "comment": order.comment,
+        "number": order.number,
+        "author": order.by_login,
+        "author_id": order.by_id,
+        "said": f"liftlock {order.kind}",
+        "accepted": True,
+        "effect": effect,
+        "order": as_json(order),
+    }
+    event = Event(at=order.at, service=order.service, stage=order.stage, kind="command", body=body)
+    with write_ledger(settings) as ledger:
+        ledger.record(event)
