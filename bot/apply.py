@@ -63,7 +63,13 @@ class Applier:
     telling: Telling
     sleep: Callable[[float], None] = time.sleep
     _openings: dict[str, list[datetime]] = field(default_factory=dict)
+    _turns: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def turn_on(self, repository: str, branch: str) -> threading.Lock:
+        """Return what a rollback holds while it writes on a branch: several of one sweep would outrun each other."""
+        with self._lock:
+            return self._turns.setdefault((repository, branch), threading.Lock())
 
     def apply(  # noqa: C901, PLR0912 - one arm for each kind of action
         self, policy: Policy, observation: Observation, decision: Decision, action: Action
@@ -147,7 +153,8 @@ class _Step:
 
     @property
     def reverter(self) -> Reverter:
-        return Reverter(world=self.world, maker=self.maker, sleep=self.applier.sleep)
+        turn = self.applier.turn_on(self.repository, self.maker.policy.gitops.branch)
+        return Reverter(world=self.world, maker=self.maker, sleep=self.applier.sleep, turn=turn)
 
     # --- proposing ---
 

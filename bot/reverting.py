@@ -1,12 +1,14 @@
 """Take a promotion back in Git: by a commit, or by a pull request where the policy or the branch wants one.
 
-Races: somebody may push between the look and the push; the edit is then made anew on the new head, a few times. What
-somebody has set since in the same value is theirs, and the revert is refused.
+Races: somebody may push between the look and the push; the edit is then made anew on the new head, a few times. The
+bot's own rollbacks take turns, so that many at once do not use up those times on each other. What somebody has set
+since in the same value is theirs, and the revert is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import tenacity
@@ -36,11 +38,15 @@ class _PushRefused(Permanent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reverter:
-    """Takes back the promotions of one decision. `sleep` passes the seconds between two tries."""
+    """Takes back the promotions of one decision. `sleep` passes the seconds between two tries.
+
+    `turn` is held from the look at the branch to the push, by one rollback at a time.
+    """
 
     world: World
     maker: Maker
     sleep: Callable[[float], None]
+    turn: AbstractContextManager[object]
 
     @property
     def repository(self) -> str:
@@ -73,6 +79,10 @@ class Reverter:
         return f"reverted by {revert[:_SHORT]}"
 
     def _push_revert(self, action: RollBack) -> Sha:
+        with self.turn:
+            return self._push_in_turn(action)
+
+    def _push_in_turn(self, action: RollBack) -> Sha:
         head = self.world.repositories.refresh(self.repository, self.base)
         revert = self.maker.commit_revert(action, head)
         try:

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Self
 
 import requests
@@ -281,6 +282,9 @@ class PrometheusMetrics:
         refused = refusal(self._endpoint, answer, tried="answer a query")
         if refused is not None:
             raise refused
+        if answer.status == HTTPStatus.PARTIAL_CONTENT:
+            found = "answered with a part of the data only (HTTP 206), so the result is not used"
+            raise _Doubtful(self._endpoint.transient(found))
         return parse_json(self._endpoint, answer, expected="query result")
 
     def _class_of(self, error: Mapping[str, object], answer: Answer, query: str) -> OutsideError:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -17,6 +14,7 @@ from rich.console import Console
 
 from bot.adapters.clock import SystemClock
 from bot.cli.faults import told_in_one_sentence
+from bot.cli.signals import told_to_stop
 from bot.lab.cluster import Behaviour, crashing, failing, silent, slow
 from bot.lab.pace import WATCHABLE
 from bot.lab.prometheus_process import find_prometheus
@@ -105,14 +103,5 @@ def describe(console: Console, world: Lab, settings: Path, *, bot_runs: bool = F
 
 def wait_for_signal() -> None:
     """Wait for Ctrl-C or SIGTERM, and return."""
-    asked = threading.Event()
-
-    def ask(_: int, __: FrameType | None) -> None:
-        asked.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with told_to_stop() as asked:
         asked.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

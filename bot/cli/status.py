@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, WRONG_USE, told_in_one_sentence
+from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, refusal, told_in_one_sentence
 from bot.cli.run import ConfigOption
+from bot.cli.signals import told_to_stop
+from bot.cli.watching import Anew, Board, InPlace, watch, without_instants
 from bot.compose import read_board
 from bot.engine.record import AnotherVersion, parse_decision
 from bot.engine.sweep import SWEEP
@@ -21,29 +24,71 @@ from bot.records import Posting
 from bot.render.terminal import status_table
 from bot.settings import load_settings
 
+_EVERY_SECONDS = 5
+
 
 def status(
     service: Annotated[str | None, typer.Argument(help="Only this service.")] = None,
     config: ConfigOption = Path("liftlock.toml"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     cost: Annotated[bool, typer.Option("--cost", help="Show what Prometheus and GitHub are asked for.")] = False,
+    watching: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it anew every few seconds, until Ctrl-C; --json: on change.")
+    ] = False,
+    interval: Annotated[
+        int | None, typer.Option("--interval", min=1, max=3600, help="Seconds between two looks of --watch.")
+    ] = None,
 ) -> None:
     """Show for every release what it waits on and why."""
+    if watching and cost:
+        raise refusal("--watch shows releases; leave out --cost")
+    if interval is not None and not watching:
+        raise refusal("--interval only with --watch")
     with told_in_one_sentence():
         settings = load_settings(config)
         board = read_board(settings)
     if cost:
         _print_cost(board, as_json=as_json)
         return
-    postings = [item for item in board if item.subject != SWEEP]
-    chosen = [item for item in postings if service in (None, item.subject)]
+    chosen = _chosen(board, service)
     if service is not None and not chosen:
-        known = ", ".join(item.subject for item in postings) or "none yet"
-        typer.echo(f"liftlock: no service {service!r} has been looked at; known are: {known}", err=True)
-        raise typer.Exit(WRONG_USE)
-    typer.echo(_json(chosen)) if as_json else _print(chosen)
+        known = ", ".join(item.subject for item in _chosen(board, None)) or "none yet"
+        raise refusal(f"no service {service!r} has been looked at; known are: {known}")
+    if watching:
+        _watch(chosen, lambda: _chosen(read_board(settings), service), interval or _EVERY_SECONDS, as_json=as_json)
+        return
+    typer.echo(_json(chosen)) if as_json else Console().print(_view(chosen))
     if any("decision" not in item.body for item in chosen):
         raise typer.Exit(BAD_NEWS)
+
+
+def _chosen(board: Sequence[Posting], service: str | None) -> Sequence[Posting]:
+    return [item for item in board if item.subject != SWEEP and service in (None, item.subject)]
+
+
+def _watch(first: Board, read: Callable[[], Board], seconds: int, *, as_json: bool) -> None:
+    """Show it until Ctrl-C or SIGTERM: that is the usual end, and no bad news."""
+    console = Console()
+    with told_to_stop() as stop:
+
+        def is_over() -> bool:
+            return stop.wait(seconds)
+
+        if as_json:
+            lines = Anew(text=_json_line, key=lambda board: without_instants(_plain(board)))
+            watch(first, read, lines, is_over)
+        elif not console.is_terminal or console.is_dumb_terminal:
+            tables = Anew(text=lambda board: _text(console, board), key=lambda board: _text(console, board))
+            watch(first, read, tables, is_over)
+        else:
+            with Live(console=console, auto_refresh=False) as live:
+                watch(first, read, InPlace(live=live, view=_view), is_over)
+
+
+def _text(console: Console, board: Board) -> str:
+    with console.capture() as captured:
+        console.print(_view(board))
+    return captured.get()
 
 
 def _print_cost(board: Sequence[Posting], *, as_json: bool) -> None:
@@ -108,31 +153,32 @@ def _cell(told: object, name: str) -> str:
     return f"{int(told[name]):,}" if isinstance(told, dict) and name in told else ""
 
 
-def _json(postings: Sequence[Posting]) -> str:
-    return json.dumps(
-        [{"service": item.subject, "at": item.at.isoformat(), **item.body} for item in postings], indent=2
-    )
+def _json(board: Board) -> str:
+    return json.dumps(_plain(board), indent=2)
 
 
-def _print(postings: Sequence[Posting]) -> None:
-    console = Console()
-    if not postings:
-        console.print("Nothing has been looked at yet: start `liftlock run`.")
-        return
+def _json_line(board: Board) -> str:
+    return json.dumps(_plain(board))
+
+
+def _plain(board: Board) -> list[dict[str, object]]:
+    return [{"service": item.subject, "at": item.at.isoformat(), **item.body} for item in board]
+
+
+def _view(board: Board) -> RenderableType:
+    """Return the table of all releases, and below it a line for each service that has no place in it."""
+    if not board:
+        return Text("Nothing has been looked at yet: start `liftlock run`.")
     decisions, others = [], []
-    for item in postings:
+    for item in board:
         try:
             decisions += [parse_decision(item.body["decision"])] if "decision" in item.body else []
         except AnotherVersion:
-            others.append(item.subject)
-    if decisions:
-        console.print(status_table(decisions))
-    for subject in others:
-        # The next sweep writes it anew.
-        console.print(f"{subject}: last looked at by another version of Liftlock", markup=False, highlight=False)
-    for item in postings:
-        for fault in _faults(item):
-            console.print(f"{item.subject}: halted: {fault}", style="red", markup=False, highlight=False)
+            # The next sweep writes it anew.
+            others.append(Text(f"{item.subject}: last looked at by another version of Liftlock"))
+    table = [status_table(decisions)] if decisions else []
+    faults = [Text(f"{item.subject}: halted: {fault}", style="red") for item in board for fault in _faults(item)]
+    return Group(*table, *others, *faults)
 
 
 def _faults(posting: Posting) -> list[str]:

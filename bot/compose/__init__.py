@@ -146,7 +146,9 @@ def _world(
 ) -> _Composed:
     credentials = credentials_of(settings.github, clock, known)
     deployments = stack.enter_context(_deployments(settings, is_once=is_once))
-    github = compose_github(stack, settings.github, credentials, clock)
+    # A sweep that waits longer would make the next one late.
+    patience = settings.bot.interval
+    github = compose_github(stack, settings.github, credentials, clock, telling_patience=patience)
     repositories = _repositories(settings, credentials, clock, github.clients)
     world = World(
         clock=clock,
@@ -171,6 +173,7 @@ def _world(
 
     def begin() -> None:
         deployments.begin_sweep()
+        github.clients.begin_sweep()
         github.conversation.begin_sweep()
 
     return _Composed(world=world, begin=begin, forge_costs=github.costs)

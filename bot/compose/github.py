@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from bot.adapters.github import (
     AppCredentials,
@@ -54,14 +55,25 @@ class GitHub:
         return self.clients.report()
 
 
-def compose_github(stack: ExitStack, section: GitHubSection, credentials: Credentials, clock: Clock) -> GitHub:
-    """Build the ports; leaving the stack closes their connections."""
+def compose_github(
+    stack: ExitStack,
+    section: GitHubSection,
+    credentials: Credentials,
+    clock: Clock,
+    *,
+    telling_patience: timedelta = timedelta(seconds=30),
+) -> GitHub:
+    """Build the ports; leaving the stack closes their connections.
+
+    For `telling_patience` of each sweep what only tells may wait for GitHub's limits.
+    """
     settings = GitHubSettings(
         api_url=section.api.rstrip("/"),
         ca_file=str(section.ca_file) if section.ca_file else None,
         timeout=section.timeout,
         write_pause=section.write_pause,
         write_patience=section.write_patience,
+        telling_patience=telling_patience,
         reserve=section.write_reserve,
     )
     clients = stack.enter_context(Clients(settings, credentials=credentials, clock=clock))

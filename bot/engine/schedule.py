@@ -119,9 +119,9 @@ class Schedule:
                 self._await_wake()
 
     def _await_wake(self) -> None:
-        repositories = self.waker.wait()
-        if repositories:
-            structlog.get_logger().debug("woken", repositories=sorted(repositories))
+        names = self.waker.wait()
+        if names:
+            structlog.get_logger().debug("woken", by=sorted(names))
 
     def _rest_until(self, instant: float) -> None:
         left = instant - self.clock()

@@ -53,8 +53,14 @@ class Lab:
     registry: RegistryLab
     registry_url: str
     prometheus_url: str
-    prometheus_is_real: bool
+    answerer: PrometheusAnswerer | None
+    """What stands in for Prometheus, and can be made to fail; None where there is a real one."""
     pace: Pace
+
+    @property
+    def prometheus_is_real(self) -> bool:
+        """Whether a real Prometheus scrapes the services."""
+        return self.answerer is None
 
     # --- services and releases ---
 
@@ -176,6 +182,7 @@ def running_lab(
         argocd = ArgoLab(clock, cluster, github.git_directory, options)
         wire = ExchangeRecorder(argocd.app)
         registry = RegistryLab(clock)
+        metrics = prometheus or PrometheusAnswerer(cluster)
         lab = Lab(
             clock=clock,
             directory=directory,
@@ -187,16 +194,17 @@ def running_lab(
             argocd_wire=wire,
             registry=registry,
             registry_url=stack.enter_context(Served(registry.app)).url,
-            prometheus_url=_prometheus(stack, cluster, prometheus, pace.scrape),
-            prometheus_is_real=prometheus is not None,
+            prometheus_url=_prometheus(stack, cluster, metrics, pace.scrape),
+            answerer=metrics if isinstance(metrics, PrometheusAnswerer) else None,
             pace=pace,
         )
         stack.callback(argocd.stop)
         yield lab
 
 
-def _prometheus(stack: ExitStack, cluster: Cluster, binary: Path | None, scrape: timedelta) -> str:
-    if binary is None:
-        return stack.enter_context(Served(PrometheusAnswerer(cluster).app)).url
+def _prometheus(stack: ExitStack, cluster: Cluster, metrics: PrometheusAnswerer | Path, scrape: timedelta) -> str:
+    """Serve the stand-in, or start the program; return its address."""
+    if isinstance(metrics, PrometheusAnswerer):
+        return stack.enter_context(Served(metrics.app)).url
     target = stack.enter_context(Served(exporter(cluster)))
-    return stack.enter_context(PrometheusProcess(binary, targets=[target.url], scrape_interval=scrape)).url
+    return stack.enter_context(PrometheusProcess(metrics, targets=[target.url], scrape_interval=scrape)).url

@@ -223,25 +223,33 @@ class LedgerSection(_Section):
 class WebSection(_Section):
     """The web server for webhooks, health and metrics: off unless `listen` says where, such as `127.0.0.1:8080`.
 
-    Webhooks are taken only with `webhook_secret_file`; several files hold the old and the new secret while they change.
+    GitHub's webhooks are taken only with `webhook_secret_file`, Alertmanager's notifications only with
+    `alertmanager_token_file`; several files hold the old and the new secret while they change.
     Two sweeps begin at least `wake_pause` apart, however often webhooks wake the bot.
     """
 
     listen: Annotated[str, AfterValidator(_listen)] | None = None
     webhook_secret_file: Path | tuple[Path, ...] = ()
+    alertmanager_token_file: Path | tuple[Path, ...] = ()
     wake_pause: Duration = timedelta(seconds=5)
 
     @model_validator(mode="after")
     def _check(self) -> WebSection:
         if self.secret_files and self.listen is None:
             raise ValueError("webhook_secret_file only with listen")
+        if self.alertmanager_files and self.listen is None:
+            raise ValueError("alertmanager_token_file only with listen")
         return self
 
     @property
     def secret_files(self) -> tuple[Path, ...]:
-        """The files of the webhook secrets; none where webhooks are not taken."""
-        found = self.webhook_secret_file
-        return (found,) if isinstance(found, Path) else found
+        """The files of the webhook secrets; none where GitHub's webhooks are not taken."""
+        return _files(self.webhook_secret_file)
+
+    @property
+    def alertmanager_files(self) -> tuple[Path, ...]:
+        """The files of Alertmanager's tokens; none where its notifications are not taken."""
+        return _files(self.alertmanager_token_file)
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -257,6 +265,10 @@ class LogSection(_Section):
 
 
 # --- secrets and addresses ---
+
+
+def _files(named: Path | tuple[Path, ...]) -> tuple[Path, ...]:
+    return (named,) if isinstance(named, Path) else named
 
 
 def _split_listen(value: str) -> tuple[str, int] | None:

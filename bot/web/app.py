@@ -8,19 +8,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from bot.web.alertmanager import AlertmanagerWebhook
 from bot.web.pages import Pages
 from bot.web.webhooks import GitHubWebhook
 
 
-def build_app(pages: Pages, webhook: GitHubWebhook | None) -> Starlette:
+def build_app(pages: Pages, github: GitHubWebhook | None, alertmanager: AlertmanagerWebhook | None) -> Starlette:
     """Build the application; without a webhook there is no such path."""
     routes = [
         Route("/healthz", pages.healthz),
         Route("/readyz", pages.readyz),
         Route("/metrics", pages.metrics),
     ]
-    if webhook is not None:
-        routes.append(Route("/webhooks/github", webhook.__call__, methods=["POST"]))
+    if github is not None:
+        routes.append(Route("/webhooks/github", github.__call__, methods=["POST"]))
+    if alertmanager is not None:
+        routes.append(Route("/webhooks/alertmanager", alertmanager.__call__, methods=["POST"]))
     return Starlette(routes=routes, exception_handlers={Exception: _failed})
 
 

@@ -17,6 +17,7 @@ from bot.engine.sweep import ServiceReport
 from bot.engine.waking import Waker
 from bot.ports import Clock
 from bot.settings import WebSection, read_secret_file
+from bot.web.alertmanager import LIMITS, AlertmanagerWebhook
 from bot.web.app import build_app
 from bot.web.body import BodyReader
 from bot.web.deliveries import Deliveries
@@ -33,19 +34,20 @@ Budget = Callable[[], Mapping[str, float]]
 def web_beside(bot: Bot, budget: Budget | None = None) -> Iterator[Schedule]:
     """Yield the bot's schedule, with the web server running beside it where the settings ask for one.
 
-    Raise SettingsError, before anything is served, for a port in use or a webhook secret that cannot be read.
+    Raise SettingsError, before anything is served, for a port in use, or a secret or token that cannot be read.
     """
     section = bot.settings.web
     if section.address is None:
         yield bot.schedule()
         return
-    for file in section.secret_files:
+    for file in (*section.secret_files, *section.alertmanager_files):
         read_secret_file(file)
     waker = Waker()
     numbers = BotNumbers(bot.sweeper.world.metrics.cost)
     budget = budget or (lambda: forge_gauges(bot.sweeper.forge_costs()))
     watched = WatchedSweep(sweep=bot.sweeper.sweep, clock=bot.sweeper.world.clock, numbers=numbers)
-    app = build_app(_pages(bot, numbers, budget), _webhook(section, bot.sweeper.world.clock, waker, numbers))
+    github = _github(section, bot.sweeper.world.clock, waker, numbers)
+    app = build_app(_pages(bot, numbers, budget), github, _alertmanager(section, waker, numbers))
     with WebServer(app, listen_on(section.address)):
         yield bot.schedule(watched, waker)
 
@@ -85,7 +87,7 @@ def _pages(bot: Bot, numbers: BotNumbers, budget: Budget | None) -> Pages:
     )
 
 
-def _webhook(section: WebSection, clock: Clock, waker: Waker, numbers: BotNumbers) -> GitHubWebhook | None:
+def _github(section: WebSection, clock: Clock, waker: Waker, numbers: BotNumbers) -> GitHubWebhook | None:
     if not section.secret_files:
         return None
     return GitHubWebhook(
@@ -94,4 +96,15 @@ def _webhook(section: WebSection, clock: Clock, waker: Waker, numbers: BotNumber
         deliveries=Deliveries(clock),
         waker=waker,
         count=numbers.note_delivery,
+    )
+
+
+def _alertmanager(section: WebSection, waker: Waker, numbers: BotNumbers) -> AlertmanagerWebhook | None:
+    if not section.alertmanager_files:
+        return None
+    return AlertmanagerWebhook(
+        tokens=partial(read_secrets, section.alertmanager_files),
+        bodies=BodyReader(LIMITS),
+        waker=waker,
+        count=numbers.note_notification,
     )

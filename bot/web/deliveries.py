@@ -40,13 +40,17 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-
 
 
 class Result(StrEnum):
-    """What became of a delivery, as it is counted."""
+    """What became of a delivery, as it is counted. One with a wrong token is as good as unsigned."""
 
     ACCEPTED = "accepted"
     REPLAYED = "replayed"
     UNSIGNED = "unsigned"
     REFUSED = "refused"
     IGNORED = "ignored"
+
+
+NOTIFICATION_RESULTS = (Result.ACCEPTED, Result.UNSIGNED, Result.REFUSED)
+"""What may become of a notification of Alertmanager's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The answer to a delivery. `wakes` is the repository to sweep for; None wakes nothing."""
+    """The answer to a delivery. `wakes` says what the bot is woken by, such as a repository; None wakes nothing."""
 
     status: int
     result: Result

@@ -20,7 +20,7 @@ from bot.domain.decision import State
 from bot.engine.acting import NOT_DONE
 from bot.engine.sweep import ServiceReport
 from bot.ports import Cost
-from bot.web.deliveries import Result
+from bot.web.deliveries import NOTIFICATION_RESULTS, Result
 
 _NOT_JUDGED = "not judged"
 _BUDGET_NAME = re.compile(r"liftlock_[a-z]+(?:_[a-z]+)*", re.ASCII)
@@ -44,6 +44,7 @@ class BotNumbers(Collector):
         self._sweeps = Counter({"ended": 0, "failed": 0})
         self._seconds = 0.0
         self._deliveries: Counter[Result] = Counter()
+        self._notifications: Counter[Result] = Counter()
         self._decided: Counter[str] = Counter()
         self._acted: Counter[tuple[str, str]] = Counter()
 
@@ -54,9 +55,14 @@ class BotNumbers(Collector):
             return self._last.ended if self._last is not None else None
 
     def note_delivery(self, result: Result) -> None:
-        """Count a webhook delivery."""
+        """Count a webhook delivery of GitHub's."""
         with self._lock:
             self._deliveries[result] += 1
+
+    def note_notification(self, result: Result) -> None:
+        """Count a notification of Alertmanager's."""
+        with self._lock:
+            self._notifications[result] += 1
 
     def note_failed_sweep(self) -> None:
         """Count a sweep that ended in an error."""
@@ -124,6 +130,9 @@ class BotNumbers(Collector):
         yield acted
         deliveries = {str(result): self._deliveries[result] for result in Result}
         yield _counter("liftlock_webhook_deliveries", "Webhook deliveries by result.", "result", deliveries)
+        notifications = {str(result): self._notifications[result] for result in NOTIFICATION_RESULTS}
+        told = "Alertmanager's notifications by result."
+        yield _counter("liftlock_alertmanager_notifications", told, "result", notifications)
 
 
 class BudgetCollector(Collector):

@@ -165,6 +165,32 @@ def test_the_most_urgent_goes_first_and_equals_in_their_order() -> None:
     assert queue.length == 0
 
 
+def test_a_sweep_that_has_told_for_long_waits_for_no_more_of_it_and_the_next_one_does() -> None:
+    seconds = Seconds()
+    queue = WriteQueue(Budget(), Patience(telling=timedelta(seconds=2.5)), seconds.pacing)
+
+    said = []
+
+    def writes(urgency: Urgency) -> bool:
+        try:
+            with queue.turn(urgency, WRITE, "comment"):
+                return True
+        except Transient as error:
+            said.append(error.sentence)
+            return False
+
+    queue.begin_sweep()
+    assert [writes(Urgency.TELL) for _ in range(5)] == [True, True, True, False, False]
+    assert seconds.slept == [1.0, 1.0]
+    assert [writes(urgency) for urgency in (Urgency.MERGE, Urgency.ROLLBACK)] == [True, True]
+    queue.begin_sweep()
+    assert writes(Urgency.TELL)
+    seconds.now += 60
+    # What need not wait is never put off.
+    assert [writes(Urgency.TELL) for _ in range(2)] == [True, False]
+    assert set(said) == {"did not comment yet: its turn did not come; it is tried again in 1 s"}
+
+
 def test_no_two_writes_are_sent_at_once() -> None:
     queue = queue_with(Budget(), Seconds(), pause=0.0)
     inside, most = [0], [0]

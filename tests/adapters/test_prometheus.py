@@ -53,6 +53,13 @@ def a_matrix(*values: tuple[int, str], **more: object) -> Response:
     return an_answer({"status": "success", "data": {"resultType": "matrix", "result": series}, **more})
 
 
+def a_part() -> Response:
+    """A whole matrix under a status that says that it is not whole."""
+    answer = a_matrix((1, "1"))
+    answer.status_code = 206
+    return answer
+
+
 def an_error(kind: str, said: str, *, status: int) -> Response:
     return an_answer({"status": "error", "errorType": kind, "error": said}, status=status)
 
@@ -132,6 +139,7 @@ def test_a_long_range_is_asked_in_parts(server: Scripted, metrics: PrometheusMet
         (RedirectResponse("https://other.example/x"), Permanent, r"redirects to https://other\.example/x"),
         (a_matrix((1, "1"), warnings=["a store is away"]), Transient, "a store is away"),
         (a_matrix((1, "NaN")), Transient, "no count"),
+        (a_part(), Transient, r"a part of the data only \(HTTP 206\), so the result is not used"),
     ],
 )
 def test_every_failure_is_classed_and_never_a_count(

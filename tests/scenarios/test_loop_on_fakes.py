@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.apply import Applier
 from bot.domain.decision import State
 from bot.domain.edit import KustomizeEdit
 from bot.domain.model import Artifact, Digest, Release, Sha
@@ -503,6 +504,22 @@ def test_a_branch_that_never_stands_still_is_given_up_for_this_sweep_with_growin
     assert len(pauses) == 2
     assert all(0 <= pause <= 2 for pause in pauses)
     assert world.tag_in(PRODUCTION_FILE) == values(NEW)
+
+
+def test_rollbacks_on_one_branch_wait_for_each_other_from_the_look_to_the_push() -> None:
+    world = failing_world()
+    applier: Applier = world.sweeper.apply.__self__  # type: ignore[attr-defined]  # a bound method
+    pushed, is_held = world.repositories.push, []
+
+    def push(repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
+        is_held.append((applier.turn_on(repository, branch).locked(), applier.turn_on(repository, "other").locked()))
+        pushed(repository, branch, commit, expected=expected)
+
+    world.repositories.push = push  # type: ignore[method-assign]  # looks at the moment of the push
+    world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+    assert is_held == [(True, False)]
+    assert not applier.turn_on("acme/deploy", "main").locked()
 
 
 # --- bytes, replay, dry run ------------------------------------------------------------------------------------------

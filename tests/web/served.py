@@ -16,6 +16,8 @@ from prometheus_client import CollectorRegistry
 
 from bot.engine.waking import Waker
 from bot.ports import Cost
+from bot.web.alertmanager import LIMITS as ALERT_LIMITS
+from bot.web.alertmanager import AlertmanagerWebhook
 from bot.web.app import build_app
 from bot.web.body import BodyLimits, BodyReader
 from bot.web.deliveries import Deliveries
@@ -28,6 +30,7 @@ from tests.builders import NOON
 from tests.fakes import FakeClock
 
 SECRET = "first-secret"
+TOKEN = "first-token"
 REPOSITORY = "acme/deploy"
 LIMIT = timedelta(minutes=5)
 
@@ -50,6 +53,7 @@ class Web:
     """What a served application is made of, and ways to talk to it."""
 
     secrets: list[str] = field(default_factory=lambda: [SECRET])
+    tokens: list[str] = field(default_factory=lambda: [TOKEN])
     limits: BodyLimits = field(default_factory=BodyLimits)
     clock: FakeClock = field(default_factory=lambda: FakeClock(NOON))
     waker: Waker = field(default_factory=Waker)
@@ -70,7 +74,14 @@ class Web:
             waker=self.waker,
             count=self.numbers.note_delivery,
         )
-        self.app = build_app(pages, webhook)
+        self.notices = BodyReader(ALERT_LIMITS)
+        alertmanager = AlertmanagerWebhook(
+            tokens=lambda: tuple(self.tokens),
+            bodies=self.notices,
+            waker=self.waker,
+            count=self.numbers.note_notification,
+        )
+        self.app = build_app(pages, webhook, alertmanager)
 
     @property
     def url(self) -> str:

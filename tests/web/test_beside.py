@@ -21,7 +21,8 @@ from bot.compose import compose
 from bot.lab.world import GITOPS, Lab, running_lab
 from bot.settings import load_settings
 from bot.web import web_beside
-from tests.web.served import SECRET, a_payload, headers_for
+from tests.web.served import SECRET, TOKEN, a_payload, headers_for
+from tests.web.test_alertmanager import a_message
 
 PATIENCE_SECONDS = 60
 
@@ -84,14 +85,30 @@ def test_a_push_to_the_lab_s_github_brings_the_next_sweep(lab: Lab, port: int) -
             assert schedule.stop()
 
 
-def test_without_a_secret_there_is_no_such_path(lab: Lab, port: int) -> None:
+def test_a_notification_of_alertmanager_brings_the_next_sweep(lab: Lab, port: int) -> None:
+    (lab.directory / "alerts").write_text(f"{TOKEN}\n")
+    settings = settings_of(lab, port, more='alertmanager_token_file = "alerts"')
+    with compose(load_settings(settings)) as bot, web_beside(bot) as schedule:
+        schedule.start()
+        try:
+            eventually(lambda: sweeps(port) == 1)
+            url = f"http://127.0.0.1:{port}/webhooks/alertmanager"
+            headers = {"Authorization": f"Bearer {TOKEN}"}
+            assert httpx.post(url, content=a_message(), headers=headers, trust_env=False).status_code == 202
+            eventually(lambda: sweeps(port) == 2)
+        finally:
+            assert schedule.stop()
+
+
+def test_without_a_secret_or_a_token_there_is_no_such_path(lab: Lab, port: int) -> None:
     path = settings_of(lab, port)
     path.write_text(path.read_text().replace('webhook_secret_file = "hook"\n', ""))
     with compose(load_settings(path)) as bot, web_beside(bot):
         body = a_payload()
-        url = f"http://127.0.0.1:{port}/webhooks/github"
-        answer = httpx.post(url, content=body, headers=headers_for(body), trust_env=False, timeout=20)
-    assert answer.status_code == 404
+        for name in ("github", "alertmanager"):
+            url = f"http://127.0.0.1:{port}/webhooks/{name}"
+            answer = httpx.post(url, content=body, headers=headers_for(body), trust_env=False, timeout=20)
+            assert answer.status_code == 404
 
 
 def test_without_an_address_there_is_no_server(lab: Lab) -> None:
@@ -138,4 +155,12 @@ def test_a_webhook_secret_that_cannot_be_read_ends_the_run_with_one_sentence(lab
     result = CliRunner().invoke(app, ["run", "--config", str(settings)])
     assert result.exit_code == 2
     sentence = f"the secret file {lab.directory / 'hook'} cannot be read: No such file or directory"
+    assert result.stderr == f"liftlock: {sentence}\n"
+
+
+def test_a_token_that_cannot_be_read_ends_the_run_with_one_sentence(lab: Lab, port: int) -> None:
+    settings = settings_of(lab, port, more='alertmanager_token_file = "alerts"')
+    result = CliRunner().invoke(app, ["run", "--config", str(settings)])
+    assert result.exit_code == 2
+    sentence = f"the secret file {lab.directory / 'alerts'} cannot be read: No such file or directory"
     assert result.stderr == f"liftlock: {sentence}\n"

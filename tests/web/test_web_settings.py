@@ -41,6 +41,15 @@ def test_one_secret_file_or_several_are_relative_to_the_settings(tmp_path: Path)
     assert two.wake_pause == timedelta(seconds=10)
 
 
+def test_alertmanager_s_token_files_are_named_in_the_same_way(tmp_path: Path) -> None:
+    listen = 'listen = "127.0.0.1:8080"'
+    assert load(tmp_path, listen).web.alertmanager_files == ()
+    one = load(tmp_path, listen, 'alertmanager_token_file = "secrets/alerts"').web
+    assert (one.alertmanager_files, one.secret_files) == ((tmp_path / "secrets" / "alerts",), ())
+    two = load(tmp_path, listen, 'alertmanager_token_file = ["old", "/run/new"]').web
+    assert two.alertmanager_files == (tmp_path / "old", Path("/run/new"))
+
+
 def test_the_environment_may_name_the_secret_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIFTLOCK_WEB__LISTEN", "[::1]:9000")
     monkeypatch.setenv("LIFTLOCK_WEB__WEBHOOK_SECRET_FILE", "/run/hook")
@@ -87,6 +96,8 @@ def test_what_is_no_address_is_told_with_what_was_expected(tmp_path: Path, liste
     ("line", "says"),
     [
         ('webhook_secret_file = "hook"', "web: expected webhook_secret_file only with listen"),
+        ('alertmanager_token_file = "alerts"', "web: expected alertmanager_token_file only with listen"),
+        ('alertmanager_token = "hush-hush"', "web.alertmanager_token: is no setting"),
         ('webhook_secret = "hush-hush"', "web.webhook_secret: is no setting"),
         ('listen = "127.0.0.1:1"\nwake_pause = "0s"', 'web.wake_pause: found "0s", expected a duration longer than'),
     ],

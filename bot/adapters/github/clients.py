@@ -51,7 +51,7 @@ class GitHubSettings:
     `timeout` bounds each wait for the network, in whole seconds, `deadline` a whole answer; `write_pause` is kept
     between two writes, as GitHub asks; `pause` is the first wait before a retry. `reserve` is the part of the limits
     that only a rollback may use, `write_patience` how long a write waits for its place in them, a rollback
-    `rollback_patience`.
+    `rollback_patience`. After `telling_patience` of a sweep, what only tells waits no more.
     """
 
     api_url: str = "https://api.github.com"
@@ -64,12 +64,18 @@ class GitHubSettings:
     reserve: float = 0.2
     write_patience: timedelta = timedelta(seconds=5)
     rollback_patience: timedelta = timedelta(seconds=30)
+    telling_patience: timedelta = timedelta(seconds=30)
     cache_bytes: int = 16 * 1024 * 1024
 
     @property
     def patience(self) -> Patience:
         """How long writes wait."""
-        return Patience(pause=self.write_pause, budget=self.write_patience, rollback=self.rollback_patience)
+        return Patience(
+            pause=self.write_pause,
+            budget=self.write_patience,
+            rollback=self.rollback_patience,
+            telling=self.telling_patience,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +132,13 @@ class Clients:
                 read = Read(path="/user", tried="find out who the bot is", right=Right.ROLLBACK)
                 self._identity = self.credentials.find_identity(lambda: self.read(None, read, Node))
             return self._identity
+
+    def begin_sweep(self) -> None:
+        """Let what only tells wait anew, for `telling_patience`."""
+        with self._lock:
+            accounts = tuple(self._accounts.values())
+        for account in accounts:
+            account.queue.begin_sweep()
 
     def report(self) -> Mapping[str, Mapping[str, float]]:
         """Return the sums of each installation, by owner (`token` where one token serves all)."""

@@ -2,7 +2,8 @@
 
 GitHub asks for writes one after the other and at least a second apart. A write whose turn the budget puts off by more
 than its patience is refused at once with the figures, so that a sweep never stands still for minutes; the next sweep
-tries again. A read is never queued.
+tries again. What only tells holds up a sweep for so long all together, and waits no more after that: until a sweep
+ends no other begins, and that may be the one in which something must be taken back. A read is never queued.
 
 Races: while the head of the queue sleeps, a more urgent write may arrive; it goes first, as the head looks again after
 each sleep. A write that is being sent is never interrupted.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,12 +39,16 @@ class Pacing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """`pause` is kept between two writes. The rest is how long a write waits: for the budget, or in all for a turn."""
+    """`pause` is kept between two writes. The rest is how long a write waits: for the budget, or in all for a turn.
+
+    `telling` is how long after its beginning a sweep lets what only tells wait at all.
+    """
 
     pause: timedelta = timedelta(seconds=1)
     budget: timedelta = timedelta(seconds=5)
     rollback: timedelta = timedelta(seconds=30)
     turn: timedelta = timedelta(seconds=60)
+    telling: timedelta = timedelta(seconds=30)
 
 
 def right_of(urgency: Urgency) -> Right:
@@ -62,6 +68,12 @@ class WriteQueue:
         self._arrivals = itertools.count()
         self._is_busy = False
         self._next_at = 0.0
+        self._telling_ends = math.inf
+
+    def begin_sweep(self) -> None:
+        """Let what only tells wait anew."""
+        with self._free:
+            self._telling_ends = self._pacing.monotonic() + self._patience.telling.total_seconds()
 
     @property
     def length(self) -> int:
@@ -95,6 +107,8 @@ class WriteQueue:
         waits = self._patience.rollback if right is Right.ROLLBACK else self._patience.budget
         patience = waits.total_seconds()
         gives_up = self._pacing.monotonic() + self._patience.turn.total_seconds()
+        if ticket[0] == Urgency.TELL:
+            gives_up = min(gives_up, self._telling_ends)
         while True:
             self._await_place(ticket, gives_up, tried)
             now = self._pacing.monotonic()
