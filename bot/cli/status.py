@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,8 @@ from rich.text import Text
 from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, WRONG_USE, told_in_one_sentence
 from bot.cli.run import ConfigOption
 from bot.compose import read_board
-from bot.engine.record import AnotherVersion, parse_decision
+from bot.domain.text import count_of
+from bot.engine.record import AnotherVersion, missing_history, parse_decision
 from bot.engine.sweep import SWEEP
 from bot.records import Posting
 from bot.render.terminal import status_table
@@ -86,6 +88,8 @@ _FORGE_ROWS = {
     "new content in the last hour": "content_hour",
 }
 """What is told of each account, by the name of its number; what GitHub has not told yet is left empty."""
+_A_WEEK = timedelta(days=7)
+_MOST_MISSING = 5
 _ACCOUNTS_BESIDE = 3
 _WIDEST_ACCOUNT = 14
 """So many accounts stand beside each other in a terminal of 80 columns."""
@@ -130,9 +134,21 @@ def _print(postings: Sequence[Posting]) -> None:
     for subject in others:
         # The next sweep writes it anew.
         console.print(f"{subject}: last looked at by another version of Liftlock", markup=False, highlight=False)
+    for line in _missing_lines(postings):
+        console.print(line, markup=False, highlight=False)
     for item in postings:
         for fault in _faults(item):
             console.print(f"{item.subject}: halted: {fault}", style="red", markup=False, highlight=False)
+
+
+def _missing_lines(postings: Sequence[Posting]) -> Iterator[str]:
+    """Say for a week after a ledger began what history is missing; `liftlock explain` says it always."""
+    told = [(item, missing) for item in postings if (missing := missing_history(item)) is not None]
+    fresh = [(item.subject, missing.sentence) for item, missing in told if item.at < missing.since + _A_WEEK]
+    yield from (f"{subject}: {sentence}" for subject, sentence in fresh[:_MOST_MISSING])
+    if len(fresh) > _MOST_MISSING:
+        more = count_of(len(fresh) - _MOST_MISSING, "other service")
+        yield f"History of {more} is missing as well; `liftlock explain SERVICE` says what."
 
 
 def _faults(posting: Posting) -> list[str]:
