@@ -28,7 +28,7 @@ Kept = Mapping[str, Mapping[datetime, float | None]]
 """Numbers of tiles by the fingerprint of their query and the start of the tile; None where there was no series."""
 
 
-EventKind = Literal["policy", "observation", "decision", "action", "outcome", "command", "answer", "error"]
+EventKind = Literal["policy", "beginning", "observation", "decision", "action", "outcome", "command", "answer", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,10 @@ class Ledger(Protocol):
 
     def latest(self, kind: EventKind) -> Mapping[str, Event]:
         """Return each service's newest entry of a kind."""
+        ...
+
+    def began(self, service: str) -> datetime | None:
+        """Return when the first entry of a service was recorded; None where there is none."""
         ...
 
     def numbers(self, arrivals: Sequence[Arrival]) -> Mapping[Arrival, Kept]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from bot.domain.model import Sha
 from bot.domain.policy import Policy
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.observe import World
+from bot.records import Board
 from bot.sampling import Sampler
 from bot.tag_history import TagReader
 from bot.telling import Telling
@@ -50,6 +52,7 @@ class FakeWorld:
     more_policies: tuple[Policy, ...] = ()
     pauses: list[float] = field(default_factory=list)
     openings_per_hour: int = 30
+    begin: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.repositories = FakeRepositories(clock=self.clock)
@@ -59,6 +62,7 @@ class FakeWorld:
         self.signals = FakeSignals()
         self.registry = FakeRegistry()
         self.ledger = FakeLedger()
+        self.board: Board = self.ledger
         self.sightings = FakeSightings()
         files = {STAGING_FILE: kustomization(OLD), PRODUCTION_FILE: values(OLD)}
         self.repositories.commit("main", files, "Start")
@@ -94,10 +98,10 @@ class FakeWorld:
         )
         self.sweeper = Sweeper(
             world=self.world,
-            board=self.ledger,
+            board=self.board,
             load_policies=lambda: ((self.policy, *self.more_policies), self.broken),
             apply=applier.apply,
-            begin=lambda: None,
+            begin=self.begin,
             workers=1,
             sampler=Sampler(metrics=self.metrics, ledger=self.ledger, lag=LAG),
             dry_run=self.dry_run,

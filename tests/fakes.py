@@ -363,6 +363,10 @@ class FakeLedger(Failing):
         self.called("latest")
         return {event.service: event for event in self.recorded if event.kind == kind}
 
+    def began(self, service: str) -> datetime | None:
+        self.called("began")
+        return next((event.at for event in self.recorded if event.service == service), None)
+
     def numbers(self, arrivals: Sequence[Arrival]) -> Mapping[Arrival, Kept]:
         self.called("numbers")
         return {arrival: deepcopy(self.kept.get(arrival, {})) for arrival in arrivals}

@@ -14,7 +14,7 @@ from bot.cli.run import ConfigOption
 from bot.compose import read_board
 from bot.domain.decision import Decision
 from bot.domain.text import one_line
-from bot.engine.record import AnotherVersion, as_json, parse_decision
+from bot.engine.record import AnotherVersion, as_json, missing_history, parse_decision
 from bot.records import Posting
 from bot.render.terminal import explanation_lines
 from bot.settings import load_settings
@@ -47,6 +47,9 @@ def explain(
         return
     for line in explanation_lines(decision, chosen):
         typer.echo(line)
+    missing = missing_history(posting)
+    if missing is not None:
+        typer.echo(f"\n{missing.sentence}")
 
 
 def _decision(posting: Posting) -> Decision:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,8 @@ from bot.cli.run import ConfigOption
 from bot.cli.signals import told_to_stop
 from bot.cli.watching import Anew, Board, InPlace, watch, without_instants
 from bot.compose import read_board
-from bot.engine.record import AnotherVersion, parse_decision
+from bot.domain.text import count_of
+from bot.engine.record import AnotherVersion, missing_history, parse_decision
 from bot.engine.sweep import SWEEP
 from bot.records import Posting
 from bot.render.terminal import status_table
@@ -131,6 +133,8 @@ _FORGE_ROWS = {
     "new content in the last hour": "content_hour",
 }
 """What is told of each account, by the name of its number; what GitHub has not told yet is left empty."""
+_A_WEEK = timedelta(days=7)
+_MOST_MISSING = 5
 _ACCOUNTS_BESIDE = 3
 _WIDEST_ACCOUNT = 14
 """So many accounts stand beside each other in a terminal of 80 columns."""
@@ -177,8 +181,19 @@ def _view(board: Board) -> RenderableType:
             # The next sweep writes it anew.
             others.append(Text(f"{item.subject}: last looked at by another version of Liftlock"))
     table = [status_table(decisions)] if decisions else []
+    missing = [Text(line) for line in _missing_lines(board)]
     faults = [Text(f"{item.subject}: halted: {fault}", style="red") for item in board for fault in _faults(item)]
-    return Group(*table, *others, *faults)
+    return Group(*table, *others, *missing, *faults)
+
+
+def _missing_lines(postings: Sequence[Posting]) -> Iterator[str]:
+    """Say for a week after a ledger began what history is missing; `liftlock explain` says it always."""
+    told = [(item, missing) for item in postings if (missing := missing_history(item)) is not None]
+    fresh = [(item.subject, missing.sentence) for item, missing in told if item.at < missing.since + _A_WEEK]
+    yield from (f"{subject}: {sentence}" for subject, sentence in fresh[:_MOST_MISSING])
+    if len(fresh) > _MOST_MISSING:
+        more = count_of(len(fresh) - _MOST_MISSING, "other service")
+        yield f"History of {more} is missing as well; `liftlock explain SERVICE` says what."
 
 
 def _faults(posting: Posting) -> list[str]:

@@ -17,7 +17,7 @@ from bot.adapters.clock import StandingClock, SystemClock
 from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings, SignatureFormat, Signing
 from bot.adapters.github import Clients, Credentials, GitHubCommits
 from bot.adapters.http import Limits
-from bot.adapters.ledger import DryBoard, DryLedger, DrySightings, SqlLedger, open_ledger
+from bot.adapters.ledger import DryBoard, DryLedger, DrySightings, SqlLedger, open_ledger, reopen_if_lost
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.adapters.registry import OciRegistry
 from bot.apply import Applier
@@ -172,6 +172,7 @@ def _world(
     )
 
     def begin() -> None:
+        records.begin_sweep()
         deployments.begin_sweep()
         github.clients.begin_sweep()
         github.conversation.begin_sweep()
@@ -202,6 +203,13 @@ class _Records:
     sightings: Sightings
     board: Board
     archive: Archive | None = None
+    written: SqlLedger | None = None
+
+    def begin_sweep(self) -> None:
+        """See that what is recorded now will be found again: somebody may have deleted the file under the bot."""
+        if self.written is not None and reopen_if_lost(self.written):
+            place = self.written.connections.place
+            structlog.get_logger().warning("the ledger was taken away, and a new one begins", ledger=place)
 
 
 def _open_records(stack: ExitStack, settings: Settings, *, dry_run: bool) -> _Records:
@@ -218,7 +226,7 @@ def _open_records(stack: ExitStack, settings: Settings, *, dry_run: bool) -> _Re
         )
     make_state_directory(settings.bot.state)
     ledger = stack.enter_context(open_ledger(settings.ledger_url))
-    return _Records(ledger=ledger, sightings=ledger.sightings, board=ledger.board, archive=ledger)
+    return _Records(ledger=ledger, sightings=ledger.sightings, board=ledger.board, archive=ledger, written=ledger)
 
 
 def _has_ledger(settings: Settings) -> bool:

@@ -17,7 +17,7 @@ from bot.domain.decision import Action, Decision
 from bot.domain.observation import Fleet, Observation
 from bot.domain.policy import Policy
 from bot.domain.storm import is_rollback
-from bot.engine.record import action_json, as_json, is_quiet, is_write, note_decision
+from bot.engine.record import Known, action_json, as_json, is_quiet, is_write, note_beginning, note_decision
 from bot.engine.refusals import Asked, Refusals
 from bot.observe import World
 from bot.ports import Conflict, OutsideError, Permanent
@@ -60,12 +60,15 @@ class Acting:
     stopping: threading.Event
     dry_run: bool
 
-    def carry_out(self, decided: Decided, latest: Event | None) -> tuple[tuple[Action, str], ...]:
-        """Record the decision (I8), post it, act; return what came of each action. `latest` is the newest recorded."""
+    def carry_out(self, decided: Decided, known: Known) -> tuple[tuple[Action, str], ...]:
+        """Record the decision (I8), post it, act; return what came of each action."""
         decision, ledger = decided.decision, self.world.ledger
+        beginning = note_beginning(ledger, decided.seen, known.beginnings.get(decision.service))
         writes = any(is_write(action) and self._refused(decided, action) is None for action in decision.actions)
+        latest = known.decisions.get(decision.service)
         is_new = note_decision(ledger, decision, decided.seen, latest, writes=writes)
-        self.board.post(Posting(subject=decision.service, at=decision.at, body={"decision": as_json(decision)}))
+        body = {"decision": as_json(decision), **_missing(beginning)}
+        self.board.post(Posting(subject=decision.service, at=decision.at, body=body))
         _log(decision, level="info" if is_new else "debug", dry_run=self.dry_run)
         return () if self.dry_run else self._act(decided)
 
@@ -112,6 +115,13 @@ class Acting:
             body=body,
         )
         self.world.ledger.record(event)
+
+
+def _missing(beginning: Event | None) -> Mapping[str, object]:
+    """Return what the board says of history that the ledger does not have."""
+    if beginning is None or not beginning.body.get("missing"):
+        return {}
+    return {"beginning": {name: beginning.body.get(name) for name in ("at", "sentence")}}
 
 
 def _asked(decided: Decided, action: Action) -> Asked:

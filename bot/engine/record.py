@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+import structlog
 from pydantic import TypeAdapter, ValidationError
 
+from bot.domain.beginning import Beginning, beginning_of
 from bot.domain.decide import decide
 from bot.domain.decision import (
     Action,
@@ -24,15 +27,34 @@ from bot.domain.decision import (
 )
 from bot.domain.observation import Observation
 from bot.domain.policy import Policy
-from bot.records import Event, Ledger
+from bot.domain.text import one_line
+from bot.records import Event, EventKind, Ledger, Posting
 
 T = TypeVar("T")
 
 _DECISION = TypeAdapter(Decision)
 _OBSERVATION = TypeAdapter(Observation)
 _POLICY = TypeAdapter(Policy)
+_BEGINNING = TypeAdapter(Beginning)
 _ACTION: TypeAdapter[Action] = TypeAdapter(Action)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Each service's newest entries, read once a sweep."""
+
+    policies: Mapping[str, Event]
+    beginnings: Mapping[str, Event]
+    decisions: Mapping[str, Event]
+
+    @classmethod
+    def read(cls, ledger: Ledger) -> Known:
+        """Read them."""
+        policies, beginnings, decisions = map(ledger.latest, _READ_EACH_SWEEP)
+        return cls(policies=policies, beginnings=beginnings, decisions=decisions)
+
+
+_READ_EACH_SWEEP: tuple[EventKind, ...] = ("policy", "beginning", "decision")
 _QUIET = (Wait, UpdatePromotion, AskRefresh)
 """Actions that change nothing that matters: a decision that differs in them only is no new one."""
 _NO_WRITES = (*_QUIET, Halt)
@@ -89,6 +111,43 @@ def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: dateti
     body = {"version": policy.version, "first": first, "policy": meaning}
     ledger.record(Event(at=now, service=policy.service, kind="policy", body=body))
     return None if first else now
+
+
+def note_beginning(ledger: Ledger, seen: Observation, known: Event | None) -> Event | None:
+    """Record what there was of a service before its ledger begins; return that entry, None where it is not known yet.
+
+    That happens once, at the first sweep that reads Git and the forge as a whole: in a ledger that begins anew, and in
+    one that an older version wrote.
+    """
+    if known is not None:
+        return known
+    at = ledger.began(seen.service)
+    beginning = beginning_of(seen, at) if at is not None else None
+    if beginning is None:
+        return None
+    plain: dict[str, object] = _BEGINNING.dump_python(beginning, mode="json")
+    body = {**plain, "missing": beginning.is_missing_history, "sentence": beginning.sentence}
+    event = Event(at=seen.at, service=seen.service, kind="beginning", body=body)
+    ledger.record(event)
+    if beginning.is_missing_history:
+        structlog.get_logger().warning("history is missing", service=seen.service, reason=beginning.sentence)
+    return event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """History that a ledger does not have: since when it has any, and one sentence on what is missing."""
+
+    since: datetime
+    sentence: str
+
+
+def missing_history(posting: Posting) -> Missing | None:
+    """Return what the board says of a service's missing history; None where nothing is missing."""
+    told = posting.body.get("beginning")
+    if not isinstance(told, dict):
+        return None
+    return Missing(since=datetime.fromisoformat(str(told["at"])), sentence=one_line(str(told["sentence"]), limit=1000))
 
 
 def note_decision(

@@ -29,13 +29,13 @@ from bot.domain.policy import GitOps, Policy
 from bot.domain.pulls import Proposals
 from bot.domain.storm import StormLimit, fleet_of
 from bot.engine.acting import Acting, Apply, Decided
-from bot.engine.record import note_policy
+from bot.engine.record import Known, note_policy
 from bot.engine.refusals import Refusals
 from bot.hearing import with_orders
 from bot.observe import World, observe
 from bot.ports import Cost, OutsideError
 from bot.proposals import wanted_branches, with_proposals
-from bot.records import Board, Event, Posting
+from bot.records import Board, Posting
 from bot.sampling import Sampler, Subject
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class Sweeper:
         policies, broken = self.load_policies()
         self.begin()
         reports = [self._halted(item) for item in broken]
-        known = _Known.read(self.world)
+        known = Known.read(self.world.ledger)
         cost = self.world.metrics.cost()
         with ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="sweep") as pool:
             heads = dict(pool.map(self._head, *_files_of(policies)))
@@ -149,7 +149,7 @@ class Sweeper:
                 log.exception("bug in a listener", error=type(error).__name__)
         return report
 
-    def _look(self, policy: Policy, head: Sha | Trouble, known: _Known) -> Subject | ServiceReport:
+    def _look(self, policy: Policy, head: Sha | Trouble, known: Known) -> Subject | ServiceReport:
         """See what is cheap to see of a service, and so what must be measured."""
 
         def look() -> Subject:
@@ -250,11 +250,11 @@ class Sweeper:
 
         return [again(item) for item in decided]
 
-    def _finish(self, decided: Decided, known: _Known) -> ServiceReport:
+    def _finish(self, decided: Decided, known: Known) -> ServiceReport:
         policy, decision = decided.policy, decided.decision
 
         def carry_out() -> ServiceReport:
-            outcomes = self._acting.carry_out(decided, known.decisions.get(policy.service))
+            outcomes = self._acting.carry_out(decided, known)
             return ServiceReport(
                 subject=policy.service, decision=decision, observation=decided.seen, policy=policy, outcomes=outcomes
             )
@@ -273,43 +273,35 @@ class Sweeper:
         )
 
     def _failed(self, policy: Policy, sentence: str) -> ServiceReport:
-        now = self.world.clock.now()
-        try:
-            self.board.post(Posting(subject=policy.service, at=now, body={"error": sentence}))
-        except OutsideError as error:
-            structlog.get_logger().warning("board unreachable", service=policy.service, reason=error.sentence)
+        self._post(policy.service, {"error": sentence})
         return ServiceReport(subject=policy.service, error=sentence, policy=policy)
+
+    def _post(self, subject: str, body: Mapping[str, object]) -> None:
+        """Put something on the board; that this fails stops nothing else."""
+        try:
+            self.board.post(Posting(subject=subject, at=self.world.clock.now(), body=body))
+        except OutsideError as error:
+            structlog.get_logger().warning("board unreachable", subject=subject, reason=error.sentence)
 
     # --- what is not one service's ---
 
     def _halted(self, broken: BrokenPolicy) -> ServiceReport:
-        now = self.world.clock.now()
-        body = {"file": broken.file, "faults": list(broken.faults)}
-        self.board.post(Posting(subject=broken.subject, at=now, body=body))
+        self._post(broken.subject, {"file": broken.file, "faults": list(broken.faults)})
         structlog.get_logger().warning("policy is broken", file=broken.file, faults=list(broken.faults))
         return ServiceReport(subject=broken.subject, error="; ".join(broken.faults))
 
     def _post_sweep(self, policies: Sequence[Policy], broken: Sequence[BrokenPolicy], cost: Cost) -> None:
         current = {SWEEP, *(policy.service for policy in policies), *(item.subject for item in broken)}
-        for posting in self.board.postings():
-            if posting.subject not in current:
-                self.board.remove(posting.subject)
+        try:
+            for posting in self.board.postings():
+                if posting.subject not in current:
+                    self.board.remove(posting.subject)
+        except OutsideError as error:
+            structlog.get_logger().warning("board unreachable", subject=SWEEP, reason=error.sentence)
         body: dict[str, object] = {"services": len(policies), "broken": len(broken), "cost": asdict(cost)}
         body["cost_since_start"] = asdict(self.world.metrics.cost())
         body["forge"] = {account: dict(costs) for account, costs in self.forge_costs().items()}
-        self.board.post(Posting(subject=SWEEP, at=self.world.clock.now(), body=body))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """Each service's newest entries, read once a sweep."""
-
-    policies: Mapping[str, Event]
-    decisions: Mapping[str, Event]
-
-    @classmethod
-    def read(cls, world: World) -> _Known:
-        return cls(policies=world.ledger.latest("policy"), decisions=world.ledger.latest("decision"))
+        self._post(SWEEP, body)
 
 
 def _files_of(policies: Sequence[Policy]) -> tuple[Sequence[GitOps], Sequence[Sequence[str]]]:

@@ -14,6 +14,8 @@ from bot.records import Entry, Event, EventKind
 _HASH = re.compile(r"[0-9a-f]{64}")
 _KEYS = frozenset({"number", "at", "service", "stage", "kind", "body", "digest", "link"})
 _LONGEST = 160
+_LONGEST_BEGINNING = 500
+"""It stands once in a ledger, and says what nothing else does."""
 
 
 def as_json(entry: Entry) -> dict[str, object]:
@@ -62,7 +64,8 @@ def entry_line(entry: Entry) -> str:
     event = entry.event
     where = one_line(f"{event.service}/{event.stage}" if event.stage else event.service, limit=80)
     said = _said(event) if entry.body is not None else "(its body was taken away because it is old)"
-    return f"{entry.number}  {format_date_instant(event.at)}  {where}  {event.kind}: {one_line(said, limit=_LONGEST)}"
+    limit = _LONGEST_BEGINNING if event.kind == "beginning" else _LONGEST
+    return f"{entry.number}  {format_date_instant(event.at)}  {where}  {event.kind}: {one_line(said, limit=limit)}"
 
 
 def _said(event: Event) -> str:
@@ -77,6 +80,8 @@ def _said(event: Event) -> str:
             return f"{kind}: {body.get('outcome') or reason}" if body.get("outcome") or reason else kind
         case "command" | "answer":
             return f"{body.get('author')}: {body.get('said')}: {body.get('effect')}"
+        case "beginning":
+            return str(body.get("sentence"))
         case "policy":
             return f"version {str(body.get('version'))[:12]} is in force"
         case _:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
-from bot.adapters.ledger import SqlLedger, open_ledger
+from bot.adapters.ledger import SqlLedger, open_ledger, reopen_if_lost
 from bot.adapters.ledger.opening import MIGRATIONS
 from bot.adapters.ledger.tables import metadata
 from bot.domain.argo import HealthSpell, Mark, MarkKind
@@ -235,3 +236,96 @@ def test_a_password_never_stands_in_a_message(url: str, sentence: str) -> None:
     with pytest.raises((Permanent, Transient), match=sentence) as caught:
         open_ledger(url)
     assert "s3cret" not in str(caught.value)
+
+
+# --- what befalls the file -------------------------------------------------------------------------------------------
+
+
+def write_garbage(path: Path) -> None:
+    path.write_bytes(b"\x93\x07" * 10_000)
+
+
+def cut_in_half(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def cut_within_its_head(path: Path) -> None:
+    os.truncate(path, 50)
+
+
+@pytest.mark.parametrize("damage", [write_garbage, cut_in_half, cut_within_its_head])
+def test_a_damaged_file_is_named_with_what_to_do_and_kept(path: Path, damage: Callable[[Path], None]) -> None:
+    open_ledger(f"sqlite:///{path}").close()
+    damage(path)
+    found = path.read_bytes()
+    with pytest.raises(Permanent, match=r"move it away|move the file away") as caught:
+        open_ledger(f"sqlite:///{path}")
+    assert str(path) in caught.value.sentence
+    assert path.read_bytes() == found
+
+
+def test_pages_that_are_damaged_under_an_open_ledger_are_one_sentence_until_it_is_moved_away(path: Path) -> None:
+    open_ledger(f"sqlite:///{path}").close()
+    with path.open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xff" * (path.stat().st_size - 8192))
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        with pytest.raises(Permanent, match=r"is damaged: restore it from a copy, or move it away"):
+            ledger.record(an_event())
+        path.rename(path.with_suffix(".damaged"))
+        assert reopen_if_lost(ledger)
+        ledger.record(an_event())
+        assert ledger.events() == (an_event(),)
+
+
+def test_an_empty_file_is_a_ledger_that_begins(path: Path) -> None:
+    path.touch()
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        assert ledger.began("checkout") is None
+        ledger.record(an_event())
+        ledger.record(an_event(3))
+        assert (ledger.began("checkout"), ledger.began("cart")) == (at(0), None)
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["the file alone", "all that SQLite keeps"])
+def test_a_file_that_is_deleted_under_an_open_ledger_is_made_anew(path: Path, alone: bool) -> None:
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        ledger.record(an_event(1))
+        assert not reopen_if_lost(ledger)
+        for file in (path,) if alone else tuple(path.parent.iterdir()):
+            file.unlink()
+        ledger.record(an_event(2))
+        assert reopen_if_lost(ledger)
+        ledger.record(an_event(3))
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        assert ledger.events() == (an_event(3),)
+
+
+def test_another_file_that_was_put_in_its_place_is_the_ledger_from_then_on(path: Path) -> None:
+    other = path.with_name("copy.db")
+    with open_ledger(f"sqlite:///{other}") as copy:
+        copy.record(an_event(7))
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        ledger.record(an_event(1))
+        for file in path.parent.glob(f"{path.name}-*"):
+            file.unlink()
+        other.replace(path)
+        assert reopen_if_lost(ledger)
+        assert ledger.events() == (an_event(7),)
+
+
+def test_a_directory_that_is_gone_is_named_until_it_is_there_again(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    with open_ledger(f"sqlite:///{folder}/ledger.db") as ledger:
+        shutil.rmtree(folder)
+        with pytest.raises(Permanent, match=r"has no directory to be in: create .*/state"):
+            reopen_if_lost(ledger)
+        folder.mkdir()
+        assert reopen_if_lost(ledger)
+        assert not reopen_if_lost(ledger)
+
+
+def test_a_ledger_in_memory_has_no_file_to_lose() -> None:
+    with open_ledger("sqlite://") as ledger:
+        assert not reopen_if_lost(ledger)

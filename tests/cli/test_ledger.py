@@ -176,3 +176,16 @@ def test_where_no_bot_has_run_it_is_said(tmp_path: Path, settings: Path) -> None
     result = liftlock(settings, "verify")
     assert result.exit_code == 2
     assert "there is no ledger in" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "--once"], ["status"], ["explain", "checkout"], ["ledger", "show"]], ids=" ".join
+)
+def test_a_ledger_full_of_garbage_is_one_sentence_with_the_file_and_what_to_do(
+    settings: Path, arguments: list[str]
+) -> None:
+    for file in database(settings).parent.glob("ledger.db*"):
+        file.write_bytes(b"\x93\x07" * 10_000)
+    result = CliRunner().invoke(app, [*arguments, "--config", str(settings)])
+    said = f"the ledger {database(settings)} is no SQLite database: move the file away or name another one"
+    assert (result.exit_code, result.stderr) == (2, f"liftlock: ledger: {said}\n")

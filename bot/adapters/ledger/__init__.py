@@ -7,8 +7,17 @@ nothing unsafe happens when it is lost (DESIGN.md, section 4).
 
 from bot.adapters.ledger.board import SqlBoard
 from bot.adapters.ledger.dry import DryBoard, DryLedger, DrySightings
-from bot.adapters.ledger.opening import open_ledger
+from bot.adapters.ledger.opening import open_ledger, reopen_if_lost
 from bot.adapters.ledger.sightings import SqlSightings
 from bot.adapters.ledger.store import SqlLedger
 
-__all__ = ["DryBoard", "DryLedger", "DrySightings", "SqlBoard", "SqlLedger", "SqlSightings", "open_ledger"]
+__all__ = [
+    "DryBoard",
+    "DryLedger",
+    "DrySightings",
+    "SqlBoard",
+    "SqlLedger",
+    "SqlSightings",
+    "open_ledger",
+    "reopen_if_lost",
+]

@@ -30,6 +30,10 @@ class DryLedger:
         """Return each service's newest entry of a kind."""
         return {**self._real.latest(kind), **self._scratch.latest(kind)}
 
+    def began(self, service: str) -> datetime | None:
+        """Return when the first entry of a service was recorded, in either."""
+        return self._real.began(service) or self._scratch.began(service)
+
     def numbers(self, arrivals: Sequence[Arrival]) -> Mapping[Arrival, Kept]:
         """Return the numbers of both; the real ones count where both have one."""
         new, old = self._scratch.numbers(arrivals), self._real.numbers(arrivals)

@@ -49,7 +49,24 @@ def open_ledger(url: str, *, patience: timedelta = timedelta(seconds=10), for_re
     except BaseException:
         engine.dispose()
         raise
-    return SqlLedger(Connections(engine, place))
+    return SqlLedger(Connections(engine, place, _file_of(parsed)))
+
+
+def reopen_if_lost(ledger: SqlLedger) -> bool:
+    """Begin a new ledger where the file was taken away under an open one; return whether it was.
+
+    The system lets the bot go on writing to a deleted file, which is gone when the bot ends. Raise as `open_ledger`.
+    """
+    connections = ledger.connections
+    if not connections.has_lost_its_file:
+        return False
+    place = connections.place
+    _require_place(connections.engine.url, place)
+    connections.engine.dispose()
+    with speaking_plainly(place), connections.engine.execution_options(writes=True).begin() as connection:
+        _migrate(connection, place, may_change=True)
+    connections.note_file()
+    return True
 
 
 def _parse_url(url: str) -> URL:
@@ -70,13 +87,20 @@ def _parse_url(url: str) -> URL:
 
 def _require_place(url: URL, place: str) -> None:
     """Refuse a place that cannot be written now: SQLite opens it all the same, and fails at the first entry."""
-    if url.get_backend_name() != "sqlite" or url.database in _MEMORY:
+    file = _file_of(url)
+    if file is None:
         return
-    file = Path(place)
     if not file.parent.is_dir():
         raise Permanent(SYSTEM, f"the ledger {place} has no directory to be in: create {file.parent}")
     if not os.access(file.parent, os.W_OK | os.X_OK) or (file.exists() and not os.access(file, os.W_OK)):
         raise Permanent(SYSTEM, f"the ledger {place} {NOT_WRITABLE}")
+
+
+def _file_of(url: URL) -> Path | None:
+    """Return the file of a SQLite database; None for one in memory, and for a server."""
+    if url.get_backend_name() != "sqlite" or url.database is None or url.database in _MEMORY:
+        return None
+    return Path(url.database)
 
 
 def _create_engine(url: URL, patience: timedelta) -> Engine:

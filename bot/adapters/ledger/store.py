@@ -88,6 +88,13 @@ class SqlLedger:
         with self.connections.reading() as connection:
             return {row.service: _event(row) for row in connection.execute(query)}
 
+    def began(self, service: str) -> datetime | None:
+        """Return when the first entry of a service was recorded; None where there is none."""
+        query = sa.select(events.c.at).where(events.c.service == service).order_by(events.c.id).limit(1)
+        with self.connections.reading() as connection:
+            found: datetime | None = connection.execute(query).scalar()
+        return found
+
     # --- the archive ---
 
     def entries(self, *, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
