@@ -21,7 +21,7 @@ COMPILE = $(UV) pip compile --quiet --python-version 3.11 --universal --generate
 .DEFAULT_GOAL := help
 # Two installs into one .venv at once would disturb each other.
 .NOTPARALLEL:
-.PHONY: help install install-dev demo test lint types imports pytest unit kill-matrix format bench fuzz image lock clean
+.PHONY: help install install-dev demo test lint types imports pytest unit kill-matrix format bench fuzz machine image lock clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -70,6 +70,9 @@ kill-matrix: install-dev ## Kill the bot at every place where it writes somethin
 format: install-dev ## Mend style and format where that is safe
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+
+machine: install-dev ## Give the whole loop many random histories (LIFTLOCK_MACHINE_EXAMPLES, 500)
+	@LIFTLOCK_MACHINE_EXAMPLES=$${LIFTLOCK_MACHINE_EXAMPLES:-500} $(BIN)/pytest -q tests/properties/test_state_machine.py
 
 bench: install-dev ## Measure speed
 	@$(BIN)/pytest -q tests/bench $(PYTEST_ARGS)
