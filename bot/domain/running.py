@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, StartSync, State, WaitsOn
 from bot.domain.gates.judging import judge_gates, judge_triggers
+from bot.domain.gates.measuring import NEWEST
 from bot.domain.liveness import Liveness
 from bot.domain.model import NOT_SET, Release, TagHistory, Trouble
 from bot.domain.naming import revert_branch
@@ -31,7 +32,7 @@ from bot.domain.rules import Accept, CountGate
 from bot.domain.stance import Stance
 from bot.domain.text import count_of, format_duration, format_instant
 from bot.domain.timeline import timeline_of
-from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind, combine, deciding, worst
+from bot.domain.verdicts import ApplicationEvidence, MeasuredEvidence, Verdict, VerdictKind, combine, deciding, worst
 
 _A_DAY = timedelta(days=1)
 _SHORT = 7
@@ -305,9 +306,20 @@ def _judge_watched(case: _Case, rollback: Rollback) -> Running:
         reason = f"{case.liveness.reason}; watched until {ends}"
         return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
     kind = combine(verdicts) if deciding(verdicts) else VerdictKind.HEALTHY
-    trouble = f"{_because(worst(verdicts))}; " if kind in {VerdictKind.CANNOT_TELL, VerdictKind.NO_DATA} else ""
+    is_blind = kind in {VerdictKind.CANNOT_TELL, VerdictKind.NO_DATA}
+    trouble = f"{_because(worst(verdicts))}; " if is_blind else _gone_silent(verdicts)
     reason = f"{trouble}no trigger has fired; watched until {ends}"
     return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
+
+
+def _gone_silent(verdicts: tuple[Verdict, ...]) -> str:
+    """Say which trigger has lost its measurements of late, though its watch goes on: that is no health either (I5)."""
+    for verdict in deciding(verdicts):
+        evidence = verdict.evidence
+        if isinstance(evidence, MeasuredEvidence) and evidence.measured.lately_absent > 1:
+            absent = evidence.measured.lately_absent
+            return f"{verdict.gate}: {absent} of the newest {NEWEST} looks found no data; "
+    return ""
 
 
 def _against_automatic(case: _Case, rollback: Rollback) -> str:

@@ -417,6 +417,15 @@ def test_a_watch_that_cannot_see_says_so() -> None:
     assert "could not be asked: down" in running(decision).reason
 
 
+@pytest.mark.invariant("I5")
+@pytest.mark.parametrize(("gone", "said"), [(1, ""), (2, "http-errors: 2 of the newest 5 looks found no data; ")])
+def test_a_watch_whose_measurements_have_ended_says_so(gone: int, said: str) -> None:
+    counts = samples(*[(0.0, 100.0)] * 6, *[None] * gone, start=NOON)
+    decision = decided(watching(sampled={"trigger:http-errors": counts}))
+    assert running(decision).state is State.WATCHING
+    assert running(decision).reason == f"{said}no trigger has fired; watched until 13:00:00 UTC"
+
+
 def test_a_watch_over_a_rollout_that_is_not_done_says_what_it_waits_for() -> None:
     behind = an_application("checkout-production", phase="Running")
     decision = decided(watching(applications=(behind,)))
