@@ -195,7 +195,15 @@ def test_staging_is_not_touched_unless_the_policy_says_so() -> None:
         ),
         pytest.param(both(staging=(a_change(FIX, old=NEW), a_change(NEW, old=OLD))), id="another release is there"),
         pytest.param(
-            both(staging=(reverted(FIX, back_to=NEW, at=NOON), a_change(FIX, old=NEW))), id="it came by a rollback"
+            both(
+                staging=(
+                    reverted(FIX, back_to=NEW, at=NOON),
+                    a_change(FIX, old=NEW, at=NOON - MINUTE),
+                    a_change(NEW, old=OLD, at=NOON - timedelta(days=2)),
+                    a_change(OLD, old="1.8.1", at=NOON - timedelta(days=3)),
+                )
+            ),
+            id="it came by a rollback",
         ),
         pytest.param(both(production=(promoted(NEW),)), id="nothing was taken back"),
         pytest.param(

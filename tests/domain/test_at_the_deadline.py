@@ -17,6 +17,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.argo import HealthSpell
 from bot.domain.decide import decide
 from bot.domain.decision import Decision, Halt, Judgement, OpenPromotion, State, WaitsOn
 from bot.domain.model import Samples, Trouble
@@ -25,14 +26,19 @@ from bot.domain.policy import AtDeadline, Policy
 from bot.domain.rules import SoakGate
 from bot.domain.verdicts import VerdictKind
 from tests.builders import (
+    NEW,
     NOON,
+    OLD,
+    a_change,
     a_count_gate,
     a_policy,
+    a_stage,
     a_window,
     an_application,
     an_observation,
     proven_staging,
     samples,
+    tags,
 )
 
 LATE, IN_TIME = NOON + timedelta(hours=7), NOON + timedelta(hours=5)
@@ -131,6 +137,25 @@ def test_what_was_not_measured_is_never_let_pass(staging: StageObservation) -> N
     decision = decided(AtDeadline.PROMOTE, staging)
     assert not is_promoted(decision)
     assert staging_of(decision).state in {State.DEADLINE_PASSED, State.OBSERVING, State.WAITING_FOR_ROLLOUT}
+
+
+def test_what_was_proven_leniently_but_is_not_live_at_this_moment_is_not_let_pass() -> None:
+    blip = an_application(
+        health="Progressing", health_since=LATE - timedelta(minutes=1), reconciled_at=LATE - timedelta(minutes=1)
+    )
+    healthy = HealthSpell(
+        application="checkout-staging", health="Healthy", first_seen=NOON, last_seen=LATE - timedelta(minutes=2)
+    )
+    staging = a_stage(
+        "staging",
+        tags(a_change(NEW, old=OLD)),
+        applications=(blip,),
+        spells=(healthy,),
+        sampled={"gate:http-errors": TOO_LITTLE},
+    )
+    decision = decided(AtDeadline.PROMOTE, staging)
+    assert staging_of(decision).state is State.DEADLINE_PASSED
+    assert not is_promoted(decision)
 
 
 def test_that_it_was_not_let_pass_for_lack_of_measurements_is_said() -> None:

@@ -538,6 +538,15 @@ def test_a_rollback_pull_request_is_merged_at_its_checked_head() -> None:
     assert (action.number, action.reverts, action.replaces.tag) == (9, PROMOTION_COMMIT, OLD)
 
 
+@pytest.mark.parametrize(("is_own", "actions"), [(True, ["merge promotion"]), (False, [])])
+def test_an_open_rollback_goes_on_though_no_trigger_fires_any_more_unless_it_is_a_persons(
+    is_own: bool, actions: list[str]
+) -> None:
+    proposal = a_revert_proposal(replace(a_pull(9), is_own=is_own))
+    decision = decided(watching(sampled={"trigger:http-errors": GOOD}, revert=proposal), BY_PULL)
+    assert writes(decision) == actions
+
+
 @pytest.mark.parametrize(
     ("revert", "reason"),
     [
