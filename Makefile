@@ -12,6 +12,10 @@ PYTEST_ARGS ?=
 # Tests wait for servers more than they compute.
 WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 COVERAGE ?= --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
+# Measuring doubles the time of all Python that runs meanwhile, so only these are measured: what decides must be covered
+# by tests that ask it, not by the way.
+MEASURED := tests/domain tests/policy $(sort $(wildcard tests/scenarios/test_*_on_fakes.py))
+BESIDE := $(foreach path,tests/bench $(MEASURED),--ignore=$(path))
 # For example: make demo DEMO_ARGS=--keep
 DEMO_ARGS ?=
 IMAGE ?= liftlock:dev
@@ -58,14 +62,23 @@ types: install-dev ## Check types, strictly, in bot and tests
 imports: install-dev ## Check that imports only point down the layers
 	@$(BIN)/lint-imports --no-logo
 
-pytest: install-dev ## Run all tests with coverage (PYTEST_ARGS, COVERAGE, WORKERS)
-	@$(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal --ignore=tests/bench $(COVERAGE) $(PYTEST_ARGS)
+SIDE_BY_SIDE = --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
+
+pytest: install-dev ## Run all tests, those of what decides with coverage (PYTEST_ARGS, COVERAGE, WORKERS)
+ifeq ($(strip $(PYTEST_ARGS)),)
+	@status=0; \
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(COVERAGE) $(MEASURED) || status=1; \
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(BESIDE) || status=1; \
+	exit $$status
+else
+	@$(BIN)/pytest $(SIDE_BY_SIDE) --ignore=tests/bench $(COVERAGE) $(PYTEST_ARGS)
+endif
 
 unit: install-dev ## Run the fast tests only: no lab, no scenarios, no Prometheus
 	@$(BIN)/pytest -m 'not prometheus' --ignore=tests/bench --ignore=tests/lab --ignore=tests/scenarios $(PYTEST_ARGS)
 
 kill-matrix: install-dev ## Kill the bot at every place where it writes something, and compare the ends; some minutes
-	@LIFTLOCK_KILL_EVERY=1 $(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal tests/killing $(PYTEST_ARGS)
+	@LIFTLOCK_KILL_EVERY=1 $(BIN)/pytest $(SIDE_BY_SIDE) tests/killing $(PYTEST_ARGS)
 
 format: install-dev ## Mend style and format where that is safe
 	@$(BIN)/ruff check --fix-only .

@@ -48,15 +48,17 @@ _MOST_EVENTS = 500
 
 
 def with_orders(world: World, policy: Policy, seen: Observation, *, is_dry: bool = False) -> Observation:
-    """Hear the comments that the observation brought, and add all orders that stand in the ledger.
+    """Hear the comments that the observation brought, and add the orders that they hold.
 
     A dry run hears nothing: it neither records nor answers. Comments are taken out: they are no part of a decision.
     """
     heard = tuple(_without_remarks(stage) for stage in seen.stages)
-    if not is_dry:
-        for subject in _subjects(policy, seen):
-            _Ear(world=world, policy=policy, subject=subject).hear_all()
-    return replace(seen, stages=heard, orders=orders_of(world.ledger, policy.service))
+    subjects = () if is_dry else tuple(_subjects(policy, seen))
+    for subject in subjects:
+        _Ear(world=world, policy=policy, subject=subject).hear_all()
+    # Without a comment nothing can have come to what the look began with.
+    orders = orders_of(world.ledger, policy.service) if subjects else seen.orders
+    return replace(seen, stages=heard, orders=orders)
 
 
 def _heard(ledger: Ledger, service: str) -> Sequence[Event]:

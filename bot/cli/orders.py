@@ -16,15 +16,16 @@ import typer
 from bot.adapters.clock import SystemClock
 from bot.cli.faults import refusal, told_in_one_sentence
 from bot.cli.run import ConfigOption
-from bot.compose import read_board, write_ledger
+from bot.compose import read_board, read_ledger, write_ledger
 from bot.domain.commands import Verb
-from bot.domain.decision import Decision, State
-from bot.domain.model import NOT_SET, Release
+from bot.domain.decision import Decision
+from bot.domain.model import NOT_SET, Release, TagHistory
+from bot.domain.observed import is_revert
 from bot.domain.orders import Order, as_json, parse_order
 from bot.domain.policy import Policy
 from bot.domain.tags import is_tag
 from bot.domain.text import join_words, one_line
-from bot.engine.record import AnotherVersion, parse_decision
+from bot.engine.record import AnotherVersion, parse_decision, parse_observation
 from bot.policy import PolicyError, load_policies, shipped_gate_templates
 from bot.records import Event
 from bot.settings import Settings, load_settings
@@ -82,13 +83,15 @@ def lift(
 
 def _policy(settings: Settings, service: str) -> Policy:
     try:
-        found = load_policies(settings.bot.policies, shipped_gate_templates()).values()
+        found = load_policies(settings.bot.policies, shipped_gate_templates())
     except PolicyError as error:
         raise refusal(str(error)) from None
-    policies = {one.service: one for one in found if isinstance(one, Policy)}
+    policies = {one.service: one for one in found.values() if isinstance(one, Policy)}
     if service not in policies:
         known = join_words(sorted(policies)) if policies else "none"
-        raise refusal(f"no policy in {settings.bot.policies} is of a service {service!r}; there are: {known}")
+        faulty = sorted(file for file, one in found.items() if isinstance(one, PolicyError))
+        halted = f"; these have faults, and halt their services: {join_words(faulty)}" if faulty else ""
+        raise refusal(f"no policy in {settings.bot.policies} is of a service {service!r}; there are: {known}{halted}")
     return policies[service]
 
 
@@ -127,9 +130,22 @@ def _running(settings: Settings, policy: Policy, stage: str) -> Release:
     release = judgement.release if judgement is not None else None
     if judgement is None or release is None or release.tag == NOT_SET:
         raise refusal(f"no release is known to run in {policy.service}/{stage}")
-    if judgement.state is State.ROLLED_BACK:
+    if _came_by_rollback(settings, policy, stage):
         raise refusal(f"{policy.service}/{stage} was taken back to {release.tag} already, and no revert is reverted")
     return release
+
+
+def _came_by_rollback(settings: Settings, policy: Policy, stage: str) -> bool:
+    """Say whether what runs came by a rollback, which is never reverted (I4), by what the newest decision rests on."""
+    with read_ledger(settings) as ledger:
+        newest = ledger.latest("decision").get(policy.service)
+    if newest is None:
+        return False
+    try:
+        tags = parse_observation(newest.body).stage(stage).tags
+    except (AnotherVersion, KeyError):
+        return False
+    return isinstance(tags, TagHistory) and is_revert(tags.introduced)
 
 
 def _decision(told: object) -> Decision:

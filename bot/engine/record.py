@@ -188,11 +188,16 @@ def _steps(judgement: Judgement) -> list[str]:
     return [milestone.step for milestone in judgement.timeline]
 
 
+def parse_observation(body: Mapping[str, object]) -> Observation:
+    """Return what a recorded decision rests on; raise `AnotherVersion` for what another version recorded."""
+    return _parse(_OBSERVATION, body.get("observation"))
+
+
 def replay(body: Mapping[str, object], policy: Mapping[str, object]) -> tuple[Decision, Decision]:
     """Decide again from a recorded entry: return what was recorded and what comes out now, to be compared.
 
     Raise `AnotherVersion` for what another version of Liftlock recorded.
     """
     recorded = parse_decision(body["decision"])
-    observation = _parse(_OBSERVATION, body["observation"])
+    observation = parse_observation(body)
     return recorded, decide(_parse(_POLICY, policy), observation, recorded.at)

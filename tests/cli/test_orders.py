@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from bot.domain.orders import parse_order
 from bot.lab.clock import ManualClock
 from bot.lab.world import Lab
 from bot.records import Event, Posting
-from tests.scenarios.promoting import candidate, merged, ready, tell_no_source
+from tests.scenarios.promoting import FAILING, candidate, live, merged, ready, tell_no_source
 from tests.stage import START, Stage, a_bot, the_judgement
 
 
@@ -68,6 +70,33 @@ def test_an_ordered_rollback_is_done_at_the_next_look_and_a_lifted_release_is_ob
     assert [order.kind for order in orders if order is not None] == [Verb.LIFT, Verb.ROLLBACK]
 
 
+@pytest.mark.invariant("I4")
+def test_what_came_by_a_rollback_that_did_not_help_is_not_taken_back_by_an_order_either(
+    lab: Lab, clock: ManualClock
+) -> None:
+    tell_no_source(lab)
+    settings = lab.directory / "liftlock.toml"
+    with a_bot(lab, clock) as sweeper:
+        stage = Stage(lab=lab, clock=clock, sweeper=sweeper)
+        live(stage, production=FAILING)
+        stage.play_until("checkout", lambda _: lab.has_tag("checkout", "production", "1.9.0"))
+        stage.play_until("checkout", lambda _: lab.has_tag("checkout", "production", "1.8.2"))
+        stage.play(2)
+        # Whatever the present state is called: that the old release is as ill as the new one is not known on the board.
+        _call_it_halted(settings)
+        said = refused(liftlock(settings, "rollback", "checkout", "--reason", "again"))
+    assert said == "checkout/production was taken back to 1.8.2 already, and no revert is reverted"
+    assert commands(settings) == []
+
+
+def _call_it_halted(settings: Path) -> None:
+    with open_ledger(f"sqlite:///{settings.parent / 'state' / 'ledger.db'}") as ledger:
+        (posting,) = (one for one in ledger.board.postings() if one.subject == "checkout")
+        text = json.dumps(posting.body).replace('"rolled back"', '"halted"')
+        assert '"halted"' in text
+        ledger.board.post(replace(posting, body=json.loads(text)))
+
+
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
@@ -94,6 +123,13 @@ def test_what_cannot_be_taken_back_is_refused_in_a_sentence(settings: Path, what
     found = refused(liftlock(settings, "rollback", what, "--reason", "r"))
     assert found == said.format(policies=settings.parent / "policies")
     assert commands(settings) == []
+
+
+def test_a_policy_with_faults_is_named_where_its_service_is_not_found(settings: Path) -> None:
+    policy = settings.parent / "policies" / "checkout.yaml"
+    policy.write_text(policy.read_text(encoding="utf-8").replace("watch:", "watsh:"), encoding="utf-8")
+    said = refused(liftlock(settings, "rollback", "checkout", "--reason", "r"))
+    assert said.endswith("there are: none; these have faults, and halt their services: checkout.yaml")
 
 
 def test_where_there_are_several_stages_one_is_to_be_named(settings: Path) -> None:

@@ -367,6 +367,18 @@ def test_an_out_of_date_branch_is_made_anew_only_where_its_head_is_the_bots(
     assert "somebody has pushed to it" in halt.reason
 
 
+@pytest.mark.invariant("I16")
+@pytest.mark.parametrize("is_own", [True, False])
+def test_what_was_made_before_the_digest_was_known_is_made_anew_only_where_its_head_is_the_bots(is_own: bool) -> None:
+    seen = seen_with(proposal(is_own_head=is_own))
+    artifact = Artifact(digest=Digest("sha256:" + "a" * 64))
+    stages = (seen.stages[0], replace(seen.stages[1], artifact=artifact))
+    decision = decided(a_policy(), replace(seen, stages=stages))
+    assert "merge promotion" not in kinds(decision)
+    assert ("remake promotion" in kinds(decision)) is is_own
+    assert ("halt" in kinds(decision)) is not is_own
+
+
 # --- the forge's own auto-merge and queue ----------------------------------------------------------------------------
 
 BOUND = MergeRules(may_arm=True, required_checks=(RequiredCheck(name="liftlock/production", app_id=42),))
@@ -527,6 +539,12 @@ def test_the_pull_request_of_another_release_is_closed_unless_a_person_opened_it
     assert isinstance(close, ClosePromotion)
     assert (close.number, close.is_superseded) == (3, True)
     assert "close promotion" not in kinds(decided(a_policy(), seen(replace(other, reopened_by="dana"))))
+
+
+def test_by_commit_an_open_pull_request_is_for_a_person_to_merge_or_close_first() -> None:
+    decision = decided(BY_COMMIT, seen_with(proposal()))
+    assert candidate(decision).reason == "#7 is open for it: merge it, or close it and say /liftlock retry"
+    assert "commit promotion" not in kinds(decision)
 
 
 def test_had_before_waits_for_a_person_also_by_commit() -> None:

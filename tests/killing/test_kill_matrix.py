@@ -26,7 +26,7 @@ from tests.stage import START, STEP
 
 PARTS = 8
 """The places are dealt out to so many tests, so that they run side by side."""
-EVERY = int(os.environ.get("LIFTLOCK_KILL_EVERY", "24"))
+EVERY = int(os.environ.get("LIFTLOCK_KILL_EVERY", "8"))
 """Of each part, every so many places are tried: all of them by `make kill-matrix`, which takes some minutes."""
 STEPS = (2, 2, 20, 1, 1, 3, 3, 3, 3, 3)
 """Seconds before each sweep: live, observed, passed, merged, deployed, watched and taken back."""

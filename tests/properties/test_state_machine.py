@@ -36,7 +36,7 @@ from tests.properties.faults import Mode
 from tests.properties.ground_truth import HOLD, GroundTruth, Said
 from tests.properties.living_world import STAGES, LivingWorld, a_living_policy
 
-EXAMPLES = int(os.environ.get("LIFTLOCK_MACHINE_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("LIFTLOCK_MACHINE_EXAMPLES", "30"))
 STEPS = int(os.environ.get("LIFTLOCK_MACHINE_STEPS", "30"))
 Pauses = tuple[int, ...]
 """The minutes before each of some sweeps."""
@@ -481,7 +481,6 @@ def run(machine: type[LoopMachine], examples: int, **more: Any) -> None:
         )
 
 
-@pytest.mark.no_cover  # measured, it takes three times as long
 @pytest.mark.timeout(3600)
 @pytest.mark.invariant("I1")
 @pytest.mark.invariant("I3")
@@ -511,7 +510,6 @@ PLANTED: Mapping[str, tuple[str, object]] = {
 }
 
 
-@pytest.mark.no_cover
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_fault_that_is_planted_in_the_decision_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def open_fence(text: str) -> str:
 
 
 # A few hundred rows in each of several texts: an example takes long, and each of them tries every list at once.
-@settings(max_examples=10)
+@settings(max_examples=20)
 @given(state=st.sampled_from(sorted(STATES)), number=_MANY, text=_TEXT)
 def test_any_text_is_short_enough_and_has_nothing_left_open(state: str, number: int, text: str) -> None:
     view = huge(state, number, text)

@@ -20,6 +20,7 @@ from bot.lab.stories import GOOD
 from bot.lab.world import GITOPS, Lab, running_lab
 from bot.ports import Clock
 from bot.settings import load_settings
+from tests.scenarios.conforming import violations
 from tests.scenarios.promoting import FAILING
 from tests.stage import START, STEP, without_pauses
 
@@ -119,6 +120,7 @@ def a_play(story: str) -> Iterator[Play]:
             yield play
         finally:
             play.stop()
+        assert sorted(violations(lab)) == []
 
 
 def end_of(lab: Lab) -> Mapping[str, object]:

@@ -22,6 +22,7 @@ from bot.lab.clock import ManualClock
 from bot.lab.files import kustomization
 from bot.lab.stories import GOOD
 from bot.lab.world import BRANCH, DEVELOPER, GITOPS, Lab, image_of, running_lab
+from tests.scenarios.conforming import violations
 from tests.stage import START, STEP, Stage, a_bot, the_judgement
 
 STAGING, PRODUCTION = "checkout-staging", "checkout-production"
@@ -149,6 +150,7 @@ def a_lab_at_rest(directory: Path, clock: ManualClock) -> Iterator[Lab]:
             clock.advance(STEP)
             lab.argocd.tick()
         yield lab
+        assert sorted(violations(lab)) == []
 
 
 @pytest.fixture(scope="module")

@@ -245,12 +245,37 @@ def test_an_argocd_that_refuses_is_explained_and_promotes_nothing(stage: Stage, 
     assert "Argo CD" in staging.reason
 
 
+@pytest.mark.invariant("I3")
+def test_a_rolled_back_release_stays_out_after_the_ledger_is_lost(lab: Lab, clock: ManualClock) -> None:
+    lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=FAILING)
+    with a_bot(lab, clock) as sweeper:
+        Stage(lab, clock, sweeper).play_until("checkout", lambda _: is_reverted(lab))
+    for file in (lab.directory / "state").glob("ledger.db*"):
+        file.unlink()
+    with a_bot(lab, clock) as sweeper:
+        decision = decision_for(Stage(lab, clock, sweeper).play(40), "checkout")
+    assert candidate_state(decision) is State.QUARANTINED
+    assert len(lab.pulls("checkout")) == 1
+
+
 @pytest.mark.invariant("I9")
 def test_a_bot_that_was_down_during_the_window_catches_up(stage: Stage) -> None:
     stage.lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=GOOD)
     stage.play(6)
     stage.pass_time(30)
     stage.play_until("checkout", lambda _: has_pull(stage.lab), limit=3)
+
+
+@pytest.mark.invariant("I10")
+def test_two_bots_at_once_do_no_harm(lab: Lab, clock: ManualClock) -> None:
+    lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=FAILING)
+    with a_bot(lab, clock) as one, a_bot(lab, clock) as other:
+        for _ in range(70):
+            Stage(lab, clock, one).play(1)
+            other.sweep()
+    assert len(lab.pulls("checkout")) == 1
+    assert sum("Liftlock-Reverts" in message for message in lab.messages()) == 1
+    assert lab.has_tag("checkout", "production", "1.8.2")
 
 
 def test_a_protected_branch_that_refuses_the_revert_gets_it_by_a_pull_request(stage: Stage) -> None:

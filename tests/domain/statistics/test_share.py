@@ -386,7 +386,6 @@ def test_two_versions_that_are_alike_are_alarmed_in_at_most_5_and_1_percent_of_h
 
 # How many runs it takes to tell a rate from 1 % depends on the rate: of 10:1 at 1 %, 0.55 % of the hours reach 100
 # (27,000 runs), the most of all; of 500 runs, more than 1 % would do so by chance alone every twentieth time or so.
-@pytest.mark.no_cover  # the same code as above, many times over
 @pytest.mark.parametrize(
     ("traffic", "share", "runs"),
     [
@@ -407,7 +406,6 @@ def test_so_are_they_if_errors_come_in_pairs(traffic: tuple[int, int], share: fl
     assert at_100 <= 0.01
 
 
-@pytest.mark.no_cover
 @TRAFFIC
 def test_so_are_they_if_errors_cluster_in_each_on_its_own(traffic: tuple[int, int]) -> None:
     """About 0.4 % of hours reach 100 (15,000 runs): it takes many runs to tell that from 1 %."""
