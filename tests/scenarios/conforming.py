@@ -9,6 +9,7 @@ from tests.contract.graphql_conformance import github_violations
 
 _MADE_BY_TESTS = {
     "GET /api/v1/applications: the answer is of no type, not JSON",
+    "GET /api/v1/applications: the answer is text/html, not JSON",
     "GET /api/v1/applications: the answer's body is no JSON",
     "GET /api/v1/stream/applications: the answer's body is no JSON",
 }
