@@ -11,13 +11,15 @@ import os
 import re
 import signal
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from bot.lab.clock import ManualClock
+from bot.lab.cluster import Behaviour
 from bot.lab.stories import GOOD
 from bot.lab.world import GITOPS, Lab, running_lab
 from tests.killing.bot_process import PROCESSES, BotProcess
@@ -28,31 +30,60 @@ PARTS = 8
 """The places are dealt out to so many tests, so that they run side by side."""
 EVERY = int(os.environ.get("LIFTLOCK_KILL_EVERY", "8"))
 """Of each part, every so many places are tried: all of them by `make kill-matrix`, which takes some minutes."""
-STEPS = (2, 2, 20, 1, 1, 3, 3, 3, 3, 3)
-"""Seconds before each sweep: live, observed, passed, merged, deployed, watched and taken back."""
 SETTLING = (3, 3, 3)
 
 
-def by_commit(lab: Lab, road: str = "commit") -> None:
-    """A watch that a kill, and so a look less, does not bring to its end."""
-    path = lab.directory / "policies" / "checkout.yaml"
-    text = path.read_text(encoding="utf-8").replace("by: commit", f"by: {road}")
-    path.write_text(re.sub(r"watch: \S+", "watch: 2m", text), encoding="utf-8")
-    lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=FAILING)
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """What happens to one release: how its policy is changed, how it does, and who says what before which sweep.
+
+    `steps` are the seconds before each sweep, `said` are commands before the sweep of that number, and `pulls` is how
+    the titles of the pull requests begin in the end. A watch is so long that a look less, for a kill, does not bring it
+    to its end.
+    """
+
+    policy: Mapping[str, str]
+    in_production: Behaviour = FAILING
+    steps: Sequence[int]
+    said: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    pulls: Sequence[str] = ("Promote",)
+
+    def begin(self, lab: Lab) -> None:
+        path = lab.directory / "policies" / "checkout.yaml"
+        text = re.sub(r"watch: \S+", "watch: 2m", path.read_text(encoding="utf-8"))
+        for before, instead in self.policy.items():
+            assert before in text
+            text = text.replace(before, instead)
+        path.write_text(text, encoding="utf-8")
+        lab.github.add_user("mia", {GITOPS: "maintain"})
+        lab.release("checkout", "1.9.0", in_staging=GOOD, in_production=self.in_production)
 
 
-def by_pull_request(lab: Lab) -> None:
-    by_commit(lab, "pull-request")
-
-
-STORIES: Mapping[str, Callable[[Lab], None]] = {"by commit": by_commit, "by pull request": by_pull_request}
-"""A release is promoted and taken back; what becomes of a good one is the beginning of it."""
+# Live, observed, passed, merged, deployed, watched and taken back.
+TAKEN_BACK = (2, 2, 20, 1, 1, 3, 3, 3, 3, 3)
+STORIES: Mapping[str, Story] = {
+    "by commit": Story(policy={}, steps=TAKEN_BACK),
+    "by pull request": Story(policy={"by: commit": "by: pull-request"}, steps=TAKEN_BACK, pulls=("Promote", "Revert")),
+    "by people": Story(
+        policy={"merge: auto": "merge: human", "source: acme/checkout\n": ""},
+        in_production=GOOD,
+        steps=(2, 2, 20, 1, 2, 2, 2, 3, 3, 3, 3),
+        said={
+            3: ("dana", "hold the sale runs"),
+            5: ("dana", "resume"),
+            6: ("mia", "approve"),
+            9: ("dana", "rollback invoices are wrong"),
+            12: ("mia", "lift it was the database"),
+        },
+        pulls=("Promote", "Promote"),
+    ),
+}
 
 
 class Played:
     """A story that was played: the places that were reached, when it was promoted, and what was seen in the end."""
 
-    def __init__(self, story: Callable[[Lab], None], *, deadly: int = 0) -> None:
+    def __init__(self, story: Story, *, deadly: int = 0) -> None:
         self.places: list[str] = []
         self.kills = 0
         self.promoted_at = 0
@@ -60,20 +91,23 @@ class Played:
         with TemporaryDirectory() as directory:
             self._play(Path(directory), story, deadly)
 
-    def _play(self, directory: Path, story: Callable[[Lab], None], deadly: int) -> None:
+    def _play(self, directory: Path, story: Story, deadly: int) -> None:
         clock = ManualClock(START)
         seconds = PROCESSES.Value("d", START.timestamp())
         with running_lab(directory, clock) as lab:
             lab.add_service("checkout", "1.8.2")
             clock.advance(20 * STEP)
             lab.argocd.tick()
-            story(lab)
+            story.begin(lab)
             settings = lab.write_settings(directory / "liftlock.toml")
             seconds.value = clock.now().timestamp()
             bot = BotProcess(settings, seconds, deadly=deadly)
-            for number, pause in enumerate((*STEPS, *SETTLING)):
+            for number, pause in enumerate((*story.steps, *SETTLING)):
                 clock.advance(pause * STEP)
                 lab.argocd.tick()
+                if number in story.said:
+                    by, words = story.said[number]
+                    lab.github.comment_as(by, GITOPS, 1, f"/liftlock {words}")
                 seconds.value = clock.now().timestamp()
                 if not bot.sweep():
                     assert bot.exit_code == -signal.SIGKILL
@@ -92,6 +126,9 @@ def _end(lab: Lab) -> Mapping[str, object]:
     return {
         "pull requests": [(pull.head, pull.title, pull.state, pull.draft, bool(pull.merged_at)) for pull in pulls],
         "comments": [sorted(_word(comment.body) for comment in pull.comments) for pull in pulls],
+        "reactions": [
+            [sorted(one.content for one in comment.reactions) for comment in pull.comments] for pull in pulls
+        ],
         "messages": [message.partition("\n")[0] for message in lab.messages()],
         "files": [lab.text("checkout", stage) for stage in ("staging", "production")],
         "branches": sorted(lab.github.branches(GITOPS)),
@@ -112,13 +149,17 @@ def fixture_whole() -> Mapping[str, Played]:
 
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story_ends_as_it_should_when_nobody_kills_the_bot(whole: Mapping[str, Played], name: str) -> None:
-    end = whole[name].end
-    assert end["branches"] == ["main"]
-    assert 'tag: "1.8.2"' in str(end["files"])
-    assert str(end["messages"]).count("Promote checkout to production: 1.8.2 -> 1.9.0 (#1)") == 1
-    assert str(end["messages"]).count("Revert ") >= 1
-    assert str(end["comments"]).count("<!-- liftlock:evidence -->\\n**Rolled back.**") == 1
-    assert len(whole[name].places) > 100
+    story, played = STORIES[name], whole[name]
+    pulls, comments, messages = (str(played.end[key]) for key in ("pull requests", "comments", "messages"))
+    assert [pulls.count(f"'{word} ") for word in ("Promote", "Revert")] == [
+        story.pulls.count(word) for word in ("Promote", "Revert")
+    ]
+    assert 'tag: "1.8.2"' in str(played.end["files"])
+    assert messages.count("Promote checkout to production: 1.8.2 -> 1.9.0 (#1)") == 1
+    assert messages.count("Revert ") >= 1
+    assert comments.count("<!-- liftlock:evidence -->\\n**Rolled back.**") == 1
+    assert str(played.end["reactions"]).count("+1") == len(story.said)
+    assert len(played.places) > 100
 
 
 @pytest.mark.invariant("I9")

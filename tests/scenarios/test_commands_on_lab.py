@@ -124,6 +124,25 @@ def test_a_rollback_by_command_takes_back_what_was_merged(stage: Stage) -> None:
     assert "dana ordered it: invoices are wrong" in next(iter(stage.lab.messages()))
 
 
+@pytest.mark.invariant("I3")
+def test_a_quarantine_that_a_maintainer_lifts_lets_the_release_be_proposed_anew(stage: Stage) -> None:
+    ready(stage)
+    merged(stage)
+    stage.look_after(5)
+    say(stage, "/liftlock rollback invoices are wrong")
+    for _ in range(3):
+        stage.look_after(1)
+    assert state(stage) is State.QUARANTINED
+    refused = say(stage, "/liftlock lift please", by="dana")
+    assert state(stage) is State.QUARANTINED
+    lifted = say(stage, "/liftlock lift it was the database", by="mia")
+    assert state(stage) is not State.QUARANTINED
+    assert [words_of(stage.lab, comment) for comment in (refused, lifted)] == [["-1"], ["+1"]]
+    for _ in range(3):
+        stage.look_after(1)
+    assert [pull.is_open for pull in stage.lab.pulls("checkout") if pull.title.startswith("Promote")] == [False, True]
+
+
 def test_everybody_who_can_read_may_ask_and_the_comment_shows_the_answer(stage: Stage) -> None:
     live(stage)
     asked = [say(stage, f"/liftlock {verb}", by="eve") for verb in ("status", "explain", "help")]
@@ -142,6 +161,7 @@ DENIED = [
     ("/liftlock rollback no", "eve"),
     ("/liftlock retry", "eve"),
     ("/liftlock promote --override http-errors no", "dana"),
+    ("/liftlock lift no", "dana"),
 ]
 
 

@@ -347,6 +347,7 @@ DENIED = [
     ("/liftlock retry", "eve"),
     ('/liftlock promote --override http-errors "known noise"', "bob"),
     ("/liftlock rollback no", "eve"),
+    ("/liftlock lift no", "bob"),
 ]
 
 
