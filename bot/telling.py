@@ -15,9 +15,9 @@ import structlog
 
 from bot.between import Remembered
 from bot.domain.decision import ClosePromotion, Judgement, MergePromotion, OpenPromotion, State, UpdatePromotion
-from bot.domain.model import Release
+from bot.domain.model import Release, TagChange
 from bot.domain.naming import check_name
-from bot.domain.orders import standing
+from bot.domain.orders import lifted_tags, standing
 from bot.domain.policy import EvidenceIn, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.forge import CheckText
@@ -179,8 +179,7 @@ class Teller:
         policy, maker = self.maker.policy, self.maker
         stage, tags = policy.stage(stage_name), maker.tags(stage_name)
         newest, arrived = tags.introduced, tags.tag == release.tag
-        trailers = newest.trailers
-        reverted = trailers is not None and trailers.reverts is not None and newest.old == release.tag
+        reverted = self._is_over(newest, release, stage_name, number)
         candidate = None if arrived else maker.judgement(stage.name, "candidate")
         there = maker.running(stage.name)
         running = there if arrived else None
@@ -198,6 +197,15 @@ class Teller:
             did_not_help=there.reason if reverted and there.state is State.HALTED else None,
             circumstances=self._circumstances(stage, release, number, running or candidate),
         )
+
+    def _is_over(self, newest: TagChange, release: Release, stage: str, number: int | None) -> bool:
+        """Whether it was taken back. What a person has freed since is on its way again, in a new pull request."""
+        if newest.trailers is None or newest.trailers.reverts is None or newest.old != release.tag:
+            return False
+        lifted = lifted_tags(self.maker.observation.orders, self.maker.policy.service).get(release.tag)
+        pull = self._current_pull(stage, number)
+        is_under_way = pull is None or pull.state is PullState.OPEN
+        return lifted is None or lifted <= newest.at or not is_under_way
 
     def _circumstances(
         self, stage: Stage, release: Release, number: int | None, judgement: Judgement | None

@@ -90,7 +90,7 @@ def test_a_fix_that_has_passed_waits_until_the_stage_has_cooled_down() -> None:
 
 def taken_back() -> FakeWorld:
     """1.9.0 was taken out of production, where everything is well again; it is in staging still."""
-    world = failing_world()
+    world = failing_world(proposing=Proposing(opens=Opens.EARLY))
     world.forge.permissions = {"mia": Permission.MAINTAIN, "bob": Permission.WRITE}
     world.sweep()
     world.sync()
@@ -115,6 +115,14 @@ def test_a_quarantine_that_a_maintainer_lifts_is_over_and_the_release_is_propose
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)
     assert state_of(world, "production", "candidate") is State.QUARANTINED
     assert len(reverts(world, "production")) == 2
+
+
+def test_the_new_pull_request_of_a_lifted_release_does_not_say_that_it_was_rolled_back() -> None:
+    world = taken_back()
+    world.forge.say(1, "/liftlock lift the database was full", by="mia")
+    play(world, 4)
+    assert [world.forge.comment(number).startswith("**Rolled back.**") for number in (1, 2)] == [True, False]
+    assert "Rolled back" not in world.forge.bodies[2]
 
 
 @pytest.mark.invariant("I3")
