@@ -36,7 +36,7 @@ from bot.engine.schedule import Schedule
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.engine.waking import Waker
 from bot.observe import World
-from bot.policy import GateTemplates, PolicyError, load_policies, shipped_gate_templates
+from bot.policy import GateTemplates, PolicyDirectory, PolicyError, shipped_gate_templates
 from bot.ports import Clock
 from bot.records import Archive, Board, Ledger, Posting, Sightings
 from bot.sampling import Sampler
@@ -295,9 +295,11 @@ def _only(service: str | None, load: Load) -> Load:
 
 
 def _policies(directory: Path, templates: GateTemplates, known: KnownRepositories) -> Load:
+    policies_of = PolicyDirectory(path=directory, templates=templates)
+
     def load() -> tuple[Sequence[Policy], Sequence[BrokenPolicy]]:
         try:
-            found = load_policies(directory, templates)
+            found = policies_of.load()
         except PolicyError as error:
             return (), (_broken(str(directory), error),)
         policies = [item for item in found.values() if isinstance(item, Policy)]

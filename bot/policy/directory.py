@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.domain.policy import Policy
@@ -16,36 +16,63 @@ from bot.policy.parsing import parse_policy
 from bot.policy.templates import GateTemplates
 
 
-def load_policies(directory: Path, templates: GateTemplates) -> Mapping[str, Policy | PolicyError]:
-    """Read the policies directly in `directory`, by file name; test files and subdirectories are left out.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyDirectory:
+    """The policies directly in a directory. What was read once is not parsed again before it, or a template, changes.
 
-    To the templates come those of its folder `gates`, or in their place; a broken one is an error under `gates/FILE`.
-    A service that two files describe belongs to the first, in the order of their names. Raise PolicyError if the
-    directory itself cannot be read.
+    To the `templates` come those of its folder `gates`, or in their place. Not to be shared between threads.
     """
-    names = yaml_files(directory, expected="a directory of policies")
-    own = read_own_templates(directory)
-    templates = {**templates, **own.templates}
-    read: dict[str, Policy | PolicyError] = dict(own.errors)
-    owners: dict[str, str] = {}
-    for name in names:
-        found = _read(directory / name, templates, own)
-        if isinstance(found, Policy):
-            owner = owners.setdefault(found.service, name)
-            if owner != name:
-                taken = f"the service {found.service}, which {owner} describes"
-                found = PolicyError([fault_of(name, taken, "a service of its own")])
-        read[name] = found
-    return read
+
+    path: Path
+    templates: GateTemplates
+    _kept: dict[str, tuple[object, Policy | PolicyError]] = field(default_factory=dict, init=False)
+
+    def load(self) -> Mapping[str, Policy | PolicyError]:
+        """Read them, by file name; test files and subdirectories are left out.
+
+        A broken template is an error under `gates/FILE`. A service that two files describe belongs to the first, in the
+        order of their names. Raise PolicyError if the directory itself cannot be read.
+        """
+        names = yaml_files(self.path, expected="a directory of policies")
+        own = read_own_templates(self.path)
+        read: dict[str, Policy | PolicyError] = dict(own.errors)
+        owners: dict[str, str] = {}
+        for name in names:
+            found = self._read(name, own)
+            if isinstance(found, Policy):
+                owner = owners.setdefault(found.service, name)
+                if owner != name:
+                    taken = f"the service {found.service}, which {owner} describes"
+                    found = PolicyError([fault_of(name, taken, "a service of its own")])
+            read[name] = found
+        for name in self._kept.keys() - set(names):
+            del self._kept[name]
+        return read
+
+    def _read(self, name: str, own: OwnTemplates) -> Policy | PolicyError:
+        try:
+            text = read_text(self.path / name, file=name)
+        except PolicyError as error:
+            return error
+        rests_on = (text, own.texts, own.broken)
+        kept = self._kept.get(name)
+        if kept is None or kept[0] != rests_on:
+            kept = (rests_on, self._parsed(text, name, own))
+            self._kept[name] = kept
+        return kept[1]
+
+    def _parsed(self, text: str, name: str, own: OwnTemplates) -> Policy | PolicyError:
+        templates = {**self.templates, **own.templates}
+        try:
+            policy = parse_policy(text, file=name, templates=templates, broken=own.broken)
+        except PolicyError as error:
+            return error
+        return _with_version(policy, own.texts)
 
 
-def _read(path: Path, templates: GateTemplates, own: OwnTemplates) -> Policy | PolicyError:
-    try:
-        text = read_text(path, file=path.name)
-        policy = parse_policy(text, file=path.name, templates=templates, broken=own.broken)
-    except PolicyError as error:
-        return error
-    return _with_version(policy, own.texts)
+def load_policies(directory: Path, templates: GateTemplates) -> Mapping[str, Policy | PolicyError]:
+    """Read the policies of a directory once; see PolicyDirectory."""
+    return PolicyDirectory(path=directory, templates=templates).load()
 
 
 def _with_version(policy: Policy, own: Mapping[str, str]) -> Policy:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +67,14 @@ def graphql_violations(exchange: Exchange) -> list[str]:
     return [f"{exchange.method} {exchange.path}: {said}" for said in _violations(exchange)]
 
 
+# The bot sends the same few documents over and over, and to read one takes as long as all else here.
+_parse = lru_cache(maxsize=500)(parse)
+
+
 @cache
 def _faults(query: str) -> Sequence[GraphQLError]:
     """Validate a document, which is slow in a schema of this size, and which the bot sends over and over."""
-    return validate(contract(), parse(query))
+    return validate(contract(), _parse(query))
 
 
 def _violations(exchange: Exchange) -> Iterator[str]:
@@ -79,7 +83,7 @@ def _violations(exchange: Exchange) -> Iterator[str]:
     if unknown:
         yield f"the request has {unknown}"
     try:
-        document = parse(sent["query"])
+        document = _parse(sent["query"])
     except GraphQLError as error:
         yield f"the document cannot be read: {error.message}"
         return

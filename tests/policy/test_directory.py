@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from bot.domain.policy import Policy
-from bot.policy import PolicyError, load_policies, shipped_gate_templates
+from bot.policy import PolicyDirectory, PolicyError, load_policies, shipped_gate_templates
 from bot.policy.tree import MAX_BYTES
 
 TEMPLATES = shipped_gate_templates()
-EXAMPLES = Path(__file__).resolve().parents[2] / "policies" / "examples"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "policies" / "examples"
+GATES = ROOT / "policies" / "gates"
 CHECKOUT = (EXAMPLES / "checkout.yaml").read_bytes()
 
 
@@ -83,3 +85,43 @@ def test_a_file_too_large_is_refused(tmp_path: Path) -> None:
 def test_a_missing_directory_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="found No such file or directory, expected a directory of policies"):
         load_policies(tmp_path / "nowhere", TEMPLATES)
+
+
+# --- read again and again --------------------------------------------------------------------------------------------
+
+
+def test_what_has_not_changed_is_not_parsed_again(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(CHECKOUT)
+    (tmp_path / "broken.yaml").write_text("service: [")
+    policies = PolicyDirectory(path=tmp_path, templates=TEMPLATES)
+    first, second = policies.load(), policies.load()
+    assert [first[name] is second[name] for name in ("a.yaml", "broken.yaml")] == [True, True]
+
+
+def test_what_has_changed_is_parsed_again_however_it_came_to_be(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    policies = PolicyDirectory(path=tmp_path, templates=TEMPLATES)
+    seen = []
+    for content in (CHECKOUT, CHECKOUT.replace(b"service: checkout", b"service: cart"), b"service: [", CHECKOUT):
+        file.write_bytes(content)
+        # As a mounted volume does it: the time stays, and so does the size.
+        os.utime(file, (1, 1))
+        found = policies.load()["a.yaml"]
+        seen.append(found.service if isinstance(found, Policy) else "an error")
+    assert seen == ["checkout", "cart", "an error", "checkout"]
+    file.unlink()
+    assert policies.load() == {}
+
+
+def test_a_policy_is_parsed_again_when_a_template_of_the_team_comes_or_changes(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(CHECKOUT)
+    policies = PolicyDirectory(path=tmp_path, templates=TEMPLATES)
+    before = policies.load()["a.yaml"]
+    (tmp_path / "gates").mkdir()
+    shipped = next(file for file in GATES.iterdir() if file.name == "http-errors.yaml").read_text(encoding="utf-8")
+    (tmp_path / "gates" / "http-errors.yaml").write_text(shipped, encoding="utf-8")
+    own = policies.load()["a.yaml"]
+    (tmp_path / "gates" / "http-errors.yaml").write_text(f"{shipped}# ours\n", encoding="utf-8")
+    changed = policies.load()["a.yaml"]
+    versions = [found.version for found in (before, own, changed) if isinstance(found, Policy)]
+    assert len(set(versions)) == 3
