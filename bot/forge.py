@@ -6,7 +6,7 @@ from any thread. `docs/forges.md` says what an adapter for another forge must do
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -244,6 +244,13 @@ class Signals(Protocol):
 
     def read_file(self, repository: str, commit: Sha, path: str) -> str | None:
         """Return the text of a small file at a commit; None where there is none, or it is no text."""
+        ...
+
+    def checks_of(self, repository: str, commit: Sha, names: Sequence[str], *, app: int | None) -> Mapping[str, str]:
+        """Return how named checks of a commit ended: `passed`, `failed` or `running`; those missing are left out.
+
+        Of several runs of one name the worst counts, of a status the newest. With `app` only that app's runs do.
+        """
         ...
 
     def span(self, repository: str, before: Sha, after: Sha, *, limit: int) -> Span | None:

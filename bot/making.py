@@ -26,6 +26,7 @@ from bot.domain.model import NOT_SET, Release, Sha, TagHistory, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Stage
 from bot.domain.text import format_date_instant, one_line
+from bot.domain.verdicts import Verdict
 from bot.observe import World
 from bot.planned import Planner
 from bot.ports import Conflict, FileCommit, OutsideError, Permanent
@@ -111,6 +112,7 @@ class Maker:
         planner = self._planner(stage)
         edited = _planned(lambda: planner.promotion(self.head(stage_name), release))
         return MoveView(
+            trust=self._trust(stage_name, release),
             policy=self.policy,
             source=source,
             stage=stage,
@@ -135,6 +137,19 @@ class Maker:
         if written != kept:
             ledger.note(key, written)
         return now
+
+    def _trust(self, stage: str, release: Release) -> tuple[Verdict, ...]:
+        """Return the verdicts on a release's artifact; once it has moved, as they were last."""
+        key = f"verified/{self.policy.service}/{stage}/{release.image}:{release.tag}"
+        kept = self.world.ledger.noted([key]).get(key)
+        now = self.judgement(stage, "candidate")
+        if now is None or not now.verdicts or now.release is None or now.release.tag != release.tag:
+            told = _parse_judgement(kept)
+            return told.verdicts if told is not None else ()
+        written = _JUDGEMENT.dump_json(now).decode()
+        if written != kept:
+            self.world.ledger.note(key, written)
+        return now.verdicts
 
     def _nothing_measured(self, stage: str) -> Judgement:
         return replace(self.running(stage), verdicts=(), timeline=())

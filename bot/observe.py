@@ -18,7 +18,7 @@ from bot.domain.policy import Policy, Stage
 from bot.forge import Conversation, Forge, Merging, Signals
 from bot.ordered import orders_of
 from bot.planned import Planner
-from bot.ports import Clock, Deployments, Metrics, OutsideError, Registry, Repositories
+from bot.ports import Clock, Deployments, Metrics, OutsideError, Proving, Registry, Repositories
 from bot.records import Ledger, Sightings
 from bot.stage_look import Found, StageLook
 from bot.tag_history import TagReader
@@ -43,6 +43,7 @@ class World:
     conversation: Conversation
     signals: Signals
     registry: Registry
+    proving: Proving
     ledger: Ledger
     sightings: Sightings
     spell_gap: timedelta

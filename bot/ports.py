@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.argo import Application, NoApplication, Target
-from bot.domain.model import Artifact, Numbers, Sha, Trouble
+from bot.domain.model import Artifact, Digest, Numbers, Sha, Trouble
 from bot.domain.policy import CommitsBy
+from bot.domain.proofs import Proofs
 from bot.domain.queries import Query
 
 
@@ -262,6 +263,18 @@ class Metrics(Protocol):
 
     def cost(self) -> Cost:
         """Return what all looks so far have cost."""
+        ...
+
+
+class Proving(Protocol):
+    """What is proven of an artifact: what lies beside it in its registry, verified."""
+
+    def proofs_of(self, image: str, digest: Digest) -> Proofs | None:
+        """Find and verify all proofs; None when no registry is configured for the image.
+
+        What is found and does not hold is among them, with the reason. Raise OutsideError where the registry does not
+        answer: then nothing is known, which is not the same as no proof.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -196,6 +196,7 @@ class FakeSignals(Failing):
     source_pulls: dict[Sha, tuple[int, ...]] = field(default_factory=dict)
     files: dict[tuple[Sha, str], str] = field(default_factory=dict)
     spans: dict[tuple[Sha, Sha], Span] = field(default_factory=dict)
+    reported: dict[tuple[Sha, str], str] = field(default_factory=dict)
 
     def set_check(self, repository: str, commit: Sha, check: CheckText) -> None:
         self.called("set_check")
@@ -218,6 +219,10 @@ class FakeSignals(Failing):
     def read_file(self, repository: str, commit: Sha, path: str) -> str | None:
         self.called("read_file")
         return self.files.get((commit, path))
+
+    def checks_of(self, repository: str, commit: Sha, names: Sequence[str], *, app: int | None) -> Mapping[str, str]:
+        self.called("checks_of")
+        return {name: self.reported[commit, name] for name in names if (commit, name) in self.reported}
 
     def span(self, repository: str, before: Sha, after: Sha, *, limit: int) -> Span | None:
         self.called("span")

@@ -23,6 +23,7 @@ from tests.fakes import (
     FakeDeployments,
     FakeLedger,
     FakeMetrics,
+    FakeProving,
     FakeRegistry,
     FakeRepositories,
     FakeSightings,
@@ -61,6 +62,7 @@ class FakeWorld:
         self.forge = FakeForge(repositories=self.repositories)
         self.signals = FakeSignals()
         self.registry = FakeRegistry()
+        self.proving = FakeProving()
         self.ledger = FakeLedger()
         self.board: Board = self.ledger
         self.sightings = FakeSightings()
@@ -81,6 +83,7 @@ class FakeWorld:
             conversation=self.forge,
             signals=self.signals,
             registry=self.registry,
+            proving=self.proving,
             ledger=self.ledger,
             sightings=self.sightings,
             spell_gap=timedelta(minutes=5),

@@ -20,7 +20,8 @@ from bot.domain.argo import (
     Target,
     remember,
 )
-from bot.domain.model import Artifact, Numbers, Sha, Trouble
+from bot.domain.model import Artifact, Digest, Numbers, Sha, Trouble
+from bot.domain.proofs import Proofs
 from bot.ports import (
     BranchChange,
     Conflict,
@@ -285,6 +286,18 @@ class FakeRegistry(Failing):
     def find_artifact(self, image: str, tag: str) -> Artifact | None:
         self.called("find_artifact")
         return self.artifacts.get(f"{image}:{tag}")
+
+
+@dataclass
+class FakeProving(Failing):
+    """Proofs by digest; with `is_configured` every other digest has none, without it no registry is known."""
+
+    proofs: dict[str, Proofs] = field(default_factory=dict)
+    is_configured: bool = False
+
+    def proofs_of(self, image: str, digest: Digest) -> Proofs | None:
+        self.called("proofs_of")
+        return self.proofs.get(digest) or (Proofs(digest=digest) if self.is_configured else None)
 
 
 @dataclass

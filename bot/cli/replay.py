@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import Annotated
 
@@ -72,11 +73,22 @@ def _find(ledger: Ledger, wanted: str) -> tuple[Event, Decision, Judgement]:
         except AnotherVersion:
             others += 1
             continue
-        for judgement in decision.judgements:
+        for judgement in _proofs(decision):
             if judgement.verdicts and evidence_hash(judgement.verdicts).startswith(wanted):
                 return event, decision, judgement
     older = f"; {count_of(others, 'decision')} of another version of Liftlock cannot be read" if others else ""
     raise refusal(f"none of the newest {len(events)} recorded decisions has the evidence {wanted}{older}")
+
+
+def _proofs(decision: Decision) -> Iterator[Judgement]:
+    """Return the judgements; a release that moves rests on those of the stage before and on those of its artifact."""
+    yield from decision.judgements
+    for there in decision.judgements:
+        if there.role != "candidate" or not there.verdicts or there.release is None:
+            continue
+        for here in decision.judgements:
+            if here.role == "running" and here.release is not None and here.release.tag == there.release.tag:
+                yield with_changes(here, verdicts=(*here.verdicts, *there.verdicts))
 
 
 def _policy(ledger: Ledger, decision: Decision) -> Mapping[str, object]:

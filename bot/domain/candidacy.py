@@ -43,6 +43,7 @@ class Candidate:
 class Case:
     """Everything the rungs look at: `source` is the running release of the stage before, `there` the target's tags.
 
+    `trust` are the verdicts on the artifact, as the target asks for them.
     `standing` is what people have commanded of this release in this stage and still stands, `lifted` when a person
     lifted its quarantine for the last time.
     """
@@ -58,6 +59,7 @@ class Case:
     forge: ForgeFacts
     standing: Standing
     lifted: datetime | None
+    trust: tuple[Verdict, ...]
     now: datetime
 
     @property
@@ -89,9 +91,14 @@ class Case:
     @cached_property
     def overridden(self) -> tuple[Verdict, ...]:
         """The verdicts that stand against the release and that a person with the right to has overridden (I1)."""
-        verdicts = deciding(self.source.judgement.verdicts)
+        verdicts = deciding((*self.source.judgement.verdicts, *self.trust))
         names = self.standing.overrides
         return tuple(one for one in verdicts if one.gate in names and one.kind is not VerdictKind.HEALTHY)
+
+    @property
+    def unverified(self) -> tuple[Verdict, ...]:
+        """The verdicts on the artifact that stand against the release, or leave it open (I11)."""
+        return tuple(one for one in self.trust if one.kind is not VerdictKind.HEALTHY and one not in self.overridden)
 
     @cached_property
     def is_proven(self) -> bool:
@@ -105,7 +112,7 @@ class Case:
     @property
     def why_proven(self) -> str:
         """Why the release may move, in one sentence that names what was overridden and by whom."""
-        if self.source.is_proven:
+        if not self.overridden:
             return f"{self.source_stage}: {self.source.judgement.reason}"
         said = [f"{one.gate} ({one.reason})" for one in self.overridden]
         orders = [self.standing.overrides[one.gate] for one in self.overridden]
@@ -130,6 +137,7 @@ class Case:
             state=state,
             waits_on=waits_on,
             reason=reason,
+            verdicts=self.trust,
             pull=pull.number if pull is not None else None,
         )
         if not actions:

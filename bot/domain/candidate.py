@@ -10,6 +10,7 @@ from datetime import datetime
 
 from bot.domain.candidacy import HOLD_LABEL, Candidate, Case, blind
 from bot.domain.decision import ClosePromotion, CommitPromotion, OpenPromotion, State, Wait, WaitsOn
+from bot.domain.gates.artifact import judge_artifact, subject_of
 from bot.domain.merging import RUNGS, cooling_down, is_bound_to, merge_now, moved
 from bot.domain.model import Artifact, Release, Trouble
 from bot.domain.naming import release_branch
@@ -20,6 +21,7 @@ from bot.domain.policy import Opens, Policy, Road, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running
 from bot.domain.text import format_instant
+from bot.domain.verdicts import VerdictKind, worst
 
 _SHORT = 7
 _DIGEST = len("sha256:") + 12
@@ -61,9 +63,14 @@ def judge_candidate(
             observation.orders, service=policy.service, stage=target.name, release=release.name, head=head
         ),
         lifted=lifted_tags(observation.orders, policy.service).get(release.tag),
+        trust=judge_artifact(target.artifact, subject_of(seen, release, now)),
         now=now,
     )
-    rungs = (_forbidden, _rejected, _held, _moved_bytes, _not_proven, _unknown, *_ROADS[target.proposing.by])
+    rungs = (
+        *(_forbidden, _rejected, _held, _moved_bytes, _not_trusted),
+        *(_not_proven, _unknown, _not_verified),
+        *_ROADS[target.proposing.by],
+    )
     for rung in rungs:
         answer = rung(case)
         if answer is not None:
@@ -138,6 +145,26 @@ def _held(case: Case) -> Candidate | None:
     # People resume where they read of it, so a draft is opened for that as well.
     actions = _early(case, reason) if _may_show(case) else ()
     return case.answer(State.HELD_BY_HUMAN, WaitsOn.HUMAN, reason, *actions)
+
+
+def _not_trusted(case: Case) -> Candidate | None:
+    """What is proven to be another's, or not to be so, must not move; whatever the numbers say."""
+    against = [one for one in case.unverified if one.kind is VerdictKind.UNHEALTHY]
+    if not against:
+        return None
+    reason = f"{against[0].gate}: {against[0].reason}"
+    closes = () if _stays_open(case.open_pull) else case.withdrawal(reason)
+    return case.answer(State.NOT_TRUSTED, WaitsOn.HUMAN, reason, *closes)
+
+
+def _not_verified(case: Case) -> Candidate | None:
+    """What is not proven yet may come yet; what cannot be asked for is never taken for proven (I11)."""
+    if not case.unverified:
+        return None
+    first = worst(case.unverified)
+    is_asked = first.kind is VerdictKind.CANNOT_TELL
+    state = State.CANNOT_TELL if is_asked else State.WAITING_FOR_BUILD
+    return case.answer(state, WaitsOn.BUILD, f"{first.gate}: {first.reason}")
 
 
 def _not_proven(case: Case) -> Candidate | None:

@@ -33,6 +33,8 @@ class State(StrEnum):
     ROLLING_BACK = "rolling back"
     ROLLED_BACK = "rolled back"
     # A release on its way into the stage
+    NOT_TRUSTED = "not to be trusted"
+    WAITING_FOR_BUILD = "waiting for proof of its build"
     READY_TO_PROPOSE = "ready to propose"
     READY_TO_MERGE = "ready to merge"
     WAITING_FOR_HUMAN = "waiting for a person"

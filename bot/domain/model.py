@@ -64,6 +64,15 @@ class Artifact:
     kind: Literal["artifact"] = "artifact"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What the forge says of a source commit: `passed`, `failed` or `running` for each check, named `RULE/CHECK`."""
+
+    commit: Sha
+    outcomes: Mapping[str, str]
+    kind: Literal["checked"] = "checked"
+
+
 # --- Git -------------------------------------------------------------------------------------------------------------
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.domain.argo import Ancestry, Application, Memory, NoApplication
-from bot.domain.model import Artifact, Samples, TagHistory, Trouble
+from bot.domain.model import Artifact, Checked, Samples, TagHistory, Trouble
 from bot.domain.orders import Order
+from bot.domain.proofs import Proven
 from bot.domain.pulls import MergeRules, Proposal, Pull
 
 
@@ -17,7 +18,9 @@ class StageObservation:
     """All that was seen of one stage. `samples` is keyed by gate or trigger name (`gate:…`, `trigger:…`).
 
     `ancestry` answers for each revision that the applications report, `memory` is the ledger's of them. `artifact` is
-    that of the candidate on its way into this stage, None when no registry is configured for the image. `promotion` is
+    that of the candidate on its way into this stage (in a first stage, of the release that is set there), None when no
+    registry is configured for the image; `proven` is what is proven of it and `checked` of its source commit, both None
+    where the policy asks for nothing. `promotion` is
     the candidate's proposal, `arrival` the one that brought the running release, `revert` the one that takes it back;
     each None if not looked for. `superseded` are open proposals for other releases.
     """
@@ -28,6 +31,8 @@ class StageObservation:
     ancestry: Ancestry = field(default_factory=Ancestry)
     memory: Memory = field(default_factory=Memory)
     artifact: Artifact | Trouble | None = None
+    proven: Proven | Trouble | None = None
+    checked: Checked | Trouble | None = None
     samples: Mapping[str, Samples | Trouble]
     promotion: Proposal | Trouble | None = None
     arrival: Proposal | Trouble | None = None

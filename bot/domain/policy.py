@@ -14,6 +14,7 @@ from bot.domain.argo import Target
 from bot.domain.edit.kinds import Edit
 from bot.domain.pulls import MergeMethod
 from bot.domain.rules import Gate, Trigger
+from bot.domain.trust import TrustRule
 
 
 class CommitsBy(StrEnum):
@@ -153,6 +154,7 @@ class Stage:
     """One environment. `source` is the stage a release comes from (`from:`), None for the first.
 
     `window` and `gates` judge a release in this stage before it may move on; `rollback` watches it after it came.
+    `artifact` is what must be proven of a release's artifact before it enters; in a first stage, before it moves on.
     """
 
     name: str
@@ -165,6 +167,7 @@ class Stage:
     rollback: Rollback | None
     sync: SyncBy = SyncBy.ARGOCD
     proposing: Proposing = Proposing()
+    artifact: tuple[TrustRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

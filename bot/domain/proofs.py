@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from bot.domain.model import Digest
 
@@ -77,6 +78,22 @@ class Statement:
     predicate: Mapping[str, Json] = field(default_factory=dict)
 
 
+Scalar = None | bool | int | float | str
+"""A JSON value without parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attested:
+    """What a policy asks of a signed statement: for each path the values that stand there, each once.
+
+    None where the path leads nowhere, which is not the same as a list that is there and empty.
+    """
+
+    signature: Signature
+    predicate_type: str
+    values: Mapping[str, tuple[Scalar, ...] | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unproven:
     """Something that was found beside the artifact and proves nothing, and the sentence why not."""
@@ -87,9 +104,20 @@ class Unproven:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proofs:
-    """All that was found beside one artifact. An artifact without any has three empty tuples."""
+    """All that was found and verified beside one artifact. An artifact without any has three empty tuples."""
 
     digest: Digest
     signatures: tuple[Signature, ...] = ()
     statements: tuple[Statement, ...] = ()
     unproven: tuple[Unproven, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """What of an artifact's proofs a policy looks at: statements may be large, and only some of their values matter."""
+
+    digest: Digest
+    signatures: tuple[Signature, ...] = ()
+    attested: tuple[Attested, ...] = ()
+    unproven: tuple[Unproven, ...] = ()
+    kind: Literal["proven"] = "proven"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, StartSync, State, WaitsOn
+from bot.domain.gates.artifact import judge_artifact, subject_of
 from bot.domain.gates.judging import judge_gates, judge_triggers
 from bot.domain.gates.measuring import NEWEST
 from bot.domain.liveness import Liveness
@@ -214,7 +215,9 @@ def _asks_human(judgement: Judgement) -> bool:
 
 
 def _judge_observed(case: _Case, window: HealthWindow) -> Judgement:
-    verdicts = judge_gates(case.stage, window, case.tags, case.liveness, case.observation, case.now)
+    gates = judge_gates(case.stage, window, case.tags, case.liveness, case.observation, case.now)
+    of_artifact = _of_the_artifact(case)
+    verdicts = (*gates, *of_artifact)
     kind = combine(verdicts)
     if kind is VerdictKind.UNHEALTHY:
         return case.judge(State.UNHEALTHY, WaitsOn.HUMAN, _because(worst(verdicts)), verdicts)
@@ -233,7 +236,15 @@ def _judge_observed(case: _Case, window: HealthWindow) -> Judgement:
         state = State.CANNOT_TELL if _is_unclear(case.liveness) else State.WAITING_FOR_ROLLOUT
         return case.judge(state, WaitsOn.RUNTIME, case.liveness.reason, verdicts)
     is_unclear = kind is VerdictKind.CANNOT_TELL or (kind is VerdictKind.HEALTHY and _is_unclear(case.liveness))
-    return case.judge(State.CANNOT_TELL if is_unclear else State.OBSERVING, WaitsOn.RUNTIME, why, verdicts)
+    waits_on = WaitsOn.BUILD if worst(verdicts) in of_artifact else WaitsOn.RUNTIME
+    return case.judge(State.CANNOT_TELL if is_unclear else State.OBSERVING, waits_on, why, verdicts)
+
+
+def _of_the_artifact(case: _Case) -> tuple[Verdict, ...]:
+    """Judge what people or a pipeline set in a first stage: nothing was asked of it before it came."""
+    if case.stage.source is not None:
+        return ()
+    return judge_artifact(case.stage.artifact, subject_of(case.seen, case.release, case.now))
 
 
 def _at_deadline(case: _Case, window: HealthWindow, why: str, verdicts: tuple[Verdict, ...]) -> Judgement:
@@ -256,7 +267,8 @@ def _leniently(case: _Case, window: HealthWindow) -> tuple[Verdict, ...]:
         replace(gate, accept=Accept.NOT_SHOWN_BAD) if isinstance(gate, CountGate) else gate for gate in case.stage.gates
     )
     stage = replace(case.stage, gates=gates)
-    return judge_gates(stage, window, case.tags, case.liveness, case.observation, case.now)
+    gates_again = judge_gates(stage, window, case.tags, case.liveness, case.observation, case.now)
+    return (*gates_again, *_of_the_artifact(case))
 
 
 def _is_unclear(liveness: Liveness) -> bool:

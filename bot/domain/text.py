@@ -120,6 +120,15 @@ def format_date_instant(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def parse_instant(text: str) -> datetime | None:
+    """Read an instant with its offset from UTC, as RFC 3339 writes it; None for anything else."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo is not None else None
+
+
 def count_of(number: float, noun: str, plural: str | None = None) -> str:
     """Write a count with its noun: `1 request`, `1,200 requests`, `2 entries` (with `plural="entries"`)."""
     count = format_count(number)

@@ -178,8 +178,17 @@ class ApplicationEvidence:
     kind: Literal["applications"] = "applications"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactEvidence:
+    """What was asked of the artifact and what was found, a line each: who signed, of what source, in which log."""
+
+    expected: tuple[str, ...]
+    found: tuple[str, ...]
+    kind: Literal["artifact"] = "artifact"
+
+
 MeasuredEvidence = CountEvidence | ValueEvidence | BaselineEvidence | BurnEvidence
-Evidence = MeasuredEvidence | ApplicationEvidence
+Evidence = MeasuredEvidence | ApplicationEvidence | ArtifactEvidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

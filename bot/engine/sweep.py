@@ -37,6 +37,7 @@ from bot.ports import Cost, OutsideError
 from bot.proposals import wanted_branches, with_proposals
 from bot.records import Board, Posting
 from bot.sampling import Sampler, Subject
+from bot.verifying import with_proofs
 
 T = TypeVar("T")
 
@@ -226,7 +227,8 @@ class Sweeper:
         def step() -> Decided:
             of_repository = told[policy.gitops.repository, policy.gitops.branch]
             proposed = with_proposals(self.world, policy, sampled, of_repository)
-            observation = with_orders(self.world, policy, proposed, is_dry=self.dry_run)
+            verified = with_proofs(self.world, policy, proposed)
+            observation = with_orders(self.world, policy, verified, is_dry=self.dry_run)
             return Decided(policy=policy, seen=observation, decision=decide(policy, observation, observation.at))
 
         return self._told_if_failed(policy, step)

@@ -33,6 +33,7 @@ from bot.policy.reading import Faults, Section, matching, one_of, positive_durat
 from bot.policy.taking_back import read_rollback
 from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.tree import Value, read_tree
+from bot.policy.trusting import read_artifact
 
 API_VERSION = "liftlock.dev/v1"
 _WARMUP, _TILE = timedelta(minutes=2), timedelta(minutes=1)
@@ -126,6 +127,7 @@ class _Reader:
         others = labels_of_others(stages, name)
         around = Surroundings(labels=labels, stages=others, tile=tile, window=window)
         gates = self._gates(section, around, applications)
+        artifact = read_artifact(section.section("artifact"), self._check_names)
         merge, proposing = read_promote(section.section("promote"))
         rollback = read_rollback(section.section("rollback"), around, self._entry, self._check_names)
         if source_at is None:
@@ -144,6 +146,7 @@ class _Reader:
             rollback=rollback,
             sync=sync or SyncBy.ARGOCD,
             proposing=proposing,
+            artifact=artifact,
         )
         return _StageText(stage=stage, value=value, path=path, source_at=source_at)
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 from bot.domain.decision import State
 from bot.domain.policy import EvidenceIn
 from bot.domain.pulls import PullState
+from bot.domain.verdicts import Verdict
 from bot.render.answers import command_section, history_section, newest_answer, override_lines
+from bot.render.artifact import artifact_section
 from bot.render.escape import code
-from bot.render.moves import artifact_trust, what_moves
+from bot.render.moves import what_moves
 from bot.render.people import command_table, effects
 from bot.render.room import Room, fit
 from bot.render.screen import first_screen
@@ -52,12 +54,18 @@ def _parts(view: MoveView, room: Room) -> list[str]:
         *_in_stage(view, room),
         what_moves(view, room.commits),
         *_from_source(view, room),
-        artifact_trust(view.release),
+        artifact_section(view.release, _of_artifact(view)),
         _what_next(view),
         command_section(stands, room.orders) if has_all else "",
         history_section(circumstances.history, room.history) if has_all else "",
         judged_by(view.policy, circumstances.policy_commit, view.forge_url),
     ]
+
+
+def _of_artifact(view: MoveView) -> tuple[Verdict, ...]:
+    """The verdicts on the artifact: the candidate's own, or as they were when the move was decided."""
+    candidate = view.stands.candidate
+    return candidate.verdicts if candidate is not None else view.trust
 
 
 _MOVING: Mapping[State, str] = {State.OBSERVING: "observed", State.WATCHING: "watched"}

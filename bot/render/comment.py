@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.render.answers import command_section, history_section, newest_answer, override_lines
+from bot.render.artifact import artifact_section
 from bot.render.escape import code, mention, plain
 from bot.render.people import whoever_may
 from bot.render.room import Room, fit
@@ -27,6 +28,9 @@ def _parts(view: CommentView, room: Room) -> list[str]:
         override_lines(circumstances.overrides),
         *(evidence_of(view.stage, view.running, room) if view.running is not None else []),
         *(evidence_of(source, view.source, room) if source is not None and view.source is not None else []),
+        artifact_section(view.candidate.release or view.release, view.candidate.verdicts)
+        if view.candidate is not None and view.candidate.verdicts
+        else "",
         command_section(view, room.orders),
         history_section(circumstances.history, room.history),
         judged_by(view.policy, circumstances.policy_commit, view.forge_url),

@@ -35,7 +35,7 @@ def promotion_commit(view: MoveView, why: str = "") -> str:
         stage=view.stage.name,
         release=view.release.name,
         promotes=f"{view.source.name} -> {view.stage.name}",
-        evidence=evidence_hash(view.judgement.verdicts),
+        evidence=evidence_hash(view.proof),
     )
     passed = f"has passed {view.source.name}: {for_commit(view.judgement.reason)}."
     said = f"{for_commit(view.release.tag)} {for_commit(why) if why else passed}"

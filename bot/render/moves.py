@@ -49,20 +49,6 @@ def edit_lines(changes: Sequence[Change]) -> str:
     return "The commit changes this and nothing else:\n\n" + "\n".join(shown)
 
 
-def artifact_trust(release: Release) -> str:
-    """Return what is known of the image's bytes and origin, and what nobody has checked."""
-    known = [
-        f"The registry says that the tag means {_digest(release)}; a tag that moves later is noticed."
-        if release.digest
-        else "**The digest is not known**, so nobody can say which bytes the tag means.",
-        "Its source commit is what the image's own label says; nobody has proved it."
-        if release.revision
-        else "The image names no source commit.",
-        "Signature and provenance were not checked.",
-    ]
-    return "### Artifact\n\n" + " ".join(known)
-
-
 def _digest(release: Release) -> str:
     return code(release.digest[: len("sha256:") + _SHORT]) if release.digest else "not known"
 

@@ -22,6 +22,7 @@ from bot.domain.text import count_of, format_instant
 from bot.domain.verdicts import MeasuredEvidence, VerdictKind, deciding
 from bot.forge import CheckState, CheckText, DeploymentState, DeploymentText, StatusState, StatusText
 from bot.render.answers import override_lines
+from bot.render.artifact import artifact_table
 from bot.render.escape import code, for_status, plain
 from bot.render.links import commit_link, pull_link
 from bot.render.room import Room, fit
@@ -33,7 +34,14 @@ _LONGEST_STATUS = 140
 _LONGEST_CHECK = 200
 _MINUTE = timedelta(minutes=1)
 _FAILED = frozenset(
-    {State.UNHEALTHY, State.QUARANTINED, State.REJECTED_BY_HUMAN, State.HELD_BY_HUMAN, State.ROLLING_BACK}
+    {
+        State.UNHEALTHY,
+        State.NOT_TRUSTED,
+        State.QUARANTINED,
+        State.REJECTED_BY_HUMAN,
+        State.HELD_BY_HUMAN,
+        State.ROLLING_BACK,
+    }
 )
 _BEFORE = frozenset({State.OBSERVING, State.WAITING_FOR_ROLLOUT, State.CANNOT_TELL})
 """What a candidate has of the stage before, and that would sound as if it were said of its own."""
@@ -96,6 +104,7 @@ def check_state(view: CommentView) -> CheckState:
 
 def _is_cleared(view: CommentView) -> bool:
     verdicts = deciding(view.source.verdicts) if view.source is not None else ()
+    verdicts += view.candidate.verdicts if view.candidate is not None else ()
     overridden = {one.gate for one in view.circumstances.overrides}
     return bool(verdicts) and all(one.kind is VerdictKind.HEALTHY or one.gate in overridden for one in verdicts)
 
@@ -106,6 +115,7 @@ def _summary(view: CommentView, room: Room) -> list[str]:
         first_screen(view).text,
         override_lines(view.circumstances.overrides),
         *(evidence_of(view.policy.stage(source.stage), source, room) if source is not None else []),
+        artifact_table(view.candidate.verdicts) if view.candidate is not None and view.candidate.verdicts else "",
         judged_by(view.policy, view.circumstances.policy_commit, view.forge_url),
     ]
 
@@ -118,6 +128,7 @@ _STATUSES: dict[State, StatusState] = {
     State.SETTLED: "success",
     State.ROLLED_BACK: "success",
     State.UNHEALTHY: "failure",
+    State.NOT_TRUSTED: "failure",
     State.ROLLING_BACK: "failure",
     State.QUARANTINED: "failure",
     State.REJECTED_BY_HUMAN: "failure",

@@ -69,6 +69,12 @@ unhealthy = _stopped(
     "Its developers: release a fix. Or {overriders}: override the gate by a comment.",
 )
 
+not_trusted = _stopped(
+    "Do not merge.",
+    "{release} is not proven to be what the policy of {stage} asks for.",
+    "Its developers: build a release that is. Or {overriders}: override it by a comment.",
+)
+
 _without_verdict = _stopped(
     "No verdict.",
     "Do not merge this: {release} has not proven itself in {source} in the time that it had.",

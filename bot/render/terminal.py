@@ -34,6 +34,7 @@ from bot.render.timeline import timeline_lines
 
 _COLOURS = {
     State.UNHEALTHY: "red",
+    State.NOT_TRUSTED: "red",
     State.ROLLING_BACK: "red",
     State.QUARANTINED: "red",
     State.HALTED: "red",

@@ -14,6 +14,7 @@ from bot.domain.edit import Change
 from bot.domain.model import Release, Sha
 from bot.domain.policy import Policy, Stage
 from bot.domain.pulls import MergeRules, Pull, PullState
+from bot.domain.verdicts import Verdict
 from bot.forge import Span
 
 
@@ -103,7 +104,8 @@ class MoveView:
     `judgement` is that of the source stage. `standing` is what the comment shows; without it the body tells only what
     the judgement does. `span` are the source commits between the two releases, None where they are not known;
     `changelog` is an excerpt as plain text. Where the policy wants the evidence in the body, the body carries what the
-    comment would. `watched` is what the stage itself measured last of the release, once it was there.
+    comment would. `watched` is what the stage itself measured last of the release, once it was there;
+    `trust` are the verdicts on its artifact.
     """
 
     policy: Policy
@@ -115,9 +117,15 @@ class MoveView:
     forge_url: str
     judgement: Judgement
     watched: Judgement | None = None
+    trust: tuple[Verdict, ...] = ()
     standing: CommentView | None = None
     span: Span | None = None
     changelog: str = ""
+
+    @property
+    def proof(self) -> tuple[Verdict, ...]:
+        """All verdicts that the move rests on: of the stage before, and on the artifact."""
+        return (*self.judgement.verdicts, *self.trust)
 
     @property
     def has_moved(self) -> bool:

@@ -88,6 +88,17 @@ def _length(view: CommentView) -> timedelta | None:
     return window.length if window is not None else None
 
 
+def for_the_build(view: CommentView, judgement: Judgement) -> Screen:
+    """Something that the policy wants to be proven of the artifact is not there yet."""
+    return Screen(
+        word="Waits for its build.",
+        lead=f"{proven(view)} Do not merge this before its artifact is verified.",
+        why=f"{plain(judgement.reason)}.",
+        who="Nobody, if its pipeline is still at it; else whoever looks after that.",
+        when=once(view, "it is verified"),
+    )
+
+
 def for_checks(view: CommentView, judgement: Judgement) -> Screen:
     """Checks are not green."""
     pull = view.circumstances.pull

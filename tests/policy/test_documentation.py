@@ -27,6 +27,14 @@ stages:
     edit: {zzz: 1, helm: {zzz: 1}}
     window: {zzz: 1}
     promote: {zzz: 1}
+    artifact:
+      zzz: 1
+      signer: {zzz: 1}
+      require:
+        - {zzz: 1, use: signature, signer: {zzz: 1}}
+        - {zzz: 1, use: provenance, signer: {zzz: 1}}
+        - {zzz: 1, use: attestation, where: [{zzz: 1}]}
+        - {zzz: 1, use: checks}
     rollback: {zzz: 1, triggers: [{use: argocd-degraded, zzz: 1}]}
     gates:
       - {use: http-errors, zzz: 1}
@@ -85,8 +93,13 @@ def test_every_field_of_the_policy_and_no_other_is_documented() -> None:
     documents = {key for key in known if ".document." in key}
     assert {key.rpartition(".")[2] for key in documents} == {"kind", "name", "namespace", "index"}
     assert not {key for key in documents if "argocd-application" in key or "regex" in key}
-    named = {re.sub(r"edit\.[a-z-]+\.(pin|document)$", r"edit.*.\1", key) for key in known - documents}
-    headings = ("The service", "A stage", "Edits", "The window", "Promotion", "Rollback")
+    # A requirement's own signer is written as that of all.
+    own = {key for key in known if ".require[].signer." in key}
+    assert {key.rpartition(".")[2] for key in own} == {
+        key.rpartition(".")[2] for key in known if ".artifact.signer." in key
+    }
+    named = {re.sub(r"edit\.[a-z-]+\.(pin|document)$", r"edit.*.\1", key) for key in known - documents - own}
+    headings = ("The service", "A stage", "Edits", "The artifact", "The window", "Promotion", "Rollback")
     assert {row[0] for heading in headings for row in rows(heading)} == named
 
 

@@ -9,9 +9,9 @@ import pytest
 from bot.domain.model import Release, Sha
 from bot.forge import Span
 from bot.render.links import commit_link, compare_link, pull_link
-from bot.render.moves import artifact_trust, what_moves
+from bot.render.moves import what_moves
 from tests.builders import IMAGE, NEW
-from tests.render.views import AFTER, COMMITS, FORGE, POLICY, a_move
+from tests.render.views import COMMITS, FORGE, POLICY, a_move
 
 A, B = "a" * 40, "b" * 40
 
@@ -42,19 +42,6 @@ def test_a_long_changelog_is_cut_and_stays_a_block() -> None:
     shown = what_moves(a_move(changelog="line\n" * 100), 0)
     assert shown.count("\nline") == 40
     assert "\n…\n```\n\n</details>" in shown
-
-
-# | digest | source commit | said                                        |
-@pytest.mark.parametrize(
-    ("release", "said"),
-    [
-        (AFTER, ["`sha256:222222222222`", "nobody has proved it", "were not checked"]),
-        (Release(image=IMAGE, tag=NEW), ["**The digest is not known**", "names no source commit", "were not checked"]),
-    ],
-)
-def test_trust_says_only_what_is_known(release: Release, said: list[str]) -> None:
-    shown = artifact_trust(release)
-    assert all(words in shown for words in said)
 
 
 @pytest.mark.parametrize("commit", ["main", "a" * 6, "A" * 40, f"{A}) [x](http://evil", "../.."])

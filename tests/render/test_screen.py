@@ -42,6 +42,8 @@ BLOCKED = {
     "no-verdict",
     "no-verdict-held",
     "waiting-for-checks",
+    "waiting-for-build",
+    "not-trusted",
 }
 MOVES_ITSELF = {
     "observing",
@@ -50,6 +52,8 @@ MOVES_ITSELF = {
     "ready",
     "draft-made-ready",
     "waiting-for-checks",
+    "waiting-for-build",
+    "verified",
     "waiting-for-review",
     "changes-requested",
     "being-merged",
@@ -182,6 +186,7 @@ def test_a_person_is_called_where_what_was_merged_is_halted() -> None:
 # --- the calls for a person ------------------------------------------------------------------------------------------
 
 CALLS = {
+    "not-trusted",
     "waiting-for-review",
     "changes-requested",
     "needs-a-person",

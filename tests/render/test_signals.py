@@ -25,6 +25,7 @@ ON_ITS_WAY = {
 }
 FAILED = {
     State.UNHEALTHY,
+    State.NOT_TRUSTED,
     State.QUARANTINED,
     State.REJECTED_BY_HUMAN,
     State.HELD_BY_HUMAN,

@@ -8,8 +8,10 @@ from datetime import timedelta
 
 from bot.domain.decision import Judgement, State, WaitsOn
 from bot.domain.edit import Change
+from bot.domain.gates.artifact import judge_artifact
 from bot.domain.model import Digest, Release, Sha
 from bot.domain.policy import EvidenceIn, Merge, Policy, Proposing, Stage
+from bot.domain.proofs import Proven
 from bot.domain.pulls import Checks, MergeRules, PullState, Reviews
 from bot.domain.timeline import Milestone, Step
 from bot.domain.verdicts import CountEvidence, Slice, Verdict, VerdictKind
@@ -25,6 +27,7 @@ from bot.render.views import (
     SupersededView,
 )
 from tests.builders import IMAGE, MINUTE, NEW, NOON, OLD, a_measured, a_policy, a_pull, sha
+from tests.trusted import WORKFLOW, a_signature, a_signature_rule, a_subject, proven_of
 
 FORGE = "https://github.example"
 POLICY = a_policy()
@@ -196,6 +199,13 @@ def _waiting(
     )
 
 
+def _verified(state: State, reason: str, waits_on: WaitsOn, proven: Proven) -> CommentView:
+    view = _waiting(state, reason, waits_on)
+    assert view.candidate is not None
+    verdicts = judge_artifact((a_signature_rule(),), a_subject(proven))
+    return replace(view, candidate=replace(view.candidate, verdicts=verdicts))
+
+
 def _observed(policy: Policy = POLICY, *, draft: bool = True) -> CommentView:
     return a_comment(
         policy=policy,
@@ -333,6 +343,21 @@ STATES: Mapping[str, Callable[[], CommentView]] = {
     ),
     "cooling-down": lambda: _waiting(
         State.COOLING_DOWN, "production cools down until 13:20:00 UTC, after the rollback of 1.9.1"
+    ),
+    "verified": lambda: _verified(
+        State.READY_TO_MERGE, "staging: both gates are healthy", WaitsOn.PROMOTION, proven_of(a_signature())
+    ),
+    "waiting-for-build": lambda: _verified(
+        State.WAITING_FOR_BUILD,
+        "artifact-signature: no signature was found beside sha256:aaaaaaaaaaaa yet",
+        WaitsOn.BUILD,
+        proven_of(),
+    ),
+    "not-trusted": lambda: _verified(
+        State.NOT_TRUSTED,
+        "artifact-signature: the signature does not count: its workflow's ref is refs/heads/main, not refs/tags/v1.9.0",
+        WaitsOn.HUMAN,
+        proven_of(a_signature(subject=f"{WORKFLOW}@refs/heads/main")),
     ),
     "merged": lambda: a_comment(
         stage=a_stage(),

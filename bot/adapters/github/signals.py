@@ -14,6 +14,7 @@ from urllib.parse import quote
 from bot.adapters.github.answers import SYSTEM, NotThere, Refused
 from bot.adapters.github.asking import Read, Write
 from bot.adapters.github.clients import PER_PAGE, Clients
+from bot.adapters.github.commit_checks import read_checks
 from bot.adapters.github.identity import account_of_rest, name_of
 from bot.adapters.github.names import check_repository, shown
 from bot.adapters.github.nodes import Node, objects
@@ -250,6 +251,10 @@ class GitHubSignals:
             return self._clients.read(repository, read, parse)
         except NotThere:
             return None
+
+    def checks_of(self, repository: str, commit: Sha, names: Sequence[str], *, app: int | None) -> Mapping[str, str]:
+        """Return how named checks and statuses of a commit ended."""
+        return read_checks(self._clients, repository, commit, names, app)
 
     def span(self, repository: str, before: Sha, after: Sha, *, limit: int) -> Span | None:
         """Return the newest `limit` commits of `after` that `before` lacks; at most three requests."""

@@ -1,0 +1,97 @@
+"""Look at the artifacts that a policy asks to be verified: what lies beside them, and how their source's checks ended.
+
+Looked at anew in each sweep, and so in the one that merges; what a proof says is verified once, as its bytes never
+change. Nothing is judged here but whose word on the source commit is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from bot.domain.gates.artifact import signed_commit, subject_of
+from bot.domain.model import NOT_SET, Artifact, Checked, Release, Sha, Trouble
+from bot.domain.observation import Observation, StageObservation
+from bot.domain.observed import is_under_observation
+from bot.domain.policy import Policy, Stage
+from bot.domain.proofs import Proven
+from bot.domain.trust import BuildRule, proven
+from bot.observe import World
+from bot.ports import OutsideError
+
+
+def with_proofs(world: World, policy: Policy, seen: Observation) -> Observation:
+    """Add what is proven of each release that is on its way into a stage with requirements, or waits in a first one."""
+    if not any(stage.artifact for stage in policy.stages):
+        return seen
+    stages = tuple(
+        _Look(world=world, policy=policy, stage=policy.stage(one.stage)).verified(one, seen) for one in seen.stages
+    )
+    return replace(seen, stages=stages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """The look at one stage's artifact."""
+
+    world: World
+    policy: Policy
+    stage: Stage
+
+    def verified(self, here: StageObservation, seen: Observation) -> StageObservation:
+        release = self._release(here, seen) if self.stage.artifact else None
+        if release is None:
+            return here
+        if self.stage.source is None:
+            here = replace(here, artifact=self._artifact(release))
+        here = replace(here, proven=self._proven(here.artifact))
+        return replace(here, checked=self._checked(here, release, seen))
+
+    def _release(self, here: StageObservation, seen: Observation) -> Release | None:
+        """Return the release that is asked about; None where none is on its way."""
+        source = here if self.stage.source is None else seen.stage(self.stage.source)
+        if isinstance(source.tags, Trouble) or source.tags.tag == NOT_SET:
+            return None
+        is_first = self.stage.source is None
+        if is_first and not is_under_observation(self.policy, self.stage, seen):
+            return None
+        # Only with a candidate was the registry asked for what its tag means.
+        if not is_first and here.promotion is None:
+            return None
+        return Release(image=self.policy.image, tag=source.tags.tag)
+
+    def _artifact(self, release: Release) -> Artifact | Trouble | None:
+        try:
+            return self.world.registry.find_artifact(release.image, release.tag)
+        except OutsideError as error:
+            return error.as_trouble()
+
+    def _proven(self, artifact: Artifact | Trouble | None) -> Proven | Trouble | None:
+        if not isinstance(artifact, Artifact):
+            return None
+        try:
+            found = self.world.proving.proofs_of(self.policy.image, artifact.digest)
+        except OutsideError as error:
+            return error.as_trouble()
+        return None if found is None else proven(found, self.stage.artifact)
+
+    # --- the build ---
+
+    def _checked(self, here: StageObservation, release: Release, seen: Observation) -> Checked | Trouble | None:
+        rules = [rule for rule in self.stage.artifact if isinstance(rule, BuildRule)]
+        source = self.policy.source
+        commit = signed_commit(self.stage.artifact, subject_of(here, release, seen.at))
+        if not rules or source is None or commit is None:
+            return None
+        try:
+            outcomes = self._outcomes(source, commit, rules)
+        except OutsideError as error:
+            return error.as_trouble()
+        return Checked(commit=commit, outcomes=outcomes)
+
+    def _outcomes(self, source: str, commit: Sha, rules: list[BuildRule]) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for rule in rules:
+            told = self.world.signals.checks_of(source, commit, rule.checks, app=rule.app)
+            found |= {f"{rule.name}/{name}": outcome for name, outcome in told.items()}
+        return found
