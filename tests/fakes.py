@@ -324,7 +324,7 @@ class FakeSightings(Failing):
             newest = next((spell for spell in reversed(spells) if spell.application == application), None)
             began = since.get(application, at)
             is_younger = newest is not None and newest.last_seen < began < at
-            if newest and newest.health == health and at - newest.last_seen <= gap and not is_younger:
+            if newest and newest.health == health and abs(at - newest.last_seen) <= gap and not is_younger:
                 spells[spells.index(newest)] = replace(newest, last_seen=at)
             else:
                 first = began if began < at and (newest is None or began > newest.last_seen) else at

@@ -13,8 +13,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import requests
@@ -28,6 +27,7 @@ from bot.adapters.http import (
     Limits,
     Question,
     collect,
+    parse_http_date,
     parse_json,
     raise_for_overload,
     refusal,
@@ -48,11 +48,9 @@ def skew_of(answer: Answer, before: datetime, after: datetime) -> timedelta | No
 
     It names a second, and was written between the two instants: only what lies outside of both is skew.
     """
-    try:
-        said = parsedate_to_datetime(answer.headers.get("date", ""))
-    except (ValueError, TypeError, IndexError):
+    sent = parse_http_date(answer.headers.get("date", ""))
+    if sent is None:
         return None
-    sent = (said if said.tzinfo else said.replace(tzinfo=UTC)).astimezone(UTC)
     if sent > after:
         return sent - after
     return min(sent + timedelta(seconds=1) - before, timedelta())

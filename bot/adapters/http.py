@@ -209,13 +209,14 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit() and len(value) < 10:
         return min(timedelta(seconds=int(value)), _LONGEST_RETRY_AFTER)
-    until, sent = _http_date(value), _http_date(headers.get("date", ""))
+    until, sent = parse_http_date(value), parse_http_date(headers.get("date", ""))
     if until is None or sent is None:
         return None
     return min(max(until - sent, timedelta()), _LONGEST_RETRY_AFTER)
 
 
-def _http_date(value: str) -> datetime | None:
+def parse_http_date(value: str) -> datetime | None:
+    """Read a date as HTTP writes it, which names a second; None for what is none."""
     try:
         parsed = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError):

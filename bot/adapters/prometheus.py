@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -36,6 +36,7 @@ from bot.adapters.http import (
     Limits,
     TooLong,
     collect,
+    parse_http_date,
     parse_json,
     quote,
     raise_for_overload,
@@ -58,6 +59,7 @@ from bot.adapters.prometheus_answer import (
 from bot.adapters.prometheus_batch import Batch, Series, numbers_of, plan, points_of, sort_series
 from bot.domain.model import Numbers
 from bot.domain.queries import Labels
+from bot.domain.text import format_date_instant
 from bot.ports import Cost, Look, OutsideError, Permanent, Transient
 
 SYSTEM = "Prometheus"
@@ -69,6 +71,8 @@ _MOST_SPLITS = 10
 _MOST_SEARCHES = 40
 """How many batches are halved to find the stages whose series a query fails on."""
 _PIECE = 64 * 1024
+_CLOCKS_DIFFER = timedelta(seconds=2)
+"""A `Date` names a second that may be nearly over, and a clock that is kept may be off by another."""
 _NO_ADDRESS = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
@@ -285,7 +289,15 @@ class PrometheusMetrics:
         if answer.status == HTTPStatus.PARTIAL_CONTENT:
             found = "answered with a part of the data only (HTTP 206), so the result is not used"
             raise _Doubtful(self._endpoint.transient(found))
+        self._raise_if_to_come(form["end"], answer)
         return parse_json(self._endpoint, answer, expected="query result")
+
+    def _raise_if_to_come(self, end: str, answer: Answer) -> None:
+        """Use nothing of a range that had not passed at the server: what is missing there is only still to come."""
+        at_server, until = parse_http_date(answer.headers.get("date", "")), datetime.fromtimestamp(float(end), UTC)
+        if at_server is not None and until > at_server + _CLOCKS_DIFFER:
+            found = f"was asked about {format_date_instant(until)} when its clock said {format_date_instant(at_server)}"
+            raise self._endpoint.transient(f"{found}, so the result is not used; check both clocks")
 
     def _class_of(self, error: Mapping[str, object], answer: Answer, query: str) -> OutsideError:
         kind, whole = str(error.get("errorType")), str(error.get("error", ""))

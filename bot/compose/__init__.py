@@ -30,6 +30,7 @@ from bot.compose.endpoints import (
 )
 from bot.compose.github import KnownRepositories, compose_github, credentials_of
 from bot.domain.edit import Reading
+from bot.domain.model import Trouble
 from bot.domain.policy import Policy
 from bot.domain.storm import StormLimit
 from bot.engine.schedule import Schedule
@@ -116,6 +117,7 @@ def compose(
             apply=Applier(world=world, telling=telling).apply,
             begin=composed.begin,
             forge_costs=composed.forge_costs,
+            clock_trouble=composed.clock_trouble,
             workers=settings.bot.workers,
             storm_limit=StormLimit(most=settings.bot.most_rollbacks, within=settings.bot.rollbacks_within),
             sampler=Sampler(metrics=world.metrics, ledger=records.ledger, lag=settings.bot.ingestion_lag),
@@ -128,11 +130,12 @@ def compose(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Composed:
-    """The world, what is to be called before each sweep, and what GitHub has cost."""
+    """The world, what is to be called before each sweep, what GitHub has cost, and whether its clock agrees."""
 
     world: World
     begin: Callable[[], None]
     forge_costs: Callable[[], Mapping[str, Mapping[str, float]]]
+    clock_trouble: Callable[[], Trouble | None]
 
 
 def _world(
@@ -177,7 +180,8 @@ def _world(
         github.clients.begin_sweep()
         github.conversation.begin_sweep()
 
-    return _Composed(world=world, begin=begin, forge_costs=github.costs)
+    trouble = github.clients.their_clock.trouble
+    return _Composed(world=world, begin=begin, forge_costs=github.costs, clock_trouble=trouble)
 
 
 # --- records ---------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """When sweeps run: each interval, at once after a wake, and no more once SIGTERM or SIGINT came.
 
-APScheduler keeps the interval. One thread sweeps, so two sweeps never run at once; whatever comes due while it sweeps
-or rests, by the interval or by any number of wakes, is the one next sweep.
+APScheduler keeps the interval by the machine's clock. Where that is set back the interval ends as much later, so the
+wait for it ends after an interval of monotonic seconds, too. One thread sweeps, so two sweeps never run at once;
+whatever comes due while it sweeps or rests, by the interval or by any number of wakes, is the one next sweep.
 
 A stop is asked for, the step in hand is finished or abandoned within a deadline, and nothing is half done: every
 action is one conditional write that the next start looks at anew (I9).
@@ -119,7 +120,7 @@ class Schedule:
                 self._await_wake()
 
     def _await_wake(self) -> None:
-        names = self.waker.wait()
+        names = self.waker.wait(self.interval.total_seconds())
         if names:
             structlog.get_logger().debug("woken", by=sorted(names))
 

@@ -6,7 +6,8 @@ unreachable waits with the reason shown; a bug in one is logged with its traceba
 
 Races, named and accepted: a person may change Git, a pull request or the policy between observation and action. Every
 write is conditional (expected branch head, expected pull request head), so such an action is refused by the server and
-the next sweep decides anew.
+the next sweep decides anew. This machine's clock may be set within a sweep: it is compared before anything is looked at
+and again before anything is decided, so that at the most one sight of an application is noted at a wrong time.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ _Told = Mapping[tuple[str, str], Proposals | Trouble]
 class Sweeper:
     """Runs sweeps over all services. `begin` drops what adapters cache for one sweep. `listeners` hear every report.
 
-    `forge_costs` says what each account has used of the forge's limits.
+    `forge_costs` says what each account has used of the forge's limits; `clock_trouble`, why this machine's clock is
+    not to be believed. While it is not, nothing is looked at: what would be recorded then would count once it is right.
     """
 
     world: World
@@ -88,6 +90,7 @@ class Sweeper:
     listeners: tuple[Callable[[ServiceReport], None], ...] = ()
     stopping: threading.Event = field(default_factory=threading.Event)
     forge_costs: Callable[[], Mapping[str, Mapping[str, float]]] = dict
+    clock_trouble: Callable[[], Trouble | None] = lambda: None
     refusals: Refusals = field(default_factory=Refusals)
     storm_limit: StormLimit = field(default_factory=StormLimit)
 
@@ -96,15 +99,24 @@ class Sweeper:
         policies, broken = self.load_policies()
         self.begin()
         reports = [self._halted(item) for item in broken]
-        known = Known.read(self.world.ledger)
         cost = self.world.metrics.cost()
+        trouble = self._clock_trouble() if policies else None
+        reports += self._sweep_over(policies) if trouble is None else self._waiting(policies, trouble)
+        self._post_sweep(policies, broken, self.world.metrics.cost().since(cost))
+        return tuple(sorted(reports, key=lambda report: report.subject))
+
+    def _sweep_over(self, policies: Sequence[Policy]) -> Sequence[ServiceReport]:
+        known = Known.read(self.world.ledger)
         with ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="sweep") as pool:
             heads = dict(pool.map(self._head, *_files_of(policies)))
             looked = list(pool.map(lambda policy: self._look(policy, heads[policy.gitops], known), policies))
             subjects = [item for item in looked if isinstance(item, Subject)]
             sampled = self._sample(subjects)
             told = self._look_at_forge(pool, sampled, subjects)
-            reports += [item for item in looked if isinstance(item, ServiceReport)]
+            reports = [item for item in looked if isinstance(item, ServiceReport)]
+            trouble = self._clock_trouble()
+            if trouble is not None:
+                return [*reports, *self._waiting([subject.policy for subject in subjects], trouble)]
             alone = list(pool.map(lambda one, seen: self._decide(one, seen, told), subjects, sampled))
             decided = self._in_view_of_all(alone)
             reports += [item for item in decided if isinstance(item, ServiceReport)]
@@ -113,8 +125,20 @@ class Sweeper:
             reports += pool.map(
                 lambda item: self._finish(item, known), sorted(ready, key=lambda item: not item.is_rollback)
             )
-        self._post_sweep(policies, broken, self.world.metrics.cost().since(cost))
-        return tuple(sorted(reports, key=lambda report: report.subject))
+        return reports
+
+    def _clock_trouble(self) -> Trouble | None:
+        try:
+            return self.clock_trouble()
+        except Exception as error:
+            structlog.get_logger().exception("bug", error=type(error).__name__)
+            return None
+
+    def _waiting(self, policies: Sequence[Policy], trouble: Trouble) -> Sequence[ServiceReport]:
+        """Let all services wait for one reason, which is shown for each."""
+        structlog.get_logger().warning("waiting", system=trouble.system, reason=trouble.sentence)
+        sentence = f"{trouble.system}: {trouble.sentence}"
+        return [self._tell(self._failed(policy, sentence)) for policy in policies]
 
     def _head(self, gitops: GitOps, files: Sequence[str]) -> tuple[GitOps, Sha | Trouble]:
         try:

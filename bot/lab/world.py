@@ -194,7 +194,7 @@ def running_lab(
             argocd_wire=wire,
             registry=registry,
             registry_url=stack.enter_context(Served(registry.app)).url,
-            prometheus_url=_prometheus(stack, cluster, metrics, pace.scrape),
+            prometheus_url=_prometheus(stack, cluster, metrics, pace.scrape, clock),
             answerer=metrics if isinstance(metrics, PrometheusAnswerer) else None,
             pace=pace,
         )
@@ -202,9 +202,11 @@ def running_lab(
         yield lab
 
 
-def _prometheus(stack: ExitStack, cluster: Cluster, metrics: PrometheusAnswerer | Path, scrape: timedelta) -> str:
+def _prometheus(
+    stack: ExitStack, cluster: Cluster, metrics: PrometheusAnswerer | Path, scrape: timedelta, clock: Clock
+) -> str:
     """Serve the stand-in, or start the program; return its address."""
     if isinstance(metrics, PrometheusAnswerer):
-        return stack.enter_context(Served(metrics.app)).url
+        return stack.enter_context(Served(metrics.app, clock=clock)).url
     target = stack.enter_context(Served(exporter(cluster)))
     return stack.enter_context(PrometheusProcess(metrics, targets=[target.url], scrape_interval=scrape)).url

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from bot.lab.serving import Served
+from bot.ports import Clock
 
 Reply = Callable[[Request], Response]
 
@@ -63,9 +64,9 @@ def an_answer(value: object, *, status: int = 200, headers: dict[str, str] | Non
 
 
 @contextmanager
-def serving() -> Iterator[Scripted]:
-    """Serve a scripted server on a free port."""
+def serving(clock: Clock | None = None) -> Iterator[Scripted]:
+    """Serve a scripted server on a free port; with a clock, answers are dated by it where they are not by the test."""
     scripted = Scripted()
-    with Served(scripted) as served:
+    with Served(scripted, clock=clock) as served:
         scripted.url = served.url
         yield scripted

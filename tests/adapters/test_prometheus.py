@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from bot.adapters.clock import StandingClock
 from bot.adapters.http import Endpoint, Limits
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.domain.queries import Query
@@ -286,3 +287,36 @@ def test_a_server_that_breaks_off_is_transient(server: Scripted, metrics: Promet
     server.plan(RANGE, break_off)
     with pytest.raises(Transient, match="Prometheus at"):
         read(metrics, a_look())
+
+
+# --- whose clock -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.invariant("I5")
+@pytest.mark.parametrize(
+    ("said", "is_used"),
+    [
+        ("Sun, 01 Mar 2026 12:00:58 GMT", True),
+        ("Sun, 01 Mar 2026 12:00:57 GMT", False),
+        ("Sun, 01 Mar 2026 11:01:00 GMT", False),
+        ("Sun, 01 Mar 2026 13:01:00 GMT", True),
+        ("yesterday", True),
+        ("", True),
+    ],
+)
+def test_a_range_that_has_not_passed_at_the_server_is_not_used(said: str, is_used: bool) -> None:
+    with serving(StandingClock(NOON)) as server, PrometheusMetrics(an_endpoint(server.url), limits=FAST) as metrics:
+        answer = a_matrix()
+        answer.headers["date"] = said
+        server.plan(RANGE, answer)
+        (found,) = metrics.read([a_look(tiles=1)])
+        assert ranges(server) == 1
+    if is_used:
+        assert found == (None,)
+    else:
+        assert isinstance(found, Transient)
+        clock = said.split()[4]
+        assert found.sentence == (
+            f"Prometheus at {server.url} was asked about 2026-03-01 12:01:00 UTC when its clock said "
+            f"2026-03-01 {clock} UTC, so the result is not used; check both clocks"
+        )

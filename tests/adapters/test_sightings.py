@@ -106,6 +106,13 @@ def test_a_clock_that_ran_backwards_shortens_no_spell(ledger: SqlLedger) -> None
     assert told(recall(ledger.sightings)) == [("a", "Healthy", 0, 4)]
 
 
+def test_a_look_that_was_dated_an_hour_ahead_hides_no_illness_until_then(sightings: Sightings) -> None:
+    for minute, health in ((0, "Healthy"), (1, "Degraded"), (61, "Degraded"), (2, "Degraded"), (3, "Degraded")):
+        see(sightings, minute, {"a": health})
+    (_, first, second) = told(recall(sightings, until=at(3)))
+    assert (first, second) == (("a", "Degraded", 1, 1), ("a", "Degraded", 2, 3))
+
+
 def test_names_and_health_of_any_text_are_kept_as_they_are(ledger: SqlLedger) -> None:
     odd = {"a'; DROP TABLE marks; --": "It's 💧", "ä:ö/ü": "", "x" * 10_000: "y" * 10_000}
     see(ledger.sightings, 0, odd)

@@ -231,6 +231,26 @@ def test_a_wake_brings_a_sweep_long_before_the_interval_ends() -> None:
     assert schedule.stop()
 
 
+def test_sweeps_go_on_where_the_clock_was_set_back_and_the_scheduler_waits_for_its_time() -> None:
+    third = threading.Event()
+    count: list[int] = []
+
+    def sweep() -> None:
+        count.append(1)
+        if len(count) == 3:
+            third.set()
+
+    schedule = a_schedule(sweep)
+    schedule.wake_pause = timedelta(milliseconds=1)
+    # No scheduler is started: one that waits for an hour does as little.
+    thread = threading.Thread(target=schedule.sweep_when_due, daemon=True)
+    thread.start()
+    assert third.wait(20)
+    schedule.stopping.set()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
 def test_two_sweeps_never_run_at_once_however_it_is_woken() -> None:
     alone, done = threading.Lock(), threading.Event()
     overlaps: list[int] = []

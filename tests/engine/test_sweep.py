@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.model import Trouble
 from bot.engine import sweep
 from bot.engine.sweep import SWEEP, BrokenPolicy
 from bot.ports import Permanent
-from tests.builders import OLD, a_policy
+from tests.builders import NEW, OLD, a_policy
 from tests.fake_world import PRODUCTION_FILE, FakeWorld, values
 from tests.scenarios.test_loop_on_fakes import failing_world
 
@@ -140,3 +141,53 @@ def test_a_bug_in_the_count_of_all_rollbacks_stops_no_sweep(monkeypatch: pytest.
     decision = world.sweep()
     assert "roll back" in [action.kind for action in decision.actions]
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+# --- while the clock is wrong ----------------------------------------------------------------------------------------
+
+WRONG = Trouble(system="clocks", sentence="GitHub's says 12:00, this machine's 13:00")
+
+
+@pytest.mark.invariant("I5")
+def test_while_the_clock_is_not_to_be_believed_nothing_is_looked_at_and_each_service_says_why() -> None:
+    world = failing_world()
+    world.more_policies = (replace(a_policy(), service="third"),)
+    before, told = len(world.ledger.recorded), dict(world.ledger.kept)
+    asked = [list(port.calls) for port in (world.repositories, world.deployments, world.metrics, world.forge)]
+    world.sweeper = replace(world.sweeper, clock_trouble=lambda: WRONG)
+    reports = world.sweeper.sweep()
+    sentence = f"{WRONG.system}: {WRONG.sentence}"
+    assert [(report.subject, report.error) for report in reports] == [("checkout", sentence), ("third", sentence)]
+    assert world.ledger.posted["checkout"].body == {"error": sentence}
+    assert SWEEP in world.ledger.posted
+    assert (len(world.ledger.recorded), world.ledger.kept) == (before, told)
+    assert [port.calls for port in (world.repositories, world.deployments, world.metrics, world.forge)] == asked
+    world.sweeper = replace(world.sweeper, clock_trouble=lambda: None)
+    assert "roll back" in [action.kind for action in world.sweep().actions]
+
+
+@pytest.mark.invariant("I5")
+def test_a_clock_that_is_set_within_a_sweep_lets_nothing_be_decided() -> None:
+    world = failing_world()
+    before = len(world.ledger.recorded)
+    answers = iter((None, WRONG))
+    world.sweeper = replace(world.sweeper, clock_trouble=lambda: next(answers))
+    assert world.report().error == f"{WRONG.system}: {WRONG.sentence}"
+    assert len(world.ledger.recorded) == before
+    assert world.tag_in(PRODUCTION_FILE) == values(NEW)
+
+
+def test_a_bug_in_the_comparison_of_the_clocks_stops_no_sweep() -> None:
+    world = failing_world()
+
+    def broken() -> Trouble | None:
+        raise OverflowError
+
+    world.sweeper = replace(world.sweeper, clock_trouble=broken)
+    assert "roll back" in [action.kind for action in world.sweep().actions]
+
+
+def test_where_there_is_no_service_none_waits_for_the_clock() -> None:
+    world = FakeWorld()
+    world.sweeper = replace(world.sweeper, load_policies=lambda: ((), ()), clock_trouble=lambda: WRONG)
+    assert world.sweeper.sweep() == ()

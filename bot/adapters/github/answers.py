@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import requests
 from github.GithubException import BadAttributeException, GithubException
 
 from bot.adapters.github.nodes import LackingFactError
+from bot.adapters.http import parse_http_date
 from bot.adapters.scrub import as_sentence
 from bot.ports import OutsideError, Permanent, Transient
 
@@ -130,14 +130,6 @@ def until_reset(headers: Mapping[str, str], *, now: datetime) -> timedelta | Non
     reset = headers.get("x-ratelimit-reset", "")
     if not (reset.isascii() and reset.isdigit() and len(reset) < 12):
         return None
-    sent = _http_date(headers.get("date", "")) or now
+    sent = parse_http_date(headers.get("date", "")) or now
     wait = datetime.fromtimestamp(int(reset), UTC) - sent
     return min(max(wait, timedelta(seconds=1)), _LONGEST_WAIT)
-
-
-def _http_date(value: str) -> datetime | None:
-    try:
-        parsed = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

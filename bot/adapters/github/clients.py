@@ -31,6 +31,7 @@ from bot.adapters.github.graph_answers import read_graph
 from bot.adapters.github.identity import Identity
 from bot.adapters.github.nodes import Node
 from bot.adapters.github.redirects import NO_REDIRECTS, REDIRECTED, moved
+from bot.adapters.github.their_clock import TheirClock, headers_of
 from bot.adapters.github.wire import Answer, LentToken, raise_for_status, send, timed_out
 from bot.adapters.github.writes import Pacing, Patience, WriteQueue
 from bot.ports import Clock, Transient
@@ -108,6 +109,11 @@ class Clients:
         self._accounts: dict[str, _Account] = {}
         self._cache = AnswerCache(settings.cache_bytes)
         self._deadline = Deadline(settings.deadline)
+        self.their_clock = TheirClock(
+            partial(headers_of, settings.api_url, settings.ca_file),
+            clock=clock,
+            seconds=self._seconds,
+        )
         self._identity: Identity | None = None
         self._identity_lock = threading.Lock()
 
@@ -116,6 +122,9 @@ class Clients:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def _seconds(self) -> float:
+        return self.pacing.monotonic()
 
     def close(self) -> None:
         """Close the connections of all idle clients."""
@@ -301,7 +310,11 @@ class Clients:
         parameters: Mapping[str, str | int] | None = None,
         body: object = None,
     ) -> Answer:
-        return self._deadline.hold(lambda: send(github, verb, path, parameters=parameters, headers=headers, body=body))
+        asked = self.their_clock.seconds()
+        request = partial(send, github, verb, path, parameters=parameters, headers=headers, body=body)
+        answer = self._deadline.hold(request)
+        self.their_clock.note(answer.headers, asked=asked)
+        return answer
 
     def _ask_graph(
         self, github: Github, account: _Account, document: str, variables: Mapping[str, object], tried: str

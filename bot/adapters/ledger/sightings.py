@@ -43,7 +43,8 @@ class SqlSightings:
             for application, health in sorted(seen.items()):
                 spell = last.get(application)
                 began = since.get(application, at)
-                is_same = spell is not None and spell.health == health and at - spell.last_seen <= gap
+                # A look that a wrong clock dated long after this one would hide the illness until then.
+                is_same = spell is not None and spell.health == health and abs(at - spell.last_seen) <= gap
                 # Younger than the last look: it was something else in between.
                 if spell is None or not is_same or (began < at and began > spell.last_seen):
                     # Argo CD's own time where it may be believed: after all that was seen before.

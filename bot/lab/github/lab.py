@@ -67,7 +67,7 @@ class GitHubLab:
         routes = [*graph.routes(), *rest.routes(), *git.routes(), *pages.routes()]
         self._mishaps = Mishaps(Starlette(routes=routes))
         self._recorder = ExchangeRecorder(self.faults.wrap(self._mishaps))
-        self._served = Served(self._recorder, port=port)
+        self._served = Served(self._recorder, port=port, clock=clock)
         self.world.url = self._served.url
         self.token = self.token_of(bot_login)
 
