@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.adapters.http import Endpoint, Limits
-from bot.adapters.oci_manifest import BadManifest, Descriptor, digest_of, parse_manifest, require_promised
 from bot.adapters.registry import ImageName, OciRegistry, parse_image
+from bot.adapters.registry.manifest import BadManifest, Descriptor, digest_of, parse_manifest, require_promised
 from bot.domain.model import Artifact, Sha
 from bot.ports import Permanent, Registry, Transient
 from tests.adapters.scripted import Scripted, an_answer, serving
