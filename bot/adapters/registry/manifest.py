@@ -151,7 +151,7 @@ def _no_constant(_: str) -> object:
 def _require_shallow(value: object) -> None:
     """Walk level by level, since a recursive walk would itself end where the nesting is deep."""
     level: list[object] = [value]
-    for _ in range(_DEEPEST + 1):
+    for _ in range(_DEEPEST):
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return
