@@ -1,4 +1,4 @@
-"""What the lab's registry lists, by OCI distribution 1.1: tags, referrers, and what clients keep without such a list."""
+"""What the lab's registry lists, by OCI distribution 1.1: tags, referrers, and what clients keep without that."""
 
 from __future__ import annotations
 
