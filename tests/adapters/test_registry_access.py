@@ -204,6 +204,30 @@ def test_a_secret_that_a_registry_sends_back_is_not_shown(server: Scripted, tmp_
     assert SECRET not in str(caught.value)
 
 
+def test_a_helper_is_run_once_for_many_repositories(server: Scripted, tmp_path: Path, helpers: Path) -> None:
+    a_helper(helpers, f'echo run >>{tmp_path}/runs; cat >/dev/null; echo \'{{"Username":"u","Secret":"s"}}\'')
+    challenge = {"www-authenticate": f'Bearer realm="{server.url}/token"'}
+    server.plan("/token", an_answer({"token": "x"}))
+    names = [f"checkout-{n}" for n in range(5)]
+    for name in names:
+        path = f"/v2/acme/{name}/tags/list"
+        server.plan(path, Response(status_code=401, headers=challenge), an_answer({"tags": []}))
+    with with_docker(server.url, a_config(tmp_path, {"credHelpers": {"ghcr.io": "cloud"}})) as registry:
+        for name in names:
+            assert registry.list_tags(f"ghcr.io/acme/{name}") == ()
+    assert [asked.path for asked in server.asked].count("/token") == 5
+    assert (tmp_path / "runs").read_text(encoding="utf-8") == "run\n"
+
+
+def test_a_password_that_was_let_in_is_used_for_all_repositories(server: Scripted) -> None:
+    guard(server, basic(f"robot:{SECRET}"))
+    server.plan("/v2/acme/checkout/tags/list", an_answer({"tags": []}))
+    with a_registry(server.url, token=lambda: f"robot:{SECRET}") as registry:
+        assert enter(registry)
+        registry.list_tags(IMAGE)
+    assert server.asked[-1].headers["authorization"] == basic(f"robot:{SECRET}")
+
+
 # --- credential helpers ----------------------------------------------------------------------------------------------
 
 
@@ -351,6 +375,13 @@ def test_a_token_that_is_too_long_is_not_read(server: Scripted, size: int) -> No
     server.plan("/token", an_answer({"token": "x" * size}))
     with a_registry(server.url) as registry, pytest.raises(OutsideError):
         enter(registry)
+
+
+@pytest.mark.parametrize("piece", ["a", "a=", 'a="', ",", ", ", "bearer ", "bearer,", "=", " ", '"', "a a="])
+def test_any_challenge_is_read_in_no_time(piece: str) -> None:
+    began = time.monotonic()
+    parse_challenge("Bearer " + piece * (100_000 // len(piece)))
+    assert time.monotonic() - began < 2
 
 
 # --- leaving a registry alone ----------------------------------------------------------------------------------------

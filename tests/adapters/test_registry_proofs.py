@@ -452,6 +452,12 @@ def test_a_deeply_nested_proof_is_refused(registry: OciRegistry, server: Scripte
     assert f"holds {digest_of(deep)}, which is JSON that is nested deeper than 64 levels" in refusal(registry)
 
 
+def test_a_proof_of_very_many_values_is_refused(registry: OciRegistry, server: Scripted) -> None:
+    many = b'{"a": [' + b"[]," * 100_001 + b"0]}"
+    list_beside(server, a_bundle(many), blobs=(many,))
+    assert f"holds {digest_of(many)}, which is JSON with more than 200000 values" in refusal(registry)
+
+
 def test_a_proof_may_be_nested_as_deep_as_is_read(registry: OciRegistry, server: Scripted) -> None:
     deep = nested(64)
     list_beside(server, a_bundle(deep), blobs=(deep,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -97,6 +98,14 @@ def test_a_next_page_of_another_host_is_not_asked_for(registry: OciRegistry, ser
     with pytest.raises(Permanent, match=rf"for the next page of the tags of {REPOSITORY}, which is not followed"):
         registry.list_tags(IMAGE)
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("piece", ["<", ">", "<>", "<a>;", ";", " ", '"', ";rel=", '<a>;rel="', "<a>; ", ";a ", ","])
+def test_any_link_is_read_in_no_time(registry: OciRegistry, server: Scripted, piece: str) -> None:
+    server.plan(PATH, a_page("a", link="<x>;" + piece * (60_000 // len(piece)) + "x"))
+    began = time.monotonic()
+    assert registry.list_tags(IMAGE) == ("a",)
+    assert time.monotonic() - began < 3
 
 
 def test_a_list_that_leads_to_itself_is_refused(registry: OciRegistry, server: Scripted) -> None:

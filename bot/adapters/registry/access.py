@@ -8,6 +8,8 @@ Race, accepted: two threads that are refused at once both fetch a token; the lat
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +20,17 @@ from bot.adapters.registry.names import SYSTEM
 from bot.ports import OutsideError
 
 _KEPT_BYTES = 64 * 1024
+_KNOWN_SECONDS = 60.0
+_EVERYWHERE = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A credential that was read, the mark it was read under, and until when it is used again (monotonic seconds)."""
+
+    mark: object
+    credential: Credential | None
+    ends: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +45,8 @@ class RegistryAccess:
     token_service: str | None = None
 
 
-class Entry:
-    """The authorizations that one registry gave, by repository. Safe to share between threads."""
+class Admission:
+    """The authorizations that let the bot in at one registry, by repository. Safe to share between threads."""
 
     def __init__(self, host: str, endpoint: Endpoint, access: RegistryAccess, limits: Limits) -> None:
         self._endpoint = endpoint
@@ -45,26 +58,47 @@ class Entry:
             else DockerCredentials(access.docker_config, host)
         )
         self._kept: dict[str, tuple[object, str]] = {}
+        self._lock = threading.Lock()
+        self._known: _Known | None = None
         self._secret = ""
 
     def kept(self, repository: str) -> str | None:
         """Return the header value that was let in before; None where there is none, or another credential by now."""
-        mark, authorization = self._kept.get(repository, (None, None))
+        mark, authorization = self._kept.get(repository, self._kept.get(_EVERYWHERE, (None, None)))
         return authorization if authorization is not None and mark == self._credentials.mark() else None
 
     def forget(self, repository: str) -> None:
-        """Forget what is no longer let in."""
+        """Forget what is no longer let in; a password that is not is read anew."""
         self._kept.pop(repository, None)
+        if self._kept.pop(_EVERYWHERE, None) is not None:
+            self._known = None
 
     def authorize(self, repository: str, answer: Answer) -> str | None:
         """Answer the challenge of a 401: with a fetched token, or the credential itself; None if there is nothing."""
-        mark, credential = self._credentials.mark(), self._credentials.read()
-        self._secret = credential.secret if credential is not None else ""
+        known = self._read_credential()
+        self._secret = known.credential.secret if known.credential is not None else ""
         challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
-        authorization = self._answer(repository, challenge, credential)
+        try:
+            authorization = self._answer(repository, challenge, known.credential)
+        except OutsideError:
+            self._known = None
+            raise
         if authorization is not None:
-            self._kept[repository] = mark, authorization
+            # A password is for the whole registry, a token for one repository.
+            where = _EVERYWHERE if authorization.startswith("Basic ") else repository
+            self._kept[where] = known.mark, authorization
         return authorization
+
+    def _read_credential(self) -> _Known:
+        """Read the credential, or take the one that was read just now: a helper is slow, and repositories are many."""
+        with self._lock:
+            mark, now = self._credentials.mark(), time.monotonic()
+            known = self._known
+            if known is None or known.mark != mark or known.ends < now:
+                credential = self._credentials.read()
+                known = _Known(mark=mark, credential=credential, ends=time.monotonic() + _KNOWN_SECONDS)
+                self._known = known
+            return known
 
     def strike(self, error: OutsideError) -> OutsideError:
         """Return the error without the secret, which a server may have sent back."""

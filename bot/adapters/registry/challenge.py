@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _SCHEME = re.compile(r"(?:^|,)\s*(bearer|basic)(?=[\s,]|$)", re.IGNORECASE)
-_PARAMETER = re.compile(r'([a-z_]+)\s*=\s*(?:"([^"]*)"|([^\s",]+))', re.IGNORECASE)
+# Both take linear time, whatever a registry sends.
+_PARAMETER = re.compile(r'(?<![a-z_])([a-z_]{1,32})\s*=\s*(?:"([^"]*)"|([^\s",]+))', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from bot.adapters.breaker import Breaker, LeftAlone
 from bot.adapters.http import Answer, Endpoint, HttpClient, Limits, Question, TooLong, refusal, show_url
-from bot.adapters.registry.access import Entry, RegistryAccess
+from bot.adapters.registry.access import Admission, RegistryAccess
 from bot.adapters.registry.challenge import origin
 from bot.adapters.registry.manifest import (
     MANIFEST_TYPES,
@@ -44,7 +44,7 @@ class RegistryHost:
         self._endpoint = endpoint
         self._limits = limits
         self._client = HttpClient(replace(endpoint, token=None), limits)
-        self._entry = Entry(name, endpoint, access, limits)
+        self._admission = Admission(name, endpoint, access, limits)
         self._breaker = Breaker()
         self._quiet_until = 0.0
         self.tells_digests = False
@@ -123,7 +123,7 @@ class RegistryHost:
         """Raise what an answer that is no success means."""
         refused = refusal(self._endpoint, answer, tried=tried)
         if refused is not None:
-            raise self._entry.strike(refused)
+            raise self._admission.strike(refused)
 
     def _checked(self, repository: str, content: bytes, promise: Descriptor) -> bytes:
         try:
@@ -157,16 +157,16 @@ class RegistryHost:
 
     def ask(self, repository: str, question: Question, *, headers_only: bool = False) -> Answer:
         """Ask with what was let in before; if the registry wants to know more, tell it and ask once more."""
-        kept = self._entry.kept(repository)
+        kept = self._admission.kept(repository)
         answer = self._ask_as(question, kept, headers_only)
         if kept is not None and answer.status in (401, 403):
             # Some registries answer 403 when a password has run out, and only nobody is told how to be let in.
-            self._entry.forget(repository)
+            self._admission.forget(repository)
             answer = answer if answer.status == 401 else self._ask_as(question, None, headers_only)
         if answer.status != 401:
             return answer
         refused = answer
-        authorization = self._leaving_alone(lambda: self._entry.authorize(repository, refused))
+        authorization = self._leaving_alone(lambda: self._admission.authorize(repository, refused))
         return answer if authorization is None else self._ask_as(question, authorization, headers_only)
 
     def _ask_as(self, question: Question, authorization: str | None, headers_only: bool) -> Answer:  # noqa: FBT001 - private

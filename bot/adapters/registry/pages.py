@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 from bot.adapters.http import Answer, Question, show_url
 from bot.adapters.registry.host import RegistryHost
 
-_LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^,;\"]*(?:\"[^\"]*\")?)*)")
-_NEXT = re.compile(r';\s*rel\s*=\s*"?(?:[^"]*\s)?next(?:\s[^"]*)?"?\s*(?:;|$)', re.IGNORECASE)
+# Takes linear time, whatever a registry sends.
+_LINK = re.compile(r'<([^<>]*)>((?:[^,"<]|"[^"]*")*)')
 _MOST_PAGES = 1000
 
 
@@ -60,7 +60,7 @@ def walk_pages(waiting: Patience, repository: str, question: Question) -> Iterat
 
 def _next_query(waiting: Patience, answer: Answer, path: str) -> str | None:
     links: list[tuple[str, str]] = _LINK.findall(answer.headers.get("link", ""))
-    target = next((target for target, parameters in links if _NEXT.search(parameters)), None)
+    target = next((target for target, parameters in links if _is_next(parameters)), None)
     if target is None:
         return None
     query = _query_of(target, waiting.host.url + path)
@@ -68,6 +68,13 @@ def _next_query(waiting: Patience, answer: Answer, path: str) -> str | None:
         shown = show_url(target)
         raise waiting.host.permanent(f"sends to {shown} for the next page of {waiting.what}, which is not followed")
     return query
+
+
+def _is_next(parameters: str) -> bool:
+    pairs = [parameter.partition("=") for parameter in parameters.split(";")]
+    return any(
+        name.strip().lower() == "rel" and "next" in value.strip().strip('"').lower().split() for name, _, value in pairs
+    )
 
 
 def _query_of(target: str, own: str) -> str | None:
