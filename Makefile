@@ -41,7 +41,7 @@ demo: install ## Install into .venv, then play three releases through the sandbo
 
 # Every check runs, whatever became of the one before; the tests come last, so that what they skipped is seen.
 test: install-dev ## Install into .venv, then run everything that CI checks
-	@.ci/prometheus
+	@.ci/real-servers
 	@failed=; \
 	for check in $(CHECKS); do \
 	  printf '\n== make %s\n' "$$check"; \
@@ -74,8 +74,8 @@ else
 	@$(BIN)/pytest $(SIDE_BY_SIDE) --ignore=tests/bench $(COVERAGE) $(PYTEST_ARGS)
 endif
 
-unit: install-dev ## Run the fast tests only: no lab, no scenarios, no Prometheus
-	@$(BIN)/pytest -m 'not prometheus' --ignore=tests/bench --ignore=tests/lab --ignore=tests/scenarios $(PYTEST_ARGS)
+unit: install-dev ## Run the fast tests only: no lab, no scenarios, no real servers
+	@$(BIN)/pytest -m 'not prometheus and not registry' --ignore=tests/bench --ignore=tests/lab --ignore=tests/scenarios $(PYTEST_ARGS)
 
 kill-matrix: install-dev ## Kill the bot at every place where it writes something, and compare the ends; some minutes
 	@LIFTLOCK_KILL_EVERY=1 $(BIN)/pytest $(SIDE_BY_SIDE) tests/killing $(PYTEST_ARGS)

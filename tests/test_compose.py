@@ -9,11 +9,22 @@ from pathlib import Path
 from starlette.responses import Response
 
 from bot.compose import compose
+from bot.compose.endpoints import registry_access, registry_endpoints
 from bot.domain.argo import Application, NamedApplication
 from bot.records import Event
 from bot.settings import load_settings
 from tests.adapters.scripted import serving
 
+REGISTRIES = """\
+[registries."ghcr.io"]
+token_file = "token"
+[registries."docker.io"]
+[registries."Docker.io"]
+url = "https://mirror.example"
+token_service = "https://tokens.example"
+[registries."ecr.example"]
+docker_config = "config.json"
+"""
 SETTINGS = """\
 [bot]
 policies = "policies"
@@ -70,3 +81,23 @@ def test_what_is_older_than_the_ledger_keeps_goes_and_a_dry_run_takes_nothing(tm
         assert [event.body["days"] for event in bot.sweeper.world.ledger.events()] == [0, 1]
         assert bot.archive is not None
         assert [entry.body is None for entry in bot.archive.entries()] == [True, False, False]
+
+
+def test_docker_hub_is_asked_where_it_serves_its_images_unless_the_settings_say_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "liftlock.toml"
+    path.write_text(SETTINGS.format(url="http://127.0.0.1:9") + REGISTRIES, encoding="utf-8")
+    settings = load_settings(path)
+    assert {host: endpoint.url for host, endpoint in registry_endpoints(settings).items()} == {
+        "ghcr.io": "https://ghcr.io",
+        "docker.io": "https://registry-1.docker.io",
+        "Docker.io": "https://mirror.example",
+        "ecr.example": "https://ecr.example",
+    }
+    access = registry_access(settings)
+    assert {host: one.token_service for host, one in access.items()} == {
+        "ghcr.io": None,
+        "docker.io": "https://auth.docker.io",
+        "Docker.io": "https://tokens.example",
+        "ecr.example": None,
+    }
+    assert access["ecr.example"].docker_config == tmp_path / "config.json"

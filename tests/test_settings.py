@@ -59,6 +59,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.bot.policies == tmp_path / "policies"
     assert settings.prometheus.token_file == tmp_path / "secrets" / "p"
     assert settings.registries["r.example"].token_file == Path("/etc/r")
+    settings = load(tmp_path, BASE + '[registries."r.example"]\ndocker_config = "docker/config.json"\n')
+    assert settings.registries["r.example"].docker_config == tmp_path / "docker" / "config.json"
 
 
 def test_the_ledger_is_a_file_in_the_state_directory_unless_a_url_is_given(tmp_path: Path) -> None:
@@ -203,6 +205,14 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path: Path) -> None
         (
             BASE + '[registries."r.example"]\nurl = "http://r.example"\n',
             "registries.r.example: expected https:// (plain http only with allow_http = true)",
+        ),
+        (
+            BASE + '[registries."r.example"]\ntoken_service = "http://tokens.example"\n',
+            "registries.r.example: expected https:// (plain http only with allow_http = true)",
+        ),
+        (
+            BASE + '[registries."r.example"]\ntoken_file = "t"\ndocker_config = "c"\n',
+            "registries.r.example: expected docker_config, or a token, not both",
         ),
     ],
 )

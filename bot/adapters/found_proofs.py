@@ -24,8 +24,8 @@ class FoundLayer:
     """A layer of a cosign signature or attestation manifest, of tag `sha256-HEX.sig` or `.att` or as a referrer.
 
     `payload` is a simple-signing document, or a DSSE envelope where `is_envelope`. `signature` (base64), `certificate`
-    and `chain` (PEM) and `log` (JSON) are the annotations `dev.cosignproject.cosign/signature` and
-    `dev.sigstore.cosign/certificate`, `/chain` and `/bundle`; None where the layer has none.
+    and `chain` (PEM), `log` (JSON) and `timestamp` (JSON) are the annotations `dev.cosignproject.cosign/signature` and
+    `dev.sigstore.cosign/certificate`, `/chain`, `/bundle` and `/rfc3161timestamp`; None where the layer has none.
     """
 
     digest: Digest
@@ -35,6 +35,7 @@ class FoundLayer:
     certificate: str | None = None
     chain: str | None = None
     log: str | None = None
+    timestamp: str | None = None
 
 
 Found = FoundBundle | FoundLayer

@@ -15,12 +15,12 @@ import json
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import httpx
 import tenacity
@@ -88,11 +88,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One request. `path` starts with a slash and is put behind the endpoint's address."""
+    """One request. `path` starts with a slash and is put behind the endpoint's address.
+
+    `most_bytes` is what its answer may have, where that is another number than the client's.
+    """
 
     path: str
     params: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    most_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +205,9 @@ def raise_for_overload(endpoint: Endpoint, answer: Answer) -> None:
     """Raise `Transient` for 429 and 5xx, with the time that the system asked to be left alone."""
     if answer.status == 429 or answer.status >= 500:
         what = "asks to slow down" if answer.status == 429 else "failed"
-        raise endpoint.transient(f"{what} (HTTP {answer.status})", retry_after=retry_after(answer.headers))
+        wait = retry_after(answer.headers)
+        length = f", for {wait.total_seconds():.0f} s" if wait else ""
+        raise endpoint.transient(f"{what} (HTTP {answer.status}){length}", retry_after=wait)
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
@@ -269,18 +275,37 @@ class HttpClient:
         """GET something a single time, within `seconds`."""
         return self._get(question, seconds)
 
+    def read_headers(self, question: Question) -> Answer:
+        """HEAD something, with the retries of `read`: its status and headers, without a body."""
+        return with_retries(self._limits, lambda seconds: self._get(question, seconds, method="HEAD"))
+
+    def exchange(self, question: Question, form: Mapping[str, str]) -> Answer:
+        """POST a form that changes nothing, such as one token for another, with the retries of `read`."""
+        sent = urlencode(form).encode()
+        headers = {**question.headers, "content-type": "application/x-www-form-urlencoded"}
+
+        def attempt(seconds: float) -> Answer:
+            ends = time.monotonic() + seconds
+            asked = replace(question, headers=headers)
+            answer = self._exchange(self._url(question), asked, ends, method="POST", sent=sent)
+            raise_for_overload(self.endpoint, answer)
+            return answer
+
+        return with_retries(self._limits, attempt)
+
     def write_once(self, question: Question, body: Mapping[str, object], *, seconds: float) -> Answer:
         """POST a JSON object a single time: what an unclear answer means is read, never tried again (I15)."""
-        sent = json.dumps(body).encode()
-        answer = self._exchange(self._url(question), question, time.monotonic() + seconds, sent=sent)
+        asked = replace(question, headers={**question.headers, "content-type": "application/json"})
+        ends, sent = time.monotonic() + seconds, json.dumps(body).encode()
+        answer = self._exchange(self._url(question), asked, ends, method="POST", sent=sent)
         raise_for_overload(self.endpoint, answer)
         return answer
 
-    def _get(self, question: Question, seconds: float) -> Answer:
+    def _get(self, question: Question, seconds: float, *, method: str = "GET") -> Answer:
         ends = time.monotonic() + seconds
         url = self._url(question)
         for _ in range(_REDIRECTS):
-            answer = self._exchange(url, question, ends)
+            answer = self._exchange(url, question, ends, method=method)
             target = self._same_host(url, answer)
             if target is None:
                 raise_for_overload(self.endpoint, answer)
@@ -306,16 +331,16 @@ class HttpClient:
         same = (target.scheme, target.host, target.port) == (url.scheme, url.host, url.port)
         return target if same else None
 
-    def _exchange(self, url: httpx.URL, question: Question, ends: float, *, sent: bytes | None = None) -> Answer:
+    def _exchange(
+        self, url: httpx.URL, question: Question, ends: float, *, method: str, sent: bytes | None = None
+    ) -> Answer:
         token = read_token(self.endpoint)
         headers = {**question.headers, **({"authorization": f"Bearer {token}"} if token else {})}
-        if sent is not None:
-            headers["content-type"] = "application/json"
-        method = "GET" if sent is None else "POST"
+        limits = self._limits if question.most_bytes is None else replace(self._limits, max_bytes=question.most_bytes)
         seconds = max(0.05, ends - time.monotonic())
         try:
             with self._client.stream(method, url, headers=headers, content=sent, timeout=seconds) as response:
-                body = collect(self.endpoint, response.iter_bytes(), limits=self._limits, ends=ends)
+                body = collect(self.endpoint, response.iter_bytes(), limits=limits, ends=ends)
                 return Answer(status=response.status_code, headers=dict(response.headers), body=body)
         except httpx.TimeoutException as error:
             raise self._late(error, f"did not answer within {seconds:.3g} s") from error

@@ -26,6 +26,7 @@ from bot.compose.endpoints import (
     argocd_sections,
     prometheus_access,
     prometheus_endpoint,
+    registry_access,
     registry_endpoints,
 )
 from bot.compose.github import KnownRepositories, compose_github, credentials_of
@@ -162,7 +163,7 @@ def _world(
         merging=github.merging,
         conversation=github.conversation,
         signals=github.signals,
-        registry=stack.enter_context(OciRegistry(registry_endpoints(settings))),
+        registry=stack.enter_context(OciRegistry(registry_endpoints(settings), access=registry_access(settings))),
         ledger=records.ledger,
         sightings=records.sightings,
         openings_per_hour=settings.github.openings_per_hour,

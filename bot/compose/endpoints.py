@@ -6,9 +6,13 @@ from collections.abc import Mapping
 
 from bot.adapters.http import Endpoint, TokenSource
 from bot.adapters.prometheus_access import Access, Dialect
+from bot.adapters.registry import DOCKER_HUB, RegistryAccess
 from bot.compose.secrets import secret_of, source_of
 from bot.domain.argo import DEFAULT_SERVER
 from bot.settings import ArgoSection, PrometheusSection, RegistrySection, Settings
+
+_HUB, _HUB_TOKENS = "registry-1.docker.io", "https://auth.docker.io"
+"""Where the images of docker.io are served, and who gives tokens for them."""
 
 
 def prometheus_endpoint(section: PrometheusSection) -> Endpoint:
@@ -45,7 +49,21 @@ def registry_endpoints(settings: Settings) -> Mapping[str, Endpoint]:
     """Return the registries by the host in image names."""
     return {
         host: Endpoint(
-            system="registry", url=section.url or f"https://{host}", token=_token(section), ca_file=section.ca_file
+            system="registry",
+            url=section.url or f"https://{_HUB if host.lower() == DOCKER_HUB else host}",
+            token=_token(section),
+            ca_file=section.ca_file,
+        )
+        for host, section in settings.registries.items()
+    }
+
+
+def registry_access(settings: Settings) -> Mapping[str, RegistryAccess]:
+    """Return how the bot is known to each registry, by the host in image names."""
+    return {
+        host: RegistryAccess(
+            docker_config=section.docker_config,
+            token_service=section.token_service or (_HUB_TOKENS if host.lower() == DOCKER_HUB else None),
         )
         for host, section in settings.registries.items()
     }

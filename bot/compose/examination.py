@@ -13,6 +13,7 @@ from bot.compose.endpoints import (
     argocd_sections,
     prometheus_access,
     prometheus_endpoint,
+    registry_access,
     registry_endpoints,
 )
 from bot.compose.github import KnownRepositories, compose_github, credentials_of
@@ -49,6 +50,7 @@ def compose_patient(
             access=prometheus_access(settings.prometheus),
             argocd={name: argocd_endpoint(one) for name, one in argocd_sections(settings).items()},
             registries=registry_endpoints(settings),
+            registry_access=registry_access(settings),
             hooks=Wanted(is_taken=bool(settings.web.secret_files), events=events),
         )
 

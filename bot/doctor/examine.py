@@ -18,7 +18,7 @@ from bot.adapters.examination import (
 from bot.adapters.github.examination import Examination
 from bot.adapters.http import Endpoint
 from bot.adapters.prometheus_access import Access
-from bot.adapters.registry import OciRegistry, parse_image
+from bot.adapters.registry import OciRegistry, RegistryAccess, parse_image
 from bot.doctor import hooks, identity, systems
 from bot.doctor.branches import Branch, judge_branch, judge_repository, judge_source
 from bot.doctor.findings import Check, Finding, failed, judge_skew, ok
@@ -47,6 +47,7 @@ class Patient:
     access: Access
     argocd: Mapping[str, Endpoint]
     registries: Mapping[str, Endpoint]
+    registry_access: Mapping[str, RegistryAccess]
     hooks: hooks.Wanted
 
     @property
@@ -232,7 +233,7 @@ def _registry(patient: Patient, host: str, policy: Policy) -> Check:
         if tag is None:
             return [ok(check, f"not asked: {first.edit.file} names no tag of {policy.image} yet")]
         known = {name: endpoint for name, endpoint in patient.registries.items() if name.lower() == host}
-        with OciRegistry(known) as registry:
+        with OciRegistry(known, access=patient.registry_access) as registry:
             return [systems.judge_artifact(check, policy.image, registry.find_artifact(policy.image, tag))]
 
     remedy = f'check [registries."{host}"] in the settings: url, and a token that may pull {policy.image}'

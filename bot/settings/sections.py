@@ -191,18 +191,27 @@ class PrometheusSection(_Server):
 
 
 class RegistrySection(_Section):
-    """An image registry, by the host in image names; `url` only where it is served elsewhere."""
+    """An image registry, by the host in image names; `url` only where it is served elsewhere.
+
+    `docker_config` is the path of Docker's `config.json`, whose credential helpers are used too. `token_service` is the
+    address of a token service on another host that may be told who we are.
+    """
 
     url: str | None = None
     token: SecretStr | None = None
     token_file: Path | None = None
+    docker_config: Path | None = None
+    token_service: str | None = None
     ca_file: Path | None = None
     allow_http: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> RegistrySection:
-        if self.url is not None:
-            _check_url(self.url, allow_http=self.allow_http)
+        for url in (self.url, self.token_service):
+            if url is not None:
+                _check_url(url, allow_http=self.allow_http)
+        if self.docker_config is not None and (self.token is not None or self.token_file is not None):
+            raise ValueError("docker_config, or a token, not both")
         return self
 
     def read_token(self) -> str | None:

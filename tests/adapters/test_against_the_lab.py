@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.argocd import ArgoDeployments, ArgoServer
+from bot.adapters.found_proofs import FoundBundle, FoundLayer
 from bot.adapters.http import Endpoint, Limits
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.adapters.registry import OciRegistry
@@ -18,7 +19,7 @@ from bot.domain.queries import Query
 from bot.lab.answerer import PrometheusAnswerer
 from bot.lab.clock import ManualClock
 from bot.lab.cluster import Cluster, failing
-from bot.lab.registry import Credentials, RegistryLab
+from bot.lab.registry import EMPTY, Credentials, RegistryLab
 from bot.lab.serving import Served
 from bot.ports import Look, Permanent, Transient
 from tests.adapters.backends import read
@@ -128,3 +129,33 @@ def test_an_artifact_comes_from_the_lab_s_registry(guarded: bool) -> None:
             assert registry.find_artifact(IMAGE, "multi") == Artifact(digest=index, revision=COMMIT)
             with pytest.raises(Permanent, match="has no tag"):
                 registry.find_artifact(IMAGE, "9.9.9")
+
+
+@pytest.mark.parametrize("guarded", [False, True], ids=["open", "token flow"])
+@pytest.mark.parametrize("has_referrers", [False, True], ids=["index of clients", "list of the registry"])
+def test_proofs_come_from_the_lab_s_registry(*, guarded: bool, has_referrers: bool) -> None:
+    lab = RegistryLab(ManualClock(T0), token_flow=guarded, referrers=has_referrers, page_size=2)
+    lab.blobs_at = ""
+    digest, bare = lab.push_image("acme/checkout", "1.0.1"), lab.push_image("acme/checkout", "1.0.2")
+    bundles = [b'{"n":%d}' % n for n in range(5)]
+    for content in bundles:
+        lab.push_bundle("acme/checkout", digest, content, told_type=EMPTY)
+    lab.push_signature("acme/checkout", digest, b"{}", {"dev.cosignproject.cosign/signature": "c2ln"})
+    lab.push_attestation("acme/checkout", digest, b'{"payload":""}', {})
+    with Served(lab.app) as served:
+        endpoint = Endpoint(system="registry", url=served.url)
+        with OciRegistry({"ghcr.io": endpoint}, limits=FAST) as registry:
+            found = registry.find_proofs(IMAGE, digest)
+            assert [one.content for one in found if isinstance(one, FoundBundle)] == bundles
+            layers = [(one.is_envelope, one.signature) for one in found if isinstance(one, FoundLayer)]
+            assert layers == [(False, "c2ln"), (True, None)]
+            assert registry.find_proofs(IMAGE, bare) == ()
+            lab.expire_tokens()
+            tags = registry.list_tags(IMAGE)
+            assert {"1.0.1", "1.0.2"} < set(tags)
+            assert registry.find_digest(IMAGE, "1.0.2") == bare
+            facts = registry.read_facts(IMAGE, digest)
+            assert (facts.source, facts.built_at) == ("https://github.com/acme/checkout", T0)
+            lab.faults.take_down()
+            with pytest.raises(Transient):
+                registry.find_proofs(IMAGE, bare)

@@ -1,30 +1,25 @@
 from __future__ import annotations
 
-import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bot.adapters.http import Endpoint, Limits
-from bot.adapters.oci_manifest import BadManifest, Descriptor, digest_of, parse_manifest, require_promised
 from bot.adapters.registry import ImageName, OciRegistry, parse_image
+from bot.adapters.registry.manifest import BadManifest, Descriptor, digest_of, parse_manifest, require_promised
 from bot.domain.model import Artifact, Sha
 from bot.ports import Permanent, Registry, Transient
+from tests.adapters import registryparts as parts
+from tests.adapters.registryparts import IMAGE, REPOSITORY, SECRET, a_config, a_manifest, a_registry, an_index, encode
 from tests.adapters.scripted import Scripted, an_answer, serving
 from tests.adapters.tls import serving_tls
 
 COMMIT, OTHER_COMMIT = Sha("c" * 40), Sha("d" * 64)
 LABEL = "org.opencontainers.image.revision"
-IMAGE, REPOSITORY = "ghcr.io/acme/checkout", "acme/checkout"
 TAG_PATH = f"/v2/{REPOSITORY}/manifests/1.0.1"
-SECRET = "s3cret-of-nobody"
-FAST = Limits(deadline=timedelta(seconds=5), pause=timedelta(milliseconds=1), max_bytes=50_000)
 
 
 @pytest.fixture
@@ -39,41 +34,10 @@ def registry(server: Scripted) -> Iterator[OciRegistry]:
         yield opened
 
 
-def a_registry(url: str, *, token: Callable[[], str] | None = None) -> OciRegistry:
-    return OciRegistry({"ghcr.io": Endpoint(system="registry", url=url, token=token)}, limits=FAST)
-
-
-def encode(value: object) -> bytes:
-    return json.dumps(value).encode()
-
-
-def promise(content: bytes) -> dict[str, Any]:
-    return {"digest": digest_of(content), "size": len(content)}
-
-
-def a_config(**labels: str) -> bytes:
-    return encode({"architecture": "amd64", "config": {"Labels": labels}})
-
-
-def a_manifest(config: bytes, **annotations: str) -> bytes:
-    return encode({"schemaVersion": 2, "config": promise(config), "layers": [], "annotations": annotations})
-
-
-def an_index(*entries: tuple[bytes, str, str], **annotations: str) -> bytes:
-    manifests = [
-        promise(content) | {"platform": {"os": system, "architecture": machine}} for content, system, machine in entries
-    ]
-    return encode({"schemaVersion": 2, "manifests": manifests, "annotations": annotations})
-
-
 def publish(
     server: Scripted, tagged: bytes, *, manifests: tuple[bytes, ...] = (), blobs: tuple[bytes, ...] = ()
 ) -> None:
-    server.plan(TAG_PATH, Response(tagged, headers={"docker-content-digest": digest_of(tagged)}))
-    for content in manifests:
-        server.plan(f"/v2/{REPOSITORY}/manifests/{digest_of(content)}", Response(content))
-    for content in blobs:
-        server.plan(f"/v2/{REPOSITORY}/blobs/{digest_of(content)}", Response(content))
+    parts.publish(server, "1.0.1", tagged, manifests=manifests, blobs=blobs)
 
 
 def find(registry: Registry, tag: str = "1.0.1") -> Artifact | None:
