@@ -10,7 +10,7 @@ from sigstore_models.rekor.v1 import TransparencyLogEntry
 
 from bot.adapters.found_proofs import FoundBundle
 from bot.adapters.sigstore.envelopes import Envelope, read_envelope
-from bot.adapters.sigstore.json_values import bytes_at, mapping_at
+from bot.adapters.sigstore.json_values import bytes_at, mapping_at, parse_object
 from bot.adapters.sigstore.keys import NamedKey
 from bot.adapters.sigstore.log_entries import Signed, only_entry, read_bundled_entry, require_entry_of
 from bot.adapters.sigstore.refusals import MALFORMED, NO_KEYS, NO_SIGNATURE, NOT_OUR_KEY, OTHER_DIGEST, Refused
@@ -97,11 +97,12 @@ def _verify_entry(material: Mapping[str, Json], signed: Signed, trust: TrustRoot
     """Without a trust root there is nothing to check an entry by, so it counts as none."""
     if trust is None or not material.get("tlogEntries"):
         return None
-    entry = only_entry(material)
-    model = TransparencyLogEntry.from_dict(_thawed(entry))
+    model = TransparencyLogEntry.from_dict(_thawed(only_entry(material)))
+    # Read back from the library, so that what is read is what it verifies.
+    logged = read_bundled_entry(parse_object(model.to_json()), trust)
     trust.require_logged(model)
     require_entry_of(model.canonicalized_body, signed)
-    return read_bundled_entry(entry, trust)
+    return logged
 
 
 def _thawed(value: Mapping[str, Json]) -> dict[str, object]:

@@ -76,7 +76,7 @@ def only_entry(material: Mapping[str, Json]) -> Mapping[str, Json]:
     if len(entries) != 1:
         raise Refused(MANY_LOG_ENTRIES if entries else NO_LOG_ENTRY)
     entry = entries[0]
-    if not isinstance(entry, Mapping) or "inclusionProof" not in entry:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("inclusionProof"), Mapping):
         raise Refused(NO_INCLUSION_PROOF)
     return entry
 

@@ -94,6 +94,7 @@ _SENTENCES = (
     ("log entry signatures", OTHER_ENTRY),
     ("transparency log entry is inconsistent", OTHER_ENTRY),
     ("invalid DSSE log entry", OTHER_ENTRY),
+    ("Integrated time only supported for", UNKNOWN_ENTRY),
     ("Unsupported DSSE log entry type", UNKNOWN_ENTRY),
     ("Expected entry type hashedrekord", UNKNOWN_ENTRY),
     ("Unsupported hashedrekord version", UNKNOWN_ENTRY),
