@@ -133,8 +133,8 @@ def as_layer(bundle: str, payload: str) -> FoundLayer:
     document = json.loads((FOLDER / bundle).read_bytes())
     material = document["verificationMaterial"]
     (entry,) = material["tlogEntries"]
-    chain = material["x509CertificateChain"]["certificates"]
-    certificate = load_der_x509_certificate(b64decode(chain[0]["rawBytes"]))
+    held = material.get("certificate") or material["x509CertificateChain"]["certificates"][0]
+    certificate = load_der_x509_certificate(b64decode(held["rawBytes"]))
     promised = {
         "body": entry["canonicalizedBody"],
         "integratedTime": int(entry["integratedTime"]),

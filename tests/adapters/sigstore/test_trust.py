@@ -78,4 +78,4 @@ def test_what_was_retired_after_it_signed_still_holds() -> None:
     for part in (root["tlogs"][0]["publicKey"], root["certificateAuthorities"][0]):
         part["validFor"]["end"] = "2026-03-02T11:00:00Z"
     verifier = SigstoreVerifier(root=parse_trust_root(json.dumps(root).encode()))
-    assert proof_of(verifier.verify([a_bundle(lab.sign_image(CI, IMAGE))], IMAGE))
+    proof_of(verifier.verify([a_bundle(lab.sign_image(CI, IMAGE))], IMAGE))

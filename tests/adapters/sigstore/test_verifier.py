@@ -8,10 +8,10 @@ from typing import NoReturn
 
 import pytest
 
-from bot.adapters.found_proofs import Found
+from bot.adapters.found_proofs import Found, FoundBundle
 from bot.adapters.sigstore import SigstoreVerifier, parse_trust_root, public_trust_root
 from bot.domain.model import Digest
-from bot.domain.proofs import Identity, LogEntry, Proofs, Signature, Statement
+from bot.domain.proofs import Identity, Json, LogEntry, Proofs, Signature, Statement
 from bot.lab.clock import ManualClock
 from bot.lab.sigstore import SigstoreLab, statement_about
 from tests.adapters.sigstore.world import (
@@ -50,7 +50,7 @@ def test_a_statement_is_proven_with_its_signer_its_log_entry_and_what_it_says() 
     lab = a_lab()
     found = a_bundle(lab.attest(CI, IMAGE, PROVENANCE, {"builder": {"id": "x"}, "steps": [1, 2.5, None, True]}))
     signature = Signature(found=found.digest, identity=CI, logged=logged())
-    said = {"builder": {"id": "x"}, "steps": (1, 2.5, None, True)}
+    said: dict[str, Json] = {"builder": {"id": "x"}, "steps": (1, 2.5, None, True)}
     proven = Statement(signature=signature, predicate_type=PROVENANCE, predicate=said)
     assert a_verifier(lab).verify([found], IMAGE) == Proofs(digest=IMAGE, statements=(proven,))
 
@@ -80,7 +80,7 @@ def test_one_subject_of_several_is_enough() -> None:
     statement = statement_about(IMAGE, PROVENANCE, {})
     others = [{"name": "a", "digest": {"sha512": "0" * 128}}, {"name": "b"}, 7]
     statement["subject"] = [*others, {"digest": {"sha256": IMAGE.removeprefix("sha256:"), "sha1": "0"}}]
-    assert proof_of(a_verifier(lab).verify([a_bundle(lab.sign_statement(CI, statement))], IMAGE))
+    proof_of(a_verifier(lab).verify([a_bundle(lab.sign_statement(CI, statement))], IMAGE))
 
 
 def test_a_signature_over_the_manifest_itself_is_one_of_the_image() -> None:
@@ -120,7 +120,7 @@ def test_an_older_layer_with_an_envelope_is_a_statement() -> None:
 def test_the_chain_beside_an_older_layer_is_not_looked_at() -> None:
     lab = a_lab()
     found = replace(lab.sign_image_as_cosign(CI, IMAGE), chain="-----BEGIN NONSENSE-----")
-    assert proof_of(a_verifier(lab).verify([found], IMAGE))
+    proof_of(a_verifier(lab).verify([found], IMAGE))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_the_same_bytes_prove_nothing_of_another_image_whatever_is_remembered() 
 def test_what_is_remembered_goes_by_the_bytes_and_not_by_the_digest_they_came_with() -> None:
     lab = a_lab()
     verifier, found = a_verifier(lab), lab.sign_image_as_cosign(CI, IMAGE)
-    assert proof_of(verifier.verify([found], IMAGE))
+    proof_of(verifier.verify([found], IMAGE))
     assert reason_of(verifier.verify([replace(found, signature="AAAA")], IMAGE)) == "The signature does not hold."
 
 
@@ -194,14 +194,14 @@ def test_a_signature_is_judged_at_the_time_of_signing_and_holds_for_good() -> No
     found = a_bundle(lab.sign_image(CI, IMAGE))
     clock.advance(timedelta(days=900))
     later = SigstoreVerifier(root=parse_trust_root(lab.trusted_root))
-    assert proof_of(later.verify([found], IMAGE))
+    proof_of(later.verify([found], IMAGE))
 
 
 def test_the_newest_of_many_log_entries_holds_as_the_first_one_does() -> None:
     lab = a_lab()
     verifier = a_verifier(lab)
     for _ in range(9):
-        assert proof_of(verifier.verify([a_bundle(lab.sign_image(CI, IMAGE))], IMAGE))
+        proof_of(verifier.verify([a_bundle(lab.sign_image(CI, IMAGE))], IMAGE))
 
 
 def test_a_key_signs_what_a_certificate_signs() -> None:
@@ -218,3 +218,53 @@ def test_a_key_signs_what_a_certificate_signs() -> None:
     signatures = [*proofs.signatures, *(one.signature for one in proofs.statements)]
     expected = [Signature(found=one.digest, key="release", logged=logged(1_000_001 + n)) for n, one in enumerate(found)]
     assert signatures == expected
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("@all"), KeyError("x"), RecursionError(), MemoryError(), BaseException("x")]
+)
+def test_whatever_a_library_raises_is_a_sentence(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr("bot.adapters.sigstore.verifier.prove_bundle", fail)
+    reason = reason_of(a_verifier(a_lab()).verify([a_bundle(b"{}")], IMAGE))
+    assert reason in (
+        "It could not be read as a signature of any known form.",
+        "It is nested too deep to be looked at.",
+    )
+
+
+def test_being_stopped_is_not_taken_for_a_bad_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bot.adapters.sigstore.verifier.prove_bundle", stop)
+    with pytest.raises(KeyboardInterrupt):
+        a_verifier(a_lab()).verify([a_bundle(b"{}")], IMAGE)
+
+
+def test_what_is_remembered_is_not_verified_again_and_is_forgotten_oldest_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[bytes] = []
+
+    def look(found: FoundBundle, *_: object) -> NoReturn:
+        looked_at.append(found.content)
+        raise ValueError
+
+    monkeypatch.setattr("bot.adapters.sigstore.verifier.prove_bundle", look)
+    monkeypatch.setattr("bot.adapters.sigstore.verifier._MOST_REMEMBERED", 2)
+    verifier = a_verifier(a_lab())
+    for content in (b"1", b"2", b"1", b"3", b"1", b"2"):
+        verifier.verify([a_bundle(content)], IMAGE)
+    assert looked_at == [b"1", b"2", b"3", b"2"]
+
+
+def test_what_is_remembered_is_bounded_by_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.adapters.sigstore.verifier._MOST_REMEMBERED_BYTES", 300)
+    verifier = a_verifier(a_lab())
+    for n in range(5):
+        verifier.verify([a_bundle(b"%d" % n * 100)], IMAGE)
+    assert verifier._remembered._bytes <= 300
+    assert len(verifier._remembered._proofs) == 1

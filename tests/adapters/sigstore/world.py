@@ -66,7 +66,8 @@ def a_bundle(content: bytes, payload: bytes | None = None) -> FoundBundle:
 def proof_of(proofs: Proofs) -> Signature | Statement:
     """Return the one thing that is proven, where there must be one."""
     assert proofs.unproven == ()
-    (proof,) = (*proofs.signatures, *proofs.statements)
+    proven: list[Signature | Statement] = [*proofs.signatures, *proofs.statements]
+    (proof,) = proven
     return proof
 
 
