@@ -13,10 +13,15 @@ from bot.domain.model import Digest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundBundle:
-    """A Sigstore bundle (JSON); `digest` is that of its bytes."""
+    """A Sigstore bundle (JSON); `digest` is that of its bytes.
+
+    `payload` is the simple-signing document that it is a signature of, where one lies beside it. None: the bundle has
+    its own statement, or its signature is over the image's manifest itself.
+    """
 
     digest: Digest
     content: bytes
+    payload: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
