@@ -9,9 +9,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 # Dependencies first: they change more rarely than the code, so their layer is kept.
 COPY requirements.lock requirements-build.lock ./
 RUN python -m venv /opt/build \
-    && /opt/build/bin/pip install --require-hashes -r requirements-build.lock \
+    && /opt/build/bin/pip install --require-hashes --no-deps -r requirements-build.lock \
     && python -m venv --without-pip /opt/liftlock \
-    && /opt/build/bin/pip --python /opt/liftlock/bin/python install --only-binary :all: --require-hashes -r requirements.lock
+    && /opt/build/bin/pip --python /opt/liftlock/bin/python install --only-binary :all: --require-hashes --no-deps -r requirements.lock
 
 COPY pyproject.toml README.md LICENSE ./
 COPY bot ./bot
