@@ -38,11 +38,13 @@ from bot.domain.text import one_line
 from bot.forge import Reaction
 from bot.observe import World
 from bot.ordered import orders_of
-from bot.ports import OutsideError
+from bot.ports import OutsideError, Transient
 from bot.pushes import own_heads
 from bot.records import Event, Ledger
 from bot.render.views import AnswerView
 
+_OWED = "owes "
+"""Before the reaction that a heard comment has not got yet."""
 _MOST_EVENTS = 500
 """How many of each kind are looked through for what is to be shown, and for who has commanded too much."""
 
@@ -189,7 +191,9 @@ class _Ear:
         remarks = self.subject.pull.remarks
         known = self.world.ledger.noted([_heard_key(self._repository, remark) for remark in remarks])
         for remark in remarks:
-            if _heard_key(self._repository, remark) in known:
+            note = known.get(_heard_key(self._repository, remark))
+            if note is not None:
+                self._acknowledge_late(remark.id, note)
                 continue
             said = _said(remark, self.subject.pull)
             found = hear(said, own_id=None)
@@ -206,14 +210,15 @@ class _Ear:
         if too_many(earlier, now):
             if is_first_too_many(earlier, now):
                 self._record(said, "(several)", effect=too_many_sentence(said.author))
-            self.world.ledger.note(f"heard/{self._repository}/{said.comment}", "too many")
+            self._note_heard(said.comment, "too many")
             return
         authority = self._authority(said.author)
         results = [self._judged(command, said, authority) for command in found]
         for command, result in zip(found, results, strict=True):
             self._record_result(said, command, result)
-        self.world.ledger.note(f"heard/{self._repository}/{said.comment}", "heard")
-        self._acknowledge(said.comment, results)
+        reaction = _reaction(results)
+        self._note_heard(said.comment, f"{_OWED}{reaction.value}")
+        self._acknowledge(said.comment, reaction)
 
     def _earlier(self, author: int) -> Sequence[datetime]:
         events = _heard(self.world.ledger, self.policy.service)
@@ -291,18 +296,33 @@ class _Ear:
             effect=effect,
         )
 
-    def _acknowledge(self, comment: int, results: Sequence[Accepted | Denied | Mistake]) -> None:
-        """React to the comment; that it fails takes nothing back, and the answer stands in the bot's own comment."""
-        if all(isinstance(result, Accepted) for result in results):
-            reaction = Reaction.DONE
-        elif any(isinstance(result, Denied) for result in results):
-            reaction = Reaction.REFUSED
-        else:
-            reaction = Reaction.CONFUSED
+    def _note_heard(self, comment: int, note: str) -> None:
+        self.world.ledger.note(f"heard/{self._repository}/{comment}", note)
+
+    def _acknowledge(self, comment: int, reaction: Reaction) -> None:
+        """React to the comment; that it fails takes nothing back, and the answer stands in the bot's own comment.
+
+        Until the forge has taken it or will never, the reaction is owed, so that it is not lost with the process.
+        """
         try:
             self.world.conversation.react(self._repository, comment, reaction)
         except OutsideError as error:
             structlog.get_logger().warning("no reaction", system=error.system, reason=error.sentence)
+            if isinstance(error, Transient):
+                return
+        self._note_heard(comment, "heard")
+
+    def _acknowledge_late(self, comment: int, note: str) -> None:
+        """React to what was heard before, if that is still owed."""
+        owed = note.removeprefix(_OWED)
+        if note.startswith(_OWED) and owed in {one.value for one in Reaction}:
+            self._acknowledge(comment, Reaction(owed))
+
+
+def _reaction(results: Sequence[Accepted | Denied | Mistake]) -> Reaction:
+    if all(isinstance(result, Accepted) for result in results):
+        return Reaction.DONE
+    return Reaction.REFUSED if any(isinstance(result, Denied) for result in results) else Reaction.CONFUSED
 
 
 def _words(command: Command) -> str:

@@ -67,7 +67,7 @@ STORIES: Mapping[str, Story] = {
     "by people": Story(
         policy={"merge: auto": "merge: human", "source: acme/checkout\n": ""},
         in_production=GOOD,
-        steps=(2, 2, 20, 1, 2, 2, 2, 3, 3, 3, 3),
+        steps=(2, 2, 20, 1, 2, 2, 2, 3, 3, 3, 3, 3),
         said={
             3: ("dana", "hold the sale runs"),
             5: ("dana", "resume"),
@@ -126,9 +126,12 @@ def _end(lab: Lab) -> Mapping[str, object]:
     return {
         "pull requests": [(pull.head, pull.title, pull.state, pull.draft, bool(pull.merged_at)) for pull in pulls],
         "comments": [sorted(_word(comment.body) for comment in pull.comments) for pull in pulls],
-        "reactions": [
-            [sorted(one.content for one in comment.reactions) for comment in pull.comments] for pull in pulls
-        ],
+        "reactions": sorted(
+            (comment.body, sorted(one.content for one in comment.reactions))
+            for pull in pulls
+            for comment in pull.comments
+            if comment.body.startswith("/liftlock")
+        ),
         "messages": [message.partition("\n")[0] for message in lab.messages()],
         "files": [lab.text("checkout", stage) for stage in ("staging", "production")],
         "branches": sorted(lab.github.branches(GITOPS)),

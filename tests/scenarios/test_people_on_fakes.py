@@ -25,7 +25,7 @@ from bot.domain.decision import State
 from bot.domain.policy import EvidenceIn, Merge, Opens, Proposing, Road
 from bot.domain.pulls import PullState, Reviews
 from bot.forge import Reaction, Urgency
-from bot.ports import Transient
+from bot.ports import Permanent, Transient
 from tests.builders import NEW, OLD, a_policy
 from tests.fake_world import PRODUCTION_FILE, FakeWorld, values
 
@@ -463,6 +463,30 @@ def test_a_reaction_that_fails_takes_nothing_back() -> None:
     world.forge.say(1, "/liftlock hold the sale runs", by="bob")
     world.sweep()
     assert candidate_state(world) is State.HELD_BY_HUMAN
+
+
+def test_a_reaction_that_was_lost_with_the_process_is_given_later_and_the_command_heard_once() -> None:
+    world = proposed()
+    comment = world.forge.say(1, "/liftlock hold the sale runs", by="bob")
+    # A process that is killed right before the reaction leaves the same behind.
+    world.forge.fail["react"] = Transient("GitHub", "no answer")
+    world.sweep()
+    assert world.forge.reactions == {}
+    world.restart()
+    world.forge.fail.clear()
+    world.sweep()
+    assert world.forge.reactions == {comment: Reaction.DONE}
+    world.sweep()
+    assert len([event for event in world.ledger.recorded if event.kind == "command"]) == 1
+
+
+def test_a_reaction_that_github_refuses_for_good_is_not_tried_again() -> None:
+    world = proposed()
+    world.forge.say(1, "/liftlock hold the sale runs", by="bob")
+    world.forge.fail["react"] = Permanent("GitHub", "the conversation is locked")
+    for _ in range(3):
+        world.sweep()
+    assert world.forge.calls.count("react") == 1
 
 
 def test_a_named_approver_and_a_member_of_a_named_team_may_approve_and_nobody_else_by_role() -> None:
