@@ -247,12 +247,17 @@ class _Ear:
             state=about.pull.state,
             head=about.pull.head,
             head_since=about.pull.head_at or pushed.get(about.pull.head),
-            gates=tuple(gate.name for gate in source.gates),
+            gates=self._gates(source),
             has_approvers=bool(about.stage.proposing.approvers),
             is_present=about.is_present,
             is_quarantined=about.is_quarantined,
         )
         return judge_command(command, said, authority, subject)
+
+    def _gates(self, source: Stage) -> tuple[str, ...]:
+        """Return the gates of the move: of the stage before, and of the artifact."""
+        of_artifact = (*self.subject.stage.artifact, *(source.artifact if source.source is None else ()))
+        return tuple(dict.fromkeys((*(gate.name for gate in source.gates), *(rule.name for rule in of_artifact))))
 
     def _record_result(self, said: Said, command: Command | Mistake, result: Accepted | Denied | Mistake) -> None:
         match result:

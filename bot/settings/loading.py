@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     argocd_servers: Mapping[Annotated[str, Field(pattern=_SERVER)], ArgoSection] = Field(default_factory=dict)
     prometheus: PrometheusSection
     registries: Mapping[str, RegistrySection] = Field(default_factory=dict)
+    sigstore: SigstoreSection = Field(default_factory=SigstoreSection)
     ledger: LedgerSection = Field(default_factory=LedgerSection)
     log: LogSection = Field(default_factory=LogSection)
     web: WebSection = Field(default_factory=WebSection)

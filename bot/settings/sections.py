@@ -7,6 +7,7 @@ gave.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -217,6 +218,16 @@ class RegistrySection(_Section):
     def read_token(self) -> str | None:
         """Return the token, read anew where it is a file's; None without one."""
         return _read_secret(self.token, self.token_file)
+
+
+class SigstoreSection(_Section):
+    """Whose signatures are verified: by `trusted_root` those of a private instance, without it the public one's.
+
+    `keys` are files of public keys (PEM) by the names that policies call them.
+    """
+
+    trusted_root: Path | None = None
+    keys: Mapping[str, Path] = Field(default_factory=dict)
 
 
 class LedgerSection(_Section):

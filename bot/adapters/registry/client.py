@@ -125,6 +125,10 @@ class OciRegistry:
         self._facts.put(digest, facts)
         return facts
 
+    def serves(self, image: str) -> bool:
+        """Say whether a registry is configured for an image."""
+        return parse_image(image).host in self._hosts
+
     def find_proofs(self, image: str, digest: Digest) -> Sequence[Found]:
         """Return what lies beside an image and claims to prove something of its digest. Nothing of it is verified.
 
