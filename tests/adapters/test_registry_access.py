@@ -158,6 +158,16 @@ def test_a_configuration_that_changes_is_seen_at_once(server: Scripted, tmp_path
     assert basic("old:pw") not in [asked.headers.get("authorization") for asked in server.asked]
 
 
+def test_a_configuration_that_is_taken_away_is_missed(server: Scripted, tmp_path: Path) -> None:
+    guard(server, basic("robot:pw"))
+    config = a_config(tmp_path, {"auths": {"ghcr.io": auth("robot:pw")}})
+    with with_docker(server.url, config) as registry:
+        assert enter(registry)
+        config.unlink()
+        with pytest.raises(Permanent, match="cannot be used: it cannot be read: No such file"):
+            enter(registry)
+
+
 def test_nobody_is_told_who_has_no_entry(server: Scripted, tmp_path: Path) -> None:
     server.plan("/token", an_answer({"token": "of nobody".replace(" ", "-")}))
     guard(server, "Bearer of-nobody", f'Bearer realm="{server.url}/token"')

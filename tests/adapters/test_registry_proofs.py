@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from bot.adapters.found_proofs import FoundBundle, FoundLayer
 from bot.adapters.registry import OciRegistry, ProofLimits
@@ -40,6 +41,7 @@ from tests.adapters.registryparts import (
     serve,
 )
 from tests.adapters.scripted import Scripted, serving
+from tests.adapters.tls import serving_tls
 
 MANIFEST = a_manifest(a_config())
 DIGEST = digest_of(MANIFEST)
@@ -519,6 +521,22 @@ def test_a_manifest_that_is_not_the_listed_one_is_refused(registry: OciRegistry,
     list_beside(server, listed)
     server.plan(manifest_path(digest_of(listed)), Response(a_bundle(OTHER_BUNDLE)))
     assert f"content that is not {digest_of(listed)}" in refusal(registry)
+
+
+@pytest.mark.parametrize("size", [len(BUNDLE), 60])
+def test_a_proof_in_a_storage_elsewhere_is_checked_and_bounded_too(
+    server: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    list_beside(server, a_bundle())
+    with serving_tls(tmp_path, lambda _path, _headers: BUNDLE.ljust(size)) as other:
+        monkeypatch.setenv("SSL_CERT_FILE", str(other.ca_file))
+        server.plan(blob_path(BUNDLE), RedirectResponse(other.url + "/store?signature=abc"))
+        with a_registry(server.url, proof_limits=ProofLimits(most_bytes=50)) as registry:
+            if size == len(BUNDLE):
+                assert registry.find_proofs(IMAGE, DIGEST) == (FOUND,)
+            else:
+                with pytest.raises(Permanent, match=f"50 bytes that are accepted for {digest_of(BUNDLE)}"):
+                    registry.find_proofs(IMAGE, DIGEST)
 
 
 def test_a_missing_proof_is_refused(registry: OciRegistry, server: Scripted) -> None:
