@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
 
+from bot.adapters.found_proofs import FoundBundle
 from bot.adapters.http import Endpoint, Limits
 from bot.adapters.registry import OciRegistry, ProofLimits, RegistryAccess
 from bot.adapters.registry.manifest import digest_of
@@ -118,3 +121,60 @@ def an_attachment(
 
 def a_layer(content: bytes, media_type: str, annotations: Mapping[str, object] | None = None) -> dict[str, Any]:
     return promise(content, mediaType=media_type) | ({"annotations": annotations} if annotations else {})
+
+
+# --- who the bot is --------------------------------------------------------------------------------------------------
+
+
+def a_helper(folder: Path, script: str, name: str = "cloud") -> None:
+    """Write a credential helper, a shell script, into a folder on the PATH."""
+    program = folder / f"docker-credential-{name}"
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(0o755)
+
+
+def a_docker_config(folder: Path, value: object) -> Path:
+    """Write Docker's configuration: a JSON value, or a text as it is."""
+    path = folder / "config.json"
+    path.write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
+    return path
+
+
+def basic(text: str) -> str:
+    return "Basic " + b64encode(text.encode()).decode()
+
+
+def auth(text: str) -> dict[str, str]:
+    """Docker's entry of a host."""
+    return {"auth": b64encode(text.encode()).decode()}
+
+
+# --- an image that proofs lie beside ---------------------------------------------------------------------------------
+
+MANIFEST = a_manifest(a_config())
+DIGEST = digest_of(MANIFEST)
+TAG = DIGEST.replace(":", "-")
+BUNDLE, OTHER_BUNDLE = b'{"mediaType": "x", "n": 1}', b'{"mediaType": "x", "n": 2}'
+PAYLOAD, ENVELOPE = b'{"critical": {}}', b'{"payload": ""}'
+FOUND = FoundBundle(digest=digest_of(BUNDLE), content=BUNDLE)
+
+
+def a_bundle(content: bytes = BUNDLE, *, media_type: str = BUNDLE_TYPE, subject: Digest = DIGEST) -> bytes:
+    return an_attachment(a_layer(content, media_type), artifact_type=media_type, subject=subject)
+
+
+def entry(manifest: bytes, artifact_type: str = BUNDLE_TYPE) -> dict[str, Any]:
+    return promise(manifest, mediaType=IMAGE_TYPE, artifactType=artifact_type)
+
+
+def list_beside(server: Scripted, *manifests: bytes, blobs: tuple[bytes, ...] = (BUNDLE,)) -> None:
+    """List manifests by the registry's own list, and serve them with their blobs."""
+    server.plan(referrers_path(DIGEST), a_listing(*(entry(manifest) for manifest in manifests)))
+    serve(server, *manifests)
+    for content in blobs:
+        server.plan(blob_path(content), Response(content))
+
+
+def nested(levels: int) -> bytes:
+    """A JSON object in a JSON object, and so on."""
+    return b'{"a":' * levels + b"1" + b"}" * levels

@@ -113,6 +113,40 @@ def test_retry_after_is_read(headers: dict[str, str], expected: timedelta | None
     assert retry_after(headers) == expected
 
 
+def test_a_wait_that_a_server_asks_for_is_told(server: Scripted) -> None:
+    server.plan("/x", Response(status_code=429, headers={"retry-after": "60"}))
+    with pytest.raises(Transient, match=r"asks to slow down \(HTTP 429\), for 60 s"):
+        read(an_endpoint(server.url))
+
+
+def test_headers_are_asked_for_alone_and_tried_again(server: Scripted) -> None:
+    server.plan("/x", Response(status_code=503), Response(b"body", headers={"etag": "e"}))
+    with HttpClient(an_endpoint(server.url), FAST) as client:
+        answer = client.read_headers(Question(path="/x"))
+    assert (answer.status, answer.headers["etag"], answer.body) == (200, "e", b"")
+    assert [asked.method for asked in server.asked] == ["HEAD", "HEAD"]
+
+
+def test_a_form_that_changes_nothing_is_tried_again(server: Scripted) -> None:
+    server.plan("/x", Response(status_code=503), Response(b"body"))
+    with HttpClient(an_endpoint(server.url), FAST) as client:
+        answer = client.exchange(Question(path="/x"), {"a": "1 2", "b": "&"})
+    assert answer.body == b"body"
+    assert [(asked.method, asked.body) for asked in server.asked] == [("POST", b"a=1+2&b=%26")] * 2
+    assert server.asked[0].headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("most", [5, 20_000])
+def test_a_question_may_have_a_limit_of_its_own(server: Scripted, most: int) -> None:
+    server.plan("/x", Response(b"x" * 15_000))
+    with HttpClient(an_endpoint(server.url), FAST) as client:
+        if most == 5:
+            with pytest.raises(Permanent, match="more than the 5 bytes"):
+                client.read(Question(path="/x", most_bytes=most))
+        else:
+            assert len(client.read(Question(path="/x", most_bytes=most)).body) == 15_000
+
+
 def test_a_silent_server_is_given_up_at_the_deadline(server: Scripted) -> None:
     class Silent(Response):
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -13,7 +12,17 @@ from bot.adapters.registry.manifest import BadManifest, Descriptor, digest_of, p
 from bot.domain.model import Artifact, Sha
 from bot.ports import Permanent, Registry, Transient
 from tests.adapters import registryparts as parts
-from tests.adapters.registryparts import IMAGE, REPOSITORY, SECRET, a_config, a_manifest, a_registry, an_index, encode
+from tests.adapters.registryparts import (
+    IMAGE,
+    REPOSITORY,
+    SECRET,
+    a_config,
+    a_manifest,
+    a_registry,
+    an_index,
+    basic,
+    encode,
+)
 from tests.adapters.scripted import Scripted, an_answer, serving
 from tests.adapters.tls import serving_tls
 
@@ -218,10 +227,6 @@ def guard(server: Scripted, challenge: str, authorization: str, content: bytes) 
         return Response(status_code=401, headers={"www-authenticate": challenge})
 
     server.plan(TAG_PATH, reply)
-
-
-def basic(text: str) -> str:
-    return "Basic " + b64encode(text.encode()).decode()
 
 
 def bearer_challenge(url: str) -> str:

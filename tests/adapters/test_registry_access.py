@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -19,10 +18,20 @@ from starlette.responses import Response
 from bot.adapters.registry import OciRegistry, RegistryAccess
 from bot.adapters.registry.challenge import parse_challenge
 from bot.adapters.registry.credentials import Credential, DockerCredentials
-from bot.adapters.registry.helper import Told, ask_helper
 from bot.adapters.registry.manifest import digest_of
 from bot.ports import OutsideError, Permanent, Transient
-from tests.adapters.registryparts import IMAGE, SECRET, a_manifest, a_registry, encode, manifest_path
+from tests.adapters.registryparts import (
+    IMAGE,
+    SECRET,
+    a_docker_config,
+    a_helper,
+    a_manifest,
+    a_registry,
+    auth,
+    basic,
+    encode,
+    manifest_path,
+)
 from tests.adapters.scripted import Scripted, an_answer, serving
 from tests.adapters.tls import serving_tls
 
@@ -43,26 +52,6 @@ def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     return folder
-
-
-def a_helper(folder: Path, script: str, name: str = "cloud") -> None:
-    program = folder / f"docker-credential-{name}"
-    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-    program.chmod(0o755)
-
-
-def a_config(tmp_path: Path, value: object) -> Path:
-    path = tmp_path / "config.json"
-    path.write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
-    return path
-
-
-def basic(text: str) -> str:
-    return "Basic " + b64encode(text.encode()).decode()
-
-
-def auth(text: str) -> dict[str, str]:
-    return {"auth": b64encode(text.encode()).decode()}
 
 
 def guard(server: Scripted, authorization: str, challenge: str = 'Basic realm="x"', *, refused: int = 401) -> None:
@@ -107,12 +96,12 @@ def with_docker(url: str, config: Path, **more: str) -> OciRegistry:
     ],
 )
 def test_a_host_s_entry_is_found_and_no_other(tmp_path: Path, auths: object, expected: Credential | None) -> None:
-    path = a_config(tmp_path, {"auths": auths})
+    path = a_docker_config(tmp_path, {"auths": auths})
     assert DockerCredentials(path, "ghcr.io").read() == expected
 
 
 def test_docker_hub_is_known_by_its_old_address(tmp_path: Path) -> None:
-    path = a_config(tmp_path, {"auths": {"https://index.docker.io/v1/": auth("robot:pw")}})
+    path = a_docker_config(tmp_path, {"auths": {"https://index.docker.io/v1/": auth("robot:pw")}})
     assert DockerCredentials(path, "docker.io").read() == Credential(user="robot", secret="pw")
 
 
@@ -129,7 +118,7 @@ def test_docker_hub_is_known_by_its_old_address(tmp_path: Path) -> None:
     ids=["cut off", "a list", "no base64", "deep", "long", "missing"],
 )
 def test_a_configuration_that_cannot_be_used_is_told_without_what_it_holds(tmp_path: Path, text: str | None) -> None:
-    path = a_config(tmp_path, text) if text is not None else tmp_path / "nowhere.json"
+    path = a_docker_config(tmp_path, text) if text is not None else tmp_path / "nowhere.json"
     with pytest.raises(Permanent, match=f"the Docker configuration {path} for ghcr.io cannot be used") as caught:
         DockerCredentials(path, "ghcr.io").read()
     assert SECRET not in repr(caught.value)
@@ -138,7 +127,7 @@ def test_a_configuration_that_cannot_be_used_is_told_without_what_it_holds(tmp_p
 
 def test_a_registry_is_told_what_the_configuration_has_for_it(server: Scripted, tmp_path: Path) -> None:
     guard(server, basic(f"robot:{SECRET}"))
-    config = a_config(tmp_path, {"auths": {"ghcr.io": auth(f"robot:{SECRET}")}})
+    config = a_docker_config(tmp_path, {"auths": {"ghcr.io": auth(f"robot:{SECRET}")}})
     with with_docker(server.url, config) as registry:
         assert enter(registry)
         assert enter(registry)
@@ -147,21 +136,33 @@ def test_a_registry_is_told_what_the_configuration_has_for_it(server: Scripted, 
 
 def test_a_configuration_that_changes_is_seen_at_once(server: Scripted, tmp_path: Path) -> None:
     """A registry may answer 403 to the old user for good, so the old authorization must not be used any longer."""
-    config = a_config(tmp_path, {"auths": {"ghcr.io": auth("old:pw")}})
+    config = a_docker_config(tmp_path, {"auths": {"ghcr.io": auth("old:pw")}})
     guard(server, basic("old:pw"))
     with with_docker(server.url, config) as registry:
         assert enter(registry)
         guard(server, basic("new:password"))
-        a_config(tmp_path, {"auths": {"ghcr.io": auth("new:password")}})
+        a_docker_config(tmp_path, {"auths": {"ghcr.io": auth("new:password")}})
         server.asked.clear()
         assert enter(registry)
     assert basic("old:pw") not in [asked.headers.get("authorization") for asked in server.asked]
 
 
+def test_a_configuration_that_is_taken_away_is_missed(server: Scripted, tmp_path: Path) -> None:
+    guard(server, basic("robot:pw"))
+    config = a_docker_config(tmp_path, {"auths": {"ghcr.io": auth("robot:pw")}})
+    with with_docker(server.url, config) as registry:
+        assert enter(registry)
+        config.unlink()
+        with pytest.raises(Permanent, match="cannot be used: it cannot be read: No such file"):
+            enter(registry)
+
+
 def test_nobody_is_told_who_has_no_entry(server: Scripted, tmp_path: Path) -> None:
     server.plan("/token", an_answer({"token": "of nobody".replace(" ", "-")}))
     guard(server, "Bearer of-nobody", f'Bearer realm="{server.url}/token"')
-    with with_docker(server.url, a_config(tmp_path, {"auths": {"quay.io": auth(f"robot:{SECRET}")}})) as registry:
+    with with_docker(
+        server.url, a_docker_config(tmp_path, {"auths": {"quay.io": auth(f"robot:{SECRET}")}})
+    ) as registry:
         assert enter(registry)
     assert "authorization" not in server.asked[1].headers
 
@@ -172,7 +173,7 @@ def test_an_authorization_that_ran_out_with_403_is_got_anew(server: Scripted, tm
         helpers, f'cat >/dev/null; n=$(cat {tmp_path}/n); echo "{{\\"Username\\":\\"AWS\\",\\"Secret\\":\\"$n\\"}}"'
     )
     (tmp_path / "n").write_text("first", encoding="utf-8")
-    config = a_config(tmp_path, {"credHelpers": {"ghcr.io": "cloud"}})
+    config = a_docker_config(tmp_path, {"credHelpers": {"ghcr.io": "cloud"}})
     guard(server, basic("AWS:first"), refused=403)
     with with_docker(server.url, config) as registry:
         assert enter(registry)
@@ -182,7 +183,7 @@ def test_an_authorization_that_ran_out_with_403_is_got_anew(server: Scripted, tm
 
 
 def test_what_is_really_forbidden_stays_so(server: Scripted, tmp_path: Path) -> None:
-    config = a_config(tmp_path, {"auths": {"ghcr.io": auth(f"robot:{SECRET}")}})
+    config = a_docker_config(tmp_path, {"auths": {"ghcr.io": auth(f"robot:{SECRET}")}})
     guard(server, "never", refused=403)
     with with_docker(server.url, config) as registry:
         for _ in range(2):
@@ -191,7 +192,7 @@ def test_what_is_really_forbidden_stays_so(server: Scripted, tmp_path: Path) -> 
 
 
 def test_a_secret_that_a_registry_sends_back_is_not_shown(server: Scripted, tmp_path: Path) -> None:
-    config = a_config(tmp_path, {"auths": {"ghcr.io": auth(f"robot:{SECRET}")}})
+    config = a_docker_config(tmp_path, {"auths": {"ghcr.io": auth(f"robot:{SECRET}")}})
 
     def reply(request: Request) -> Response:
         if "authorization" in request.headers:
@@ -212,7 +213,7 @@ def test_a_helper_is_run_once_for_many_repositories(server: Scripted, tmp_path: 
     for name in names:
         path = f"/v2/acme/{name}/tags/list"
         server.plan(path, Response(status_code=401, headers=challenge), an_answer({"tags": []}))
-    with with_docker(server.url, a_config(tmp_path, {"credHelpers": {"ghcr.io": "cloud"}})) as registry:
+    with with_docker(server.url, a_docker_config(tmp_path, {"credHelpers": {"ghcr.io": "cloud"}})) as registry:
         for name in names:
             assert registry.list_tags(f"ghcr.io/acme/{name}") == ()
     assert [asked.path for asked in server.asked].count("/token") == 5
@@ -226,73 +227,6 @@ def test_a_password_that_was_let_in_is_used_for_all_repositories(server: Scripte
         assert enter(registry)
         registry.list_tags(IMAGE)
     assert server.asked[-1].headers["authorization"] == basic(f"robot:{SECRET}")
-
-
-# --- credential helpers ----------------------------------------------------------------------------------------------
-
-
-def test_a_helper_is_asked_by_its_protocol_with_the_bot_s_environment(
-    helpers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CLOUD_IDENTITY", "a-workload")
-    a_helper(helpers, f'echo "$#:$1:$CLOUD_IDENTITY:$(cat)" >{tmp_path}/seen; echo \'{{"Username":"u","Secret":"s"}}\'')
-    assert ask_helper("cloud", "ghcr.io") == Told(user="u", secret="s")
-    assert (tmp_path / "seen").read_text(encoding="utf-8") == "1:get:a-workload:ghcr.io\n"
-
-
-@pytest.mark.parametrize(
-    ("config", "expected"),
-    [
-        ({"credHelpers": {"ghcr.io": "cloud"}}, Credential(user="u", secret="s")),
-        ({"credHelpers": {"quay.io": "missing"}, "credsStore": "cloud"}, Credential(user="u", secret="s")),
-        ({"credHelpers": {"quay.io": "cloud"}}, None),
-        ({"credHelpers": {"ghcr.io": "none"}, "auths": {"ghcr.io": auth("a:b")}}, Credential(user="a", secret="b")),
-        ({"credsStore": "identity"}, Credential(user="<token>", secret="s", is_identity=True)),
-    ],
-    ids=["a host's own", "for all", "another's", "it knows nothing", "an identity token"],
-)
-def test_the_helper_of_a_host_goes_before_all_else(
-    helpers: Path, tmp_path: Path, config: object, expected: Credential | None
-) -> None:
-    a_helper(helpers, 'cat >/dev/null; echo \'{"Username":"u","Secret":"s"}\'')
-    a_helper(helpers, "echo credentials not found in native keychain; exit 1", name="none")
-    a_helper(helpers, 'echo \'{"Username":"<token>","Secret":"s"}\'', name="identity")
-    assert DockerCredentials(a_config(tmp_path, config), "ghcr.io").read() == expected
-
-
-@pytest.mark.parametrize(
-    ("script", "kind", "said"),
-    [
-        (f"echo {SECRET}; echo {SECRET} >&2; exit 3", Transient, r"failed for ghcr\.io \(exit 3\)"),
-        (f"echo {SECRET}", Permanent, "wrote something that is no credential"),
-        (f'echo \'{{"Username": "{SECRET}"}}\'', Permanent, "wrote something that is no credential"),
-        ("yes", Permanent, "wrote more than 65536 bytes"),
-        ("sleep 30 & sleep 30", Transient, r"did not answer within 0\.5 s"),
-        ("exec >&-; sleep 30", Transient, r"did not answer within 0\.5 s"),
-    ],
-    ids=["fails", "no JSON", "no secret", "endless", "late", "silent"],
-)
-def test_a_helper_that_tells_nothing_is_told_without_its_words(
-    helpers: Path, script: str, kind: type[OutsideError], said: str
-) -> None:
-    a_helper(helpers, script)
-    began = time.monotonic()
-    with pytest.raises(kind, match=f"the credential helper docker-credential-cloud {said}") as caught:
-        ask_helper("cloud", "ghcr.io", deadline=timedelta(seconds=0.5 if "sleep" in script else 10))
-    assert time.monotonic() - began < 8
-    assert SECRET not in repr(caught.value)
-    assert caught.value.__cause__ is None
-
-
-def test_a_helper_that_is_not_there_is_told(helpers: Path) -> None:
-    with pytest.raises(Permanent, match="docker-credential-nowhere cannot be run: No such file"):
-        ask_helper("nowhere", "ghcr.io")
-
-
-@pytest.mark.parametrize("name", ["../cloud", "a/b", "", "-x", "a b", "x" * 65, "a\n"])
-def test_only_a_plain_name_is_run(helpers: Path, name: str) -> None:
-    with pytest.raises(Permanent, match="is no name of a credential helper"):
-        ask_helper(name, "ghcr.io")
 
 
 # --- token services --------------------------------------------------------------------------------------------------
@@ -320,7 +254,7 @@ def test_a_challenge_of_another_kind_is_none(header: str) -> None:
 
 
 def test_an_identity_token_is_exchanged_and_sent_nowhere_else(server: Scripted, tmp_path: Path) -> None:
-    config = a_config(tmp_path, {"auths": {"ghcr.io": {"identitytoken": SECRET}}})
+    config = a_docker_config(tmp_path, {"auths": {"ghcr.io": {"identitytoken": SECRET}}})
     guard(server, "Bearer short-lived", f'Bearer realm="{server.url}/oauth2/token",service="ghcr.io"')
     server.plan("/oauth2/token", an_answer({"access_token": "short-lived"}))
     with with_docker(server.url, config) as registry:
@@ -339,7 +273,7 @@ def test_an_identity_token_is_exchanged_and_sent_nowhere_else(server: Scripted, 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
 def test_a_token_service_s_error_is_told_without_its_words(server: Scripted, tmp_path: Path, status: int) -> None:
-    config = a_config(tmp_path, {"auths": {"ghcr.io": auth(f"robot:{SECRET}")}})
+    config = a_docker_config(tmp_path, {"auths": {"ghcr.io": auth(f"robot:{SECRET}")}})
     guard(server, "Bearer x", f'Bearer realm="{server.url}/token"')
     server.plan("/token", Response(f"bad {SECRET}", status_code=status))
     with with_docker(server.url, config) as registry, pytest.raises(OutsideError) as caught:
@@ -359,7 +293,7 @@ def test_a_token_service_elsewhere_gets_a_credential_only_where_the_settings_nam
         seen.append(headers.get("authorization"))
         return encode({"token": "short-lived"})
 
-    config = a_config(tmp_path, {"auths": {"ghcr.io": auth(f"robot:{SECRET}")}})
+    config = a_docker_config(tmp_path, {"auths": {"ghcr.io": auth(f"robot:{SECRET}")}})
     with serving_tls(tmp_path, elsewhere) as other:
         monkeypatch.setenv("SSL_CERT_FILE", str(other.ca_file))
         guard(server, "Bearer short-lived", f'Bearer realm="{other.url}/token"')

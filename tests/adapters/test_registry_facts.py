@@ -13,6 +13,7 @@ from starlette.responses import Response
 from bot.adapters.registry import ImageFacts, OciRegistry
 from bot.adapters.registry.facts import parse_facts
 from bot.adapters.registry.manifest import BadManifest, digest_of, parse_object
+from bot.adapters.registry.remembered import Remembered
 from bot.domain.model import Digest, Sha
 from bot.ports import OutsideError, Permanent
 from tests.adapters.registryparts import (
@@ -178,3 +179,18 @@ def test_facts_that_could_not_be_read_are_asked_for_again(registry: OciRegistry,
         registry.read_facts(IMAGE, digest)
     server.plan(blob_path(config), Response(config))
     assert registry.read_facts(IMAGE, digest) == FACTS
+
+
+def test_an_index_of_no_image_says_only_what_it_is_annotated_with(registry: OciRegistry, server: Scripted) -> None:
+    digest = publish(server, an_index((b"x", "unknown", "unknown"), **ALL))
+    assert registry.read_facts(IMAGE, digest) == FACTS
+
+
+def test_what_was_used_longest_ago_is_forgotten_first() -> None:
+    remembered: Remembered[str, int] = Remembered(2)
+    for number, key in enumerate("ab"):
+        remembered.put(key, number)
+    assert remembered.get("a", -1) == 0
+    remembered.put("c", 2)
+    assert ["a" in remembered, "b" in remembered, "c" in remembered] == [True, False, True]
+    assert remembered.get("b", -1) == -1

@@ -47,7 +47,7 @@ class OciRegistry:
         self._proof_limits = proof_limits or ProofLimits()
         self._revisions: Remembered[Digest, Sha | None] = Remembered(_KEPT)
         self._facts: Remembered[Digest, ImageFacts | None] = Remembered(_KEPT)
-        self._read_tags: Remembered[tuple[ImageName, str], bool] = Remembered(_KEPT_TAGS)
+        self._known_tags: Remembered[tuple[ImageName, str], bool] = Remembered(_KEPT_TAGS)
 
     def __enter__(self) -> Self:
         return self
@@ -69,14 +69,14 @@ class OciRegistry:
         if host is None:
             return None
         require_tag(tag)
-        if host.tells_digests and (name, tag) in self._read_tags:
+        if host.tells_digests and (name, tag) in self._known_tags:
             hint = host.peek_digest(name.repository, tag)
             if hint is not None and hint in self._revisions:
                 return Artifact(digest=hint, revision=self._revisions.get(hint, default=None))
         content = self._read_tag(host, name, tag)
         digest = digest_of(content)
         artifact = Artifact(digest=digest, revision=self._revision(host, name, digest, content))
-        self._read_tags.put((name, tag), value=True)
+        self._known_tags.put((name, tag), value=True)
         return artifact
 
     def find_digest(self, image: str, tag: str) -> Digest | None:
