@@ -13,13 +13,13 @@ from datetime import datetime
 from importlib.resources import files
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509 import (
     Certificate,
     ExtendedKeyUsage,
     ExtensionNotFound,
     KeyUsage,
-    Name,
     load_der_x509_certificate,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -67,17 +67,20 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """A certificate authority: the names that its certificates issue under, and the time for which it is trusted."""
+    """A certificate authority: its certificates, and the time for which it is trusted (None: without an end)."""
 
-    names: frozenset[Name]
+    certificates: tuple[Certificate, ...] = field(repr=False)
     since: datetime
     until: datetime | None = None
 
-    def is_trusted_for(self, certificate: Certificate) -> bool:
-        """Say whether a certificate of this authority's was issued while it was trusted."""
+    def is_in_time_for(self, certificate: Certificate) -> bool:
+        """Say whether this authority was trusted when a certificate was issued."""
         at = certificate.not_valid_before_utc
-        in_time = self.since <= at and (self.until is None or at <= self.until)
-        return in_time and certificate.issuer in self.names
+        return self.since <= at and (self.until is None or at <= self.until)
+
+    def issued(self, certificate: Certificate) -> bool:
+        """Say whether this authority issued a certificate: by its keys, as the next one often has the same name."""
+        return any(_is_issued_by(certificate, issuer) for issuer in self.certificates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +103,12 @@ class TrustRoot:
     def require_issued_in_time(self, certificate: Certificate) -> None:
         """Raise `Refused` for a certificate that a retired authority issued after its time, which the library lets be.
 
-        This is beside the verification of the chain and never in place of it: it goes by names alone.
+        This is beside the verification of the chain and never in place of it.
         """
-        if not any(authority.is_trusted_for(certificate) for authority in self.authorities):
+        late = [one for one in self.authorities if not one.is_in_time_for(certificate)]
+        if not any(authority.issued(certificate) for authority in late):
+            return
+        if not any(one.issued(certificate) for one in self.authorities if one not in late):
             raise Refused(UNTRUSTED_AUTHORITY)
 
     def require_certified(self, certificate: Certificate, at: datetime) -> None:
@@ -178,10 +184,18 @@ def _log(model: TransparencyLogInstance) -> Log:
 
 
 def _authority(model: CertificateAuthority) -> Authority:
-    names = (load_der_x509_certificate(one.raw_bytes).subject for one in model.cert_chain.certificates)
+    certificates = tuple(load_der_x509_certificate(one.raw_bytes) for one in model.cert_chain.certificates)
     # Certificates are stamped in whole seconds, too.
     since = model.valid_for.start.replace(microsecond=0)
-    return Authority(names=frozenset(names), since=since, until=model.valid_for.end)
+    return Authority(certificates=certificates, since=since, until=model.valid_for.end)
+
+
+def _is_issued_by(certificate: Certificate, issuer: Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _is_for_code(certificate: Certificate) -> bool:

@@ -313,6 +313,8 @@ STATEMENTS: dict[str, tuple[dict[str, object], str]] = {
     ),
     "another type": ({"_type": "https://example.com/Statement"}, NO_STATEMENT),
     "no predicate type": ({"predicateType": None}, NO_STATEMENT),
+    "a predicate type without end": ({"predicateType": "x" * 1001}, NO_STATEMENT),
+    "an empty predicate type": ({"predicateType": ""}, NO_STATEMENT),
     "a predicate that is a list": ({"predicate": []}, NO_STATEMENT),
     "half a character": ({"predicate": {"a": "\ud800"}}, NO_JSON),
 }
