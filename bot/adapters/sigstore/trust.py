@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.resources import files
 from urllib.parse import urlsplit
 
@@ -43,6 +43,7 @@ from bot.adapters.sigstore.refusals import (
 )
 
 _MOST_BYTES = 1024 * 1024
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 _PUBLIC_INSTANCE = "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev"
 
 
@@ -150,7 +151,7 @@ def parse_trust_root(content: bytes) -> TrustRoot:
         raise BadTrustRoot("the trusted root is too large to be one")
     try:
         model = TrustedRootModel.from_json(content)
-        root = TrustedRoot(model)
+        root = TrustedRoot(_without_beginnings(content))
         verifier = Verifier(trusted_root=root)
         logs = {one.log_id.key_id: _log(one) for one in model.tlogs}
         authorities = tuple(_authority(one) for one in model.certificate_authorities)
@@ -163,6 +164,21 @@ def parse_trust_root(content: bytes) -> TrustRoot:
     return TrustRoot(
         sha256=hashlib.sha256(content).digest(), verifier=verifier, logs=logs, authorities=authorities, root=root
     )
+
+
+def _without_beginnings(content: bytes) -> TrustedRootModel:
+    """Return the root as the library is to have it: with keys and authorities that were always trusted.
+
+    It leaves out those whose time begins after this machine's present, so that what is proven would depend on a clock.
+    Their times are compared with the time of signing here, and a timestamp authority's by the library.
+    """
+    model = TrustedRootModel.from_json(content)
+    for log in (*model.tlogs, *model.ctlogs):
+        if log.public_key.valid_for is not None:
+            log.public_key.valid_for.start = _ALWAYS
+    for authority in model.certificate_authorities:
+        authority.valid_for.start = _ALWAYS
+    return model
 
 
 def require_valid(certificate: Certificate, at: datetime) -> None:

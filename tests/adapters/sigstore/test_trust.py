@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -92,3 +93,11 @@ def test_what_was_retired_after_it_signed_still_holds() -> None:
         part["validFor"]["end"] = "2026-03-02T11:00:00Z"
     verifier = SigstoreVerifier(root=parse_trust_root(json.dumps(root).encode()))
     proof_of(verifier.verify([a_bundle(lab.sign_image(CI, IMAGE))], IMAGE))
+
+
+@pytest.mark.parametrize("year", [2019, 2090])
+def test_what_is_proven_does_not_depend_on_this_machines_clock(year: int) -> None:
+    lab = SigstoreLab(ManualClock(datetime(year, 5, 6, tzinfo=UTC)))
+    verifier = SigstoreVerifier(root=parse_trust_root(lab.trusted_root))
+    proofs = verifier.verify([a_bundle(lab.sign_image(CI, IMAGE)), lab.sign_image_as_cosign(CI, IMAGE)], IMAGE)
+    assert len(proofs.signatures) == 2
