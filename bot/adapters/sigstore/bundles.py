@@ -48,20 +48,23 @@ def prove_bundle(found: FoundBundle, digest: Digest, trusted: Trusted) -> Signat
 def _prove_keyless(found: FoundBundle, digest: Digest, trust: TrustRoot) -> Signature | Statement:
     bundle = Bundle.from_json(found.content)
     # Read back from the library, so that what is read is what it verifies, however else the bytes may be read.
-    material = mapping_at(parse_object(bundle.to_json()), "verificationMaterial")
-    logged = read_bundled_entry(only_entry(material), trust)
+    document = parse_object(bundle.to_json())
+    logged = read_bundled_entry(only_entry(mapping_at(document, "verificationMaterial")), trust)
     if logged.at is not None:
         require_valid(bundle.signing_certificate, logged.at)
     reading = ReadingPolicy()
-    claim = _verify(bundle, reading, found.payload, digest, trust)
+    if "dsseEnvelope" in document:
+        # The library does not compare subjects with anything; that is done here, after the signature holds.
+        claim = parse_statement(*trust.verifier.verify_dsse(bundle, reading), digest)
+    else:
+        claim = _verify_message(bundle, reading, found.payload, digest, trust)
     trust.require_issued_in_time(bundle.signing_certificate)
     return claim.by(Signature(found=found.digest, identity=reading.identity, logged=logged))
 
 
-def _verify(bundle: Bundle, reading: ReadingPolicy, payload: bytes | None, digest: Digest, trust: TrustRoot) -> Claim:
-    """The library does not compare subjects with anything; that is done here, after the signature holds."""
-    if "dsseEnvelope" in parse_object(bundle.to_json()):
-        return parse_statement(*trust.verifier.verify_dsse(bundle, reading), digest)
+def _verify_message(
+    bundle: Bundle, reading: ReadingPolicy, payload: bytes | None, digest: Digest, trust: TrustRoot
+) -> Claim:
     if payload is not None:
         trust.verifier.verify_artifact(payload, bundle, reading)
         return require_simple_signing(payload, digest)

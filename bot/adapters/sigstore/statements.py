@@ -31,6 +31,8 @@ SIGNED_IMAGE = "https://sigstore.dev/cosign/sign/v1"
 """The predicate type of a statement that says no more than that the image is signed."""
 SIMPLE_SIGNING = "cosign container image signature"
 MOST_SUBJECTS = 1000
+MOST_CHARACTERS = 1000
+"""Of a predicate's type, which is a URI; people are shown it."""
 
 _NOTHING: Mapping[str, Json] = MappingProxyType({})
 
@@ -58,7 +60,9 @@ def parse_statement(payload_type: str, payload: bytes, digest: Digest) -> Claim:
         raise Refused(OTHER_PAYLOAD)
     statement = parse_object(payload)
     predicate_type = statement.get("predicateType")
-    if statement.get("_type") not in STATEMENT_TYPES or not isinstance(predicate_type, str) or not predicate_type:
+    if statement.get("_type") not in STATEMENT_TYPES or not isinstance(predicate_type, str):
+        raise Refused(NO_STATEMENT)
+    if not 0 < len(predicate_type) <= MOST_CHARACTERS:
         raise Refused(NO_STATEMENT)
     _require_subject(statement.get("subject"), digest)
     predicate = statement.get("predicate")

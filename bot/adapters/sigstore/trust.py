@@ -9,17 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.resources import files
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509 import (
     Certificate,
     ExtendedKeyUsage,
     ExtensionNotFound,
     KeyUsage,
-    Name,
     load_der_x509_certificate,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -43,6 +43,7 @@ from bot.adapters.sigstore.refusals import (
 )
 
 _MOST_BYTES = 1024 * 1024
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 _PUBLIC_INSTANCE = "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev"
 
 
@@ -67,17 +68,20 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """A certificate authority: the names that its certificates issue under, and the time for which it is trusted."""
+    """A certificate authority: its certificates, and the time for which it is trusted (None: without an end)."""
 
-    names: frozenset[Name]
+    certificates: tuple[Certificate, ...] = field(repr=False)
     since: datetime
     until: datetime | None = None
 
-    def is_trusted_for(self, certificate: Certificate) -> bool:
-        """Say whether a certificate of this authority's was issued while it was trusted."""
+    def is_in_time_for(self, certificate: Certificate) -> bool:
+        """Say whether this authority was trusted when a certificate was issued."""
         at = certificate.not_valid_before_utc
-        in_time = self.since <= at and (self.until is None or at <= self.until)
-        return in_time and certificate.issuer in self.names
+        return self.since <= at and (self.until is None or at <= self.until)
+
+    def issued(self, certificate: Certificate) -> bool:
+        """Say whether this authority issued a certificate: by its keys, as the next one often has the same name."""
+        return any(_is_issued_by(certificate, issuer) for issuer in self.certificates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +104,12 @@ class TrustRoot:
     def require_issued_in_time(self, certificate: Certificate) -> None:
         """Raise `Refused` for a certificate that a retired authority issued after its time, which the library lets be.
 
-        This is beside the verification of the chain and never in place of it: it goes by names alone.
+        This is beside the verification of the chain and never in place of it.
         """
-        if not any(authority.is_trusted_for(certificate) for authority in self.authorities):
+        late = [one for one in self.authorities if not one.is_in_time_for(certificate)]
+        if not any(authority.issued(certificate) for authority in late):
+            return
+        if not any(one.issued(certificate) for one in self.authorities if one not in late):
             raise Refused(UNTRUSTED_AUTHORITY)
 
     def require_certified(self, certificate: Certificate, at: datetime) -> None:
@@ -144,7 +151,7 @@ def parse_trust_root(content: bytes) -> TrustRoot:
         raise BadTrustRoot("the trusted root is too large to be one")
     try:
         model = TrustedRootModel.from_json(content)
-        root = TrustedRoot(model)
+        root = TrustedRoot(_without_beginnings(content))
         verifier = Verifier(trusted_root=root)
         logs = {one.log_id.key_id: _log(one) for one in model.tlogs}
         authorities = tuple(_authority(one) for one in model.certificate_authorities)
@@ -157,6 +164,21 @@ def parse_trust_root(content: bytes) -> TrustRoot:
     return TrustRoot(
         sha256=hashlib.sha256(content).digest(), verifier=verifier, logs=logs, authorities=authorities, root=root
     )
+
+
+def _without_beginnings(content: bytes) -> TrustedRootModel:
+    """Return the root as the library is to have it: with keys and authorities that were always trusted.
+
+    It leaves out those whose time begins after this machine's present, so that what is proven would depend on a clock.
+    Their times are compared with the time of signing here, and a timestamp authority's by the library.
+    """
+    model = TrustedRootModel.from_json(content)
+    for log in (*model.tlogs, *model.ctlogs):
+        if log.public_key.valid_for is not None:
+            log.public_key.valid_for.start = _ALWAYS
+    for authority in model.certificate_authorities:
+        authority.valid_for.start = _ALWAYS
+    return model
 
 
 def require_valid(certificate: Certificate, at: datetime) -> None:
@@ -178,10 +200,18 @@ def _log(model: TransparencyLogInstance) -> Log:
 
 
 def _authority(model: CertificateAuthority) -> Authority:
-    names = (load_der_x509_certificate(one.raw_bytes).subject for one in model.cert_chain.certificates)
+    certificates = tuple(load_der_x509_certificate(one.raw_bytes) for one in model.cert_chain.certificates)
     # Certificates are stamped in whole seconds, too.
     since = model.valid_for.start.replace(microsecond=0)
-    return Authority(names=frozenset(names), since=since, until=model.valid_for.end)
+    return Authority(certificates=certificates, since=since, until=model.valid_for.end)
+
+
+def _is_issued_by(certificate: Certificate, issuer: Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _is_for_code(certificate: Certificate) -> bool:

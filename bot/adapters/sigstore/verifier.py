@@ -23,7 +23,7 @@ from bot.domain.proofs import Proofs, Signature, Statement, Unproven
 Proof = Signature | Statement | Unproven
 
 _MOST_REMEMBERED = 4096
-_MOST_REMEMBERED_BYTES = 64 * 1024 * 1024
+_MOST_REMEMBERED_BYTES = 16 * 1024 * 1024
 """Of what was found; the proofs of it take some times as much."""
 
 

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from bot.adapters.sigstore import BadTrustRoot, SigstoreVerifier, parse_trust_root, public_trust_root
-from tests.adapters.sigstore.world import CI, IMAGE, a_bundle, a_lab, proof_of, reason_of
+from bot.lab.clock import ManualClock
+from bot.lab.sigstore import SigstoreLab
+from tests.adapters.sigstore.world import CI, IMAGE, START, a_bundle, a_lab, proof_of, reason_of
 
 
 def test_the_public_instance_is_known_by_its_logs() -> None:
@@ -72,6 +75,17 @@ def test_what_was_retired_before_it_signed_is_not_trusted(edit: Callable[[Any], 
     assert reason_of(verifier.verify([lab.sign_image_as_cosign(CI, IMAGE)], IMAGE)) == reason
 
 
+def test_a_retired_authority_is_not_trusted_under_the_name_of_the_next_one() -> None:
+    lab, next_lab = a_lab(), SigstoreLab(ManualClock(START), seed="the next")
+    root = json.loads(lab.trusted_root)
+    retire_authority(root)
+    root["certificateAuthorities"] += json.loads(next_lab.trusted_root)["certificateAuthorities"]
+    verifier = SigstoreVerifier(root=parse_trust_root(json.dumps(root).encode()))
+    assert reason_of(verifier.verify([a_bundle(lab.sign_image(CI, IMAGE))], IMAGE)) == (
+        "Its certificate was not issued by an authority that the trust root knows, or not for that time."
+    )
+
+
 def test_what_was_retired_after_it_signed_still_holds() -> None:
     lab = a_lab()
     root = json.loads(lab.trusted_root)
@@ -79,3 +93,11 @@ def test_what_was_retired_after_it_signed_still_holds() -> None:
         part["validFor"]["end"] = "2026-03-02T11:00:00Z"
     verifier = SigstoreVerifier(root=parse_trust_root(json.dumps(root).encode()))
     proof_of(verifier.verify([a_bundle(lab.sign_image(CI, IMAGE))], IMAGE))
+
+
+@pytest.mark.parametrize("year", [2019, 2090])
+def test_what_is_proven_does_not_depend_on_this_machines_clock(year: int) -> None:
+    lab = SigstoreLab(ManualClock(datetime(year, 5, 6, tzinfo=UTC)))
+    verifier = SigstoreVerifier(root=parse_trust_root(lab.trusted_root))
+    proofs = verifier.verify([a_bundle(lab.sign_image(CI, IMAGE)), lab.sign_image_as_cosign(CI, IMAGE)], IMAGE)
+    assert len(proofs.signatures) == 2

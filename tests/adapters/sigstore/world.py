@@ -10,12 +10,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from bot.adapters.found_proofs import Found, FoundBundle, FoundLayer
 from bot.adapters.sigstore import NamedKey, SigstoreVerifier, parse_public_key, parse_trust_root
 from bot.domain.model import Digest
 from bot.domain.proofs import Identity, Proofs, Signature, Statement
 from bot.lab.clock import ManualClock
-from bot.lab.sigstore import SigstoreLab, derive_key, public_pem
+from bot.lab.sigstore import Fault, SigstoreLab, derive_key, public_pem
 
 START = datetime(2026, 3, 2, 9, 30, 15, 250_000, tzinfo=UTC)
 MANIFEST = b'{"schemaVersion":2}'
@@ -102,3 +104,8 @@ def other_text(text: str, at: int = 40) -> str:
     content = bytearray(b64decode(text))
     content[at % len(content)] ^= 1
     return b64encode(content).decode()
+
+
+def rows(*tables: dict[Fault, str]) -> list[Any]:
+    """Return tables as parameters of a test."""
+    return [pytest.param(fault, reason, id=fault.name) for table in tables for fault, reason in table.items()]
