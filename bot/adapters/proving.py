@@ -10,19 +10,15 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.adapters.registry import OciRegistry
-from bot.adapters.sigstore import (
-    BadKey,
-    BadTrustRoot,
-    SigstoreVerifier,
-    parse_public_key,
-    parse_trust_root,
-    public_trust_root,
-)
 from bot.domain.model import Digest
 from bot.domain.proofs import Proofs
 from bot.ports import Permanent
+
+if TYPE_CHECKING:
+    from bot.adapters.sigstore import SigstoreVerifier
 
 SYSTEM = "signatures"
 _MOST_BYTES = 4 * 1024 * 1024
@@ -50,6 +46,16 @@ class TrustFiles:
             return self._made[1]
 
     def _make(self, root: bytes | None, keys: Mapping[str, bytes]) -> SigstoreVerifier:
+        # Importing it takes as long as all else of a short command, and most policies ask for no signature.
+        from bot.adapters.sigstore import (  # noqa: PLC0415
+            BadKey,
+            BadTrustRoot,
+            SigstoreVerifier,
+            parse_public_key,
+            parse_trust_root,
+            public_trust_root,
+        )
+
         try:
             trusted = public_trust_root() if root is None else parse_trust_root(root)
         except BadTrustRoot as error:

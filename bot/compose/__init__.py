@@ -19,6 +19,7 @@ from bot.adapters.github import Clients, Credentials, GitHubCommits
 from bot.adapters.http import Limits
 from bot.adapters.ledger import DryBoard, DryLedger, DrySightings, SqlLedger, open_ledger, reopen_if_lost
 from bot.adapters.prometheus import PrometheusMetrics
+from bot.adapters.proving import RegistryProofs, TrustFiles
 from bot.adapters.registry import OciRegistry
 from bot.apply import Applier
 from bot.compose.endpoints import (
@@ -154,6 +155,8 @@ def _world(
     patience = settings.bot.interval
     github = compose_github(stack, settings.github, credentials, clock, telling_patience=patience)
     repositories = _repositories(settings, credentials, clock, github.clients)
+    registry = stack.enter_context(OciRegistry(registry_endpoints(settings), access=registry_access(settings)))
+    trust = TrustFiles(trusted_root=settings.sigstore.trusted_root, keys=settings.sigstore.keys)
     world = World(
         clock=clock,
         repositories=repositories,
@@ -163,7 +166,8 @@ def _world(
         merging=github.merging,
         conversation=github.conversation,
         signals=github.signals,
-        registry=stack.enter_context(OciRegistry(registry_endpoints(settings), access=registry_access(settings))),
+        registry=registry,
+        proving=RegistryProofs(registry, trust),
         ledger=records.ledger,
         sightings=records.sightings,
         openings_per_hour=settings.github.openings_per_hour,

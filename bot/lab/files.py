@@ -105,6 +105,9 @@ url = "{lab.prometheus_url}"
 
 [registries."ghcr.io"]
 url = "{lab.registry_url}"
+
+[sigstore]
+trusted_root = "{directory}/trusted_root.json"
 """
 
 

@@ -6,13 +6,14 @@ the context stops every server and process; the directory belongs to the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from bot.domain.model import Sha
+from bot.domain.model import Digest, Sha
+from bot.domain.proofs import Identity
 from bot.lab.answerer import PrometheusAnswerer
 from bot.lab.app import app_lines, write_secret
 from bot.lab.argocd import ApplicationSpec, ArgoLab, ArgoOptions
@@ -27,6 +28,7 @@ from bot.lab.pace import COMPRESSED, Pace
 from bot.lab.prometheus_process import PrometheusProcess
 from bot.lab.registry import RegistryLab
 from bot.lab.serving import Served
+from bot.lab.sigstore import SigstoreLab
 from bot.lab.sources import Sources
 from bot.ports import Clock
 
@@ -52,6 +54,7 @@ class Lab:
     argocd_wire: ExchangeRecorder
     registry: RegistryLab
     registry_url: str
+    sigstore: SigstoreLab
     prometheus_url: str
     answerer: PrometheusAnswerer | None
     """What stands in for Prometheus, and can be made to fail; None where there is a real one."""
@@ -96,12 +99,21 @@ class Lab:
 
     def build(
         self, service: str, tag: str, *, in_staging: Behaviour | None = None, in_production: Behaviour | None = None
-    ) -> None:
+    ) -> Digest:
         """Push a release's image to the registry, and say how it will behave where; None behaves well."""
-        self.registry.push_image(f"acme/{service}", tag, revision=self.sources.commit_of(service, tag))
+        digest = self.registry.push_image(f"acme/{service}", tag, revision=self.sources.commit_of(service, tag))
         for stage, behaviour in (("staging", in_staging), ("production", in_production)):
             if behaviour is not None:
                 self.cluster.behave(image_of(service), tag, behaviour, namespace=f"{service}-{stage}")
+        return digest
+
+    def sign(self, service: str, tag: str, digest: Digest, *, workflow: str = "release.yml") -> Identity:
+        """Sign an image and attest how it was built, as a workflow of its source repository does for a release's tag."""
+        by = workflow_identity(service, tag, self.sources.commit_of(service, tag), workflow=workflow)
+        self.registry.push_bundle(f"acme/{service}", digest, self.sigstore.sign_image(by, digest))
+        provenance = self.sigstore.attest(by, digest, "https://slsa.dev/provenance/v1", _built_by(by))
+        self.registry.push_bundle(f"acme/{service}", digest, provenance)
+        return by
 
     # --- what stands in the world ---
 
@@ -152,6 +164,7 @@ class Lab:
         return path
 
     def _secrets(self) -> Path:
+        (self.directory / "trusted_root.json").write_bytes(self.sigstore.trusted_root)
         secrets = self.directory / "secrets"
         secrets.mkdir(exist_ok=True)
         write_secret(secrets / "argocd", self.argocd.token)
@@ -161,6 +174,43 @@ class Lab:
 def image_of(service: str) -> str:
     """Name a service's image; the lab's registry answers for this host."""
     return f"ghcr.io/acme/{service}"
+
+
+def workflow_identity(service: str, tag: str, commit: Sha, *, workflow: str = "release.yml") -> Identity:
+    """Return what GitHub vouches for of a workflow that builds a release's tag."""
+    repository, ref = f"https://github.com/acme/{service}", f"refs/tags/v{tag}"
+    file = f"{repository}/.github/workflows/{workflow}"
+    return Identity(
+        issuer="https://token.actions.githubusercontent.com",
+        subject=f"{file}@{ref}",
+        source_repository=repository,
+        source_repository_id="1296269",
+        source_owner="https://github.com/acme",
+        source_owner_id="9919",
+        source_ref=ref,
+        source_commit=commit,
+        signer=f"{file}@{ref}",
+        signer_commit=commit,
+        runner="github-hosted",
+        trigger="push",
+        run=f"{repository}/actions/runs/1/attempts/1",
+        visibility="private",
+    )
+
+
+def _built_by(by: Identity) -> Mapping[str, object]:
+    """Return the provenance that GitHub's builder writes, as far as anybody looks at it."""
+    workflow = {"repository": by.source_repository, "ref": by.source_ref, "path": ".github/workflows/release.yml"}
+    return {
+        "buildDefinition": {
+            "buildType": "https://actions.github.io/buildtypes/workflow/v1",
+            "externalParameters": {"workflow": workflow},
+            "resolvedDependencies": [
+                {"uri": f"git+{by.source_repository}@{by.source_ref}", "digest": {"gitCommit": by.source_commit}}
+            ],
+        },
+        "runDetails": {"builder": {"id": "https://github.com/actions/runner/github-hosted"}},
+    }
 
 
 @contextmanager
@@ -194,6 +244,7 @@ def running_lab(
             argocd_wire=wire,
             registry=registry,
             registry_url=stack.enter_context(Served(registry.app)).url,
+            sigstore=SigstoreLab(clock),
             prometheus_url=_prometheus(stack, cluster, metrics, pace.scrape, clock),
             answerer=metrics if isinstance(metrics, PrometheusAnswerer) else None,
             pace=pace,

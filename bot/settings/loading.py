@@ -25,6 +25,7 @@ from bot.settings.sections import (
     PrometheusSection,
     RegistrySection,
     SettingsError,
+    SigstoreSection,
     WebSection,
 )
 
