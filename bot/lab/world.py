@@ -108,7 +108,7 @@ class Lab:
         return digest
 
     def sign(self, service: str, tag: str, digest: Digest, *, workflow: str = "release.yml") -> Identity:
-        """Sign an image and attest how it was built, as a workflow of its source repository does for a release's tag."""
+        """Sign an image and attest how it was built, as a workflow of its source repository does for a release."""
         by = workflow_identity(service, tag, self.sources.commit_of(service, tag), workflow=workflow)
         self.registry.push_bundle(f"acme/{service}", digest, self.sigstore.sign_image(by, digest))
         provenance = self.sigstore.attest(by, digest, "https://slsa.dev/provenance/v1", _built_by(by))
