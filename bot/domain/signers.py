@@ -105,11 +105,13 @@ def _fields(signer: Signer, signature: Signature, release: Release) -> Iterator[
     if isinstance(signer, KeyHolder):
         found = signature.key if signature.key is not None else "a certificate"
         yield "key", found, signer.key, signature.key == signer.key
-        return
-    identity = signature.identity
-    if identity is None:
+    elif signature.identity is None:
         yield "signer", f"the key {signature.key}", signer.identity.of_release(release), False
-        return
+    else:
+        yield from _certified(signer, signature.identity, release)
+
+
+def _certified(signer: Keyless, identity: Identity, release: Release) -> Iterator[_Field]:
     yield "issuer", identity.issuer, signer.issuer, identity.issuer == signer.issuer
     yield from _built(signer, identity)
     yield _named(identity.subject, signer.identity, release)
