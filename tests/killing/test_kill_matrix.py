@@ -81,10 +81,14 @@ STORIES: Mapping[str, Story] = {
 
 
 class Played:
-    """A story that was played: the places that were reached, when it was promoted, and what was seen in the end."""
+    """A story that was played: the places that were reached, when it was promoted, and what was seen in the end.
+
+    `reached` are the numbers of places after each sweep.
+    """
 
     def __init__(self, story: Story, *, deadly: int = 0) -> None:
         self.places: list[str] = []
+        self.reached: list[int] = []
         self.kills = 0
         self.promoted_at = 0
         self.end: Mapping[str, object] = {}
@@ -113,6 +117,7 @@ class Played:
                     assert bot.exit_code == -signal.SIGKILL
                     self.kills += 1
                     bot = BotProcess(settings, seconds)
+                self.reached.append(len(bot.places))
                 if not self.promoted_at and lab.has_tag("checkout", "production", "1.9.0"):
                     self.promoted_at = number
             self.places = bot.places
@@ -150,6 +155,21 @@ def fixture_whole() -> Mapping[str, Played]:
     return {name: Played(story) for name, story in STORIES.items()}
 
 
+def _first_of_its_own(whole: Mapping[str, Played], name: str) -> int:
+    """Return the number of the first place of the sweeps in which a story is not as one before it in the list.
+
+    Until then both are the same sweeps of the same world, and each place in them is tried in the first story.
+    """
+    mine, shared = whole[name], 0
+    for other in list(whole)[: list(whole).index(name)]:
+        theirs = whole[other]
+        for here, there in zip(mine.reached, theirs.reached, strict=False):
+            if here != there or mine.places[:here] != theirs.places[:there]:
+                break
+            shared = max(shared, here)
+    return shared + 1
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story_ends_as_it_should_when_nobody_kills_the_bot(whole: Mapping[str, Played], name: str) -> None:
     story, played = STORIES[name], whole[name]
@@ -173,7 +193,7 @@ def test_killed_at_any_place_where_it_writes_it_comes_to_the_same_end(
     whole: Mapping[str, Played], name: str, part: int, record_property: Callable[[str, object], None]
 ) -> None:
     reference, wrong = whole[name], []
-    places = range(1 + part, len(reference.places) + 1, PARTS * EVERY)
+    places = range(_first_of_its_own(whole, name) + part, len(reference.places) + 1, PARTS * EVERY)
     for deadly in places:
         played = Played(STORIES[name], deadly=deadly)
         differences = [key for key, value in reference.end.items() if played.end[key] != value]
