@@ -1,4 +1,4 @@
-"""The workflow that builds a release: checked by linters, without a stored secret, and fit for the policy of its page."""
+"""The workflow that builds a release: linted, without a stored secret, and what the policy of its page asks for."""
 
 from __future__ import annotations
 
