@@ -20,6 +20,7 @@ from bot.adapters.http import Endpoint
 from bot.adapters.prometheus_access import Access
 from bot.adapters.registry import OciRegistry, RegistryAccess, parse_image
 from bot.doctor import hooks, identity, systems
+from bot.doctor.artifacts import examine_artifact, signed_rules
 from bot.doctor.branches import Branch, judge_branch, judge_repository, judge_source
 from bot.doctor.findings import Check, Finding, failed, judge_skew, ok
 from bot.domain.edit import EditRefused, read_tag
@@ -209,6 +210,9 @@ def _systems(patient: Patient) -> Iterator[Check]:
     hosts = {_host(policy.image): policy for policy in reversed(patient.policies)}
     for host, policy in sorted(hosts.items()):
         yield _registry(patient, host, policy)
+    for policy in patient.policies:
+        if signed_rules(policy):
+            yield _artifact(patient, policy)
 
 
 def _argocd(patient: Patient, name: str, endpoint: Endpoint) -> Check:
@@ -238,6 +242,20 @@ def _registry(patient: Patient, host: str, policy: Policy) -> Check:
 
     remedy = f'check [registries."{host}"] in the settings: url, and a token that may pull {policy.image}'
     return Check(name=check, look=look, remedy=remedy)
+
+
+def _artifact(patient: Patient, policy: Policy) -> Check:
+    """Verify what the first stage of a service runs now."""
+    check, first = f"artifact {policy.service}", policy.stages[0]
+
+    def look() -> list[Finding]:
+        tag = _tag(patient, policy, first)
+        if tag is None:
+            return [ok(check, f"not verified: {first.edit.file} names no tag of {policy.image} yet")]
+        with OciRegistry(patient.registries, access=patient.registry_access) as registry:
+            return examine_artifact(check, policy, tag, registry, patient.settings, patient.clock.now())
+
+    return Check(name=check, look=look, remedy="check [sigstore] and the registry in the settings")
 
 
 def _host(image: str) -> str:

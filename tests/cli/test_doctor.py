@@ -358,6 +358,34 @@ def test_a_registry_that_is_down_or_does_not_know_the_running_tag_is_told(live: 
     assert about(findings(settings), "registry ghcr.io").mark is Mark.FAILED
 
 
+def test_what_runs_is_verified_as_the_policy_asks_and_a_file_of_trust_that_is_gone_is_named(
+    live: Lab, settings: Path
+) -> None:
+    workflow = "https://github.com/acme/checkout/.github/workflows/release.yml"
+    asked = f'artifact: {{signer: {{identity: "{workflow}@refs/tags/v{{version}}"}}, require: [{{use: signature}}]}}'
+    change(live.directory / "policies" / "checkout.yaml", "\n    from: staging", f"\n    from: staging\n    {asked}")
+    unsigned = about(findings(settings), "artifact checkout")
+    assert unsigned.mark is Mark.WARNING
+    assert "1.8.2: artifact-signature: no signature was found" in unsigned.found
+    live.sign("checkout", "1.8.2", live.build("checkout", "1.8.2"))
+    signed = about(findings(settings), "artifact checkout")
+    assert signed.mark is Mark.OK
+    assert f"signature by {workflow}@refs/tags/v1.8.2" in signed.found
+    (live.directory / "trusted_root.json").unlink()
+    gone = about(findings(settings), "artifact checkout")
+    assert gone.mark is Mark.FAILED
+    assert "trusted_root.json: cannot be read: No such file or directory" in gone.found
+
+
+def test_a_service_whose_first_stage_has_no_tag_yet_or_no_registry_is_not_verified(live: Lab, settings: Path) -> None:
+    asked = "artifact: {signer: {key: release}, require: [{use: signature}]}"
+    change(live.directory / "policies" / "checkout.yaml", "\n    from: staging", f"\n    from: staging\n    {asked}")
+    change(settings, '[registries."ghcr.io"]', '[registries."elsewhere.example"]')
+    assert "no registry is set up for ghcr.io/acme/checkout" in about(findings(settings), "artifact checkout").found
+    live.github.commit_as("dana", GITOPS, "main", {live.file("checkout", "staging"): "resources: []\n"}, "x")
+    assert "names no tag of ghcr.io/acme/checkout yet" in about(findings(settings), "artifact checkout").found
+
+
 def test_a_ledger_is_told_with_its_revision_and_one_that_is_held_by_another_fails(live: Lab, settings: Path) -> None:
     state = live.directory / "state"
     state.mkdir()
