@@ -27,6 +27,7 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
+from bot.domain.path import Mark, path_of
 from bot.domain.text import format_date_instant, format_duration, one_line
 from bot.domain.verdicts import SCRAPES_IN_A_TILE, MeasuredEvidence
 from bot.render.course import sparkline
@@ -99,9 +100,19 @@ def explanation_lines(decision: Decision, judgements: Sequence[Judgement]) -> li
     lines = [f"{decision.service} as of {format_date_instant(decision.at)}"]
     for judgement in judgements:
         lines += ["", *verdict_lines(decision, [judgement])]
+        if judgement.role == "candidate":
+            lines.append(f"  path: {path_line(judgement, decision.judgements)}")
         lines.append(f"  waits on: {judgement.waits_on}")
         lines += [f"  {line}" for line in timeline_lines(judgement.timeline)]
     return lines
+
+
+_MARKS = {Mark.DONE: "✓", Mark.HERE: "…", Mark.STOPPED: "✗", Mark.AHEAD: "·", Mark.NOT_ASKED: "–"}
+
+
+def path_line(candidate: Judgement, judgements: Sequence[Judgement]) -> str:
+    """Return the whole way of a release on one line: `built ✓ → verified ✓ → staging ✓ → observed … → production ·`."""
+    return " → ".join(f"{one_line(part.name)} {_MARKS[part.mark]}" for part in path_of(candidate, judgements))
 
 
 def narrow_tiles(judgements: Sequence[Judgement]) -> list[str]:

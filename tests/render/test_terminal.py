@@ -31,7 +31,7 @@ from bot.domain.decision import (
 )
 from bot.domain.model import Release
 from bot.domain.policy import Road
-from bot.render.terminal import colour_of, decision_lines, describe_action, status_table
+from bot.render.terminal import colour_of, decision_lines, describe_action, explanation_lines, status_table
 from tests.builders import HEAD, IMAGE, NEW, NOON, OLD, PROMOTION_COMMIT, a_policy, an_observation
 
 AFTER, BEFORE = Release(image=IMAGE, tag=NEW), Release(image=IMAGE, tag=OLD)
@@ -131,6 +131,13 @@ def test_lines_say_where_each_release_stands_and_what_is_done() -> None:
     assert lines[0] == "checkout/staging: 1.9.0 runs: proven: both gates are healthy"
     assert "1.9.0 is to come: ready to propose" in lines[2]
     assert lines[-1].startswith("checkout/production: open a pull request for 1.9.0 (now 1.8.2)")
+
+
+def test_an_explanation_shows_the_whole_way_of_what_waits_and_where_it_stands() -> None:
+    seen = an_observation()
+    decision = decide(a_policy(), seen, seen.at)
+    lines = [line for line in explanation_lines(decision, decision.judgements) if line.startswith("  path: ")]
+    assert lines == ["  path: built ✓ → verified – → staging ✓ → observed ✓ → production …"]
 
 
 def test_waiting_is_not_said_twice() -> None:

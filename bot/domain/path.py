@@ -1,0 +1,106 @@
+"""The whole way of a release from its build to a stage, and where on it the release stands.
+
+built → verified → in the stage before → observed there → in the stage. Told of a release on its way, by the judgements
+of one decision; nothing is judged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.decision import Judgement, State
+from bot.domain.timeline import Step
+from bot.domain.verdicts import ArtifactEvidence, Verdict, VerdictKind, combine, deciding
+
+
+class Mark(StrEnum):
+    """How far a release is with one part of its way."""
+
+    DONE = "done"
+    HERE = "here"
+    STOPPED = "stopped"
+    AHEAD = "ahead"
+    NOT_ASKED = "not asked for"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of the way."""
+
+    name: str
+    mark: Mark
+
+
+def path_of(candidate: Judgement, judgements: Sequence[Judgement]) -> tuple[Part, ...]:
+    """Return the way of a release that waits before a stage; the first part that is not done is where it stands.
+
+    `judgements` are all of the decision: the stage before is the one in which the same release runs.
+    """
+    before = _running(candidate, judgements)
+    verdicts = _of_artifact(candidate, before)
+    parts = [
+        Part(name="built", mark=Mark.DONE),
+        Part(name="verified", mark=_verified(verdicts)),
+    ]
+    if before is not None:
+        live = Mark.DONE if any(one.step is Step.LIVE for one in before.timeline) else Mark.HERE
+        parts += [
+            Part(name=before.stage, mark=live),
+            Part(name="observed", mark=_observed(before)),
+        ]
+    stopped = candidate.state in _STOPPED
+    parts.append(Part(name=candidate.stage, mark=Mark.STOPPED if stopped else Mark.HERE))
+    return _in_order(parts)
+
+
+_STOPPED = frozenset({State.QUARANTINED, State.REJECTED_BY_HUMAN, State.HELD_BY_HUMAN, State.HALTED})
+
+
+def _running(candidate: Judgement, judgements: Sequence[Judgement]) -> Judgement | None:
+    tag = candidate.release.tag if candidate.release is not None else None
+    running = (one for one in judgements if one.role == "running" and one.stage != candidate.stage)
+    return next((one for one in running if one.release is not None and one.release.tag == tag), None)
+
+
+def _of_artifact(candidate: Judgement, before: Judgement | None) -> tuple[Verdict, ...]:
+    """A candidate's verdicts are all on its artifact; those of a first stage stand among its gates."""
+    found = before.verdicts if before is not None else ()
+    return (*candidate.verdicts, *(one for one in found if isinstance(one.evidence, ArtifactEvidence)))
+
+
+def _verified(verdicts: Sequence[Verdict]) -> Mark:
+    if not deciding(verdicts):
+        return Mark.NOT_ASKED
+    marks = {VerdictKind.HEALTHY: Mark.DONE, VerdictKind.UNHEALTHY: Mark.STOPPED}
+    return marks.get(combine(verdicts), Mark.HERE)
+
+
+def _observed(before: Judgement) -> Mark:
+    if before.state in {State.PROVEN, State.LET_PASS}:
+        return Mark.DONE
+    if before.state in {State.UNHEALTHY, State.DEADLINE_PASSED}:
+        return Mark.STOPPED
+    # Where there is nothing to decide, as of what was taken back, nobody observes it.
+    return Mark.HERE if before.state in _UNDER_WAY else Mark.AHEAD
+
+
+_UNDER_WAY = frozenset({State.WAITING_FOR_ROLLOUT, State.OBSERVING, State.CANNOT_TELL})
+
+
+def _in_order(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Let only the first part that is not done be where the release stands; what is behind it lies ahead.
+
+    Verifying goes on beside the observation: a release may wait in both.
+    """
+    found: list[Part] = []
+    is_over = False
+    for part in parts:
+        waits = part.mark in {Mark.HERE, Mark.STOPPED}
+        found.append(Part(name=part.name, mark=Mark.AHEAD) if is_over and part.mark is Mark.HERE else part)
+        is_over = is_over or (waits and part.name != "verified")
+    if any(part.name == "verified" and part.mark in {Mark.HERE, Mark.STOPPED} for part in found):
+        last = found[-1]
+        found[-1] = last if last.mark is Mark.STOPPED else Part(name=last.name, mark=Mark.AHEAD)
+    return tuple(found)
