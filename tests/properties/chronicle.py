@@ -35,6 +35,8 @@ class Chronicle:
 
     def read(self) -> None:
         """Note what has come to main since the last time."""
+        if self.world.head in self.known:
+            return
         commits = self.world.repositories.commits
         new = [one for one in self.world.repositories.line(self.world.head) if one.sha not in self.known]
         for commit in reversed(new):

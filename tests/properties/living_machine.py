@@ -113,7 +113,7 @@ class LivingMachine(RuleBasedStateMachine):
     def _promote(self, in_production: float) -> None:
         """Bring a release that does well in staging into production, by a person where that is left to people."""
         self._release(0.0, in_production)
-        self._go_on((1, 8))
+        self._go_on((1, 9))
         pull = self.world.newest_on(self.world.branch_of(self.tags[-1]))
         is_left_to_people = self.world.policy.stage("production").merge is Merge.HUMAN
         if is_left_to_people and pull is not None and pull.state is PullState.OPEN and not pull.draft:

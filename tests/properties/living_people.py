@@ -7,7 +7,7 @@ from hypothesis.stateful import precondition, rule
 
 from bot.domain.pulls import Pull, PullState
 from tests.fake_world import PRODUCTION_FILE, STAGING_FILE, kustomization
-from tests.properties.living_machine import LivingMachine, Pauses, picks, some
+from tests.properties.living_machine import MOST_TAGS, LivingMachine, Pauses, picks, some
 from tests.properties.sayings import HOLD, Said
 
 MOST_SAID = 18
@@ -36,8 +36,10 @@ class People(LivingMachine):
     @precondition(lambda self: self.world.open_pulls())
     @rule(pick=picks, by=people)
     def a_person_closes(self, pick: int, by: str) -> None:
+        self._close(self._open(pick), by)
+
+    def _close(self, pull: Pull, by: str) -> None:
         self._act()
-        pull = self._open(pick)
         self.world.forge.edit(
             pull.number,
             state=PullState.CLOSED,
@@ -139,6 +141,21 @@ class People(LivingMachine):
     def a_maintainer_lifts_a_quarantine(self, pick: int, sweeps: Pauses) -> None:
         pulls = self._taken_back()
         self._say(pulls[pick % len(pulls)].number, "dana", "lift")
+        self._go_on(sweeps)
+
+    @precondition(lambda self: self._may_speak() and len(self.tags) < MOST_TAGS)
+    @rule(how=st.sampled_from(("hold", "reject", "close")), sweeps=some)
+    def a_release_is_stopped_when_it_is_proposed(self, how: str, sweeps: Pauses) -> None:
+        self._act()
+        self._release(0.0, 0.0)
+        self._go_on((1, 9))
+        pull = self.world.newest_on(self.world.branch_of(self.tags[-1]))
+        if pull is None or pull.state is not PullState.OPEN:
+            return
+        if how == "close":
+            self._close(pull, "bob")
+        else:
+            self._say(pull.number, "bob", how)
         self._go_on(sweeps)
 
     def _taken_back(self) -> list[Pull]:

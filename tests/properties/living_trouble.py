@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import precondition, rule
 
 from bot.ports import Transient
 from tests.properties.faults import Mode
-from tests.properties.living_machine import LivingMachine, Pauses, seldom, some, stages
+from tests.properties.living_machine import MOST_TAGS, LivingMachine, Pauses, seldom, some, stages
 
 shares = st.sampled_from((0.0, 0.0, 0.02, 0.3))
 
@@ -34,6 +34,15 @@ class Trouble(LivingMachine):
         self.world.turn(stage, is_scraped=False)
         self._go_on(sweeps)
         self.world.turn(stage, is_scraped=not stays)
+
+    @precondition(lambda self: len(self.tags) < MOST_TAGS)
+    @rule(is_scraped=st.booleans())
+    def a_release_comes_and_nothing_is_measured(self, is_scraped: bool) -> None:
+        self._act()
+        self.world.turn("staging", per_minute=0.0, is_scraped=is_scraped)
+        self._release(0.0, 0.0)
+        self._go_on((1, 9, 1))
+        self.world.turn("staging", per_minute=200.0, is_scraped=True)
 
     @rule(stage=stages, sweeps=some, stays=seldom)
     def an_application_falls_ill(self, stage: str, sweeps: Pauses, stays: bool) -> None:

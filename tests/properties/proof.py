@@ -54,7 +54,9 @@ def _unmeasured(world: LivingWorld, since: datetime) -> list[str]:
     tiles = _tiles(since + WARMUP, metrics.newest_tile_end())
     if len(tiles) < WINDOW // MINUTE:
         return [f"I1: only {len(tiles)} minutes were measured"]
-    unread = [at for at in tiles if not metrics.was_read("staging", at)]
+    # Where it was live before an illness, and nobody could tell the bot, it need not look further back than that.
+    ended = [one.until for one in world.deployments.illnesses if one.stage == "staging" and one.until is not None]
+    unread = [at for at in tiles if not metrics.was_read("staging", at) and not any(at < end + WARMUP for end in ended)]
     if unread:
         return [f"I5: never measured: {unread[0]:%H:%M} and {len(unread) - 1} more"]
     weathers = [metrics.weather("staging", at) for at in tiles]

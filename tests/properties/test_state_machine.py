@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from bot.domain.naming import is_revert_branch
 from bot.domain.policy import Merge, Opens, Road
 from tests.properties.living_machine import MOST_TAGS, LivingMachine, Manner, Pauses
 from tests.properties.living_people import People
@@ -36,7 +37,7 @@ BEGINNINGS: Mapping[str, Pauses] = {
     "taken back": (1, 20),
 }
 """How it goes on with a first release that has passed."""
-FAILS: Pauses = (1, 3, 2, 1)
+FAILS: Pauses = (1, 1, 4, 1, 1)
 """What it takes to take a bad release back, with a pull request or without."""
 
 manners = st.builds(
@@ -91,13 +92,20 @@ class LoopMachine(People, Trouble, LivingMachine):
         self._go_on((1, 4, 4, 1, 1))
 
     @precondition(lambda self: len(self.tags) < MOST_TAGS)
-    @rule()
-    def a_release_fails_in_production(self) -> None:
+    @rule(then=st.sampled_from(("all is well", "it goes on", "a person closes the rollback")))
+    def a_release_fails_in_production(self, then: str) -> None:
         self._lift()
         self._clear_up()
         self._act()
         self._promote(0.3)
-        self._go_on(FAILS)
+        for minutes in FAILS:
+            self._go_on((minutes,))
+            reverts = [pull for pull in self.world.open_pulls() if is_revert_branch(pull.branch)]
+            if reverts and then == "a person closes the rollback":
+                self._close(reverts[0], "bob")
+        if then == "it goes on":
+            self.world.env_share["production"] = 0.3
+            self._go_on((1, 5, 1))
 
     @rule()
     def all_is_well_for_a_while(self) -> None:
@@ -169,14 +177,14 @@ def _quiet() -> Iterator[None]:
         processors[:] = kept
 
 
-def run(machine: type[LoopMachine], examples: int, **more: Any) -> None:
-    """Run a machine for some examples."""
+def run(machine: type[LoopMachine], examples: int, steps: int, **more: Any) -> None:
+    """Run a machine for some examples of so many steps."""
     health = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     with _quiet():
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=examples, stateful_step_count=STEPS, deadline=None, suppress_health_check=health, **more
+                max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=health, **more
             ),
         )
 
@@ -189,7 +197,7 @@ def run(machine: type[LoopMachine], examples: int, **more: Any) -> None:
 @pytest.mark.invariant("I7")
 @pytest.mark.invariant("I9")
 def test_no_history_makes_the_bot_do_anything_wrongly() -> None:
-    run(LoopMachine, EXAMPLES)
+    run(LoopMachine, EXAMPLES, STEPS)
 
 
 @pytest.mark.timeout(600)
@@ -198,4 +206,4 @@ def test_a_fault_that_is_planted_in_the_decision_is_found(plant: Plant, monkeypa
     for where, what in plant.changes.items():
         monkeypatch.setattr(where, what)
     with pytest.raises(AssertionError, match=plant.shows_as):
-        run(LoopMachine, 40, derandomize=True, phases=(Phase.generate,), database=None)
+        run(LoopMachine, 40, 15, derandomize=True, phases=(Phase.generate,), database=None)
