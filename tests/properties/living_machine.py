@@ -129,6 +129,19 @@ class LivingMachine(RuleBasedStateMachine):
         self.world.forge.merge(pull.number, own, by=by)
         self.truth.chronicle.read()
 
+    def _close(self, pull: Pull, by: str) -> None:
+        """Close a pull request as a person does."""
+        self._act()
+        self.world.forge.edit(
+            pull.number,
+            state=PullState.CLOSED,
+            head=pull.head,
+            closed_by=by,
+            closed_by_bot=False,
+            closed_at=self.world.clock.now(),
+            reopened_by=None,
+        )
+
     # --- all is well -------------------------------------------------------------------------------------------------
 
     def _lift(self) -> None:

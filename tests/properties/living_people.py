@@ -38,18 +38,6 @@ class People(LivingMachine):
     def a_person_closes(self, pick: int, by: str) -> None:
         self._close(self._open(pick), by)
 
-    def _close(self, pull: Pull, by: str) -> None:
-        self._act()
-        self.world.forge.edit(
-            pull.number,
-            state=PullState.CLOSED,
-            head=pull.head,
-            closed_by=by,
-            closed_by_bot=False,
-            closed_at=self.world.clock.now(),
-            reopened_by=None,
-        )
-
     @precondition(lambda self: self._closed())
     @rule(pick=picks, by=people)
     def a_person_opens_again(self, pick: int, by: str) -> None:
