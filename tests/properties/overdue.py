@@ -79,6 +79,8 @@ def overdue_merges_of_rollbacks(truth: GroundTruth) -> list[str]:
         and stage_of(pull.branch) == "production"
         and truth.reverts.get(pull.number) == truth.chronicle.came("production").commit
         and _is_untouched(truth, pull)
+        # Where the file was changed meanwhile it conflicts, and a person is called.
+        and pull.mergeable
         and not truth.way_back("production", truth.world.tag("production", pull.head))
     ]
 
