@@ -19,7 +19,7 @@ from tests.properties.overdue import overdue_along, overdue_rollbacks
 
 Pauses = tuple[int, ...]
 """The minutes before each of some sweeps."""
-MOST_TAGS = 7
+MOST_TAGS = 8
 
 stages = st.sampled_from(STAGES)
 picks = st.integers(0, 5)

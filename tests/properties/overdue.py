@@ -103,7 +103,9 @@ def overdue_moves(truth: GroundTruth, calm: timedelta) -> list[str]:
     """
     world, production = truth.world, truth.world.policy.stage("production")
     tag = world.tag("staging")
-    is_proven = calm >= timedelta(minutes=15) and is_beyond_doubt(world, tag)
+    # What was set away and back between two looks of Argo CD's was never synced anew, and is not live for the bot.
+    was_synced = world.deployments.running["staging"][1] >= truth.chronicle.came("staging").at
+    is_proven = calm >= timedelta(minutes=15) and was_synced and is_beyond_doubt(world, tag)
     if tag == world.tag("production") or not is_proven or _is_in_somebodys_hands(truth, tag):
         return []
     pull = world.newest_on(world.branch_of(tag))

@@ -47,14 +47,18 @@ manners = st.builds(
     by=st.sampled_from((Road.PULL_REQUEST, Road.PULL_REQUEST, Road.PULL_REQUEST, Road.COMMIT)),
     back_by=st.sampled_from(Road),
     cool_down=st.sampled_from((15, 0, 40)),
-    also=st.sampled_from(((), (), ("staging",))),
+    also=st.sampled_from(((), ("staging",))),
 )
 
 
 class Loop(LivingMachine):
     """Releases and time, and what must hold whatever happens."""
 
-    @initialize(manner=manners, share=shares, begins=st.sampled_from(("at rest", "observed", *BEGINNINGS)))
+    @initialize(
+        manner=manners,
+        share=shares,
+        begins=st.sampled_from(("at rest", "observed", *BEGINNINGS, "settled", "taken back")),
+    )
     def begin(self, manner: Manner, share: float, begins: str) -> None:
         self.world.policy = manner.policy()
         self._sweep()
@@ -92,7 +96,7 @@ class Loop(LivingMachine):
         self._go_on((1, 4, 4, 1, 1))
 
     @precondition(lambda self: len(self.tags) < MOST_TAGS)
-    @rule(then=st.sampled_from(("all is well", "it goes on", "a person closes the rollback")))
+    @rule(then=st.sampled_from(("all is well", "a fix follows", "it goes on", "a person closes the rollback")))
     def a_release_fails_in_production(self, then: str) -> None:
         self._lift()
         self._clear_up()
@@ -103,6 +107,9 @@ class Loop(LivingMachine):
             reverts = [pull for pull in self.world.open_pulls() if is_revert_branch(pull.branch)]
             if reverts and then == "a person closes the rollback":
                 self._close(reverts[0], "bob")
+        if then == "a fix follows":
+            self._release(0.0, 0.0)
+            self._go_on((1, 9, 1))
         if then == "it goes on":
             self.world.env_share["production"] = 0.3
             self._go_on((1, 5, 1))
