@@ -7,6 +7,7 @@ measured, and what people said and did; it never reads the ledger. What it finds
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bot.domain.model import Sha
 from bot.domain.naming import is_revert_branch
@@ -47,10 +48,17 @@ class GroundTruth:
         at = self.chronicle.taken_back_at(tag)
         return at is not None and self.sayings.lifted_since(tag, at) is None
 
+    def is_freed_since(self, tag: str, at: datetime | None, *, is_heard: bool = False) -> bool:
+        """Say whether a person lifted a release's quarantine after an instant; of any other, a lift is refused."""
+        taken_back = self.chronicle.taken_back_at(tag)
+        if at is None or taken_back is None:
+            return False
+        return self.sayings.lifted_since(tag, max(at, taken_back), is_heard=is_heard) is not None
+
     def needs_person(self, tag: str) -> bool:
         """Say whether production had a release before, and nobody has freed it since."""
         at = self.chronicle.had_at(tag)
-        return at is not None and self.sayings.lifted_since(tag, at) is None
+        return at is not None and not self.is_freed_since(tag, at)
 
     def cools_down(self) -> bool:
         """Say whether the last that came to production was a rollback, and its cool-down is not over.
@@ -154,7 +162,7 @@ class GroundTruth:
             return
         tag, before = self.world.tag("production", head), self.world.newest_on(text.branch)
         is_done = before is not None and before.state is PullState.MERGED
-        if before is not None and is_done and self.sayings.lifted_since(tag, before.closed_at) is None:
+        if before is not None and is_done and not self.is_freed_since(tag, before.closed_at):
             self.wrongs.append(f"I9: {tag} is proposed again, although #{before.number} was merged")
         self._proposes(tag)
         if not text.is_draft:

@@ -125,8 +125,8 @@ def _is_in_somebodys_hands(truth: GroundTruth, tag: str) -> bool:
     """Say whether a person has said or done anything that the bot may have to wait for."""
     world, sayings, branch = truth.world, truth.sayings, truth.world.branch_of(tag)
     taken_back = truth.chronicle.taken_back_at(tag)
-    lifted = sayings.lifted_since(tag, taken_back, is_heard=True)
-    if (taken_back is not None and lifted is None) or sayings.may_hold():
+    is_barred = taken_back is not None and not truth.is_freed_since(tag, taken_back, is_heard=True)
+    if is_barred or sayings.may_hold():
         return True
     if sayings.rejection(tag) is not None or sayings.last("reject", branch=branch) is not None:
         return True
@@ -138,7 +138,7 @@ def _is_in_somebodys_hands(truth: GroundTruth, tag: str) -> bool:
 
 def _is_ended_by_people(truth: GroundTruth, pull: Pull, tag: str) -> bool:
     """Say whether people have closed, merged or changed the pull request of a release, and nothing since lets it go."""
-    if pull.state is PullState.MERGED and truth.sayings.lifted_since(tag, pull.closed_at, is_heard=True) is None:
+    if pull.state is PullState.MERGED and not truth.is_freed_since(tag, pull.closed_at, is_heard=True):
         return True
     if pull.state is PullState.CLOSED and not pull.closed_by_bot:
         return True

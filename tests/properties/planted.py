@@ -110,7 +110,7 @@ PLANTED = (
     ),
     Plant(
         name="a revert is reverted",
-        among=Among.TROUBLE,
+        among=Among.PEOPLE,
         changes={"bot.domain.running._judge_restored": _reverts_a_revert},
         shows_as="I4: a revert was to be reverted",
     ),

@@ -40,6 +40,10 @@ BEGINNINGS: Mapping[str, Pauses] = {
 FAILS: Pauses = (1, 1, 4, 1, 1)
 """What it takes to take a bad release back, with a pull request or without."""
 
+beginnings = st.sampled_from(("at rest", "observed", *BEGINNINGS, "settled", "taken back"))
+afterwards = st.sampled_from(
+    ("all is well", "a fix follows", "it goes on", "it goes on", "a person closes the rollback")
+)
 manners = st.builds(
     Manner,
     merge=st.sampled_from((Merge.AUTO, Merge.AUTO, Merge.HUMAN)),
@@ -54,11 +58,7 @@ manners = st.builds(
 class Loop(LivingMachine):
     """Releases and time, and what must hold whatever happens."""
 
-    @initialize(
-        manner=manners,
-        share=shares,
-        begins=st.sampled_from(("at rest", "observed", *BEGINNINGS, "settled", "taken back")),
-    )
+    @initialize(manner=manners, share=shares, begins=beginnings)
     def begin(self, manner: Manner, share: float, begins: str) -> None:
         self.world.policy = manner.policy()
         self._sweep()
@@ -96,7 +96,7 @@ class Loop(LivingMachine):
         self._go_on((1, 4, 4, 1, 1))
 
     @precondition(lambda self: len(self.tags) < MOST_TAGS)
-    @rule(then=st.sampled_from(("all is well", "a fix follows", "it goes on", "a person closes the rollback")))
+    @rule(then=afterwards)
     def a_release_fails_in_production(self, then: str) -> None:
         self._lift()
         self._clear_up()
