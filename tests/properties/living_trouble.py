@@ -36,13 +36,13 @@ class Trouble(LivingMachine):
         self.world.turn(stage, is_scraped=not stays)
 
     @precondition(lambda self: len(self.tags) < MOST_TAGS)
-    @rule(is_scraped=st.booleans())
-    def a_release_comes_and_nothing_is_measured(self, is_scraped: bool) -> None:
+    @rule(stage=stages, is_scraped=st.booleans())
+    def a_release_comes_and_nothing_is_measured(self, stage: str, is_scraped: bool) -> None:
         self._act()
-        self.world.turn("staging", per_minute=0.0, is_scraped=is_scraped)
-        self._release(0.0, 0.0)
-        self._go_on((1, 9, 1))
-        self.world.turn("staging", per_minute=200.0, is_scraped=True)
+        self.world.turn(stage, per_minute=0.0, is_scraped=is_scraped)
+        self._promote(0.0)
+        self._go_on((1, 1, 4, 1))
+        self.world.turn(stage, per_minute=200.0, is_scraped=True)
 
     @rule(stage=stages, sweeps=some, stays=seldom)
     def an_application_falls_ill(self, stage: str, sweeps: Pauses, stays: bool) -> None:

@@ -112,7 +112,7 @@ class Loop(LivingMachine):
             self._go_on((1, 9, 1))
         if then == "it goes on":
             self.world.env_share["production"] = 0.3
-            self._go_on((1, 5, 1))
+            self._go_on((1, 5, 1, 3, 1))
 
     @rule()
     def all_is_well_for_a_while(self) -> None:
