@@ -225,7 +225,9 @@ class LivingForge(FakeForge):
         on_base = {one.sha for one in self.repositories.line(base)}
         fork = next(one for one in self.repositories.line(head) if one.sha in on_base)
         ours, theirs = commits[base].files, commits[head].files
-        return all(ours.get(path) in (before, theirs.get(path)) for path, before in fork.files.items())
+        # What a branch leaves as it was conflicts with nothing, whatever becomes of it in main.
+        changed = {path: before for path, before in fork.files.items() if theirs.get(path) != before}
+        return all(ours.get(path) in (before, theirs.get(path)) for path, before in changed.items())
 
     def open_promotion(self, repository: str, text: PullText) -> Pull:
         is_there = any(one.branch == text.branch and one.state is PullState.OPEN for one in self.pulls.values())

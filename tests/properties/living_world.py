@@ -22,6 +22,7 @@ from bot.domain.policy import Policy
 from bot.domain.pulls import Pull, PullState
 from bot.domain.queries import Query
 from bot.domain.rules import ArgoHealthyGate, CountGate, DegradedTrigger
+from bot.domain.trailers import parse_trailers
 from bot.engine.sweep import Sweeper
 from bot.observe import World
 from bot.ports import OutsideError
@@ -190,11 +191,12 @@ class LivingWorld:
         return [self.forge._current(pull) for pull in pulls if pull.state is PullState.OPEN]
 
     def in_view(self) -> set[int]:
-        """Return the pull requests whose comments matter now: of what waits, and of what came last."""
+        """Return the pull requests whose comments matter now: of what waits, and of what was promoted or taken back."""
         came = next(one for one in self.repositories.line(self.head) if self._set_production(one.sha))
-        tags = [self.tag("staging"), self.tag("production")]
-        if came.parent is not None:
-            tags.append(self.tag("production", came.parent))
+        trailers = parse_trailers(came.message)
+        tags = [self.tag("staging")] if self.tag("staging") != self.tag("production") else []
+        if trailers is not None and came.parent is not None:
+            tags.append(self.tag("production", came.parent if trailers.reverts is not None else came.sha))
         found = [self.newest_on(self.branch_of(tag)) for tag in tags]
         return {pull.number for pull in found if pull is not None}
 
