@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.responses import Response
 
 from bot.adapters.found_proofs import FoundBundle
@@ -16,7 +18,8 @@ from bot.adapters.http import Endpoint, Limits
 from bot.adapters.registry import OciRegistry, ProofLimits, RegistryAccess
 from bot.adapters.registry.manifest import digest_of
 from bot.domain.model import Digest
-from tests.adapters.scripted import Scripted
+from bot.ports import Permanent
+from tests.adapters.scripted import Scripted, serving
 
 IMAGE, REPOSITORY = "ghcr.io/acme/checkout", "acme/checkout"
 SECRET = "s3cret-of-nobody"
@@ -178,3 +181,20 @@ def list_beside(server: Scripted, *manifests: bytes, blobs: tuple[bytes, ...] = 
 def nested(levels: int) -> bytes:
     """A JSON object in a JSON object, and so on."""
     return b'{"a":' * levels + b"1" + b"}" * levels
+
+
+@contextmanager
+def serving_an_image() -> Iterator[Scripted]:
+    """Serve an image that has nothing beside it, at a registry without a list of referrers."""
+    with serving() as scripted:
+        publish(scripted, "1.0.1", MANIFEST, manifests=(MANIFEST,))
+        yield scripted
+
+
+def refusal(registry: OciRegistry) -> str:
+    with pytest.raises(Permanent) as caught:
+        registry.find_proofs(IMAGE, DIGEST)
+    sentence = caught.value.sentence
+    assert sentence.startswith("registry at http://127.0.0.1")
+    assert REPOSITORY in sentence
+    return sentence

@@ -21,7 +21,6 @@ from tests.adapters.registryparts import (
     FOUND,
     IMAGE,
     INDEX_TYPE,
-    MANIFEST,
     OTHER_BUNDLE,
     PAYLOAD,
     REPOSITORY,
@@ -41,16 +40,16 @@ from tests.adapters.registryparts import (
     promise,
     publish,
     referrers_path,
+    refusal,
+    serving_an_image,
 )
-from tests.adapters.scripted import Scripted, serving
+from tests.adapters.scripted import Scripted
 from tests.adapters.tls import serving_tls
 
 
 @pytest.fixture
 def server() -> Iterator[Scripted]:
-    """Serve an image that has nothing beside it, at a registry without a list of referrers."""
-    with serving() as scripted:
-        publish(scripted, "1.0.1", MANIFEST, manifests=(MANIFEST,))
+    with serving_an_image() as scripted:
         yield scripted
 
 
@@ -58,15 +57,6 @@ def server() -> Iterator[Scripted]:
 def registry(server: Scripted) -> Iterator[OciRegistry]:
     with a_registry(server.url) as opened:
         yield opened
-
-
-def refusal(registry: OciRegistry) -> str:
-    with pytest.raises(Permanent) as caught:
-        registry.find_proofs(IMAGE, DIGEST)
-    sentence = caught.value.sentence
-    assert sentence.startswith("registry at http://127.0.0.1")
-    assert REPOSITORY in sentence
-    return sentence
 
 
 def test_a_list_that_was_filtered_unasked_is_refused(registry: OciRegistry, server: Scripted) -> None:
