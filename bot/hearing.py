@@ -43,6 +43,8 @@ from bot.pushes import own_heads
 from bot.records import Event, Ledger
 from bot.render.views import AnswerView
 
+_SEVERAL, _MISTAKEN = "(several)", "/liftlock"
+"""What is recorded as said by whom commands too much, and where a command was not understood."""
 _OWED = "owes "
 """Before the reaction that a heard comment has not got yet."""
 _MOST_EVENTS = 500
@@ -206,19 +208,27 @@ class _Ear:
                 structlog.get_logger().warning("command not heard", system=error.system, reason=error.sentence)
 
     def _hear(self, said: Said, found: Sequence[Command | Mistake]) -> None:
+        # What was recorded when a process was killed is not judged anew: a lift would be denied, since there is nothing
+        # to be lifted any more.
+        done = self._recorded(said.comment)
         now, earlier = self.world.clock.now(), self._earlier(said.author.id)
-        if too_many(earlier, now):
-            if is_first_too_many(earlier, now):
-                self._record(said, "(several)", effect=too_many_sentence(said.author))
+        if _is_of_several(done) or (not done and too_many(earlier, now)):
+            if not done and is_first_too_many(earlier, now):
+                self._record(said, _SEVERAL, effect=too_many_sentence(said.author))
             self._note_heard(said.comment, "too many")
             return
         authority = self._authority(said.author)
-        results = [self._judged(command, said, authority) for command in found]
-        for command, result in zip(found, results, strict=True):
+        rest = found[len(done) :]
+        results = [self._judged(command, said, authority) for command in rest]
+        for command, result in zip(rest, results, strict=True):
             self._record_result(said, command, result)
-        reaction = _reaction(results)
+        reaction = _reaction([*map(_reaction_of, done), *map(_reaction_to, results)])
         self._note_heard(said.comment, f"{_OWED}{reaction.value}")
         self._acknowledge(said.comment, reaction)
+
+    def _recorded(self, comment: int) -> Sequence[Event]:
+        """Return what was recorded of a comment's commands already; they are recorded in their order."""
+        return [one for one in _heard(self.world.ledger, self.policy.service) if one.body.get("comment") == comment]
 
     def _earlier(self, author: int) -> Sequence[datetime]:
         events = _heard(self.world.ledger, self.policy.service)
@@ -268,7 +278,7 @@ class _Ear:
             case Mistake():
                 effect = result.sentence
         order = result.order if isinstance(result, Accepted) else None
-        words = "/liftlock" if isinstance(command, Mistake) else _words(command)
+        words = _MISTAKEN if isinstance(command, Mistake) else _words(command)
         self._record(said, words, effect=effect, accepted=isinstance(result, Accepted), order=order)
 
     def _record(
@@ -324,10 +334,25 @@ class _Ear:
             self._acknowledge(comment, Reaction(owed))
 
 
-def _reaction(results: Sequence[Accepted | Denied | Mistake]) -> Reaction:
-    if all(isinstance(result, Accepted) for result in results):
+def _is_of_several(events: Iterable[Event]) -> bool:
+    return any(event.body.get("said") == _SEVERAL for event in events)
+
+
+def _reaction(of_each: Sequence[Reaction]) -> Reaction:
+    """Return one reaction to several commands: the worst news first."""
+    return next(one for one in (Reaction.REFUSED, Reaction.CONFUSED, Reaction.DONE) if one in of_each)
+
+
+def _reaction_to(result: Accepted | Denied | Mistake) -> Reaction:
+    if isinstance(result, Accepted):
         return Reaction.DONE
-    return Reaction.REFUSED if any(isinstance(result, Denied) for result in results) else Reaction.CONFUSED
+    return Reaction.REFUSED if isinstance(result, Denied) else Reaction.CONFUSED
+
+
+def _reaction_of(event: Event) -> Reaction:
+    if event.body.get("accepted") is True:
+        return Reaction.DONE
+    return Reaction.CONFUSED if event.body.get("said") == _MISTAKEN else Reaction.REFUSED
 
 
 def _words(command: Command) -> str:

@@ -67,7 +67,7 @@ STORIES: Mapping[str, Story] = {
     "by people": Story(
         policy={"merge: auto": "merge: human", "source: acme/checkout\n": ""},
         in_production=GOOD,
-        steps=(2, 2, 20, 1, 2, 2, 2, 3, 3, 3, 3, 3),
+        steps=(2, 2, 20, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3),
         said={
             3: ("dana", "hold the sale runs"),
             5: ("dana", "resume"),

@@ -88,9 +88,9 @@ def test_a_fix_that_has_passed_waits_until_the_stage_has_cooled_down() -> None:
 # --- the quarantine and its end --------------------------------------------------------------------------------------
 
 
-def taken_back() -> FakeWorld:
+def taken_back(opens: Opens = Opens.EARLY) -> FakeWorld:
     """1.9.0 was taken out of production, where everything is well again; it is in staging still."""
-    world = failing_world(proposing=Proposing(opens=Opens.EARLY))
+    world = failing_world(proposing=Proposing(opens=opens))
     world.forge.permissions = {"mia": Permission.MAINTAIN, "bob": Permission.WRITE}
     world.sweep()
     world.sync()
@@ -123,6 +123,24 @@ def test_the_new_pull_request_of_a_lifted_release_does_not_say_that_it_was_rolle
     play(world, 4)
     assert [world.forge.comment(number).startswith("**Rolled back.**") for number in (1, 2)] == [True, False]
     assert "Rolled back" not in world.forge.bodies[2]
+
+
+@pytest.mark.invariant("I9")
+def test_a_lift_that_was_recorded_before_the_process_died_is_not_denied_when_the_bot_is_back() -> None:
+    world = taken_back(Opens.ON_PASS)
+    comment = world.forge.say(1, "/liftlock lift the database was full", by="mia")
+    second = world.forge.say(1, "/liftlock hold\n/liftlock jump\n/liftlock resume", by="eve")
+    world.sweep()
+    # What the killed process had recorded is there, and what it would have noted and answered then is not.
+    for number in (comment, second):
+        del world.ledger.notes[f"heard/acme/deploy/{number}"]
+    world.forge.reactions.clear()
+    before = [event for event in world.ledger.recorded if event.kind in {"command", "answer"}]
+    world.restart()
+    world.sweep()
+    assert world.forge.reactions == {comment: Reaction.DONE, second: Reaction.REFUSED}
+    assert [event for event in world.ledger.recorded if event.kind in {"command", "answer"}] == before
+    assert state_of(world, "production", "candidate") is not State.QUARANTINED
 
 
 @pytest.mark.invariant("I3")
