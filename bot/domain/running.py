@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, StartSync, State, WaitsOn
-from bot.domain.gates.artifact import judge_artifact, subject_of
-from bot.domain.gates.judging import judge_gates, judge_triggers
+from bot.domain.gates.judging import judge_triggers
 from bot.domain.gates.measuring import NEWEST
-from bot.domain.liveness import Liveness
+from bot.domain.health_window import judge_observed
 from bot.domain.model import NOT_SET, Release, TagHistory, Trouble
 from bot.domain.naming import revert_branch
 from bot.domain.nudges import nudges
-from bot.domain.observation import Observation, StageObservation
+from bot.domain.observation import Observation
 from bot.domain.observed import (
     expected_release,
     is_restored,
@@ -27,13 +26,12 @@ from bot.domain.observed import (
     why_barred,
 )
 from bot.domain.orders import standing
-from bot.domain.policy import AtDeadline, HealthWindow, Policy, Road, Rollback, Stage
+from bot.domain.policy import Policy, Road, Rollback, Stage
 from bot.domain.pulls import Proposal, PullState
-from bot.domain.rules import Accept, CountGate
+from bot.domain.running_case import RunningCase, because
 from bot.domain.stance import Stance
 from bot.domain.text import count_of, format_duration, format_instant
-from bot.domain.timeline import timeline_of
-from bot.domain.verdicts import ApplicationEvidence, MeasuredEvidence, Verdict, VerdictKind, combine, deciding, worst
+from bot.domain.verdicts import MeasuredEvidence, Verdict, VerdictKind, combine, deciding, worst
 
 _A_DAY = timedelta(days=1)
 _SHORT = 7
@@ -56,32 +54,6 @@ class Running:
         return self.judgement.state in {State.PROVEN, State.LET_PASS}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    """Everything the rungs below look at."""
-
-    policy: Policy
-    stage: Stage
-    observation: Observation
-    seen: StageObservation
-    tags: TagHistory
-    release: Release
-    liveness: Liveness
-    now: datetime
-
-    def judge(self, state: State, waits_on: WaitsOn, reason: str, verdicts: tuple[Verdict, ...] = ()) -> Judgement:
-        return Judgement(
-            stage=self.stage.name,
-            role="running",
-            release=self.release,
-            state=state,
-            waits_on=waits_on,
-            reason=reason,
-            verdicts=verdicts,
-            timeline=timeline_of(self.tags, self.liveness, _proposed_at(self.seen, self.tags)),
-        )
-
-
 def judge_running(policy: Policy, stage: Stage, observation: Observation, now: datetime) -> Running:
     """Judge the release that Git says should run in `stage`."""
     seen = observation.stage(stage.name)
@@ -91,7 +63,7 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
         return Running(judgement=_nothing_yet(stage))
     expected = expected_release(policy, stage, seen.tags, barred=why_barred(seen.tags, observation))
     liveness = liveness_of(seen, expected, now)
-    case = _Case(
+    case = RunningCase(
         policy=policy,
         stage=stage,
         observation=observation,
@@ -118,13 +90,13 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
     return _judge_unwatched(case, asks)
 
 
-def _judge_unwatched(case: _Case, asks: tuple[AskRefresh | StartSync, ...]) -> Running:
+def _judge_unwatched(case: RunningCase, asks: tuple[AskRefresh | StartSync, ...]) -> Running:
     under_way = _under_way(case)
     if under_way is not None:
         return under_way
     stage, is_live = case.stage, case.liveness.stance is Stance.LIVE
     if stage.window is not None and is_under_observation(case.policy, stage, case.observation):
-        judgement = _judge_observed(case, stage.window)
+        judgement = judge_observed(case, stage.window)
         halts = (Halt(stage=stage.name, reason=judgement.reason),) if _asks_human(judgement) else ()
         return Running(judgement=judgement, actions=(*halts, *asks), is_live=is_live)
     rollback = stage.rollback
@@ -133,7 +105,7 @@ def _judge_unwatched(case: _Case, asks: tuple[AskRefresh | StartSync, ...]) -> R
     return Running(judgement=_judge_settled(case), actions=asks, is_live=is_live)
 
 
-def _ordered_back(case: _Case) -> Running | None:
+def _ordered_back(case: RunningCase) -> Running | None:
     """Take back what a person ordered back since it came; also after the watch, and without any trigger."""
     came = case.tags.introduced
     if case.stage.source is None or (came.trailers is not None and came.trailers.reverts is not None):
@@ -146,7 +118,7 @@ def _ordered_back(case: _Case) -> Running | None:
     return _take_back(case, road, f"{order.by_login} ordered it: {order.reason}", ())
 
 
-def _back_with_later(case: _Case) -> Running | None:
+def _back_with_later(case: RunningCase) -> Running | None:
     """Take back what a later stage was taken back from, where its policy says `also`."""
     along = taken_along(case.policy, case.stage, case.tags, case.observation)
     if along is None:
@@ -157,7 +129,7 @@ def _back_with_later(case: _Case) -> Running | None:
     return _take_back(case, along.rollback.by, why, ())
 
 
-def _under_way(case: _Case) -> Running | None:
+def _under_way(case: RunningCase) -> Running | None:
     """Go on with a rollback by pull request, though no trigger fires any more or the watch is over.
 
     It was decided, and may wait for a review only. People close it where it is not to be.
@@ -167,14 +139,6 @@ def _under_way(case: _Case) -> Running | None:
     if pull is None or pull.state is not PullState.OPEN or not pull.is_own:
         return None
     return _take_back(case, Road.PULL_REQUEST, f"its rollback #{pull.number} was opened when a trigger had fired", ())
-
-
-def _proposed_at(seen: StageObservation, tags: TagHistory) -> datetime | None:
-    """Return when the pull request that brought the running release was opened, where that was looked up."""
-    trailers = tags.introduced.trailers
-    if trailers is None or trailers.promotes is None or not isinstance(seen.arrival, Proposal):
-        return None
-    return seen.arrival.pull.opened_at if seen.arrival.pull is not None else None
 
 
 def _release(policy: Policy, tags: TagHistory) -> Release:
@@ -211,115 +175,26 @@ def _asks_human(judgement: Judgement) -> bool:
     return judgement.state is State.DEADLINE_PASSED and judgement.waits_on is WaitsOn.HUMAN
 
 
-# --- proving itself before it may move on ----------------------------------------------------------------------------
-
-
-def _judge_observed(case: _Case, window: HealthWindow) -> Judgement:
-    gates = judge_gates(case.stage, window, case.tags, case.liveness, case.observation, case.now)
-    of_artifact = _of_the_artifact(case)
-    verdicts = (*gates, *of_artifact)
-    kind = combine(verdicts)
-    if kind is VerdictKind.UNHEALTHY:
-        return case.judge(State.UNHEALTHY, WaitsOn.HUMAN, _because(worst(verdicts)), verdicts)
-    is_live = case.liveness.stance is Stance.LIVE
-    # Whatever the gates say: what is not live now is not what they have measured (DESIGN.md, section 5).
-    if kind is VerdictKind.HEALTHY and is_live:
-        words = {1: "its gate is", 2: "both gates are"}
-        count = len(deciding(verdicts))
-        reason = f"{words.get(count, f'all {count} gates are')} healthy"
-        return case.judge(State.PROVEN, WaitsOn.PROMOTION, reason, verdicts)
-    late = None if _only_blips(case, window, kind, verdicts) else _lateness(case, window)
-    why = _because(worst(verdicts)) if kind is not VerdictKind.HEALTHY else case.liveness.reason
-    if late is not None:
-        return _at_deadline(case, window, f"{late}: {why}", verdicts)
-    if case.liveness.first_live is None:
-        state = State.CANNOT_TELL if _is_unclear(case.liveness) else State.WAITING_FOR_ROLLOUT
-        return case.judge(state, WaitsOn.RUNTIME, case.liveness.reason, verdicts)
-    is_unclear = kind is VerdictKind.CANNOT_TELL or (kind is VerdictKind.HEALTHY and _is_unclear(case.liveness))
-    waits_on = WaitsOn.BUILD if worst(verdicts) in of_artifact else WaitsOn.RUNTIME
-    return case.judge(State.CANNOT_TELL if is_unclear else State.OBSERVING, waits_on, why, verdicts)
-
-
-def _of_the_artifact(case: _Case) -> tuple[Verdict, ...]:
-    """Judge what people or a pipeline set in a first stage: nothing was asked of it before it came."""
-    if case.stage.source is not None:
-        return ()
-    return judge_artifact(case.stage.artifact, subject_of(case.seen, case.release, case.now))
-
-
-def _at_deadline(case: _Case, window: HealthWindow, why: str, verdicts: tuple[Verdict, ...]) -> Judgement:
-    """Ask a person; or do what the policy says instead, where nothing is missing but more of what was measured."""
-    if window.at_deadline is AtDeadline.HOLD:
-        reason = f"{why}; the policy lets it wait"
-        return case.judge(State.DEADLINE_PASSED, WaitsOn.RUNTIME, reason, verdicts)
-    if window.at_deadline is AtDeadline.PROMOTE:
-        lenient = _leniently(case, window)
-        if case.liveness.stance is Stance.LIVE and combine(lenient) is VerdictKind.HEALTHY:
-            reason = f"{why}; the policy promotes it then"
-            return case.judge(State.LET_PASS, WaitsOn.PROMOTION, reason, lenient)
-        why = f"{why}; the policy promotes at the deadline, but not without measurements"
-    return case.judge(State.DEADLINE_PASSED, WaitsOn.HUMAN, why, verdicts)
-
-
-def _leniently(case: _Case, window: HealthWindow) -> tuple[Verdict, ...]:
-    """Judge as if every gate that counts accepted what is not shown to be bad; the others know no such thing."""
-    gates = tuple(
-        replace(gate, accept=Accept.NOT_SHOWN_BAD) if isinstance(gate, CountGate) else gate for gate in case.stage.gates
-    )
-    stage = replace(case.stage, gates=gates)
-    gates_again = judge_gates(stage, window, case.tags, case.liveness, case.observation, case.now)
-    return (*gates_again, *_of_the_artifact(case))
-
-
-def _is_unclear(liveness: Liveness) -> bool:
-    return liveness.stance is Stance.CANNOT_TELL
-
-
-def _only_blips(case: _Case, window: HealthWindow, kind: VerdictKind, verdicts: tuple[Verdict, ...]) -> bool:
-    """Say whether all was proven, and the applications are only not live at this moment, as an autoscaler makes them.
-
-    Nobody needs to be called for that: it passes, or becomes something else.
-    """
-    since = case.liveness.proof_since
-    if case.liveness.stance is not Stance.WAITING or since is None:
-        return kind is VerdictKind.HEALTHY
-    others = [one for one in deciding(verdicts) if not isinstance(one.evidence, ApplicationEvidence)]
-    is_proven = case.now >= since + window.warmup + window.length
-    return is_proven and all(one.kind is VerdictKind.HEALTHY for one in others)
-
-
-def _lateness(case: _Case, window: HealthWindow) -> str | None:
-    began = case.liveness.first_live or case.tags.introduced.at
-    if case.now < began + window.deadline:
-        return None
-    since = "live" if case.liveness.first_live else "in Git"
-    return f"no verdict {format_duration(window.deadline)} after it was {since}"
-
-
-def _because(verdict: Verdict) -> str:
-    return f"{verdict.gate}: {verdict.reason}"
-
-
 # --- watched after a promotion ---------------------------------------------------------------------------------------
 
 
-def _judge_watched(case: _Case, rollback: Rollback) -> Running:
+def _judge_watched(case: RunningCase, rollback: Rollback) -> Running:
     verdicts = judge_triggers(case.stage, rollback, case.tags, case.liveness, case.observation, case.now)
     fired = [verdict for verdict in deciding(verdicts) if verdict.kind is VerdictKind.UNHEALTHY]
     blamed = [verdict for verdict in fired if not verdict.began_before]
     if blamed:
         against = _against_automatic(case, rollback)
-        why = _because(blamed[0])
+        why = because(blamed[0])
         return _halt(case, f"{why}; {against}", verdicts) if against else _take_back(case, rollback.by, why, verdicts)
     if fired:
-        return _halt(case, f"{_because(fired[0])}, so it is not taken back", verdicts)
+        return _halt(case, f"{because(fired[0])}, so it is not taken back", verdicts)
     ends = format_instant(watch_end(rollback, case.tags, case.liveness))
     if case.liveness.stance is not Stance.LIVE:
         reason = f"{case.liveness.reason}; watched until {ends}"
         return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
     kind = combine(verdicts) if deciding(verdicts) else VerdictKind.HEALTHY
     is_blind = kind in {VerdictKind.CANNOT_TELL, VerdictKind.NO_DATA}
-    trouble = f"{_because(worst(verdicts))}; " if is_blind else _gone_silent(verdicts)
+    trouble = f"{because(worst(verdicts))}; " if is_blind else _gone_silent(verdicts)
     reason = f"{trouble}no trigger has fired; watched until {ends}"
     return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
 
@@ -334,7 +209,7 @@ def _gone_silent(verdicts: tuple[Verdict, ...]) -> str:
     return ""
 
 
-def _against_automatic(case: _Case, rollback: Rollback) -> str:
+def _against_automatic(case: RunningCase, rollback: Rollback) -> str:
     """Return what speaks against taking it back without a person: too many rollbacks, here or of all services."""
     fleet = case.observation.fleet
     if fleet is not None and fleet.is_storm:
@@ -353,7 +228,7 @@ def _against_automatic(case: _Case, rollback: Rollback) -> str:
     )
 
 
-def _take_back(case: _Case, road: Road, why: str, verdicts: tuple[Verdict, ...]) -> Running:
+def _take_back(case: RunningCase, road: Road, why: str, verdicts: tuple[Verdict, ...]) -> Running:
     """Revert the promotion, or halt where the way back is unknown or itself quarantined (I4)."""
     way = way_back_of(case.stage, case.tags, case.observation)
     back_to = way.tag
@@ -373,19 +248,19 @@ def _take_back(case: _Case, road: Road, why: str, verdicts: tuple[Verdict, ...])
     return Running(judgement=judgement, actions=(action,))
 
 
-def _halt(case: _Case, reason: str, verdicts: tuple[Verdict, ...]) -> Running:
+def _halt(case: RunningCase, reason: str, verdicts: tuple[Verdict, ...]) -> Running:
     judgement = case.judge(State.HALTED, WaitsOn.HUMAN, reason, verdicts)
     return Running(judgement=judgement, actions=(Halt(stage=case.stage.name, reason=reason),))
 
 
-def _judge_restored(case: _Case, rollback: Rollback, asks: tuple[AskRefresh | StartSync, ...]) -> Running:
+def _judge_restored(case: RunningCase, rollback: Rollback, asks: tuple[AskRefresh | StartSync, ...]) -> Running:
     """See whether a rollback has helped. If not, people must know; a revert is never reverted (I4)."""
     verdicts = judge_triggers(case.stage, rollback, case.tags, case.liveness, case.observation, case.now)
     fired = [verdict for verdict in deciding(verdicts) if verdict.kind is VerdictKind.UNHEALTHY]
     if not fired:
         return Running(judgement=replace(_judge_settled(case), verdicts=verdicts), actions=asks)
     taken = case.tags.introduced.old or "the release before"
-    reason = f"the rollback of {taken} to {case.release.tag} did not help: {_because(fired[0])}"
+    reason = f"the rollback of {taken} to {case.release.tag} did not help: {because(fired[0])}"
     halted = _halt(case, reason, verdicts)
     return replace(halted, actions=(*halted.actions, *asks))
 
@@ -393,7 +268,7 @@ def _judge_restored(case: _Case, rollback: Rollback, asks: tuple[AskRefresh | St
 # --- nothing to decide -----------------------------------------------------------------------------------------------
 
 
-def _judge_settled(case: _Case) -> Judgement:
+def _judge_settled(case: RunningCase) -> Judgement:
     trailers = case.tags.introduced.trailers
     if trailers is not None and trailers.reverts is not None:
         taken = case.tags.introduced.old or "the release before"
@@ -401,5 +276,5 @@ def _judge_settled(case: _Case) -> Judgement:
         return case.judge(State.ROLLED_BACK, WaitsOn.NOTHING, reason)
     if case.liveness.stance is Stance.LIVE:
         return case.judge(State.SETTLED, WaitsOn.NOTHING, "live, and nothing is left to decide")
-    state = State.CANNOT_TELL if _is_unclear(case.liveness) else State.WAITING_FOR_ROLLOUT
+    state = State.CANNOT_TELL if case.is_unclear else State.WAITING_FOR_ROLLOUT
     return case.judge(state, WaitsOn.RUNTIME, case.liveness.reason)

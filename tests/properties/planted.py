@@ -69,13 +69,13 @@ PLANTED = (
     Plant(
         name="no data is health",
         among=Among.TROUBLE,
-        changes={"bot.domain.running.combine": _takes_silence_for_health},
+        changes={f"bot.domain.{module}.combine": _takes_silence_for_health for module in ("health_window", "running")},
         shows_as=r"I\d: ",
     ),
     Plant(
         name="no data takes back",
         among=Among.TROUBLE,
-        changes={"bot.domain.running.deciding": _reverts_upon_no_data},
+        changes={f"bot.domain.{module}.deciding": _reverts_upon_no_data for module in ("health_window", "running")},
         shows_as="I5: nothing was ever measured",
     ),
     Plant(

@@ -20,13 +20,14 @@ What PyGithub 2.10 does by itself and what is done here instead, each with a tes
   which also bounds how long PyGithub goes on asking where a GET is answered with 202.
 """
 
-from bot.adapters.github.clients import Clients, GitHubSettings
+from bot.adapters.github.clients import Clients
 from bot.adapters.github.commits import GitHubCommits
 from bot.adapters.github.conversation import GitHubConversation
 from bot.adapters.github.credentials import AppCredentials, Credentials, TokenCredentials
 from bot.adapters.github.forge import GitHubForge
 from bot.adapters.github.identity import Identity
 from bot.adapters.github.merging import GitHubMerging
+from bot.adapters.github.settings import GitHubSettings
 from bot.adapters.github.signals import GitHubSignals
 from bot.adapters.github.writes import Pacing
 

@@ -31,9 +31,10 @@ from bot.adapters.github.graph_answers import read_graph
 from bot.adapters.github.identity import Identity
 from bot.adapters.github.nodes import Node
 from bot.adapters.github.redirects import NO_REDIRECTS, REDIRECTED, moved
+from bot.adapters.github.settings import GitHubSettings
 from bot.adapters.github.their_clock import TheirClock, headers_of
 from bot.adapters.github.wire import Answer, LentToken, raise_for_status, send, timed_out
-from bot.adapters.github.writes import Pacing, Patience, WriteQueue
+from bot.adapters.github.writes import Pacing, WriteQueue
 from bot.ports import Clock, Transient
 
 T = TypeVar("T")
@@ -42,41 +43,6 @@ _USER_AGENT = "liftlock"
 _ACCEPT = "application/vnd.github+json"
 PER_PAGE = 100
 _PATIENCE_OF_READS = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitHubSettings:
-    """Where GitHub is and how it is asked.
-
-    `api_url` is the REST root (`https://HOST/api/v3` for GitHub Enterprise Server); `ca_file` a private authority.
-    `timeout` bounds each wait for the network, in whole seconds, `deadline` a whole answer; `write_pause` is kept
-    between two writes, as GitHub asks; `pause` is the first wait before a retry. `reserve` is the part of the limits
-    that only a rollback may use, `write_patience` how long a write waits for its place in them, a rollback
-    `rollback_patience`. After `telling_patience` of a sweep, what only tells waits no more.
-    """
-
-    api_url: str = "https://api.github.com"
-    ca_file: str | None = None
-    timeout: timedelta = timedelta(seconds=15)
-    deadline: timedelta = timedelta(seconds=60)
-    attempts: int = 3
-    pause: timedelta = timedelta(milliseconds=500)
-    write_pause: timedelta = timedelta(seconds=1)
-    reserve: float = 0.2
-    write_patience: timedelta = timedelta(seconds=5)
-    rollback_patience: timedelta = timedelta(seconds=30)
-    telling_patience: timedelta = timedelta(seconds=30)
-    cache_bytes: int = 16 * 1024 * 1024
-
-    @property
-    def patience(self) -> Patience:
-        """How long writes wait."""
-        return Patience(
-            pause=self.write_pause,
-            budget=self.write_patience,
-            rollback=self.rollback_patience,
-            telling=self.telling_patience,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
