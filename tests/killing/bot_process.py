@@ -1,7 +1,7 @@
-"""A bot in a process of its own that kills itself, by SIGKILL, at the n-th place where it writes something.
+"""A bot in a process of its own that kills itself, by SIGKILL, at the n-th place of a sweep where it writes something.
 
-Places are counted in the order in which they are reached: before each transaction that writes to the ledger, before and
-behind each write to GitHub, each push and each wish to Argo CD. Nothing of the bot knows of it.
+Places are counted in the order in which a sweep, or the start, reaches them: before each transaction that writes to the
+ledger, before and behind each write to GitHub, each push and each wish to Argo CD. Nothing of the bot knows of it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bot.adapters.git.mirror import Mirror
 from bot.adapters.github.clients import Clients
 from bot.adapters.github.writes import Pacing
 from bot.adapters.ledger.connections import Connections
-from bot.compose import compose
+from bot.compose.whole import compose
 from bot.settings import load_settings
 from tests.stage import with_pacing
 
@@ -36,9 +36,13 @@ PROCESSES.set_forkserver_preload([__name__])
 
 
 class Places:
-    """Counts the places where something is written; dies at one of them."""
+    """Counts the places where something is written; dies at one of them (0: at none)."""
 
     def __init__(self, deadly: int) -> None:
+        self.begin(deadly)
+
+    def begin(self, deadly: int) -> None:
+        """Count from one again."""
         self.reached: list[str] = []
         self._deadly = deadly
 
@@ -82,7 +86,10 @@ class SharedClock:
 
 
 def serve(wishes: Connection, settings: Path, seconds: Synchronized[float], deadly: int) -> None:
-    """Sweep whenever asked to, and answer with the places reached so far; end with the connection."""
+    """Start, dying at a place of the start if so told; sweep whenever told the deadly place of that sweep.
+
+    Answers to both are the places that were reached. Ends with the connection.
+    """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     places, clock, slept = Places(deadly), SharedClock(seconds), 0.0
     for owner, name in (
@@ -104,7 +111,7 @@ def serve(wishes: Connection, settings: Path, seconds: Synchronized[float], dead
         wishes.send(places.reached)
         while True:
             try:
-                wishes.recv()
+                places.begin(wishes.recv())
             except EOFError:
                 return
             sweeper.sweep()
@@ -112,7 +119,7 @@ def serve(wishes: Connection, settings: Path, seconds: Synchronized[float], dead
 
 
 class BotProcess:
-    """The process, as the test sees it. `places` are those that it has reached."""
+    """The process, as the test sees it. `places` are those that its last sweep reached, or its start."""
 
     def __init__(self, settings: Path, seconds: Synchronized[float], *, deadly: int = 0) -> None:
         self.places: list[str] = []
@@ -122,10 +129,10 @@ class BotProcess:
         theirs.close()
         self.is_alive = self._hear()
 
-    def sweep(self) -> bool:
+    def sweep(self, *, deadly: int = 0) -> bool:
         """Let it sweep; return False where it died of that."""
         try:
-            self._wishes.send("sweep")
+            self._wishes.send(deadly)
         except BrokenPipeError:
             return False
         self.is_alive = self._hear()
@@ -140,9 +147,9 @@ class BotProcess:
         return True
 
     @property
-    def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
-        return self._process.exitcode
+    def was_killed(self) -> bool:
+        """Whether it ended by its own hand."""
+        return self._process.exitcode == -signal.SIGKILL
 
     def close(self) -> None:
         """Let it end."""
