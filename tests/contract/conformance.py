@@ -122,9 +122,17 @@ class Contract:
 
     def operation(self, exchange: Exchange) -> Operation | None:
         """Return the operation that an exchange belongs to."""
-        path = exchange.path.removeprefix(self.prefix)
-        matching = (one for one in self._operations if one.method == exchange.method and one.pattern.fullmatch(path))
-        return next(matching, None)
+        method, path = exchange.method, exchange.path.removeprefix(self.prefix)
+        known = self._found.get((method, path))
+        if known is None:
+            matching = (one for one in self._operations if one.method == method and one.pattern.fullmatch(path))
+            known = self._found.setdefault((method, path), next(matching, None))
+        return known
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, str], Operation | None]:
+        """A thousand templates are looked through for each path, and the same paths come again and again."""
+        return {}
 
     def violations(self, exchange: Exchange, *, any_status: bool = False) -> list[str]:
         """Say how an exchange breaks the contract. `any_status` is for errors that a test injected."""
@@ -164,7 +172,7 @@ class Contract:
         except ValueError:
             yield "the request's body is no JSON"
             return
-        yield from self._errors(_closed(_as_draft4(schema, _CLOSED)), body, "request")
+        yield from self._errors(self._turned(schema, _CLOSED), body, "request")
 
     def _body_schema(self, operation: Operation) -> tuple[Schema | None, bool]:
         if "requestBody" in operation.said:
@@ -200,7 +208,20 @@ class Contract:
             except ValueError:
                 yield "the answer's body is no JSON"
                 return
-            yield from self._errors(_as_draft4(schema, _OPEN), body, f"answer {exchange.status}")
+            yield from self._errors(self._turned(schema, _OPEN), body, f"answer {exchange.status}")
+
+    def _turned(self, schema: Schema, base: str) -> Any:
+        """Turn a schema of the document, which lives as long as this does, once."""
+        known = self._turned_before.get((id(schema), base))
+        if known is None:
+            known = _as_draft4(schema, base)
+            known = _closed(known) if base == _CLOSED else known
+            self._turned_before[id(schema), base] = known
+        return known
+
+    @cached_property
+    def _turned_before(self) -> dict[tuple[int, str], Any]:
+        return {}
 
     def _errors(self, schema: Any, value: object, where: str) -> Iterator[str]:
         validator = Draft4Validator(schema, registry=self._registry, format_checker=_FORMATS)
