@@ -36,7 +36,7 @@ install: ## Make .venv with the pinned dependencies and the project
 install-dev:
 	@.ci/install requirements-dev.lock
 
-demo: install ## Install into .venv, then play three releases through the sandbox
+demo: install ## Install into .venv, then play four releases through the sandbox
 	@$(BIN)/liftlock demo $(DEMO_ARGS)
 
 # Every check runs, whatever became of the one before; the tests come last, so that what they skipped is seen.

@@ -30,7 +30,7 @@ from bot.domain.authority import (
 from bot.domain.commands import USAGE, Command, Mistake
 from bot.domain.model import Artifact, Release, Trouble
 from bot.domain.observation import Observation, StageObservation
-from bot.domain.observed import quarantined_tags
+from bot.domain.observed import quarantined_tags, waiting_tag
 from bot.domain.orders import Order, as_json
 from bot.domain.policy import Policy, Stage
 from bot.domain.pulls import Proposal, Pull, Remark
@@ -166,12 +166,12 @@ def _subjects(policy: Policy, seen: Observation) -> Iterable[_About]:
 
 def _waiting(policy: Policy, stage: Stage, seen: Observation) -> Release | None:
     """Return the release that waits before a stage."""
-    source = seen.stage(stage.source or stage.name).tags
-    if isinstance(source, Trouble):
+    tag = waiting_tag(stage, seen)
+    if tag is None:
         return None
     artifact = seen.stage(stage.name).artifact
     digest = artifact.digest if isinstance(artifact, Artifact) else None
-    return Release(image=policy.image, tag=source.tag, digest=digest)
+    return Release(image=policy.image, tag=tag, digest=digest)
 
 
 # --- hearing them ----------------------------------------------------------------------------------------------------

@@ -81,7 +81,9 @@ class Maker:
         """Return the message of a promotion's commit."""
         view = self.move(action)
         why = ""
-        if isinstance(action, OpenPromotion | RemakePromotion) and view.judgement.state is not State.PROVEN:
+        if view.judgement.state is State.OFFERED:
+            why = f"came from the registry: {action.reason.partition(': ')[2]}."
+        elif isinstance(action, OpenPromotion | RemakePromotion) and view.judgement.state is not State.PROVEN:
             why = f"is observed in {view.source.name} still; this is merged only when it has passed."
         elif view.judgement.state is not State.PROVEN:
             why = f"moves on from {action.reason}."

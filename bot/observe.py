@@ -16,6 +16,7 @@ from bot.domain.model import Sha, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Stage
 from bot.forge import Conversation, Forge, Merging, Signals
+from bot.offers import OfferReader
 from bot.ordered import orders_of
 from bot.planned import Planner
 from bot.ports import Clock, Deployments, Metrics, OutsideError, Proving, Registry, Repositories
@@ -31,7 +32,8 @@ class World:
     """The ports of one engine, and what of the settings an observation depends on.
 
     `spell_gap` is the longest pause between two looks that still counts as one spell of health; `tags` remembers what
-    it read of `repositories`. `openings_per_hour` is how many promotions are opened in a repository within an hour.
+    it read of `repositories`, `offers` what registries said. `openings_per_hour` is how many promotions are opened in a
+    repository within an hour.
     """
 
     clock: Clock
@@ -48,6 +50,7 @@ class World:
     sightings: Sightings
     spell_gap: timedelta
     tags: TagReader
+    offers: OfferReader
     openings_per_hour: int = 30
 
     def stage_look(self, policy: Policy, stage: Stage) -> StageLook:
@@ -78,9 +81,17 @@ def observe(world: World, policy: Policy, head: Sha | Trouble, policy_since: dat
     gitops = policy.gitops
     found = world.deployments.find_applications(targets, repository=gitops.repository, branch=gitops.branch)
     stages = tuple(_observe_stage(world, policy, stage, head, found) for stage in policy.stages)
+    offers = (world.offers.read(policy, one.tags, now) for one in stages if policy.stage(one.stage).intake is not None)
     # A lifted quarantine is to be known before it is asked what must be measured.
     orders = orders_of(world.ledger, policy.service)
-    return Observation(service=policy.service, at=now, policy_since=policy_since, orders=orders, stages=stages)
+    return Observation(
+        service=policy.service,
+        at=now,
+        policy_since=policy_since,
+        orders=orders,
+        offer=next(offers, None),
+        stages=stages,
+    )
 
 
 def _attempt(read: Callable[[], T]) -> T | Trouble:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.argo import Application, NoApplication, Target
-from bot.domain.model import Artifact, Digest, Numbers, Sha, Trouble
+from bot.domain.model import Artifact, Digest, ImageFacts, Numbers, Sha, Trouble
 from bot.domain.policy import CommitsBy
 from bot.domain.proofs import Proofs
 from bot.domain.queries import Query
@@ -283,4 +283,12 @@ class Registry(Protocol):
 
     def find_artifact(self, image: str, tag: str) -> Artifact | None:
         """Resolve a tag; None when no registry is configured for the image."""
+        ...
+
+    def list_tags(self, image: str) -> Sequence[str]:
+        """Return all tags of an image. Raise Permanent where no registry is configured for it."""
+        ...
+
+    def read_facts(self, image: str, digest: Digest) -> ImageFacts:
+        """Return what an image says of itself; it never changes for a digest. Raise Permanent as `list_tags` does."""
         ...

@@ -15,7 +15,7 @@ from bot.domain.edit import Edited, EditRefused
 from bot.domain.model import NOT_SET, Artifact, Digest, Release, Sha, TagChange, TagHistory, Trouble
 from bot.domain.naming import check_name, is_promotion_branch, promotion_prefix, release_branch, revert_branch
 from bot.domain.observation import ForgeFacts, Observation, StageObservation
-from bot.domain.observed import is_watched, stage_liveness, taken_along, way_back_of
+from bot.domain.observed import is_watched, stage_liveness, taken_along, waiting_tag, way_back_of
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.pulls import Proposal, Proposals, Pull, PullState, without_own
 from bot.domain.trailers import parse_trailers
@@ -107,11 +107,11 @@ def _with_proposals(
     look = _Look(world=world, policy=policy, stage=stage, tags=seen.tags)
     # What concerns the release that runs here must not wait for the stage before to be readable.
     seen = replace(seen, arrival=look.arrival(wanted, told), revert=look.revert(wanted, told, all_seen))
-    source = all_seen.stage(stage.source).tags if stage.source is not None else None
-    if source is None or isinstance(source, Trouble):
+    tag = waiting_tag(stage, all_seen)
+    if tag is None:
         return seen
-    candidate = Release(image=policy.image, tag=source.tag)
-    artifact = look.artifact(candidate, source.introduced.commit) if wanted.candidate is not None else None
+    candidate = Release(image=policy.image, tag=tag)
+    artifact = look.artifact(candidate, all_seen) if wanted.candidate is not None else None
     return replace(
         seen,
         artifact=artifact,
@@ -142,19 +142,18 @@ class _Look:
     # --- the release on its way in ---
 
     def _candidate_branch(self, seen: Observation) -> str | None:
-        if self.stage.source is None:
-            return None
-        source = seen.stage(self.stage.source).tags
         # A quarantined release has nothing to prove any more, but its pull request must not be merged either.
-        if isinstance(source, Trouble) or source.tag in (NOT_SET, self.tags.tag):
-            return None
-        return self._branch(source.tag)
+        tag = waiting_tag(self.stage, seen)
+        return None if tag is None or tag in (NOT_SET, self.tags.tag) else self._branch(tag)
 
-    def artifact(self, release: Release, introduced: Sha) -> Artifact | Trouble | None:
+    def artifact(self, release: Release, seen: Observation) -> Artifact | Trouble | None:
         """Ask what the tag means now, and add what it meant when it was first looked at after it came."""
         found = _attempt(lambda: self.world.registry.find_artifact(release.image, release.tag))
-        if not isinstance(found, Artifact):
+        source = seen.stage(self.stage.source).tags if self.stage.source and self.stage.intake is None else None
+        # Of what comes from the registry nothing was observed yet: it is a new release with each digest.
+        if not isinstance(found, Artifact) or not isinstance(source, TagHistory):
             return found
+        introduced = source.introduced.commit
         key = f"digest/{self.policy.service}/{self.stage.source}/{introduced}/{release.image}:{release.tag}"
         first = self.world.ledger.noted([key]).get(key)
         if first is None:

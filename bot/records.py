@@ -14,6 +14,9 @@ from typing import Literal, Protocol
 from bot.domain.argo import Mark, Memory
 from bot.domain.model import Sha
 
+SWEEP = "(sweep)"
+"""The board's subject for the sweep itself: what the health check looks at."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:

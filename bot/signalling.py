@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.decision import Decision, Judgement, State
+from bot.domain.intake import REGISTRY
 from bot.domain.model import Release, Sha
 from bot.domain.observation import Observation
 from bot.domain.policy import Policy
@@ -87,7 +88,10 @@ class _Signals:
 
     def steps(self) -> Iterable[Callable[[], None]]:
         for judgement in self.maker.decision.judgements:
-            if judgement.release is not None and self._is_worth_telling(judgement):
+            # What the registry offers is told of where it goes to.
+            if judgement.stage == REGISTRY or judgement.release is None:
+                continue
+            if self._is_worth_telling(judgement):
                 yield self._telling_of(judgement)
         for stage in self.maker.policy.stages:
             if stage.source is not None and stage.proposing.tells_source:

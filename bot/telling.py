@@ -18,6 +18,7 @@ from bot.domain.decision import ClosePromotion, Judgement, MergePromotion, OpenP
 from bot.domain.model import Release, TagChange
 from bot.domain.naming import check_name
 from bot.domain.orders import lifted_tags, standing
+from bot.domain.path import path_of
 from bot.domain.policy import EvidenceIn, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.forge import CheckText
@@ -194,6 +195,7 @@ class Teller:
             reverted_by=newest.commit if reverted else None,
             reverted_at=newest.at if reverted else None,
             reverted_why=self._why_reverted(stage_name, release) if reverted else None,
+            path=path_of(candidate, maker.decision.judgements) if candidate is not None and not reverted else (),
             did_not_help=there.reason if reverted and there.state is State.HALTED else None,
             circumstances=self._circumstances(stage, release, number, running or candidate),
         )

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.domain.gates.artifact import signed_commit, subject_of
-from bot.domain.model import NOT_SET, Artifact, Checked, Release, Sha, Trouble
-from bot.domain.observation import Observation, StageObservation
-from bot.domain.observed import is_under_observation
+from bot.domain.gates.artifact import signed_commit, subject_with
+from bot.domain.model import NOT_SET, Artifact, Checked, Release, Sha, TagHistory, Trouble
+from bot.domain.observation import ArtifactFacts, Observation, StageObservation
+from bot.domain.observed import is_under_observation, waiting_tag
 from bot.domain.policy import Policy, Stage
 from bot.domain.proofs import Proven
 from bot.domain.trust import BuildRule, proven
@@ -39,26 +39,32 @@ class _Look:
     stage: Stage
 
     def verified(self, here: StageObservation, seen: Observation) -> StageObservation:
-        release = self._release(here, seen) if self.stage.artifact else None
-        if release is None:
+        if not self.stage.artifact:
             return here
         if self.stage.source is None:
-            here = replace(here, artifact=self._artifact(release))
-        here = replace(here, proven=self._proven(here.artifact))
-        return replace(here, checked=self._checked(here, release, seen))
-
-    def _release(self, here: StageObservation, seen: Observation) -> Release | None:
-        """Return the release that is asked about; None where none is on its way."""
-        source = here if self.stage.source is None else seen.stage(self.stage.source)
-        if isinstance(source.tags, Trouble) or source.tags.tag == NOT_SET:
-            return None
-        is_first = self.stage.source is None
-        if is_first and not is_under_observation(self.policy, self.stage, seen):
-            return None
+            facts = self._of_set(here, seen)
+            return here if facts is None else _with_facts(here, facts)
+        if self.stage.intake is not None:
+            here = replace(here, set_there=self._of_set(here, seen))
+        tag = waiting_tag(self.stage, seen)
         # Only with a candidate was the registry asked for what its tag means.
-        if not is_first and here.promotion is None:
+        if tag is None or tag == NOT_SET or here.promotion is None:
+            return here
+        return _with_facts(here, self._facts(Release(image=self.policy.image, tag=tag), here.artifact, seen))
+
+    def _of_set(self, here: StageObservation, seen: Observation) -> ArtifactFacts | None:
+        """Look at the release that is set here, by whomever, while it proves itself."""
+        tags = here.tags
+        if not isinstance(tags, TagHistory) or tags.tag == NOT_SET:
             return None
-        return Release(image=self.policy.image, tag=source.tags.tag)
+        if not is_under_observation(self.policy, self.stage, seen):
+            return None
+        release = Release(image=self.policy.image, tag=tags.tag)
+        return self._facts(release, self._artifact(release), seen)
+
+    def _facts(self, release: Release, artifact: Artifact | Trouble | None, seen: Observation) -> ArtifactFacts:
+        facts = ArtifactFacts(artifact=artifact, proven=self._proven(artifact))
+        return replace(facts, checked=self._checked(facts, release, seen))
 
     def _artifact(self, release: Release) -> Artifact | Trouble | None:
         try:
@@ -77,10 +83,10 @@ class _Look:
 
     # --- the build ---
 
-    def _checked(self, here: StageObservation, release: Release, seen: Observation) -> Checked | Trouble | None:
+    def _checked(self, facts: ArtifactFacts, release: Release, seen: Observation) -> Checked | Trouble | None:
         rules = [rule for rule in self.stage.artifact if isinstance(rule, BuildRule)]
         source = self.policy.source
-        commit = signed_commit(self.stage.artifact, subject_of(here, release, seen.at))
+        commit = signed_commit(self.stage.artifact, subject_with(facts, release, seen.at))
         if not rules or source is None or commit is None:
             return None
         try:
@@ -95,3 +101,7 @@ class _Look:
             told = self.world.signals.checks_of(source, commit, rule.checks, app=rule.app)
             found |= {f"{rule.name}/{name}": outcome for name, outcome in told.items()}
         return found
+
+
+def _with_facts(here: StageObservation, facts: ArtifactFacts) -> StageObservation:
+    return replace(here, artifact=facts.artifact, proven=facts.proven, checked=facts.checked)

@@ -12,6 +12,7 @@ from bot.domain.model import Sha
 from bot.domain.policy import Policy
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.observe import World
+from bot.offers import OfferReader
 from bot.records import Board
 from bot.sampling import Sampler
 from bot.tag_history import TagReader
@@ -88,12 +89,14 @@ class FakeWorld:
             sightings=self.sightings,
             spell_gap=timedelta(minutes=5),
             tags=self.tags,
+            offers=self.offers,
             openings_per_hour=self.openings_per_hour,
         )
 
     def restart(self, *, comment_every: timedelta = timedelta(0)) -> None:
         """Start the bot anew: whatever it held in memory is gone."""
         self.tags = TagReader(repositories=self.repositories)
+        self.offers = OfferReader(registry=self.registry, ledger=self.ledger)
         applier = Applier(
             world=self.world,
             sleep=self.pauses.append,

@@ -20,7 +20,7 @@ from bot.domain.argo import (
     Target,
     remember,
 )
-from bot.domain.model import Artifact, Digest, Numbers, Sha, Trouble
+from bot.domain.model import Artifact, Digest, ImageFacts, Numbers, Sha, Trouble
 from bot.domain.proofs import Proofs
 from bot.ports import (
     BranchChange,
@@ -279,13 +279,23 @@ class FakeMetrics(Failing):
 
 @dataclass
 class FakeRegistry(Failing):
-    """Digests by `image:tag`; None for all others, as without a configured registry."""
+    """Digests by `image:tag`; None for all others, as without a configured registry. `facts` are by digest."""
 
     artifacts: dict[str, Artifact] = field(default_factory=dict)
+    facts: dict[Digest, ImageFacts] = field(default_factory=dict)
 
     def find_artifact(self, image: str, tag: str) -> Artifact | None:
         self.called("find_artifact")
         return self.artifacts.get(f"{image}:{tag}")
+
+    def list_tags(self, image: str) -> Sequence[str]:
+        self.called("list_tags")
+        names = [name.rpartition(":") for name in self.artifacts]
+        return [tag for of, _, tag in names if of == image]
+
+    def read_facts(self, image: str, digest: Digest) -> ImageFacts:
+        self.called("read_facts")
+        return self.facts.get(digest, ImageFacts())
 
 
 @dataclass

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.adapters.github import GitHubForge
 from bot.adapters.github.writes import Pacing
-from bot.compose import compose
+from bot.compose.whole import compose
 from bot.domain.decision import Decision, Judgement
 from bot.engine.sweep import ServiceReport, Sweeper
 from bot.lab.clock import ManualClock

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from bot.compose import compose
 from bot.compose.endpoints import registry_access, registry_endpoints
+from bot.compose.whole import compose
 from bot.domain.argo import Application, NamedApplication
 from bot.records import Event
 from bot.settings import load_settings

@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 from bot.adapters.clock import SystemClock
 from bot.adapters.log import configure_logging
 from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, refusal, told_in_one_sentence
-from bot.cli.run import ConfigOption
-from bot.compose import compose
+from bot.cli.options import ConfigOption
+from bot.compose.whole import compose
 from bot.domain.argo import Application
 from bot.domain.liveness import Liveness
 from bot.domain.model import Release
@@ -26,7 +26,7 @@ from bot.render.application import liveness_lines
 from bot.saved_application import Question, explain_saved
 from bot.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="What Argo CD says, and what it means.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="What Argo CD says, and what it means.")
 
 CANNOT_TELL = 5
 _CODES: Mapping[Stance, int] = {
@@ -49,7 +49,11 @@ def _root() -> None:
 def explain(  # noqa: PLR0917 - Typer makes each argument an option, by name
     application: Annotated[
         str,
-        typer.Argument(metavar="APP", help="As the policy names it: [server:][namespace/]name.", show_default=False),
+        typer.Argument(
+            metavar="APP",
+            help="As the policy names it: server:namespace/name, the first two only where it has them.",
+            show_default=False,
+        ),
     ],
     commit: Annotated[
         str | None,

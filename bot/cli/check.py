@@ -17,8 +17,8 @@ from rich.console import Console
 from bot.adapters.clock import SystemClock
 from bot.adapters.log import configure_logging
 from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, refusal, told_in_one_sentence
-from bot.cli.run import ConfigOption
-from bot.compose import compose
+from bot.cli.options import ConfigOption
+from bot.compose.whole import compose
 from bot.domain.decision import Decision, Judgement, State
 from bot.domain.verdicts import VerdictKind, combine
 from bot.engine.record import as_json as to_json

@@ -1,4 +1,4 @@
-"""`liftlock demo`: three releases through a whole world on this machine, at compressed time, narrated live.
+"""`liftlock demo`: four releases through a whole world on this machine, at compressed time, narrated live.
 
 It plays the real bot against the lab, and exits 0 only if each story ended as told.
 """
@@ -23,7 +23,7 @@ from bot.adapters.clock import SystemClock
 from bot.adapters.log import configure_logging
 from bot.cli.faults import BAD_NEWS, told_in_one_sentence
 from bot.cli.lab import build_all, describe, wait_for_signal
-from bot.compose import compose
+from bot.compose.whole import compose
 from bot.engine.sweep import ServiceReport
 from bot.lab.narrator import Check, Narrator
 from bot.lab.pace import WATCHABLE
@@ -42,7 +42,7 @@ def demo(
         bool, typer.Option("--built-in-metrics", help="Use the built-in answerer even if a Prometheus is installed.")
     ] = False,
 ) -> None:
-    """Play three releases, one good and two bad, through a sandbox on this machine; takes about a minute."""
+    """Play four releases, one good and three bad, through a sandbox on this machine; takes about a minute."""
     configure_logging(level="error", as_json=False)
     console = Console()
     with told_in_one_sentence(), _interruptible(), tempfile.TemporaryDirectory(prefix="liftlock-demo-") as scratch:
@@ -101,7 +101,7 @@ def _play(console: Console, lab: Lab, *, keep: bool) -> bool:
     )
     _introduce(console, lab)
     for story in STORIES:
-        lab.add_service(story.service, story.before)
+        story.set_up(lab)
     lab.argocd.start()
     _wait_until_all_run(lab)
     settings = lab.write_app_settings(lab.directory / "liftlock.toml")
@@ -136,14 +136,16 @@ def _page(lab: Lab, number: int) -> str:
 
 def _introduce(console: Console, lab: Lab) -> None:
     metrics = "a real Prometheus" if lab.prometheus_is_real else "a built-in stand-in for Prometheus"
-    console.print("[bold]Liftlock demo[/]: three services, one new release each, minutes played as seconds.")
-    world = f"The world: real Git repositories, {metrics}, and a GitHub and an Argo CD of the lab's own.\n"
+    console.print("[bold]Liftlock demo[/]: four services, one new release each, minutes played as seconds.")
+    own = "a GitHub, an Argo CD, a registry and a Sigstore of the lab's own"
+    world = f"The world: real Git repositories, {metrics}, and {own}.\n"
     console.print(world, soft_wrap=True)
     for story in STORIES:
         line = f"  ({story.letter}) {story.service} {story.release}: {story.title}"
         console.print(line, highlight=False, soft_wrap=True)
     console.print(
-        "\nEach is proposed as a draft while it is observed in staging: people see it coming.\n", soft_wrap=True
+        "\nWhat reaches staging is proposed as a draft while it is observed there: people see it coming.\n",
+        soft_wrap=True,
     )
 
 
@@ -158,9 +160,8 @@ def _wait_until_all_run(lab: Lab) -> None:
 
 
 def _release(lab: Lab, narrator: Narrator, story: Story) -> None:
-    commit = lab.release(story.service, story.release, in_staging=story.in_staging, in_production=story.in_production)
-    sentence = f"{story.release} is released to staging by its developer ({commit[:7]})"
-    narrator.say(story.service, "staging", sentence, "bold")
+    stage = "staging" if story.signed_by is None else "registry"
+    narrator.say(story.service, stage, story.begin(lab), "bold")
 
 
 def _conclude(console: Console, lab: Lab, ends: _Ends) -> None:

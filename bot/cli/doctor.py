@@ -16,7 +16,7 @@ from rich.text import Text
 from bot.adapters.clock import SystemClock
 from bot.adapters.log import configure_logging
 from bot.cli.faults import BAD_NEWS
-from bot.cli.run import ConfigOption
+from bot.cli.options import ConfigOption
 from bot.compose.examination import compose_patient
 from bot.doctor import Finding, Mark, examinations, run_checks
 from bot.doctor.findings import counted, failed, ok, warning

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from bot.cli.faults import BAD_NEWS, refusal, told_in_one_sentence
-from bot.cli.run import ConfigOption
-from bot.compose import read_board
+from bot.cli.options import ConfigOption
+from bot.compose.records import read_board
 from bot.domain.decision import Decision
 from bot.domain.text import one_line
 from bot.engine.record import AnotherVersion, as_json, missing_history, parse_decision

@@ -10,10 +10,10 @@ import typer
 
 from bot.adapters.clock import SystemClock
 from bot.cli.faults import BAD_NEWS, told_in_one_sentence
-from bot.cli.run import ConfigOption
-from bot.compose import read_board
+from bot.cli.options import ConfigOption
+from bot.compose.records import read_board
 from bot.engine.freshness import judge_freshness, oldest_allowed
-from bot.engine.sweep import SWEEP
+from bot.records import SWEEP
 from bot.settings import load_settings
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bot.adapters.clock import SystemClock
 from bot.cli.faults import told_in_one_sentence
-from bot.cli.signals import told_to_stop
+from bot.engine.signals import stop_signals
 from bot.lab.cluster import Behaviour, crashing, failing, silent, slow
 from bot.lab.pace import WATCHABLE
 from bot.lab.prometheus_process import find_prometheus
@@ -103,5 +103,5 @@ def describe(console: Console, world: Lab, settings: Path, *, bot_runs: bool = F
 
 def wait_for_signal() -> None:
     """Wait for Ctrl-C or SIGTERM, and return."""
-    with told_to_stop() as asked:
+    with stop_signals() as asked:
         asked.wait()

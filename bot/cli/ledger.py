@@ -12,14 +12,16 @@ import typer
 
 from bot.adapters.ledger.chain import Broken, Chain, canonical, verify
 from bot.cli.faults import BAD_NEWS, refusal, told_in_one_sentence
-from bot.cli.run import ConfigOption
-from bot.compose import read_archive
+from bot.cli.options import ConfigOption
+from bot.compose.records import read_archive
 from bot.domain.text import count_of, format_date_instant, one_line
 from bot.records import Archive, Entry
 from bot.render.entries import as_json, entry_line, parse_entry
 from bot.settings import load_settings
 
-app = typer.Typer(help="Read the ledger, and prove that nothing in it was changed.", no_args_is_help=True)
+app = typer.Typer(
+    help="Read the ledger, and prove that nothing in it was changed.", no_args_is_help=True, add_completion=False
+)
 
 _AT_ONCE = 1000
 _HEAD_DIGITS = 12

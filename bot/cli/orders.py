@@ -15,8 +15,8 @@ import typer
 
 from bot.adapters.clock import SystemClock
 from bot.cli.faults import refusal, told_in_one_sentence
-from bot.cli.run import ConfigOption
-from bot.compose import read_board, read_ledger, write_ledger
+from bot.cli.options import ConfigOption
+from bot.compose.records import read_board, read_ledger, write_ledger
 from bot.domain.commands import Verb
 from bot.domain.decision import Decision
 from bot.domain.model import NOT_SET, Release, TagHistory

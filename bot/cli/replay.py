@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from bot.cli.faults import BAD_NEWS, refusal, told_in_one_sentence
-from bot.cli.run import ConfigOption
-from bot.compose import read_ledger
+from bot.cli.options import ConfigOption
+from bot.compose.records import read_ledger
 from bot.domain.decision import Decision, Judgement
 from bot.domain.evidence import evidence_hash
 from bot.domain.text import count_of, format_date_instant

@@ -12,16 +12,13 @@ import typer
 
 from bot.adapters.log import configure_logging
 from bot.cli.faults import BAD_NEWS, told_in_one_sentence
-from bot.compose import Bot, compose
+from bot.cli.options import ConfigOption
+from bot.compose.whole import Bot, compose
 from bot.domain.decision import State
 from bot.engine.sweep import ServiceReport
 from bot.render.terminal import decision_lines
 from bot.settings import load_settings
 from bot.web import web_beside
-
-ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", help="The settings file.", envvar="LIFTLOCK_CONFIG", show_default=True)
-]
 
 
 def run(

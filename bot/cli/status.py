@@ -15,14 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, refusal, told_in_one_sentence
-from bot.cli.run import ConfigOption
-from bot.cli.signals import told_to_stop
+from bot.cli.options import ConfigOption
 from bot.cli.watching import Anew, Board, InPlace, watch, without_instants
-from bot.compose import read_board
+from bot.compose.records import read_board
 from bot.domain.text import count_of
 from bot.engine.record import AnotherVersion, missing_history, parse_decision
-from bot.engine.sweep import SWEEP
-from bot.records import Posting
+from bot.engine.signals import stop_signals
+from bot.records import SWEEP, Posting
 from bot.render.terminal import status_table
 from bot.settings import load_settings
 
@@ -71,7 +70,7 @@ def _chosen(board: Sequence[Posting], service: str | None) -> Sequence[Posting]:
 def _watch(first: Board, read: Callable[[], Board], seconds: int, *, as_json: bool) -> None:
     """Show it until Ctrl-C or SIGTERM: that is the usual end, and no bad news."""
     console = Console()
-    with told_to_stop() as stop:
+    with stop_signals() as stop:
 
         def is_over() -> bool:
             return stop.wait(seconds)

@@ -43,9 +43,9 @@ class Candidate:
 class Case:
     """Everything the rungs look at: `source` is the running release of the stage before, `there` the target's tags.
 
-    `trust` are the verdicts on the artifact, as the target asks for them.
-    `standing` is what people have commanded of this release in this stage and still stands, `lifted` when a person
-    lifted its quarantine for the last time.
+    `trust` are the verdicts on the artifact, as the target asks for them. `found_at` is when the registry was first
+    seen to have the release, where it comes from there. `standing` is what people have commanded of this release in
+    this stage and still stands, `lifted` when a person lifted its quarantine for the last time.
     """
 
     policy: Policy
@@ -60,6 +60,7 @@ class Case:
     standing: Standing
     lifted: datetime | None
     trust: tuple[Verdict, ...]
+    found_at: datetime | None = None
     now: datetime
 
     @property

@@ -12,7 +12,7 @@ from bot.domain.candidacy import HOLD_LABEL, Candidate, Case, blind
 from bot.domain.decision import ClosePromotion, CommitPromotion, OpenPromotion, State, Wait, WaitsOn
 from bot.domain.gates.artifact import judge_artifact, subject_of
 from bot.domain.merging import RUNGS, cooling_down, is_bound_to, merge_now, moved
-from bot.domain.model import Artifact, Release, Trouble
+from bot.domain.model import Artifact, Offer, Release, Trouble
 from bot.domain.naming import release_branch
 from bot.domain.observation import ForgeFacts, Observation
 from bot.domain.observed import quarantined_tags
@@ -20,7 +20,7 @@ from bot.domain.orders import lifted_tags, standing
 from bot.domain.policy import Opens, Policy, Road, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running
-from bot.domain.text import format_instant
+from bot.domain.text import format_instant, one_line
 from bot.domain.verdicts import VerdictKind, worst
 
 _SHORT = 7
@@ -64,11 +64,12 @@ def judge_candidate(
         ),
         lifted=lifted_tags(observation.orders, policy.service).get(release.tag),
         trust=judge_artifact(target.artifact, subject_of(seen, release, now)),
+        found_at=observation.offer.found_at if isinstance(observation.offer, Offer) else None,
         now=now,
     )
     rungs = (
         *(_forbidden, _rejected, _held, _moved_bytes, _not_trusted),
-        *(_not_proven, _unknown, _not_verified),
+        *(_set_by_a_person, _not_proven, _unknown, _not_verified),
         *_ROADS[target.proposing.by],
     )
     for rung in rungs:
@@ -165,6 +166,21 @@ def _not_verified(case: Case) -> Candidate | None:
     is_asked = first.kind is VerdictKind.CANNOT_TELL
     state = State.CANNOT_TELL if is_asked else State.WAITING_FOR_BUILD
     return case.answer(state, WaitsOn.BUILD, f"{first.gate}: {first.reason}")
+
+
+def _set_by_a_person(case: Case) -> Candidate | None:
+    """What a person set stays until the registry has something newer than their word, or they say to go on (I7)."""
+    if case.target.intake is None or not case.there.changes:
+        return None
+    change, found_at, retried = case.there.introduced, case.found_at, case.standing.retried
+    is_newer = found_at is not None and found_at >= change.at
+    is_freed = retried is not None and retried.at > change.at
+    if change.trailers is not None or is_newer or is_freed:
+        return None
+    who = one_line(change.author, limit=60)
+    had = f"{who} set {case.target.name} to {case.there.tag} when the registry had {case.release.tag} already"
+    reason = f"{had}: set that there to go on, or wait for the next one"
+    return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
 
 
 def _not_proven(case: Case) -> Candidate | None:

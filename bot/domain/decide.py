@@ -33,6 +33,7 @@ from bot.domain.decision import (
 from bot.domain.model import Release, Trouble
 from bot.domain.naming import release_branch
 from bot.domain.observation import Observation, StageObservation
+from bot.domain.offering import judge_offer
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running, judge_running
@@ -60,7 +61,10 @@ _URGENCY = (
 def decide(policy: Policy, observation: Observation, now: datetime) -> Decision:
     """Decide what to do for one service. Same inputs, same decision; waiting is an action with a reason."""
     running = {stage.name: judge_running(policy, stage, observation, now) for stage in policy.stages}
-    judgements: list[Judgement] = []
+    offered = judge_offer(policy, observation)
+    if offered is not None:
+        running[offered.judgement.stage] = offered
+    judgements: list[Judgement] = [] if offered is None else [offered.judgement]
     actions: list[Action] = []
     for stage in policy.stages:
         seen = observation.stage(stage.name)
@@ -191,10 +195,15 @@ def _superseded(
     for pull in seen.superseded:
         # What a person opened again is theirs (I7).
         if pull.branch != current and pull.reopened_by is None:
-            reason = f"{stage.source} now runs {release.tag}; this pull request was for another release"
+            has = "has" if stage.intake is not None else "now runs"
+            reason = f"{_the(stage)} {has} {release.tag}; this pull request was for another release"
             yield ClosePromotion(
                 stage=stage.name, number=pull.number, branch=pull.branch, reason=reason, is_superseded=True
             )
+
+
+def _the(stage: Stage) -> str:
+    return "the registry" if stage.intake is not None else str(stage.source)
 
 
 def _arrival(seen: StageObservation, here: Running) -> Iterable[UpdatePromotion]:

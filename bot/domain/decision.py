@@ -20,6 +20,8 @@ from bot.domain.verdicts import Verdict
 class State(StrEnum):
     """Where a release stands on its way through a stage, in the words a maintainer would say."""
 
+    # A release that the registry has for the first stage
+    OFFERED = "offered"
     # A release in the stage it already runs in
     WAITING_FOR_ROLLOUT = "waiting for rollout"
     OBSERVING = "observing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.domain.decision import Judgement, State, WaitsOn
-from bot.domain.gates.artifact import judge_artifact, subject_of
+from bot.domain.gates.artifact import judge_artifact, subject_of, subject_with
 from bot.domain.gates.judging import judge_gates
 from bot.domain.policy import AtDeadline, HealthWindow
 from bot.domain.rules import Accept, CountGate
@@ -16,7 +16,7 @@ from bot.domain.verdicts import ApplicationEvidence, Verdict, VerdictKind, combi
 
 
 def judge_observed(case: RunningCase, window: HealthWindow) -> Judgement:
-    """Judge by the gates of the stage, and in a first one by what is proven of the artifact."""
+    """Judge by the gates of the stage, and where releases begin by what is proven of the artifact, too."""
     gates = judge_gates(case.stage, window, case.tags, case.liveness, case.observation, case.now)
     of_artifact = _of_the_artifact(case)
     verdicts = (*gates, *of_artifact)
@@ -43,10 +43,13 @@ def judge_observed(case: RunningCase, window: HealthWindow) -> Judgement:
 
 
 def _of_the_artifact(case: RunningCase) -> tuple[Verdict, ...]:
-    """Judge what people or a pipeline set in a first stage: nothing was asked of it before it came."""
-    if case.stage.source is not None:
+    """Judge what may have come by hand: nothing was asked of it before it came."""
+    stage = case.stage
+    if stage.intake is not None:
+        return judge_artifact(stage.artifact, subject_with(case.seen.set_there, case.release, case.now))
+    if stage.source is not None:
         return ()
-    return judge_artifact(case.stage.artifact, subject_of(case.seen, case.release, case.now))
+    return judge_artifact(stage.artifact, subject_of(case.seen, case.release, case.now))
 
 
 def _at_deadline(case: RunningCase, window: HealthWindow, why: str, verdicts: tuple[Verdict, ...]) -> Judgement:

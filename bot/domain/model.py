@@ -7,7 +7,7 @@ place of the value, never `None`: absence of data must stay visible up to the de
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NewType
@@ -71,6 +71,45 @@ class Checked:
     commit: Sha
     outcomes: Mapping[str, str]
     kind: Literal["checked"] = "checked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFacts:
+    """What an image says of itself; None where it says nothing that can be read. A build wrote it: it proves nothing.
+
+    `revision` is a whole commit name, `source` the address of the repository it was built from, `created` the instant
+    of its annotation or label. `built_at` is the instant in its configuration, a fixed one from a reproducible build.
+    """
+
+    revision: Sha | None = None
+    source: str | None = None
+    version: str | None = None
+    created: datetime | None = None
+    built_at: datetime | None = None
+
+    def or_else(self, other: ImageFacts) -> ImageFacts:
+        """Return these facts, with the other's where there are none."""
+        return replace(
+            self,
+            revision=self.revision or other.revision,
+            source=self.source or other.source,
+            version=self.version or other.version,
+            created=self.created or other.created,
+            built_at=self.built_at or other.built_at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the registry offers to a stage by the stage's rule on tags; `tag` None: nothing, and `reason` says why.
+
+    `found_at` is when the bot first saw the tag there, as far as the ledger reaches back.
+    """
+
+    tag: str | None
+    found_at: datetime | None
+    reason: str
+    kind: Literal["offer"] = "offer"
 
 
 # --- Git -------------------------------------------------------------------------------------------------------------

@@ -7,10 +7,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.domain.argo import Ancestry, Application, Memory, NoApplication
-from bot.domain.model import Artifact, Checked, Samples, TagHistory, Trouble
+from bot.domain.model import Artifact, Checked, Offer, Samples, TagHistory, Trouble
 from bot.domain.orders import Order
 from bot.domain.proofs import Proven
 from bot.domain.pulls import MergeRules, Proposal, Pull
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactFacts:
+    """What was seen of an artifact: what the registry says of its tag, what is proven of it, and of its source commit.
+
+    `artifact` is None when no registry is configured for the image, the others where the policy asks for nothing.
+    """
+
+    artifact: Artifact | Trouble | None = None
+    proven: Proven | Trouble | None = None
+    checked: Checked | Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +32,10 @@ class StageObservation:
     `ancestry` answers for each revision that the applications report, `memory` is the ledger's of them. `artifact` is
     that of the candidate on its way into this stage (in a first stage, of the release that is set there), None when no
     registry is configured for the image; `proven` is what is proven of it and `checked` of its source commit, both None
-    where the policy asks for nothing. `promotion` is
-    the candidate's proposal, `arrival` the one that brought the running release, `revert` the one that takes it back;
-    each None if not looked for. `superseded` are open proposals for other releases.
+    where the policy asks for nothing. `set_there` is the same of the release that is set in a stage which takes its
+    releases from the registry: it may have come by hand. `promotion` is the candidate's proposal, `arrival` the one
+    that brought the running release, `revert` the one that takes it back; each None if not looked for. `superseded` are
+    open proposals for other releases.
     """
 
     stage: str
@@ -33,6 +46,7 @@ class StageObservation:
     artifact: Artifact | Trouble | None = None
     proven: Proven | Trouble | None = None
     checked: Checked | Trouble | None = None
+    set_there: ArtifactFacts | None = None
     samples: Mapping[str, Samples | Trouble]
     promotion: Proposal | Trouble | None = None
     arrival: Proposal | Trouble | None = None
@@ -77,7 +91,8 @@ class Observation:
 
     `policy_since` is when the policy in force replaced an earlier one, None if no earlier one was seen: no window may
     reach back before it (I6). `forge` is None where the forge was not looked at, `orders` are what people commanded.
-    `fleet` is what all services together come to, None where nobody asked.
+    `fleet` is what all services together come to, None where nobody asked. `offer` is what the registry offers to the
+    stage that takes its releases from there, None where there is none.
     """
 
     service: str
@@ -86,6 +101,7 @@ class Observation:
     forge: ForgeFacts | None = None
     orders: tuple[Order, ...] = ()
     fleet: Fleet | None = None
+    offer: Offer | Trouble | None = None
     stages: tuple[StageObservation, ...]
 
     def stage(self, name: str) -> StageObservation:

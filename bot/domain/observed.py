@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.argo import Application
 from bot.domain.liveness import Liveness, judge_liveness
-from bot.domain.model import NOT_SET, Sha, TagChange, TagHistory, Trouble
+from bot.domain.model import NOT_SET, Offer, Sha, TagChange, TagHistory, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.orders import lifted_tags
 from bot.domain.policy import Policy, Rollback, Stage, SyncBy
@@ -37,6 +37,17 @@ class Measurement:
     rule: Measured
     window: MeasuringWindow
     asks: Asks
+
+
+def waiting_tag(stage: Stage, seen: Observation) -> str | None:
+    """Return the tag of the stage before, or the one that the registry offers; None where that is not known.
+
+    It may be in the stage itself already.
+    """
+    if stage.intake is not None:
+        return seen.offer.tag if isinstance(seen.offer, Offer) else None
+    source = seen.stage(stage.source).tags if stage.source is not None else None
+    return source.tag if isinstance(source, TagHistory) else None
 
 
 def expected_release(policy: Policy, stage: Stage, tags: TagHistory, *, barred: str = "") -> Expected:

@@ -1,16 +1,17 @@
 """The whole way of a release from its build to a stage, and where on it the release stands.
 
-built → verified → in the stage before → observed there → in the stage. Told of a release on its way, by the judgements
-of one decision; nothing is judged here.
+built → verified → signed → in the stage before → observed there → in the stage. Told of a release on its way, by the
+judgements of one decision; nothing is judged here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain.decision import Judgement, State
+from bot.domain.intake import REGISTRY
 from bot.domain.timeline import Step
 from bot.domain.verdicts import ArtifactEvidence, Verdict, VerdictKind, combine, deciding
 
@@ -33,6 +34,14 @@ class Part:
     mark: Mark
 
 
+_ARTIFACT = {
+    "built": frozenset({"build"}),
+    "verified": frozenset({"provenance", "attestation"}),
+    "signed": frozenset({"signature"}),
+}
+"""Which rules on the artifact tell of each of its parts. What is in a registry was built, if no check counts, too."""
+
+
 def path_of(candidate: Judgement, judgements: Sequence[Judgement]) -> tuple[Part, ...]:
     """Return the way of a release that waits before a stage; the first part that is not done is where it stands.
 
@@ -40,10 +49,7 @@ def path_of(candidate: Judgement, judgements: Sequence[Judgement]) -> tuple[Part
     """
     before = _running(candidate, judgements)
     verdicts = _of_artifact(candidate, before)
-    parts = [
-        Part(name="built", mark=Mark.DONE),
-        Part(name="verified", mark=_verified(verdicts)),
-    ]
+    parts = [Part(name=name, mark=_verified(name, verdicts)) for name in _ARTIFACT]
     if before is not None:
         live = Mark.DONE if any(one.step is Step.LIVE for one in before.timeline) else Mark.HERE
         parts += [
@@ -52,7 +58,18 @@ def path_of(candidate: Judgement, judgements: Sequence[Judgement]) -> tuple[Part
         ]
     stopped = candidate.state in _STOPPED
     parts.append(Part(name=candidate.stage, mark=Mark.STOPPED if stopped else Mark.HERE))
-    return _in_order(parts)
+    return (*_in_order(parts), *_later(candidate, judgements))
+
+
+def _later(candidate: Judgement, judgements: Sequence[Judgement]) -> Iterable[Part]:
+    """Return what lies ahead of a release that has only left the registry."""
+    names = [one.stage for one in judgements if one.role == "running"]
+    if REGISTRY not in names or candidate.stage != next((name for name in names if name != REGISTRY), None):
+        return
+    yield Part(name="observed", mark=Mark.AHEAD)
+    for name in names:
+        if name not in (REGISTRY, candidate.stage):
+            yield Part(name=name, mark=Mark.AHEAD)
 
 
 _STOPPED = frozenset({State.QUARANTINED, State.REJECTED_BY_HUMAN, State.HELD_BY_HUMAN, State.HALTED})
@@ -60,7 +77,7 @@ _STOPPED = frozenset({State.QUARANTINED, State.REJECTED_BY_HUMAN, State.HELD_BY_
 
 def _running(candidate: Judgement, judgements: Sequence[Judgement]) -> Judgement | None:
     tag = candidate.release.tag if candidate.release is not None else None
-    running = (one for one in judgements if one.role == "running" and one.stage != candidate.stage)
+    running = (one for one in judgements if one.role == "running" and one.stage not in (candidate.stage, REGISTRY))
     return next((one for one in running if one.release is not None and one.release.tag == tag), None)
 
 
@@ -70,11 +87,13 @@ def _of_artifact(candidate: Judgement, before: Judgement | None) -> tuple[Verdic
     return (*candidate.verdicts, *(one for one in found if isinstance(one.evidence, ArtifactEvidence)))
 
 
-def _verified(verdicts: Sequence[Verdict]) -> Mark:
-    if not deciding(verdicts):
-        return Mark.NOT_ASKED
+def _verified(part: str, verdicts: Sequence[Verdict]) -> Mark:
+    rules = _ARTIFACT[part]
+    asked = [one for one in verdicts if isinstance(one.evidence, ArtifactEvidence) and one.evidence.rule in rules]
+    if not deciding(asked):
+        return Mark.DONE if part == "built" else Mark.NOT_ASKED
     marks = {VerdictKind.HEALTHY: Mark.DONE, VerdictKind.UNHEALTHY: Mark.STOPPED}
-    return marks.get(combine(verdicts), Mark.HERE)
+    return marks.get(combine(asked), Mark.HERE)
 
 
 def _observed(before: Judgement) -> Mark:
@@ -99,8 +118,8 @@ def _in_order(parts: Sequence[Part]) -> tuple[Part, ...]:
     for part in parts:
         waits = part.mark in {Mark.HERE, Mark.STOPPED}
         found.append(Part(name=part.name, mark=Mark.AHEAD) if is_over and part.mark is Mark.HERE else part)
-        is_over = is_over or (waits and part.name != "verified")
-    if any(part.name == "verified" and part.mark in {Mark.HERE, Mark.STOPPED} for part in found):
+        is_over = is_over or (waits and part.name not in _ARTIFACT)
+    if any(part.name in _ARTIFACT and part.mark in {Mark.HERE, Mark.STOPPED} for part in found):
         last = found[-1]
         found[-1] = last if last.mark is Mark.STOPPED else Part(name=last.name, mark=Mark.AHEAD)
     return tuple(found)

@@ -6,12 +6,13 @@ checks nothing again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
 from bot.domain.argo import Target
 from bot.domain.edit.kinds import Edit
+from bot.domain.intake import REGISTRY, Intake
 from bot.domain.pulls import MergeMethod
 from bot.domain.rules import Gate, Trigger
 from bot.domain.trust import TrustRule
@@ -153,6 +154,7 @@ class Rollback:
 class Stage:
     """One environment. `source` is the stage a release comes from (`from:`), None for the first.
 
+    Where `intake` is set, releases come from the image registry by its rule, and `source` is `REGISTRY`: no stage.
     `window` and `gates` judge a release in this stage before it may move on; `rollback` watches it after it came.
     `artifact` is what must be proven of a release's artifact before it enters; in a first stage, before it moves on.
     """
@@ -168,6 +170,7 @@ class Stage:
     sync: SyncBy = SyncBy.ARGOCD
     proposing: Proposing = Proposing()
     artifact: tuple[TrustRule, ...] = ()
+    intake: Intake | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,11 +189,24 @@ class Policy:
     version: str
 
     def stage(self, name: str) -> Stage:
-        """Return the stage `name`; KeyError if there is none."""
+        """Return the stage `name`; KeyError if there is none.
+
+        Where a stage takes its releases from the registry, that stands for a stage before it, without gates.
+        """
         for stage in self.stages:
             if stage.name == name:
                 return stage
+        if name == REGISTRY and self.intake_stage is not None:
+            return replace(
+                self.intake_stage, name=REGISTRY, source=None, intake=None, applications=(), window=None, gates=(),
+                rollback=None, artifact=(),
+            )  # fmt: skip
         raise KeyError(name)
+
+    @property
+    def intake_stage(self) -> Stage | None:
+        """The stage that takes its releases from the registry: one at the most."""
+        return next((stage for stage in self.stages if stage.intake is not None), None)
 
     def targets_of(self, stage: Stage) -> tuple[Stage, ...]:
         """Return the stages that a release enters from `stage`."""

@@ -50,8 +50,8 @@ class Running:
 
     @property
     def is_proven(self) -> bool:
-        """Whether every gate of the stage answered healthy for this release, or the policy lets it pass."""
-        return self.judgement.state in {State.PROVEN, State.LET_PASS}
+        """Whether every gate of the stage answered healthy for this release, or it needs none to move on from here."""
+        return self.judgement.state in {State.PROVEN, State.LET_PASS, State.OFFERED}
 
 
 def judge_running(policy: Policy, stage: Stage, observation: Observation, now: datetime) -> Running:

@@ -180,10 +180,14 @@ class ApplicationEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactEvidence:
-    """What was asked of the artifact and what was found, a line each: who signed, of what source, in which log."""
+    """What was asked of the artifact and what was found, a line each: who signed, of what source, in which log.
+
+    `rule` is the kind of rule that asked: `signature`, `provenance`, `attestation` or `build`.
+    """
 
     expected: tuple[str, ...]
     found: tuple[str, ...]
+    rule: str = ""
     kind: Literal["artifact"] = "artifact"
 
 

@@ -13,19 +13,18 @@ interval later.
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import FrameType
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from bot.engine.signals import stop_signals
 from bot.engine.waking import Waker
 from bot.ports import OutsideError
 
@@ -94,21 +93,11 @@ class Schedule:
 
     def run_until_signal(self) -> bool:
         """Sweep until SIGTERM or SIGINT; return whether the last sweep ended in time. Main thread only."""
-        asked = threading.Event()
-
-        def ask(number: int, _: FrameType | None) -> None:
-            structlog.get_logger().info("stopping", signal=signal.Signals(number).name)
-            self.stopping.set()
-            asked.set()
-
-        before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
+        with stop_signals() as asked:
             self.start()
             asked.wait()
+            structlog.get_logger().info("stopping", signal=asked.signal.name if asked.signal is not None else "")
             return self.stop()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def sweep_when_due(self) -> None:
         """Sweep at once, then whenever the waker says so, until the bot stops. What `start` runs in its thread."""

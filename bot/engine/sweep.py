@@ -36,14 +36,11 @@ from bot.hearing import with_orders
 from bot.observe import World, observe
 from bot.ports import Cost, OutsideError
 from bot.proposals import wanted_branches, with_proposals
-from bot.records import Board, Posting
+from bot.records import SWEEP, Board, Posting
 from bot.sampling import Sampler, Subject
 from bot.verifying import with_proofs
 
 T = TypeVar("T")
-
-SWEEP = "(sweep)"
-"""The board's subject for the sweep itself: what the health check looks at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

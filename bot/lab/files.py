@@ -36,6 +36,27 @@ resources: {{requests: {{cpu: 100m, memory: 128Mi}}}}
 """
 
 
+def with_intake(policy: str, service: str) -> str:
+    """Return a policy by which releases come to staging from the registry, if the service's workflow signed them."""
+    workflow = f"https://github.com/acme/{service}/.github/workflows/release.yml"
+    first = "  - name: staging\n"
+    intake = f"""\
+    from: registry
+    releases: {{semver: ">=1.0.0"}}
+    promote: {{by: commit}}
+    artifact:
+      signer:
+        identity: {workflow}@refs/tags/v{{version}}
+        repository_id: 1296269
+        ref: refs/tags/v{{version}}
+        triggers: [push]
+      require:
+        - {{use: signature}}
+        - {{use: provenance, builder: "https://github.com/actions/runner/*"}}
+"""
+    return policy.replace(first, f"{first}{intake}")
+
+
 def policy_text(service: str, image: str, gitops: str, pace: Pace, *, merge: str, rollback: str) -> str:
     """Return a service's policy at the lab's pace."""
     return f"""\

@@ -15,7 +15,7 @@ from bot.engine.acting import NOT_DONE
 from bot.engine.sweep import ServiceReport
 from bot.render.terminal import colour_of
 
-_SERVICE_COLOURS = ("bright_cyan", "bright_yellow", "bright_magenta")
+_SERVICE_COLOURS = ("bright_cyan", "bright_yellow", "bright_magenta", "bright_blue")
 _DULL = frozenset({State.SETTLED})
 _SAID_ELSEWHERE = frozenset({State.OBSERVING, State.READY_TO_PROPOSE})
 """Of a release on its way: the stage that observes it says so, and what is done about it follows."""

@@ -19,7 +19,11 @@ GOOD = Behaviour(requests_per_second=_TRAFFIC, error_ratio=0.001, slow_ratio=0.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """One release of one service. `ended` is asked after each sweep; it returns the sentence of the end, or None."""
+    """One release of one service. `ended` is asked after each sweep; it returns the sentence of the end, or None.
+
+    With `signed_by`, a workflow of the service's repository, the bot finds it in the registry; without, a developer
+    sets its tag in staging.
+    """
 
     letter: str
     title: str
@@ -29,10 +33,25 @@ class Story:
     in_staging: Behaviour
     in_production: Behaviour
     ended: Callable[[Lab, Story, Decision], str | None]
+    signed_by: str | None = None
+
+    def set_up(self, lab: Lab) -> None:
+        """Let the release before run in both stages."""
+        lab.add_service(self.service, self.before, from_registry=self.signed_by is not None)
+
+    def begin(self, lab: Lab) -> str:
+        """Release it, and return how that was done."""
+        behaviour = {"in_staging": self.in_staging, "in_production": self.in_production}
+        if self.signed_by is None:
+            commit = lab.release(self.service, self.release, **behaviour)
+            return f"{self.release} is released to staging by its developer ({commit[:7]})"
+        digest = lab.build(self.service, self.release, **behaviour)
+        lab.sign(self.service, self.release, digest, workflow=self.signed_by)
+        return f"{self.release} is pushed to the registry, signed by the workflow {self.signed_by}"
 
 
-def _find(decision: Decision, role: str) -> Judgement | None:
-    found = (item for item in decision.judgements if (item.stage, item.role) == ("production", role))
+def _find(decision: Decision, role: str, stage: str = "production") -> Judgement | None:
+    found = (item for item in decision.judgements if (item.stage, item.role) == (stage, role))
     return next(found, None)
 
 
@@ -72,6 +91,16 @@ def _rolled_back(lab: Lab, story: Story, decision: Decision) -> str | None:
     return f"{story.release} was taken back to {story.before} by one revert commit, and is quarantined"
 
 
+def _stays_out(lab: Lab, story: Story, decision: Decision) -> str | None:
+    """End (d): the signature is not the one that the policy asks for; no commit and no pull request came of it."""
+    waiting = _find(decision, "candidate", "staging")
+    if waiting is None or waiting.state is not State.NOT_TRUSTED or lab.pulls(story.service):
+        return None
+    if not all(lab.has_tag(story.service, stage, story.before) for stage in ("staging", "production")):
+        return None
+    return f"{story.release} never reaches staging, since another workflow signed it; {story.before} stays"
+
+
 STORIES = (
     Story(
         letter="a",
@@ -102,5 +131,16 @@ STORIES = (
         in_staging=GOOD,
         in_production=Behaviour(requests_per_second=_TRAFFIC, error_ratio=0.2),
         ended=_rolled_back,
+    ),
+    Story(
+        letter="d",
+        title="a release signed by the wrong workflow never reaches staging",
+        service="invoices",
+        before="3.0.0",
+        release="3.1.0",
+        in_staging=GOOD,
+        in_production=GOOD,
+        ended=_stays_out,
+        signed_by="pull-request.yml",
     ),
 )

@@ -20,7 +20,7 @@ from bot.lab.argocd import ApplicationSpec, ArgoLab, ArgoOptions
 from bot.lab.cluster import Behaviour, Cluster
 from bot.lab.exchanges import ExchangeRecorder
 from bot.lab.exporter import exporter
-from bot.lab.files import kustomization, policy_text, settings_text, token_lines, values
+from bot.lab.files import kustomization, policy_text, settings_text, token_lines, values, with_intake
 from bot.lab.github import GitHubLab, Pull
 from bot.lab.github.checks import check_runs_of
 from bot.lab.github.nouns import CheckRun
@@ -67,8 +67,13 @@ class Lab:
 
     # --- services and releases ---
 
-    def add_service(self, service: str, tag: str, *, merge: str = "auto", rollback: str = "commit") -> None:
-        """Set up a service in both stages at `tag`, with its policy file, and let it run well."""
+    def add_service(
+        self, service: str, tag: str, *, merge: str = "auto", rollback: str = "commit", from_registry: bool = False
+    ) -> None:
+        """Set up a service in both stages at `tag`, with its policy file, and let it run well.
+
+        Its releases come to staging by people's commits, or from the registry if they are signed by its workflow.
+        """
         files = {
             self.file(service, "staging"): kustomization(image_of(service), tag),
             self.file(service, "production"): values(image_of(service), tag),
@@ -86,6 +91,7 @@ class Lab:
                 )
             )
         text = policy_text(service, image_of(service), GITOPS, self.pace, merge=merge, rollback=rollback)
+        text = with_intake(text, service) if from_registry else text
         (self.directory / "policies" / f"{service}.yaml").write_text(text, encoding="utf-8")
 
     def release(

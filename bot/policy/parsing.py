@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from bot.domain.argo import NamedApplication, Target
 from bot.domain.edit import Edit
+from bot.domain.intake import REGISTRY
 from bot.domain.policy import AtDeadline, CommitsBy, GitOps, HealthWindow, Policy, Stage, SyncBy
 from bot.domain.queries import Query
 from bot.domain.rules import ArgoHealthyGate, Gate, SoakGate
@@ -27,6 +28,7 @@ from bot.policy.grammar import (
     parse_branch,
     parse_tile,
 )
+from bot.policy.intake import read_intake
 from bot.policy.labels import labels_of_others, read_labels
 from bot.policy.promoting import read_promote
 from bot.policy.reading import Faults, Section, matching, one_of, positive_duration
@@ -114,9 +116,8 @@ class _Reader:
         section = Section.of(value, path, self.faults)
         if section is None:
             return None
-        name = section.read("name", matching(NAME), "a name of a-z, 0-9 and -, at most 63 long")
-        source_at = section.get("from")
-        source = section.read("from", matching(NAME), "the name of another stage") if source_at else None
+        name = self._stage_name(section)
+        source, intake = self._source(section), read_intake(section)
         edit = read_edit(section.section("edit", required=True))
         applications = read_applications(section)
         sync = section.read("sync", SyncBy, "argocd or bot", default=SyncBy.ARGOCD)
@@ -130,8 +131,6 @@ class _Reader:
         artifact = read_artifact(section.section("artifact"), self._check_names)
         merge, proposing = read_promote(section.section("promote"))
         rollback = read_rollback(section.section("rollback"), around, self._entry, self._check_names)
-        if source_at is None:
-            self._refuse_in_first_stage(section)
         section.finish()
         if name is None or edit is None:
             return None
@@ -147,8 +146,23 @@ class _Reader:
             sync=sync or SyncBy.ARGOCD,
             proposing=proposing,
             artifact=artifact,
+            intake=intake,
         )
-        return _StageText(stage=stage, value=value, path=path, source_at=source_at)
+        return _StageText(stage=stage, value=value, path=path, source_at=section.get("from"))
+
+    def _stage_name(self, section: Section) -> str | None:
+        name = section.read("name", matching(NAME), "a name of a-z, 0-9 and -, at most 63 long")
+        if name != REGISTRY:
+            return name
+        expected = "another name, since from: registry means the image registry"
+        self.faults.note(section.entries["name"], section.at("name"), f'"{name}"', expected)
+        return None
+
+    def _source(self, section: Section) -> str | None:
+        if section.get("from") is not None:
+            return section.read("from", matching(NAME), "the name of another stage, or registry")
+        self._refuse_in_first_stage(section)
+        return None
 
     def _window(self, section: Section | None) -> HealthWindow | None:
         if section is None:
@@ -217,24 +231,37 @@ class _Reader:
             self.faults.note(value, "stages", "an empty list", "at least one stage")
         names = [item.stage.name for item in texts]
         self._check_names(top, "stages", names)
+        self._check_intakes(texts)
         if whole:
             self._check_sources(value, texts)
             self._check_also(texts)
             self._check_edits(texts)
 
+    def _check_intakes(self, texts: Sequence[_StageText]) -> None:
+        """One rule says which release is next: by two of them two stages could be ahead of each other."""
+        first, *others = [item.path for item in texts if item.stage.source == REGISTRY] or [""]
+        for item in texts:
+            if item.path in others and item.source_at is not None:
+                expected = f"one stage at most from the registry, which is {first}; the others from that stage"
+                self.faults.note(item.source_at, f"{item.path}.from", '"registry" a second time', expected)
+
     def _check_sources(self, value: Value, texts: Sequence[_StageText]) -> None:
         by_name = {item.stage.name: item for item in texts}
         for item in texts:
             source = item.stage.source
-            if source is None or item.source_at is None:
+            if source in (None, REGISTRY) or item.source_at is None:
                 continue
             if source not in by_name or source == item.stage.name:
                 others = ", ".join(name for name in by_name if name != item.stage.name) or "none yet"
-                self.faults.note(item.source_at, f"{item.path}.from", f'"{source}"', f"another stage: {others}")
+                self.faults.note(
+                    item.source_at, f"{item.path}.from", f'"{source}"', f"another stage: {others}; or registry"
+                )
             elif _goes_round(item.stage, by_name):
                 self.faults.note(item.source_at, f"{item.path}.from", "a circle", "a chain that begins somewhere")
-        if texts and all(item.stage.source is not None for item in texts):
-            self.faults.note(value, "stages", "from in every stage", "a first stage without from")
+        if texts and all(item.stage.source not in (None, REGISTRY) for item in texts):
+            self.faults.note(
+                value, "stages", "from in every stage", "a first stage without from, or with from: registry"
+            )
         for item in texts:
             is_source = any(other.stage.source == item.stage.name for other in texts)
             has_faults = any(fault.path.startswith(f"{item.path}.") for fault in self.faults.found)

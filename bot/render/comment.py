@@ -10,6 +10,7 @@ from bot.render.room import Room, fit
 from bot.render.screen import first_screen, must_act
 from bot.render.sections import evidence_of, judged_by
 from bot.render.views import CommentView
+from bot.render.way import way_paragraph
 
 _MOST_NOTIFIED = 10
 
@@ -24,6 +25,7 @@ def _parts(view: CommentView, room: Room) -> list[str]:
     source = view.policy.stage(view.source.stage) if view.source is not None else None
     return [
         first_screen(view).text,
+        way_paragraph(view.path),
         newest_answer(view),
         override_lines(circumstances.overrides),
         *(evidence_of(view.stage, view.running, room) if view.running is not None else []),

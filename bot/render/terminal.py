@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from rich.table import Table
@@ -27,11 +27,12 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
-from bot.domain.path import Mark, path_of
+from bot.domain.path import path_of
 from bot.domain.text import format_date_instant, format_duration, one_line
 from bot.domain.verdicts import SCRAPES_IN_A_TILE, MeasuredEvidence
 from bot.render.course import sparkline
 from bot.render.timeline import timeline_lines
+from bot.render.way import way_line
 
 _COLOURS = {
     State.UNHEALTHY: "red",
@@ -46,6 +47,7 @@ _COLOURS = {
     State.PROVEN: "green",
     State.LET_PASS: "green",
     State.SETTLED: "green",
+    State.OFFERED: "green",
     State.READY_TO_MERGE: "green",
     State.READY_TO_PROPOSE: "green",
 }
@@ -63,11 +65,11 @@ def status_table(decisions: Sequence[Decision]) -> Table:
         table.add_column(heading, overflow="fold")
     for decision in decisions:
         for judgement in decision.judgements:
-            table.add_row(*_cells(decision.service, judgement))
+            table.add_row(*_cells(decision.service, judgement, decision.judgements))
     return table
 
 
-def _cells(service: str, judgement: Judgement) -> list[Text]:
+def _cells(service: str, judgement: Judgement, judgements: Sequence[Judgement]) -> list[Text]:
     arrow = "→ " if judgement.role == "candidate" else ""
     release = judgement.release.tag if judgement.release else "?"
     return [
@@ -76,8 +78,14 @@ def _cells(service: str, judgement: Judgement) -> list[Text]:
         Text(one_line(release)),
         Text(str(judgement.state), style=colour_of(judgement.state)),
         Text(str(judgement.waits_on)),
-        Text(one_line(judgement.reason, limit=400)),
+        Text("\n".join(_why(judgement, judgements))),
     ]
+
+
+def _why(judgement: Judgement, judgements: Sequence[Judgement]) -> Iterable[str]:
+    yield one_line(judgement.reason, limit=400)
+    if judgement.role == "candidate":
+        yield way_line(path_of(judgement, judgements))
 
 
 def verdict_lines(decision: Decision, judgements: Sequence[Judgement]) -> list[str]:
@@ -101,18 +109,10 @@ def explanation_lines(decision: Decision, judgements: Sequence[Judgement]) -> li
     for judgement in judgements:
         lines += ["", *verdict_lines(decision, [judgement])]
         if judgement.role == "candidate":
-            lines.append(f"  path: {path_line(judgement, decision.judgements)}")
+            lines.append(f"  path: {way_line(path_of(judgement, decision.judgements))}")
         lines.append(f"  waits on: {judgement.waits_on}")
         lines += [f"  {line}" for line in timeline_lines(judgement.timeline)]
     return lines
-
-
-_MARKS = {Mark.DONE: "✓", Mark.HERE: "…", Mark.STOPPED: "✗", Mark.AHEAD: "·", Mark.NOT_ASKED: "–"}
-
-
-def path_line(candidate: Judgement, judgements: Sequence[Judgement]) -> str:
-    """Return the whole way of a release on one line: `built ✓ → verified ✓ → staging ✓ → observed … → production ·`."""
-    return " → ".join(f"{one_line(part.name)} {_MARKS[part.mark]}" for part in path_of(candidate, judgements))
 
 
 def narrow_tiles(judgements: Sequence[Judgement]) -> list[str]:

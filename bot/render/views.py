@@ -12,6 +12,7 @@ from datetime import datetime
 from bot.domain.decision import Judgement
 from bot.domain.edit import Change
 from bot.domain.model import Release, Sha
+from bot.domain.path import Part
 from bot.domain.policy import Policy, Stage
 from bot.domain.pulls import MergeRules, Pull, PullState
 from bot.domain.verdicts import Verdict
@@ -80,7 +81,8 @@ class CommentView:
 
     `candidate` is the judgement while it waits before the stage, `source` that of the stage it comes from; `running`
     is the judgement in the stage after the merge; `reverted_by` the commit that took it back, and `reverted_why` the
-    reason as the ledger has it. `did_not_help` says why, where a trigger still fires after that.
+    reason as the ledger has it. `did_not_help` says why, where a trigger still fires after that. `path` is the whole
+    way of the candidate, and where it stands on it.
     """
 
     policy: Policy
@@ -94,6 +96,7 @@ class CommentView:
     reverted_at: datetime | None = None
     reverted_why: str | None = None
     did_not_help: str | None = None
+    path: tuple[Part, ...] = ()
     circumstances: Circumstances = field(default_factory=Circumstances)
 
 

@@ -41,7 +41,7 @@ def move_of(view: CommentView) -> str:
 
 def source_of(view: CommentView) -> str:
     """Name the stage before."""
-    return code(view.stage.source or "the stage before")
+    return "the registry" if view.stage.intake is not None else code(view.stage.source or "the stage before")
 
 
 def proven(view: CommentView) -> str:
@@ -50,6 +50,8 @@ def proven(view: CommentView) -> str:
         return f"{code(view.release.tag)} may move: a person overrode what it did not prove in {source_of(view)}."
     if view.source is not None and view.source.state is State.LET_PASS:
         return f"{code(view.release.tag)} may move without a proof: too little was counted in {source_of(view)}."
+    if view.stage.intake is not None:
+        return f"{code(view.release.tag)} is new in the registry, and nothing speaks against it."
     return f"{code(view.release.tag)} has proven itself in {source_of(view)}."
 
 

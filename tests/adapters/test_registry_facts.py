@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.responses import Response
 
-from bot.adapters.registry import ImageFacts, OciRegistry
+from bot.adapters.registry import OciRegistry
 from bot.adapters.registry.facts import parse_facts
 from bot.adapters.registry.manifest import BadManifest, digest_of, parse_object
 from bot.adapters.registry.remembered import Remembered
-from bot.domain.model import Digest, Sha
+from bot.domain.model import Digest, ImageFacts, Sha
 from bot.ports import OutsideError, Permanent
 from tests.adapters.registryparts import (
     IMAGE,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bot.apply import Applier
-from bot.compose import compose
+from bot.compose.whole import compose
 from bot.domain.decision import State
 from bot.domain.model import Numbers, Sha
 from bot.engine.sweep import ServiceReport, Sweeper

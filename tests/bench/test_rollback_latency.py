@@ -30,7 +30,7 @@ import pytest
 from bot.adapters.clock import SystemClock
 from bot.adapters.http import Endpoint
 from bot.adapters.prometheus import PrometheusMetrics
-from bot.compose import compose
+from bot.compose.whole import compose
 from bot.domain.decision import RollBack
 from bot.domain.gates.judging import judge_triggers
 from bot.domain.model import Samples, Sha, TagHistory

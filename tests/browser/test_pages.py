@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.compose import compose
+from bot.compose.whole import compose
 from bot.domain.decision import Decision
 from bot.lab.clock import ManualClock
 from bot.lab.stories import STORIES, Story

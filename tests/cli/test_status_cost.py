@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 
 from bot.adapters.ledger import open_ledger
 from bot.cli.app import app
-from bot.engine.sweep import SWEEP
-from bot.records import Posting
+from bot.records import SWEEP, Posting
 from tests.builders import NOON
 
 USED = {

@@ -1,4 +1,4 @@
-"""Where a release stands on its way: built, verified, in the stage before, observed there, in the stage.
+"""Where a release stands on its way: built, verified, signed, in the stage before, observed there, in the stage.
 
 | symbol | ✓ done | … here | ✗ stopped | · ahead | – not asked for |
 """
@@ -11,11 +11,12 @@ import pytest
 
 from bot.domain.decision import Judgement, State, WaitsOn
 from bot.domain.gates.artifact import judge_artifact
+from bot.domain.intake import REGISTRY
 from bot.domain.model import Release
 from bot.domain.path import Mark, path_of
 from bot.domain.proofs import Proven
 from bot.domain.timeline import Milestone, Step
-from bot.domain.verdicts import Verdict
+from bot.domain.verdicts import ArtifactEvidence, Verdict, VerdictKind
 from tests.builders import IMAGE, NEW, NOON, OLD
 from tests.trusted import a_signature, a_signature_rule, a_subject, proven_of
 
@@ -54,18 +55,24 @@ def shown(candidate: Judgement, *others: Judgement) -> str:
             False,
             None,
             State.WAITING_FOR_ROLLOUT,
-            "verified – staging … observed · production ·",
+            "verified – signed – staging … observed · production ·",
         ),
-        (State.OBSERVING, True, GOOD, State.OBSERVING, "verified ✓ staging ✓ observed … production ·"),
-        (State.OBSERVING, True, NOTHING, State.OBSERVING, "verified … staging ✓ observed … production ·"),
-        (State.UNHEALTHY, True, GOOD, State.UNHEALTHY, "verified ✓ staging ✓ observed ✗ production ·"),
-        (State.DEADLINE_PASSED, True, GOOD, State.DEADLINE_PASSED, "verified ✓ staging ✓ observed ✗ production ·"),
-        (State.PROVEN, True, NOTHING, State.WAITING_FOR_BUILD, "verified … staging ✓ observed ✓ production ·"),
-        (State.PROVEN, True, WRONG, State.NOT_TRUSTED, "verified ✗ staging ✓ observed ✓ production ·"),
-        (State.PROVEN, True, GOOD, State.READY_TO_MERGE, "verified ✓ staging ✓ observed ✓ production …"),
-        (State.LET_PASS, True, GOOD, State.WAITING_FOR_HUMAN, "verified ✓ staging ✓ observed ✓ production …"),
-        (State.PROVEN, True, GOOD, State.HELD_BY_HUMAN, "verified ✓ staging ✓ observed ✓ production ✗"),
-        (State.SETTLED, True, WRONG, State.QUARANTINED, "verified ✗ staging ✓ observed · production ✗"),
+        (State.OBSERVING, True, GOOD, State.OBSERVING, "verified – signed ✓ staging ✓ observed … production ·"),
+        (State.OBSERVING, True, NOTHING, State.OBSERVING, "verified – signed … staging ✓ observed … production ·"),
+        (State.UNHEALTHY, True, GOOD, State.UNHEALTHY, "verified – signed ✓ staging ✓ observed ✗ production ·"),
+        (
+            State.DEADLINE_PASSED,
+            True,
+            GOOD,
+            State.DEADLINE_PASSED,
+            "verified – signed ✓ staging ✓ observed ✗ production ·",
+        ),
+        (State.PROVEN, True, NOTHING, State.WAITING_FOR_BUILD, "verified – signed … staging ✓ observed ✓ production ·"),
+        (State.PROVEN, True, WRONG, State.NOT_TRUSTED, "verified – signed ✗ staging ✓ observed ✓ production ·"),
+        (State.PROVEN, True, GOOD, State.READY_TO_MERGE, "verified – signed ✓ staging ✓ observed ✓ production …"),
+        (State.LET_PASS, True, GOOD, State.WAITING_FOR_HUMAN, "verified – signed ✓ staging ✓ observed ✓ production …"),
+        (State.PROVEN, True, GOOD, State.HELD_BY_HUMAN, "verified – signed ✓ staging ✓ observed ✓ production ✗"),
+        (State.SETTLED, True, WRONG, State.QUARANTINED, "verified – signed ✗ staging ✓ observed · production ✗"),
     ],
 )
 def test_the_first_part_that_is_not_done_is_where_it_stands(
@@ -77,13 +84,46 @@ def test_the_first_part_that_is_not_done_is_where_it_stands(
 
 def test_what_was_verified_in_a_first_stage_counts_and_its_other_gates_do_not() -> None:
     before = judged("staging", "running", State.OBSERVING, *verdicts(WRONG))
-    assert shown(judged("production", "candidate", State.OBSERVING), before).startswith("built ✓ verified ✗ staging ✓")
+    assert shown(judged("production", "candidate", State.OBSERVING), before).startswith(
+        "built ✓ verified – signed ✗ staging ✓"
+    )
     shadow = replace(verdicts(WRONG)[0], is_shadow=True)
     before = judged("staging", "running", State.OBSERVING, shadow)
-    assert "verified –" in shown(judged("production", "candidate", State.OBSERVING), before)
+    assert "verified – signed –" in shown(judged("production", "candidate", State.OBSERVING), before)
 
 
 def test_where_the_stage_before_is_not_known_only_the_rest_is_told() -> None:
     candidate = judged("production", "candidate", State.CANNOT_TELL)
-    assert shown(candidate) == "built ✓ verified – production …"
-    assert shown(replace(candidate, release=None)) == "built ✓ verified – production …"
+    assert shown(candidate) == "built ✓ verified – signed – production …"
+    assert shown(replace(candidate, release=None)) == "built ✓ verified – signed – production …"
+
+
+def offered(state: State = State.OFFERED) -> Judgement:
+    return judged(REGISTRY, "running", state)
+
+
+def test_a_release_that_has_only_left_the_registry_has_all_stages_ahead() -> None:
+    staging = judged("staging", "running", State.SETTLED, tag=OLD)
+    candidate = judged("staging", "candidate", State.WAITING_FOR_BUILD, *verdicts(NOTHING))
+    assert shown(candidate, offered(), staging) == ("built ✓ verified – signed … staging · observed · production ·")
+
+
+def test_a_release_on_its_way_to_a_later_stage_does_not_run_in_the_registry() -> None:
+    staging = judged("staging", "running", State.PROVEN)
+    candidate = judged("production", "candidate", State.READY_TO_MERGE)
+    assert shown(candidate, offered(), staging) == "built ✓ verified – signed – staging ✓ observed ✓ production …"
+
+
+@pytest.mark.parametrize(
+    ("rule", "path"),
+    [
+        ("build", "built … verified – signed –"),
+        ("provenance", "built ✓ verified … signed –"),
+        ("attestation", "built ✓ verified … signed –"),
+        ("signature", "built ✓ verified – signed …"),
+    ],
+)
+def test_each_rule_on_the_artifact_tells_of_its_own_part_also_when_nothing_could_be_asked(rule: str, path: str) -> None:
+    evidence = ArtifactEvidence(expected=(), found=(), rule=rule)
+    unknown = Verdict(gate="a", kind=VerdictKind.CANNOT_TELL, reason="the registry is down", evidence=evidence)
+    assert shown(judged("production", "candidate", State.CANNOT_TELL, unknown)) == f"{path} production ·"

@@ -8,8 +8,9 @@ import pytest
 
 from bot.domain.model import Trouble
 from bot.engine import sweep
-from bot.engine.sweep import SWEEP, BrokenPolicy
+from bot.engine.sweep import BrokenPolicy
 from bot.ports import Permanent
+from bot.records import SWEEP
 from tests.builders import NEW, OLD, a_policy
 from tests.fake_world import PRODUCTION_FILE, FakeWorld, values
 from tests.scenarios.test_loop_on_fakes import failing_world

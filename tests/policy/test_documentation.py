@@ -45,7 +45,7 @@ stages:
       - {use: kubernetes-restarts, zzz: 1}
       - {use: argocd-healthy, zzz: 1}
       - {use: soak, zzz: 1}
-  - {edit: {kustomize: {zzz: 1, document: {zzz: 1}}}}
+  - {from: registry, releases: {zzz: 1}, edit: {kustomize: {zzz: 1, document: {zzz: 1}}}}
   - {edit: {helm: {zzz: 1, document: {zzz: 1}}}}
   - {edit: {manifest: {zzz: 1, document: {zzz: 1}}}}
   - {edit: {argocd-application: {zzz: 1, holds: helm}}}
@@ -56,6 +56,17 @@ stages:
 
 
 ENTRIES = ("stages[].gates[]", "stages[].rollback.triggers[]")
+FIELDS = (
+    "The service",
+    "A stage",
+    "Releases from the registry",
+    "Edits",
+    "The artifact",
+    "The window",
+    "Promotion",
+    "Rollback",
+)
+"""The headings below which every field of a policy stands, but for those of gates and triggers."""
 
 
 def known_keys() -> dict[str, set[str]]:
@@ -99,8 +110,7 @@ def test_every_field_of_the_policy_and_no_other_is_documented() -> None:
         key.rpartition(".")[2] for key in known if ".artifact.signer." in key
     }
     named = {re.sub(r"edit\.[a-z-]+\.(pin|document)$", r"edit.*.\1", key) for key in known - documents - own}
-    headings = ("The service", "A stage", "Edits", "The artifact", "The window", "Promotion", "Rollback")
-    assert {row[0] for heading in headings for row in rows(heading)} == named
+    assert {row[0] for heading in FIELDS for row in rows(heading)} == named
 
 
 def test_every_field_of_gates_and_triggers_and_no_other_is_documented() -> None:
@@ -131,7 +141,7 @@ def test_the_defaults_of_the_rules_are_documented() -> None:
 
 
 def test_every_field_has_a_type_a_default_a_meaning_and_an_example() -> None:
-    for heading in ("The service", "A stage", "Edits", "The window", "Promotion", "Rollback", "Gates and triggers"):
+    for heading in (*FIELDS, "Gates and triggers"):
         assert all(len(row) == 5 and all(row) for row in rows(heading)), heading
 
 

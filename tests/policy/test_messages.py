@@ -60,7 +60,13 @@ EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
             "stages[0].name",
             'found "Staging", expected a name of a-z, 0-9 and -, at most 63 long',
         ),
-        ("from: staging", "from: stage", "17:11", "stages[1].from", 'found "stage", expected another stage: staging'),
+        (
+            "from: staging",
+            "from: stage",
+            "17:11",
+            "stages[1].from",
+            'found "stage", expected another stage: staging; or registry',
+        ),
         (
             "apps/checkout/staging",
             "../staging",

@@ -25,6 +25,7 @@ from bot.domain.rules import ArgoHealthyGate, CountGate, DegradedTrigger
 from bot.domain.trailers import parse_trailers
 from bot.engine.sweep import Sweeper
 from bot.observe import World
+from bot.offers import OfferReader
 from bot.ports import OutsideError
 from bot.sampling import Sampler
 from bot.tag_history import TagReader
@@ -125,6 +126,7 @@ class LivingWorld:
         between = self.faults.between
         forge, ledger = between(self.forge, "GitHub"), between(sql, "ledger")
         repositories = between(self.repositories, "Git")
+        registry = FakeRegistry()
         world = World(
             clock=self.clock,
             repositories=repositories,
@@ -134,12 +136,13 @@ class LivingWorld:
             merging=forge,
             conversation=forge,
             signals=between(self.signals, "GitHub"),
-            registry=FakeRegistry(),
+            registry=registry,
             proving=FakeProving(),
             ledger=ledger,
             sightings=between(sql.sightings, "ledger"),
             spell_gap=SPELL_GAP,
             tags=TagReader(repositories=repositories),
+            offers=OfferReader(registry=registry, ledger=ledger),
         )
         telling = Telling(forge_url="https://github.example", comment_every=timedelta(0))
         return Sweeper(

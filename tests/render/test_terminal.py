@@ -137,7 +137,7 @@ def test_an_explanation_shows_the_whole_way_of_what_waits_and_where_it_stands() 
     seen = an_observation()
     decision = decide(a_policy(), seen, seen.at)
     lines = [line for line in explanation_lines(decision, decision.judgements) if line.startswith("  path: ")]
-    assert lines == ["  path: built ✓ → verified – → staging ✓ → observed ✓ → production …"]
+    assert lines == ["  path: built ✓ → verified – → signed – → staging ✓ → observed ✓ → production …"]
 
 
 def test_waiting_is_not_said_twice() -> None:

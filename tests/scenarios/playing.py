@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bot.compose import compose
+from bot.compose.whole import compose
 from bot.engine.sweep import ServiceReport, Sweeper
 from bot.lab.clock import ManualClock
 from bot.lab.stories import GOOD

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.adapters.github.writes import Pacing
-from bot.compose import compose
+from bot.compose.whole import compose
 from bot.domain.decision import Decision, Judgement, State
 from bot.engine.sweep import ServiceReport, Sweeper
 from bot.lab.clock import ManualClock

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from typer.testing import CliRunner, Result
 
 from bot.cli.app import app
-from bot.compose import compose
+from bot.compose.whole import compose
 from bot.domain.decision import Decision, State
 from bot.domain.trailers import parse_trailers
 from bot.lab.clock import ManualClock

@@ -6,14 +6,12 @@
 
 from bot.adapters.registry.access import RegistryAccess
 from bot.adapters.registry.client import OciRegistry
-from bot.adapters.registry.facts import ImageFacts
 from bot.adapters.registry.names import DOCKER_HUB, ImageName, parse_image
 from bot.adapters.registry.proofs import ProofLimits
 from bot.adapters.registry.tags import Tags
 
 __all__ = [
     "DOCKER_HUB",
-    "ImageFacts",
     "ImageName",
     "OciRegistry",
     "ProofLimits",

@@ -13,14 +13,14 @@ from typing import Self
 from bot.adapters.found_proofs import Found
 from bot.adapters.http import Endpoint, Limits, quote
 from bot.adapters.registry.access import RegistryAccess
-from bot.adapters.registry.facts import ImageFacts, parse_config, parse_facts
+from bot.adapters.registry.facts import parse_config, parse_facts
 from bot.adapters.registry.host import RegistryHost
 from bot.adapters.registry.manifest import BadManifest, Manifest, digest_of, is_digest, parse_manifest
 from bot.adapters.registry.names import SYSTEM, ImageName, parse_image, require_tag
 from bot.adapters.registry.proofs import ProofLimits, find_proofs
 from bot.adapters.registry.remembered import Remembered
 from bot.adapters.registry.tags import MOST_TAGS, Tags, read_tags
-from bot.domain.model import Artifact, Digest, Sha
+from bot.domain.model import Artifact, Digest, ImageFacts, Sha
 from bot.ports import Permanent
 
 _LIMITS = Limits(deadline=timedelta(seconds=15), max_bytes=4 * 1024 * 1024)

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.adapters.registry.manifest import mapping, parse_object
-from bot.domain.model import Sha
+from bot.domain.model import ImageFacts, Sha
 
 _KEYS = "org.opencontainers.image."
 _SHA = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
@@ -23,32 +23,6 @@ _INSTANT = re.compile(
 )
 _LONGEST_SOURCE = 500
 _LONGEST_VERSION = 128
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageFacts:
-    """What an image says of itself; None where it says nothing that can be read.
-
-    `revision` is a whole commit name, `source` the address of the repository it was built from, `created` the instant
-    of its annotation or label. `built_at` is the instant in its configuration, a fixed one from a reproducible build.
-    """
-
-    revision: Sha | None = None
-    source: str | None = None
-    version: str | None = None
-    created: datetime | None = None
-    built_at: datetime | None = None
-
-    def or_else(self, other: ImageFacts) -> ImageFacts:
-        """Return these facts, with the other's where there are none."""
-        return replace(
-            self,
-            revision=self.revision or other.revision,
-            source=self.source or other.source,
-            version=self.version or other.version,
-            created=self.created or other.created,
-            built_at=self.built_at or other.built_at,
-        )
 
 
 def parse_facts(labels: Mapping[str, object]) -> ImageFacts:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.model import Artifact, Checked, Release, Sha, Trouble
-from bot.domain.observation import StageObservation
+from bot.domain.observation import ArtifactFacts, StageObservation
 from bot.domain.proofs import Attested, Proven, Scalar, Signature
 from bot.domain.signers import Difference, Keyless, describe, differs, expected_of
 from bot.domain.text import format_date_instant, format_duration, parse_instant
@@ -56,6 +56,12 @@ def subject_of(seen: StageObservation, release: Release, now: datetime) -> Subje
     return Subject(release=release, artifact=seen.artifact, proven=seen.proven, checked=seen.checked, now=now)
 
 
+def subject_with(facts: ArtifactFacts | None, release: Release, now: datetime) -> Subject:
+    """Return what was seen of an artifact; None where nothing was."""
+    seen = facts or ArtifactFacts()
+    return Subject(release=release, artifact=seen.artifact, proven=seen.proven, checked=seen.checked, now=now)
+
+
 def judge_artifact(rules: Sequence[TrustRule], subject: Subject) -> tuple[Verdict, ...]:
     """Judge the artifact by each rule, in the policy's order."""
     return tuple(
@@ -86,9 +92,9 @@ def signed_commit(rules: Sequence[TrustRule], subject: Subject) -> Sha | None:
 def _judge_signed(rule: SignedRule, subject: Subject) -> Verdict:
     proven = subject.proven
     if not isinstance(proven, Proven) or not isinstance(subject.artifact, Artifact):
-        return _unknown(rule.name, subject)
+        return _unknown(rule, subject)
     if subject.artifact.digest != proven.digest:
-        return _cannot_tell(rule.name, "what was verified is not what the tag means now")
+        return _cannot_tell(rule, "what was verified is not what the tag means now")
     claims = _claims(rule, proven)
     refused = [(claim, _refusal(rule, claim, subject)) for claim in claims]
     for claim, why in refused:
@@ -257,12 +263,13 @@ def _shown(value: Scalar) -> str:
 def _judge_build(rule: BuildRule, subject: Subject) -> Verdict:
     checked = subject.checked
     if isinstance(checked, Trouble):
-        return _cannot_tell(rule.name, f"{checked.system}: {checked.sentence}")
+        return _cannot_tell(rule, f"{checked.system}: {checked.sentence}")
     if checked is None:
-        return _cannot_tell(rule.name, "nobody knows which commit of which repository it was built from")
+        return _cannot_tell(rule, "nobody knows which commit of which repository it was built from")
     outcomes = {name: checked.outcomes.get(f"{rule.name}/{name}", "missing") for name in rule.checks}
     found = tuple(f"{name}: {outcome}" for name, outcome in outcomes.items())
-    evidence = ArtifactEvidence(expected=(f"passed: {', '.join(rule.checks)}",), found=found)
+    expected = (f"passed: {', '.join(rule.checks)}",)
+    evidence = ArtifactEvidence(expected=expected, found=found, rule=rule.kind)
     where = f"of {checked.commit[:7]}"
     failed = [name for name, outcome in outcomes.items() if outcome == "failed"]
     waits = [name for name, outcome in outcomes.items() if outcome != "passed"]
@@ -277,15 +284,18 @@ def _judge_build(rule: BuildRule, subject: Subject) -> Verdict:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-def _unknown(name: str, subject: Subject) -> Verdict:
+def _unknown(rule: TrustRule, subject: Subject) -> Verdict:
     for seen in (subject.artifact, subject.proven):
         if isinstance(seen, Trouble):
-            return _cannot_tell(name, f"{seen.system}: {seen.sentence}")
-    return _cannot_tell(name, "no registry is set up for this image, so nothing can be verified")
+            return _cannot_tell(rule, f"{seen.system}: {seen.sentence}")
+    return _cannot_tell(rule, "no registry is set up for this image, so nothing can be verified")
 
 
-def _cannot_tell(name: str, reason: str) -> Verdict:
-    return Verdict(gate=name, kind=VerdictKind.CANNOT_TELL, reason=reason, would_change="an answer")
+def _cannot_tell(rule: TrustRule, reason: str) -> Verdict:
+    evidence = ArtifactEvidence(expected=(), found=(), rule=rule.kind)
+    return Verdict(
+        gate=rule.name, kind=VerdictKind.CANNOT_TELL, reason=reason, would_change="an answer", evidence=evidence
+    )
 
 
 def _holds(rule: SignedRule, claim: Claim) -> str:
@@ -313,5 +323,5 @@ def _verdict(
     expected = [expected_of(rule.signer, subject.release)]
     if isinstance(rule.signer, Keyless) and rule.signer.repository is not None:
         expected.append(f"source {rule.signer.repository}")
-    evidence = ArtifactEvidence(expected=tuple(expected), found=found)
+    evidence = ArtifactEvidence(expected=tuple(expected), found=found, rule=rule.kind)
     return Verdict(gate=rule.name, kind=kind, reason=reason, would_change=_ANOTHER, evidence=evidence)

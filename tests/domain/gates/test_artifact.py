@@ -55,6 +55,7 @@ def test_a_signature_by_the_signer_is_enough_whoever_else_has_signed() -> None:
     assert verdict.kind is VerdictKind.HEALTHY
     assert verdict.reason == f"signature by {WORKFLOW}@refs/tags/v1.9.0 ({ISSUER})"
     assert verdict.evidence == ArtifactEvidence(
+        rule="signature",
         expected=(f"{WORKFLOW}@refs/tags/v1.9.0 ({ISSUER})", "source https://github.com/acme/checkout"),
         found=(
             f"{WORKFLOW}@refs/tags/v1.9.0 ({ISSUER})",

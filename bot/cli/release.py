@@ -1,0 +1,70 @@
+"""`liftlock release announce`: tell the bot that a registry has something new, so that it looks at once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.adapters.clock import SystemClock
+from bot.cli.faults import refusal, told_in_one_sentence
+from bot.cli.options import ConfigOption
+from bot.compose.records import write_ledger
+from bot.domain.policy import Policy
+from bot.domain.tags import is_tag
+from bot.domain.text import join_words, one_line
+from bot.offers import announced_key
+from bot.policy import PolicyError, load_policies, shipped_gate_templates
+from bot.policy.grammar import IMAGE
+from bot.settings import Settings, load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Releases in image registries.")
+
+
+@app.callback()
+def _root() -> None:
+    """Keep `announce` a subcommand, as there will be others."""
+
+
+@app.command()
+def announce(
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help="The image, with or without a tag.", show_default=False)
+    ],
+    config: ConfigOption = Path("liftlock.toml"),
+) -> None:
+    """Say that an image has a new tag: its registry is asked at the next sweep, and not only when that is due.
+
+    Nothing else is believed of it: which release is next, and whether it is verified, is found out as ever.
+    """
+    with told_in_one_sentence():
+        settings = load_settings(config)
+        name = _name(image)
+        services = [policy.service for policy in _policies(settings) if policy.image == name and policy.intake_stage]
+        if not services:
+            raise refusal(f"no policy in {settings.bot.policies} takes releases of {name} from the registry")
+        with write_ledger(settings) as ledger:
+            ledger.note(announced_key(name), SystemClock().now().isoformat())
+    typer.echo(f"Announced: the registry is asked for {name} at the next sweep, for {join_words(sorted(services))}.")
+
+
+def _name(image: str) -> str:
+    """Return an image's name without its tag; a port before the last slash is none."""
+    shown = one_line(image, limit=200)
+    if "@" in image:
+        raise refusal(f"{shown!r} names a digest: name the image, with or without a tag")
+    head, slash, last = image.rpartition("/")
+    name, colon, tag = last.partition(":")
+    if not re.fullmatch(IMAGE, f"{head}{slash}{name}") or (colon and not is_tag(tag)):
+        raise refusal(f"{shown!r} is no image, such as ghcr.io/acme/checkout or ghcr.io/acme/checkout:1.9.0")
+    return f"{head}{slash}{name}"
+
+
+def _policies(settings: Settings) -> list[Policy]:
+    try:
+        found = load_policies(settings.bot.policies, shipped_gate_templates())
+    except PolicyError as error:
+        raise refusal(str(error)) from None
+    return [one for one in found.values() if isinstance(one, Policy)]
