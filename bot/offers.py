@@ -8,8 +8,9 @@ ledger, since what a person sets after that is their word on it.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.intake import FollowRule, Intake, NewestRule, admits, describe, ranked
@@ -21,6 +22,7 @@ from bot.records import Ledger
 _SYSTEM = "registry"
 _MOST_DATED = 200
 """How many images are asked when they were created: what is more needs a narrower rule."""
+_MOST_HINTS = 10_000
 _SHORT = len("sha256:") + 12
 
 
@@ -30,12 +32,20 @@ def announced_key(image: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What others said of an image: the number of the newest hint, and the note of a command."""
+
+    hint: int
+    announced: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Heard:
-    """What a registry said of an image's tags. `announced` is the note that was there then, `gap` why there is none."""
+    """What a registry said of an image's tags. `told` is what others had said until then, `gap` why there is no tag."""
 
     at: datetime
     intake: Intake
-    announced: str | None
+    told: _Told
     tags: tuple[str, ...] = ()
     created: Mapping[str, datetime] = field(default_factory=dict)
     gap: str = ""
@@ -49,13 +59,19 @@ class OfferReader:
     ledger: Ledger
     _heard: dict[str, _Heard] = field(default_factory=dict)
     _created: dict[Digest, datetime | None] = field(default_factory=dict)
-    _expected: set[str] = field(default_factory=set)
+    _hints: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    _hinted: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def expect(self, repository: str) -> None:
         """Ask for tags at the next sweep: somebody says that a repository has a new one. `acme/shop` is on any host."""
         with self._lock:
-            self._expected.add(repository)
+            self._hinted += 1
+            self._hints[repository] = self._hinted
+            self._hints.move_to_end(repository)
+            # Whoever may call could name what no policy has, without end.
+            if len(self._hints) > _MOST_HINTS:
+                self._hints.popitem(last=False)
 
     def read(self, policy: Policy, tags: TagHistory | Trouble, now: datetime) -> Offer | Trouble | None:
         """Return what the registry offers; None where no stage takes releases from it. `tags` are the stage's own."""
@@ -84,21 +100,21 @@ class OfferReader:
     # --- asking ---
 
     def _hear(self, policy: Policy, intake: Intake, now: datetime) -> _Heard:
-        key = announced_key(policy.image)
-        announced = self.ledger.noted([key]).get(key)
+        told = self._told(policy.image)
         known = self._heard.get(policy.service)
-        if known is not None and not self._is_due(known, policy, intake, announced, now):
+        is_same = known is not None and (known.intake, known.told) == (intake, told)
+        if known is not None and is_same and timedelta(0) <= now - known.at < intake.every:
             return known
-        asked = _Heard(at=now, intake=intake, announced=announced)
-        heard = self._heard[policy.service] = self._ask(policy.image, asked)
+        # Kept only when it has succeeded: a hint is not lost with an answer that did not come.
+        heard = self._heard[policy.service] = self._ask(policy.image, _Heard(at=now, intake=intake, told=told))
         return heard
 
-    def _is_due(self, known: _Heard, policy: Policy, intake: Intake, announced: str | None, now: datetime) -> bool:
+    def _told(self, image: str) -> _Told:
+        parts = image.split("/")
+        key = announced_key(image)
         with self._lock:
-            expected = {name for name in self._expected if f"/{policy.image}".endswith(f"/{name}")}
-            self._expected -= expected
-        is_other = (known.intake, known.announced) != (intake, announced)
-        return bool(expected) or is_other or not timedelta(0) <= now - known.at < intake.every
+            hint = max(self._hints.get("/".join(parts[n:]), 0) for n in range(len(parts)))
+        return _Told(hint=hint, announced=self.ledger.noted([key]).get(key))
 
     def _ask(self, image: str, asked: _Heard) -> _Heard:
         rule = asked.intake.rule
@@ -108,7 +124,7 @@ class OfferReader:
         created = self._dated(image, rule, tags) if isinstance(rule, NewestRule) else {}
         dateless = isinstance(rule, NewestRule) and tags and not created
         gap = f"no image of {image} that the policy takes says when it was created" if dateless else ""
-        return _Heard(at=asked.at, intake=asked.intake, announced=asked.announced, tags=tags, created=created, gap=gap)
+        return replace(asked, tags=tags, created=created, gap=gap)
 
     def _dated(self, image: str, rule: NewestRule, tags: Iterable[str]) -> Mapping[str, datetime]:
         """Read when the images were created, each once for its bytes."""
@@ -132,12 +148,12 @@ class OfferReader:
         what = f"{rule.tag} of {image} means {digest[:_SHORT]} now"
         if version is None:
             gap = f"{what}, which has no label org.opencontainers.image.version to name its release by"
-            return _Heard(at=asked.at, intake=asked.intake, announced=asked.announced, gap=gap)
+            return replace(asked, gap=gap)
         listed = set(self.registry.list_tags(image))
         names = [name for name in (version, f"v{version}") if name in listed and name != rule.tag]
         same = tuple(name for name in names if self._digest(image, name) == digest)
         gap = "" if same else f"{what}, and no tag of its version means the same"
-        return _Heard(at=asked.at, intake=asked.intake, announced=asked.announced, tags=same[:1], gap=gap)
+        return replace(asked, tags=same[:1], gap=gap)
 
     def _digest(self, image: str, tag: str) -> Digest:
         found = self.registry.find_artifact(image, tag)

@@ -26,6 +26,7 @@ from bot.settings.sections import (
     RegistrySection,
     SettingsError,
     SigstoreSection,
+    SummariesSection,
     WebSection,
 )
 
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     prometheus: PrometheusSection
     registries: Mapping[str, RegistrySection] = Field(default_factory=dict)
     sigstore: SigstoreSection = Field(default_factory=SigstoreSection)
+    summaries: SummariesSection = Field(default_factory=SummariesSection)
     ledger: LedgerSection = Field(default_factory=LedgerSection)
     log: LogSection = Field(default_factory=LogSection)
     web: WebSection = Field(default_factory=WebSection)

@@ -36,6 +36,13 @@ def _positive(value: timedelta) -> timedelta:
 _LISTEN = re.compile(r"(?:(?P<host>[A-Za-z0-9.-]{1,253})|\[(?P<address>[0-9A-Fa-f:.]{2,45})\]):(?P<port>[0-9]{1,5})")
 
 
+def _a_uri(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.netloc or not value.isprintable() or " " in value:
+        raise ValueError("expected an address such as https://liftlock.acme.example")
+    return value
+
+
 def _listen(value: str) -> str:
     if _split_listen(value) is None:
         raise ValueError("a host and a port such as 127.0.0.1:8080")
@@ -230,10 +237,23 @@ class SigstoreSection(_Section):
     keys: Mapping[str, Path] = Field(default_factory=dict)
 
 
+class SummariesSection(_Section):
+    """The summaries of what was verified before a release moved: who the bot is in them, and where they go to.
+
+    They are signed with the private key in `key_file` (PEM, ECDSA on P-256 or Ed25519), and written to `directory`.
+    Without these two the ledger alone has them, unsigned.
+    """
+
+    verifier: Annotated[str, AfterValidator(_a_uri)] = "https://liftlock.dev"
+    key_file: Path | None = None
+    directory: Path | None = None
+
+
 class LedgerSection(_Section):
     """Where the ledger is; without a URL a SQLite file in the state directory.
 
-    After `keep` the bodies of entries are taken away, except those of commands and policies; the chain stays whole.
+    After `keep` the bodies of entries are taken away, except those of commands, policies and summaries; the chain stays
+    whole.
     """
 
     url: SecretStr | None = None
@@ -244,13 +264,15 @@ class WebSection(_Section):
     """The web server for webhooks, health and metrics: off unless `listen` says where, such as `127.0.0.1:8080`.
 
     GitHub's webhooks are taken only with `webhook_secret_file`, Alertmanager's notifications only with
-    `alertmanager_token_file`; several files hold the old and the new secret while they change.
+    `alertmanager_token_file`, registries' only with `registry_token_file`; several files hold the old and the new
+    secret while they change.
     Two sweeps begin at least `wake_pause` apart, however often webhooks wake the bot.
     """
 
     listen: Annotated[str, AfterValidator(_listen)] | None = None
     webhook_secret_file: Path | tuple[Path, ...] = ()
     alertmanager_token_file: Path | tuple[Path, ...] = ()
+    registry_token_file: Path | tuple[Path, ...] = ()
     wake_pause: Duration = timedelta(seconds=5)
 
     @model_validator(mode="after")
@@ -259,6 +281,8 @@ class WebSection(_Section):
             raise ValueError("webhook_secret_file only with listen")
         if self.alertmanager_files and self.listen is None:
             raise ValueError("alertmanager_token_file only with listen")
+        if self.registry_files and self.listen is None:
+            raise ValueError("registry_token_file only with listen")
         return self
 
     @property
@@ -270,6 +294,11 @@ class WebSection(_Section):
     def alertmanager_files(self) -> tuple[Path, ...]:
         """The files of Alertmanager's tokens; none where its notifications are not taken."""
         return _files(self.alertmanager_token_file)
+
+    @property
+    def registry_files(self) -> tuple[Path, ...]:
+        """The files of the registries' tokens; none where their notifications are not taken."""
+        return _files(self.registry_token_file)
 
     @property
     def address(self) -> tuple[str, int] | None:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bot.web.alertmanager import AlertmanagerWebhook
 from bot.web.pages import Pages
+from bot.web.tokens import TokenWebhook
 from bot.web.webhooks import GitHubWebhook
 
+Webhook = GitHubWebhook | TokenWebhook
 
-def build_app(pages: Pages, github: GitHubWebhook | None, alertmanager: AlertmanagerWebhook | None) -> Starlette:
-    """Build the application; without a webhook there is no such path."""
+
+def build_app(pages: Pages, webhooks: Mapping[str, Webhook]) -> Starlette:
+    """Build the application; `webhooks` are by the last part of their paths, and without one there is no such path."""
     routes = [
         Route("/healthz", pages.healthz),
         Route("/readyz", pages.readyz),
         Route("/metrics", pages.metrics),
     ]
-    if github is not None:
-        routes.append(Route("/webhooks/github", github.__call__, methods=["POST"]))
-    if alertmanager is not None:
-        routes.append(Route("/webhooks/alertmanager", alertmanager.__call__, methods=["POST"]))
+    for name, webhook in webhooks.items():
+        routes.append(Route(f"/webhooks/{name}", webhook.__call__, methods=["POST"]))
     return Starlette(routes=routes, exception_handlers={Exception: _failed})
 
 

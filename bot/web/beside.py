@@ -10,21 +10,24 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
-from bot.compose import Bot
+from bot.compose.whole import Bot
 from bot.engine.freshness import oldest_allowed
 from bot.engine.schedule import Schedule
 from bot.engine.sweep import ServiceReport
 from bot.engine.waking import Waker
 from bot.ports import Clock
 from bot.settings import WebSection, read_secret_file
-from bot.web.alertmanager import LIMITS, AlertmanagerWebhook
-from bot.web.app import build_app
+from bot.web.alertmanager import judge_message
+from bot.web.app import Webhook, build_app
+from bot.web.bell import Bell
 from bot.web.body import BodyReader
 from bot.web.deliveries import Deliveries
 from bot.web.forge_gauges import forge_gauges
 from bot.web.metrics import BotNumbers, BudgetCollector
 from bot.web.pages import Pages
+from bot.web.registry import judge_push
 from bot.web.server import WebServer, listen_on
+from bot.web.tokens import LIMITS, TokenWebhook
 from bot.web.webhooks import GitHubWebhook, read_secrets
 
 Budget = Callable[[], Mapping[str, float]]
@@ -40,14 +43,15 @@ def web_beside(bot: Bot, budget: Budget | None = None) -> Iterator[Schedule]:
     if section.address is None:
         yield bot.schedule()
         return
-    for file in (*section.secret_files, *section.alertmanager_files):
+    for file in (*section.secret_files, *section.alertmanager_files, *section.registry_files):
         read_secret_file(file)
     waker = Waker()
     numbers = BotNumbers(bot.sweeper.world.metrics.cost)
     budget = budget or (lambda: forge_gauges(bot.sweeper.forge_costs()))
     watched = WatchedSweep(sweep=bot.sweeper.sweep, clock=bot.sweeper.world.clock, numbers=numbers)
-    github = _github(section, bot.sweeper.world.clock, waker, numbers)
-    app = build_app(_pages(bot, numbers, budget), github, _alertmanager(section, waker, numbers))
+    bell = Bell(waker=waker, expect=bot.sweeper.world.offers.expect)
+    webhooks = _webhooks(section, bot.sweeper.world.clock, bell, numbers)
+    app = build_app(_pages(bot, numbers, budget), webhooks)
     with WebServer(app, listen_on(section.address)):
         yield bot.schedule(watched, waker)
 
@@ -87,24 +91,22 @@ def _pages(bot: Bot, numbers: BotNumbers, budget: Budget | None) -> Pages:
     )
 
 
-def _github(section: WebSection, clock: Clock, waker: Waker, numbers: BotNumbers) -> GitHubWebhook | None:
-    if not section.secret_files:
-        return None
-    return GitHubWebhook(
-        secrets=partial(read_secrets, section.secret_files),
-        bodies=BodyReader(),
-        deliveries=Deliveries(clock),
-        waker=waker,
-        count=numbers.note_delivery,
-    )
-
-
-def _alertmanager(section: WebSection, waker: Waker, numbers: BotNumbers) -> AlertmanagerWebhook | None:
-    if not section.alertmanager_files:
-        return None
-    return AlertmanagerWebhook(
-        tokens=partial(read_secrets, section.alertmanager_files),
-        bodies=BodyReader(LIMITS),
-        waker=waker,
-        count=numbers.note_notification,
-    )
+def _webhooks(section: WebSection, clock: Clock, bell: Bell, numbers: BotNumbers) -> Mapping[str, Webhook]:
+    """Make those that the settings name a secret for, by their names."""
+    found: dict[str, Webhook] = {}
+    if section.secret_files:
+        found["github"] = GitHubWebhook(
+            secrets=partial(read_secrets, section.secret_files),
+            bodies=BodyReader(),
+            deliveries=Deliveries(clock),
+            bell=bell,
+            count=numbers.note_delivery,
+        )
+    for name, files, judge, count in (
+        ("alertmanager", section.alertmanager_files, judge_message, numbers.note_notification),
+        ("registry", section.registry_files, judge_push, numbers.note_push),
+    ):
+        if files:
+            tokens = partial(read_secrets, files)
+            found[name] = TokenWebhook(tokens=tokens, bodies=BodyReader(LIMITS), judge=judge, bell=bell, count=count)
+    return found

@@ -20,7 +20,7 @@ from bot.domain.decision import State
 from bot.engine.acting import NOT_DONE
 from bot.engine.sweep import ServiceReport
 from bot.ports import Cost
-from bot.web.deliveries import NOTIFICATION_RESULTS, Result
+from bot.web.deliveries import NOTIFICATION_RESULTS, REGISTRY_RESULTS, Result
 
 _NOT_JUDGED = "not judged"
 _BUDGET_NAME = re.compile(r"liftlock_[a-z]+(?:_[a-z]+)*", re.ASCII)
@@ -45,6 +45,7 @@ class BotNumbers(Collector):
         self._seconds = 0.0
         self._deliveries: Counter[Result] = Counter()
         self._notifications: Counter[Result] = Counter()
+        self._pushes: Counter[Result] = Counter()
         self._decided: Counter[str] = Counter()
         self._acted: Counter[tuple[str, str]] = Counter()
 
@@ -63,6 +64,11 @@ class BotNumbers(Collector):
         """Count a notification of Alertmanager's."""
         with self._lock:
             self._notifications[result] += 1
+
+    def note_push(self, result: Result) -> None:
+        """Count a notification of a registry's."""
+        with self._lock:
+            self._pushes[result] += 1
 
     def note_failed_sweep(self) -> None:
         """Count a sweep that ended in an error."""
@@ -133,6 +139,8 @@ class BotNumbers(Collector):
         notifications = {str(result): self._notifications[result] for result in NOTIFICATION_RESULTS}
         told = "Alertmanager's notifications by result."
         yield _counter("liftlock_alertmanager_notifications", told, "result", notifications)
+        pushes = {str(result): self._pushes[result] for result in REGISTRY_RESULTS}
+        yield _counter("liftlock_registry_notifications", "Registries' notifications by result.", "result", pushes)
 
 
 class BudgetCollector(Collector):

@@ -13,8 +13,8 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from bot.engine.waking import Waker
 from bot.settings import SettingsError, read_secret_file
+from bot.web.bell import Bell
 from bot.web.body import BodyReader
 from bot.web.deliveries import Deliveries, Delivery, Outcome, Result
 from bot.web.signature import is_signed, parse_signature
@@ -30,16 +30,14 @@ class GitHubWebhook:
     secrets: Callable[[], Sequence[str]]
     bodies: BodyReader
     deliveries: Deliveries
-    waker: Waker
+    bell: Bell
     count: Callable[[Result], None]
 
     async def __call__(self, request: Request) -> Response:
         """Answer one delivery."""
         outcome = await self._outcome(request)
         self.count(outcome.result)
-        if outcome.wakes is not None:
-            self.waker.wake(outcome.wakes)
-            structlog.get_logger().debug("webhook", repository=outcome.wakes)
+        self.bell.ring(outcome)
         return JSONResponse({"sentence": outcome.sentence}, status_code=outcome.status)
 
     async def _outcome(self, request: Request) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,13 +10,14 @@ import pytest
 
 from bot.domain.decision import State, WaitsOn
 from bot.domain.intake import REGISTRY, FollowRule, Intake, NewestRule, SemverRule, TagRule
-from bot.domain.model import Artifact, Digest, ImageFacts
+from bot.domain.model import Artifact, Digest, ImageFacts, Trailers
 from bot.domain.path import path_of
-from bot.domain.policy import Merge, Proposing, Road
+from bot.domain.policy import Merge, Opens, Proposing, Road
 from bot.domain.proofs import Proofs
 from bot.domain.pulls import PullState
+from bot.domain.trailers import parse_trailers
 from bot.domain.trust import TrustRule
-from bot.ports import Transient
+from bot.ports import Permanent, Transient
 from bot.render.way import way_line
 from tests.builders import IMAGE, NEW, OLD, a_policy
 from tests.fake_world import STAGING_FILE, FakeWorld, kustomization
@@ -242,6 +244,38 @@ def test_whoever_says_that_there_is_a_new_tag_makes_the_registry_asked_at_once()
     assert staged(world)
 
 
+def test_two_services_of_one_image_are_both_told() -> None:
+    world = a_world()
+    other = replace(world.policy, service="checkout-eu", file="checkout-eu.yaml")
+    world.more_policies = (other,)
+    world.sweep()
+    world.offers.expect("checkout")
+    world.sweep()
+    assert world.registry.calls.count("list_tags") == 4
+
+
+def test_a_hint_is_not_lost_with_an_answer_that_did_not_come() -> None:
+    world = a_world()
+    world.sweep()
+    push(world, NEW)
+    world.offers.expect("acme/checkout")
+    world.registry.fail["list_tags"] = Transient("registry", "connection refused")
+    world.sweep()
+    world.registry.fail.clear()
+    world.sweep()
+    assert staged(world)
+
+
+def test_hints_of_what_no_policy_has_are_forgotten_in_time() -> None:
+    world = a_world()
+    world.sweep()
+    world.offers.expect("acme/checkout")
+    for number in range(10_000):
+        world.offers.expect(f"acme/other-{number}")
+    world.sweep()
+    assert world.registry.calls.count("list_tags") == 1
+
+
 def test_an_image_of_another_name_that_was_pushed_is_not_taken_for_it() -> None:
     world = a_world()
     world.sweep()
@@ -328,3 +362,53 @@ def test_nothing_is_said_of_the_registry_on_source_commits() -> None:
     play(world, 3)
     contexts = {context for _, _, context in world.signals.statuses}
     assert not [one for one in contexts if REGISTRY in one]
+
+
+# --- summaries of what was verified ----------------------------------------------------------------------------------
+
+
+def trailers_of(world: FakeWorld, stage: str) -> Trailers:
+    parsed = [parse_trailers(commit.message) for commit in world.repositories.line(world.head)]
+    return next(one for one in parsed if one is not None and one.stage == stage)
+
+
+def test_the_commit_of_each_move_names_the_summary_of_what_was_verified() -> None:
+    world = a_world(a_signature_rule())
+    world.proving.proofs = {DIGEST: SIGNED}
+    push(world, NEW)
+    play(world, 45)
+    assert promoted(world)
+    kept = {summary.digest: json.loads(summary.statement) for summary in world.summaries.kept.values()}
+    of = {stage: kept[str(trailers_of(world, stage).summary)]["predicate"] for stage in ("staging", "production")}
+    assert of["staging"]["verifiedLevels"] == ["LIFTLOCK_SIGNATURE"]
+    assert of["production"]["verifiedLevels"] == ["LIFTLOCK_HEALTHY_IN_STAGING", "LIFTLOCK_SIGNATURE"]
+    inputs = [found["inputAttestations"] for found in of.values()]
+    assert inputs == [[{"digest": {"sha256": "b" * 64}}]] * 2
+    events = [event.body for event in world.ledger.events(kind="summary")]
+    assert [body["digest"] for body in reversed(events)] == list(kept)
+
+
+@pytest.mark.invariant("I8")
+def test_a_summary_that_cannot_be_kept_keeps_the_release_where_it_is() -> None:
+    world = a_world(a_signature_rule())
+    world.proving.proofs = {DIGEST: SIGNED}
+    push(world, NEW)
+    world.summaries.fail["keep"] = Permanent("summaries", "key.pem: cannot be read")
+    play(world, 3)
+    assert staged(world, OLD)
+    world.summaries.fail.clear()
+    play(world, 10)
+    assert staged(world)
+
+
+@pytest.mark.invariant("I11")
+def test_a_draft_that_nothing_has_passed_yet_names_no_summary() -> None:
+    world = a_world()
+    first, second = world.policy.stages
+    world.policy = replace(world.policy, stages=(first, replace(second, proposing=Proposing(opens=Opens.EARLY))))
+    push(world, NEW)
+    play(world, 8)
+    (draft,) = [pull for pull in world.forge.pulls.values() if pull.draft]
+    told = parse_trailers(world.repositories.commits[draft.head].message)
+    assert told is not None
+    assert told.summary is None

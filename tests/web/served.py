@@ -6,37 +6,58 @@ import json
 import socket
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import httpx
+import structlog
 from prometheus_client import CollectorRegistry
 
 from bot.engine.waking import Waker
 from bot.ports import Cost
-from bot.web.alertmanager import LIMITS as ALERT_LIMITS
-from bot.web.alertmanager import AlertmanagerWebhook
-from bot.web.app import build_app
+from bot.web.alertmanager import judge_message
+from bot.web.app import Webhook, build_app
+from bot.web.bell import Bell
 from bot.web.body import BodyLimits, BodyReader
 from bot.web.deliveries import Deliveries
 from bot.web.metrics import BotNumbers
 from bot.web.pages import Pages
+from bot.web.registry import judge_push
 from bot.web.server import WebServer, listen_on
 from bot.web.signature import sign
+from bot.web.tokens import LIMITS, TokenWebhook
 from bot.web.webhooks import GitHubWebhook
 from tests.builders import NOON
 from tests.fakes import FakeClock
 
 SECRET = "first-secret"
 TOKEN = "first-token"
+PUSH_TOKEN = "first-push-token"
 REPOSITORY = "acme/deploy"
 LIMIT = timedelta(minutes=5)
 
 
 def a_payload(repository: object = REPOSITORY, **more: object) -> bytes:
     return json.dumps({"repository": {"full_name": repository}, **more}).encode()
+
+
+def a_package(event: str = "registry_package", **more: object) -> bytes:
+    """Return what GitHub tells of a push to ghcr.io, with the parts that matter and some that do not."""
+    package = {
+        "id": 1118375,
+        "name": "checkout",
+        "namespace": "acme",
+        "ecosystem": "CONTAINER",
+        "package_type": "CONTAINER",
+        "owner": {"login": "acme"},
+        "package_version": {
+            "container_metadata": {"tag": {"name": "1.9.0"}},
+            "package_url": "ghcr.io/acme/checkout:1.9.0",
+        },
+    }
+    return a_payload("acme/checkout-source", action="published", **{event: {**package, **more}})
 
 
 def headers_for(body: bytes, secret: str = SECRET, *, event: str = "push", name: str | None = None) -> dict[str, str]:
@@ -54,6 +75,8 @@ class Web:
 
     secrets: list[str] = field(default_factory=lambda: [SECRET])
     tokens: list[str] = field(default_factory=lambda: [TOKEN])
+    push_tokens: list[str] = field(default_factory=lambda: [PUSH_TOKEN])
+    expected: list[str] = field(default_factory=list)
     limits: BodyLimits = field(default_factory=BodyLimits)
     clock: FakeClock = field(default_factory=lambda: FakeClock(NOON))
     waker: Waker = field(default_factory=Waker)
@@ -67,21 +90,31 @@ class Web:
         self.registry = registry
         self.bodies = BodyReader(self.limits)
         pages = Pages(numbers=self.numbers, registry=registry, clock=self.clock, limit=LIMIT, stopping=self.stopping)
-        webhook = GitHubWebhook(
+        bell = Bell(waker=self.waker, expect=self.expected.append)
+        github = GitHubWebhook(
             secrets=lambda: tuple(self.secrets),
             bodies=self.bodies,
             deliveries=Deliveries(self.clock),
-            waker=self.waker,
+            bell=bell,
             count=self.numbers.note_delivery,
         )
-        self.notices = BodyReader(ALERT_LIMITS)
-        alertmanager = AlertmanagerWebhook(
+        self.notices = BodyReader(LIMITS)
+        alertmanager = TokenWebhook(
             tokens=lambda: tuple(self.tokens),
             bodies=self.notices,
-            waker=self.waker,
+            judge=judge_message,
+            bell=bell,
             count=self.numbers.note_notification,
         )
-        self.app = build_app(pages, webhook, alertmanager)
+        registry_webhook = TokenWebhook(
+            tokens=lambda: tuple(self.push_tokens),
+            bodies=BodyReader(LIMITS),
+            judge=judge_push,
+            bell=bell,
+            count=self.numbers.note_push,
+        )
+        webhooks: dict[str, Webhook] = {"github": github, "alertmanager": alertmanager, "registry": registry_webhook}
+        self.app = build_app(pages, webhooks)
 
     @property
     def url(self) -> str:
@@ -128,6 +161,18 @@ def exchange(connection: socket.socket, pieces: Sequence[bytes]) -> bytes:
     except (BrokenPipeError, ConnectionResetError):
         pass
     return answer
+
+
+@contextmanager
+def logged() -> Iterator[list[MutableMapping[str, object]]]:
+    """Catch all that is logged, whatever level a command that another test ran has left behind."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    try:
+        with structlog.testing.capture_logs() as log:
+            yield log
+    finally:
+        structlog.configure(**before)
 
 
 @contextmanager

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.web.alertmanager import LIMITS, NAME, is_message, is_one_of, parse_bearer
-from tests.web.served import TOKEN, Web, exchange, served
+from bot.web.alertmanager import NAME, is_message
+from bot.web.tokens import LIMITS
+from tests.web.served import TOKEN, Web, exchange, logged, served
 
 # As `webhook_config` of Alertmanager's documentation has it, with the values of a real one (0.25).
 ALERT: dict[str, object] = {
@@ -116,34 +116,6 @@ def test_without_a_readable_token_nothing_is_taken(web: Web) -> None:
     assert counted(web) == {"refused": 1}
 
 
-@pytest.mark.parametrize(
-    ("headers", "token"),
-    [
-        (["Bearer abc"], b"abc"),
-        (["BEARER  abc "], b"abc"),
-        (["Bearer a b"], b"a b"),
-        (["Bearer "], b""),
-        (["Bearer"], b""),
-        (["Basic abc"], None),
-        (["abc"], None),
-        ([""], None),
-        ([], None),
-        (["Bearer abc", "Bearer abc"], None),
-    ],
-)
-def test_a_token_is_read_from_one_header_of_its_scheme(headers: list[str], token: bytes | None) -> None:
-    assert parse_bearer(headers) == token
-
-
-@given(sent=st.binary(), token=st.text(min_size=1))
-def test_only_the_token_itself_is_the_token(sent: bytes, token: str) -> None:
-    if not token.isprintable():
-        return
-    assert is_one_of(sent, [token]) == (sent == token.encode())
-    assert is_one_of(token.encode(), ["another", token])
-    assert not is_one_of(sent, [])
-
-
 # --- in which form ---------------------------------------------------------------------------------------------------
 
 
@@ -212,7 +184,7 @@ def test_no_json_value_is_more_than_refused(value: object) -> None:
 
 
 def test_a_refused_notification_is_told_the_form_and_nothing_of_its_text(web: Web) -> None:
-    with structlog.testing.capture_logs() as log:
+    with logged() as log:
         answer = notify(web, a_message(version="<script>alert(1)</script>"))
     assert answer.status_code == 400
     assert answer.json() == {"sentence": 'the body must be a notification of Alertmanager, version "4"'}
@@ -222,7 +194,7 @@ def test_a_refused_notification_is_told_the_form_and_nothing_of_its_text(web: We
 
 
 def test_what_alerts_say_is_neither_logged_nor_sent_back(web: Web) -> None:
-    with structlog.testing.capture_logs() as log:
+    with logged() as log:
         answer = notify(web, an_alert(labels={"alertname": "hush\x1b[31m"}))
     assert answer.status_code == 202
     assert "hush" not in f"{answer.text}{answer.headers}{log}"

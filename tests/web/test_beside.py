@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 from bot.adapters.clock import SystemClock
 from bot.cli.app import app
-from bot.compose import compose
+from bot.compose.whole import compose
 from bot.lab.world import GITOPS, Lab, running_lab
 from bot.settings import load_settings
 from bot.web import web_beside
-from tests.web.served import SECRET, TOKEN, a_payload, headers_for
+from tests.web.served import PUSH_TOKEN, SECRET, TOKEN, a_payload, headers_for
 from tests.web.test_alertmanager import a_message
 
 PATIENCE_SECONDS = 60
@@ -100,12 +100,32 @@ def test_a_notification_of_alertmanager_brings_the_next_sweep(lab: Lab, port: in
             assert schedule.stop()
 
 
+def test_a_push_that_a_pipeline_tells_of_comes_to_staging_though_the_registry_was_asked_just_before(
+    lab: Lab, port: int
+) -> None:
+    lab.add_service("checkout", "1.8.2", from_registry=True)
+    (lab.directory / "pushes").write_text(f"{PUSH_TOKEN}\n")
+    settings = settings_of(lab, port, more='registry_token_file = "pushes"')
+    with compose(load_settings(settings)) as bot, web_beside(bot) as schedule:
+        schedule.start()
+        try:
+            eventually(lambda: sweeps(port) == 1)
+            lab.sign("checkout", "1.9.0", lab.build("checkout", "1.9.0"))
+            url = f"http://127.0.0.1:{port}/webhooks/registry"
+            headers = {"Authorization": f"Bearer {PUSH_TOKEN}"}
+            body = b'{"repository": "acme/checkout"}'
+            assert httpx.post(url, content=body, headers=headers, trust_env=False).status_code == 202
+            eventually(lambda: lab.has_tag("checkout", "staging", "1.9.0"))
+        finally:
+            assert schedule.stop()
+
+
 def test_without_a_secret_or_a_token_there_is_no_such_path(lab: Lab, port: int) -> None:
     path = settings_of(lab, port)
     path.write_text(path.read_text().replace('webhook_secret_file = "hook"\n', ""))
     with compose(load_settings(path)) as bot, web_beside(bot):
         body = a_payload()
-        for name in ("github", "alertmanager"):
+        for name in ("github", "alertmanager", "registry"):
             url = f"http://127.0.0.1:{port}/webhooks/{name}"
             answer = httpx.post(url, content=body, headers=headers_for(body), trust_env=False, timeout=20)
             assert answer.status_code == 404
@@ -158,9 +178,10 @@ def test_a_webhook_secret_that_cannot_be_read_ends_the_run_with_one_sentence(lab
     assert result.stderr == f"liftlock: {sentence}\n"
 
 
-def test_a_token_that_cannot_be_read_ends_the_run_with_one_sentence(lab: Lab, port: int) -> None:
-    settings = settings_of(lab, port, more='alertmanager_token_file = "alerts"')
+@pytest.mark.parametrize("sender", ["alertmanager", "registry"])
+def test_a_token_that_cannot_be_read_ends_the_run_with_one_sentence(lab: Lab, port: int, sender: str) -> None:
+    settings = settings_of(lab, port, more=f'{sender}_token_file = "token"')
     result = CliRunner().invoke(app, ["run", "--config", str(settings)])
     assert result.exit_code == 2
-    sentence = f"the secret file {lab.directory / 'alerts'} cannot be read: No such file or directory"
+    sentence = f"the secret file {lab.directory / 'token'} cannot be read: No such file or directory"
     assert result.stderr == f"liftlock: {sentence}\n"

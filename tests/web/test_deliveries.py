@@ -10,10 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.web.deliveries import WAKING_EVENTS, Deliveries, Delivery, Outcome, Result, SeenOnes, parse_repository
+from bot.web.deliveries import (
+    PACKAGE_EVENTS,
+    WAKING_EVENTS,
+    Deliveries,
+    Delivery,
+    Outcome,
+    Result,
+    SeenOnes,
+    parse_repository,
+)
 from tests.builders import NOON
 from tests.fakes import FakeClock
-from tests.web.served import REPOSITORY, a_payload
+from tests.web.served import REPOSITORY, a_package, a_payload
 
 NAME = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
 
@@ -31,6 +40,7 @@ def take(*deliveries: Delivery) -> list[Outcome]:
 def test_an_event_that_may_change_a_decision_wakes(event: str) -> None:
     (outcome,) = take(a_delivery(event=event))
     assert (outcome.status, outcome.result, outcome.wakes) == (202, Result.ACCEPTED, REPOSITORY)
+    assert outcome.pushed == ()
 
 
 @pytest.mark.parametrize("event", ["star", "", "PUSH", "push ", "workflow_run", "issues"])
@@ -220,3 +230,86 @@ def test_a_body_that_names_no_repository_is_refused(body: bytes) -> None:
 def test_no_json_value_is_more_than_refused(value: object) -> None:
     found = parse_repository(json.dumps(value).encode())
     assert found is None or "/" in found
+
+
+# --- packages ---
+
+
+@pytest.fixture(name="event", params=sorted(PACKAGE_EVENTS))
+def fixture_event(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.parametrize(
+    ("package", "image"),
+    [
+        ({"namespace": "acme", "name": "checkout"}, "acme/checkout"),
+        ({"namespace": "Acme-Shop", "name": "Checkout"}, "acme-shop/checkout"),
+        ({"namespace": "acme", "name": "shop/checkout"}, "acme/shop/checkout"),
+        ({"namespace": "acme/shop", "name": "checkout", "package_type": "docker"}, "acme/shop/checkout"),
+        ({"namespace": "acme", "name": "checkout", "package_type": "container"}, "acme/checkout"),
+    ],
+    ids=["plain", "capitals", "nested", "the older registry", "small letters"],
+)
+def test_a_package_that_is_an_image_is_pushed(event: str, package: dict[str, str], image: str) -> None:
+    (outcome,) = take(a_delivery(event=event, body=a_package(event, **package)))
+    assert (outcome.status, outcome.result, outcome.wakes) == (202, Result.ACCEPTED, None)
+    assert outcome.pushed == (image,)
+
+
+def test_a_package_that_is_linked_to_no_repository_is_pushed_too(event: str) -> None:
+    content = json.loads(a_package(event))
+    del content["repository"]
+    (outcome,) = take(a_delivery(event=event, body=json.dumps(content).encode()))
+    assert outcome.pushed == ("acme/checkout",)
+
+
+@pytest.mark.parametrize("kind", ["npm", "maven", "NUGET", ""])
+def test_a_package_that_is_no_image_is_ignored(event: str, kind: str) -> None:
+    (outcome,) = take(a_delivery(event=event, body=a_package(event, name="@acme/checkout", package_type=kind)))
+    assert (outcome.status, outcome.result, outcome.pushed) == (202, Result.IGNORED, ())
+
+
+@pytest.mark.parametrize("part", ["namespace", "name"])
+@pytest.mark.parametrize(
+    "value", [None, 7, [], {}, "", "a b", "..", "acme\n", "x" * 256, "check\u200bout", "a;b"], ids=repr
+)
+def test_a_package_of_any_other_name_is_refused(event: str, part: str, value: object) -> None:
+    (outcome,) = take(a_delivery(event=event, body=a_package(event, **{part: value})))
+    assert (outcome.status, outcome.result, outcome.pushed) == (400, Result.REFUSED, ())
+    assert outcome.sentence == f"the body must be a JSON object with the image's {event}.namespace and .name"
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", a_payload(), b"[" * 100_000], ids=lambda body: repr(body[:20]))
+def test_a_body_without_a_package_is_refused(event: str, body: bytes) -> None:
+    (outcome,) = take(a_delivery(event=event, body=body))
+    assert (outcome.status, outcome.result, outcome.pushed) == (400, Result.REFUSED, ())
+
+
+def test_the_package_of_the_other_event_is_none(event: str) -> None:
+    (other,) = PACKAGE_EVENTS - {event}
+    (outcome,) = take(a_delivery(event=event, body=a_package(other)))
+    assert outcome.result is Result.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "again"),
+    [
+        (NAME, 0, Result.REPLAYED),
+        (NAME, 1, Result.REPLAYED),
+        (str(uuid.UUID(int=1)), 0, Result.REPLAYED),
+        (str(uuid.UUID(int=1)), 1, Result.ACCEPTED),
+    ],
+    ids=["whole", "same name", "same body", "another"],
+)
+def test_a_package_that_was_seen_is_not_pushed_again(event: str, name: str, change: int, again: Result) -> None:
+    first = a_delivery(event=event, body=a_package(event, id=0))
+    outcome = take(first, a_delivery(event=event, name=name, body=a_package(event, id=change)))[1]
+    assert outcome.result is again
+    assert bool(outcome.pushed) == (again is Result.ACCEPTED)
+
+
+def test_a_package_that_pushed_nothing_is_not_remembered(event: str) -> None:
+    npm = a_delivery(event=event, body=a_package(event, package_type="npm"))
+    bad = a_delivery(event=event, body=a_package(event, name=""))
+    assert take(npm, bad, a_delivery(event=event, body=a_package(event)))[2].result is Result.ACCEPTED

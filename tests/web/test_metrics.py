@@ -113,6 +113,21 @@ def test_deliveries_are_counted_by_result_from_zero() -> None:
     assert found == {result: float(result is Result.UNSIGNED) for result in Result}
 
 
+def test_notifications_are_counted_by_sender_and_result_from_zero() -> None:
+    numbers = BotNumbers(Cost)
+    numbers.note_push(Result.IGNORED)
+    numbers.note_notification(Result.UNSIGNED)
+    registry = registered(numbers)
+    found = {
+        sender: [
+            registry.get_sample_value(f"liftlock_{sender}_notifications_total", {"result": str(result)})
+            for result in (Result.ACCEPTED, Result.UNSIGNED, Result.REFUSED, Result.IGNORED, Result.REPLAYED)
+        ]
+        for sender in ("alertmanager", "registry")
+    }
+    assert found == {"alertmanager": [0, 1, 0, None, None], "registry": [0, 0, 0, 1, None]}
+
+
 def test_what_prometheus_was_asked_is_counted() -> None:
     registry = registered(BotNumbers(lambda: Cost(queries=3, series=20, points=400)))
     names = ("queries", "series", "points")

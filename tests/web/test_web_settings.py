@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import Settings, SettingsError, load_settings
+from bot.settings import Settings, SettingsError, WebSection, load_settings
 
 BASE = """\
 [bot]
@@ -41,13 +41,20 @@ def test_one_secret_file_or_several_are_relative_to_the_settings(tmp_path: Path)
     assert two.wake_pause == timedelta(seconds=10)
 
 
-def test_alertmanager_s_token_files_are_named_in_the_same_way(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sender", ["alertmanager", "registry"])
+def test_the_files_of_tokens_are_named_in_the_same_way(tmp_path: Path, sender: str) -> None:
     listen = 'listen = "127.0.0.1:8080"'
-    assert load(tmp_path, listen).web.alertmanager_files == ()
-    one = load(tmp_path, listen, 'alertmanager_token_file = "secrets/alerts"').web
-    assert (one.alertmanager_files, one.secret_files) == ((tmp_path / "secrets" / "alerts",), ())
-    two = load(tmp_path, listen, 'alertmanager_token_file = ["old", "/run/new"]').web
-    assert two.alertmanager_files == (tmp_path / "old", Path("/run/new"))
+    assert files(load(tmp_path, listen).web) == {}
+    one = load(tmp_path, listen, f'{sender}_token_file = "secrets/{sender}"').web
+    assert files(one) == {sender: (tmp_path / "secrets" / sender,)}
+    two = load(tmp_path, listen, f'{sender}_token_file = ["old", "/run/new"]').web
+    assert files(two) == {sender: (tmp_path / "old", Path("/run/new"))}
+
+
+def files(web: WebSection) -> dict[str, tuple[Path, ...]]:
+    """Return the files that are named, by who has what they hold."""
+    named = {"github": web.secret_files, "alertmanager": web.alertmanager_files, "registry": web.registry_files}
+    return {sender: found for sender, found in named.items() if found}
 
 
 def test_the_environment_may_name_the_secret_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +104,8 @@ def test_what_is_no_address_is_told_with_what_was_expected(tmp_path: Path, liste
     [
         ('webhook_secret_file = "hook"', "web: expected webhook_secret_file only with listen"),
         ('alertmanager_token_file = "alerts"', "web: expected alertmanager_token_file only with listen"),
+        ('registry_token_file = "pushes"', "web: expected registry_token_file only with listen"),
+        ('registry_token = "hush-hush"', "web.registry_token: is no setting"),
         ('alertmanager_token = "hush-hush"', "web.alertmanager_token: is no setting"),
         ('webhook_secret = "hush-hush"', "web.webhook_secret: is no setting"),
         ('listen = "127.0.0.1:1"\nwake_pause = "0s"', 'web.wake_pause: found "0s", expected a duration longer than'),

@@ -14,7 +14,7 @@ import pytest
 from bot.web.body import BodyLimits
 from bot.web.webhooks import read_secrets
 from tests.lab.github_world import REPO, running_github
-from tests.web.served import REPOSITORY, SECRET, Web, a_payload, exchange, headers_for, served
+from tests.web.served import REPOSITORY, SECRET, Web, a_package, a_payload, exchange, headers_for, logged, served
 
 KIB = 1024
 
@@ -118,6 +118,32 @@ def test_a_ping_and_an_event_of_no_interest_wake_nothing(web: Web) -> None:
     assert web.deliver(event="star").status_code == 202
     assert web.woken() == frozenset()
     assert web.counted() == {"ignored": 2}
+
+
+@pytest.mark.parametrize("event", ["package", "registry_package"])
+def test_a_push_to_github_s_registry_is_expected_and_wakes_once(web: Web, event: str) -> None:
+    body = a_package(event)
+    headers = headers_for(body, event=event)
+    with logged() as log:
+        answers = [web.post(body, headers).json()["sentence"] for _ in range(2)]
+    assert answers == ["the next sweep comes now", "already seen"]
+    assert web.expected == ["acme/checkout"]
+    assert web.woken() == {"acme/checkout"}
+    assert web.counted() == {"accepted": 1, "replayed": 1}
+    assert [line["woken_by"] for line in log] == ["acme/checkout"]
+
+
+def test_a_forged_push_to_github_s_registry_is_not_expected(web: Web) -> None:
+    body = a_package()
+    assert web.post(body, headers_for(body, "another secret", event="registry_package")).status_code == 401
+    assert (web.woken(), web.expected) == (frozenset(), [])
+
+
+def test_nothing_but_a_package_is_expected(web: Web) -> None:
+    assert web.deliver().status_code == 202
+    assert web.deliver(a_package("package", package_type="npm"), event="package").status_code == 202
+    assert web.deliver(a_package("package", name="A b"), event="package").status_code == 400
+    assert web.expected == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", a_payload("../../etc/passwd"), a_payload("acme/deploy\r\nX: y")])
