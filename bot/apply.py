@@ -165,6 +165,7 @@ class _Step:
             # The branch is exactly the planned edit: an opening was interrupted between push and pull request.
             pushed = proposal.branch_head
         else:
+            self.maker.keep_summary(action)
             pushed = self.maker.commit_promotion(action)
             push_own(self.world, self.repository, action.branch, pushed, expected=None)
         view, proposing = self.teller.move(action), self.policy.stage(action.stage).proposing
@@ -182,6 +183,7 @@ class _Step:
         return f"opened #{pull.number} at {pushed[:_SHORT]}{' as a draft' if action.is_draft else ''}"
 
     def commit(self, action: CommitPromotion) -> str:
+        self.maker.keep_summary(action)
         commit = self.maker.commit_promotion(action)
         self.world.repositories.push(self.repository, self.base, commit, expected=self.maker.head(action.stage))
         return f"committed {action.release.tag} as {commit[:_SHORT]}"
@@ -237,6 +239,7 @@ class _Step:
         self._check_again(action)
         if action.reverts is None:
             self.teller.clear_for_merge(action)
+            self.maker.keep_summary(action)
         message = self._merge_message(action)
         subject, _, rest = message.partition("\n")
         facts = self.maker.observation.forge

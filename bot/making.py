@@ -6,7 +6,7 @@ is. Nothing is pushed here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter, ValidationError
@@ -22,14 +22,18 @@ from bot.domain.decision import (
     State,
 )
 from bot.domain.edit import Edited, EditRefused
+from bot.domain.intake import REGISTRY
 from bot.domain.model import NOT_SET, Release, Sha, TagHistory, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Stage
+from bot.domain.proofs import Proven, Signature
+from bot.domain.summaries import Passed, Summary, summary_of
 from bot.domain.text import format_date_instant, one_line
 from bot.domain.verdicts import Verdict
 from bot.observe import World
 from bot.planned import Planner
 from bot.ports import Conflict, FileCommit, OutsideError, Permanent
+from bot.records import Event
 from bot.render.commits import promotion_commit, revert_commit
 from bot.render.views import MoveView, RevertView
 
@@ -79,7 +83,7 @@ class Maker:
 
     def promotion_message(self, action: Move) -> str:
         """Return the message of a promotion's commit."""
-        view = self.move(action)
+        view = replace(self.move(action), summary=self.summary(action))
         why = ""
         if view.judgement.state is State.OFFERED:
             why = f"came from the registry: {action.reason.partition(': ')[2]}."
@@ -88,6 +92,42 @@ class Maker:
         elif view.judgement.state is not State.PROVEN:
             why = f"moves on from {action.reason}."
         return promotion_commit(view, why)
+
+    def summary(self, action: Move) -> Summary | None:
+        """Summarise what was verified; None for a draft and its like, which nothing has passed yet."""
+        if isinstance(action, RemakePromotion) or (isinstance(action, OpenPromotion) and action.is_draft):
+            return None
+        view = self.move(action)
+        passed = Passed(
+            release=view.release,
+            stage=view.source.name,
+            into=view.stage.name,
+            verdicts=view.proof,
+            inputs=tuple(one.found for one in self._signatures(view)),
+        )
+        return summary_of(self.policy, passed, self.observation.at, verifier=self.world.summaries.verifier)
+
+    def _signatures(self, view: MoveView) -> Iterable[Signature]:
+        """Return what was verified on the way into the stage, and in the stage before."""
+        looked: list[object] = [self.seen(view.stage.name).proven]
+        if view.source.name != REGISTRY:
+            before = self.seen(view.source.name)
+            looked.append(before.set_there.proven if before.set_there is not None else before.proven)
+        for proven in looked:
+            if isinstance(proven, Proven) and proven.digest == view.release.digest:
+                yield from (*proven.signatures, *(one.signature for one in proven.attested))
+
+    def keep_summary(self, action: Move) -> None:
+        """Keep the summary that the commit will name, before there is such a commit."""
+        summary = self.summary(action)
+        if summary is None:
+            return
+        release, now = action.release, self.observation.at
+        name = f"{self.policy.service}-{action.stage}-{release.tag}-{summary.digest.removeprefix('sha256:')[:12]}"
+        kept = self.world.summaries.keep(name, summary)
+        body = {"release": release.name, "digest": summary.digest, "statement": summary.statement, "kept": kept}
+        event = Event(at=now, service=self.policy.service, stage=action.stage, kind="summary", body=body)
+        self.world.ledger.record(event)
 
     def promotion(self, action: Move) -> Edited:
         """Plan the edit of a promotion."""

@@ -19,7 +19,7 @@ from bot.forge import Conversation, Forge, Merging, Signals
 from bot.offers import OfferReader
 from bot.ordered import orders_of
 from bot.planned import Planner
-from bot.ports import Clock, Deployments, Metrics, OutsideError, Proving, Registry, Repositories
+from bot.ports import Clock, Deployments, Metrics, OutsideError, Proving, Registry, Repositories, Summaries
 from bot.records import Ledger, Sightings
 from bot.stage_look import Found, StageLook
 from bot.tag_history import TagReader
@@ -46,6 +46,7 @@ class World:
     signals: Signals
     registry: Registry
     proving: Proving
+    summaries: Summaries
     ledger: Ledger
     sightings: Sightings
     spell_gap: timedelta

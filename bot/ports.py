@@ -16,6 +16,7 @@ from bot.domain.model import Artifact, Digest, ImageFacts, Numbers, Sha, Trouble
 from bot.domain.policy import CommitsBy
 from bot.domain.proofs import Proofs
 from bot.domain.queries import Query
+from bot.domain.summaries import Summary
 
 
 class OutsideError(Exception):
@@ -275,6 +276,19 @@ class Proving(Protocol):
         What is found and does not hold is among them, with the reason. Raise OutsideError where the registry does not
         answer: then nothing is known, which is not the same as no proof.
         """
+        ...
+
+
+class Summaries(Protocol):
+    """Where summaries of what was verified are kept for others, signed by the bot."""
+
+    @property
+    def verifier(self) -> str:
+        """The URI by which the bot calls itself in them."""
+        ...
+
+    def keep(self, name: str, summary: Summary) -> str:
+        """Sign and write a summary under a name, and return what was written; a second time it takes its place."""
         ...
 
 

@@ -31,7 +31,9 @@ Kept = Mapping[str, Mapping[datetime, float | None]]
 """Numbers of tiles by the fingerprint of their query and the start of the tile; None where there was no series."""
 
 
-EventKind = Literal["policy", "beginning", "observation", "decision", "action", "outcome", "command", "answer", "error"]
+EventKind = Literal[
+    "policy", "beginning", "observation", "decision", "action", "outcome", "command", "answer", "summary", "error"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from tests.fakes import (
     FakeRegistry,
     FakeRepositories,
     FakeSightings,
+    FakeSummaries,
 )
 
 STAGING_FILE = "apps/checkout/staging/kustomization.yaml"
@@ -64,6 +65,7 @@ class FakeWorld:
         self.signals = FakeSignals()
         self.registry = FakeRegistry()
         self.proving = FakeProving()
+        self.summaries = FakeSummaries()
         self.ledger = FakeLedger()
         self.board: Board = self.ledger
         self.sightings = FakeSightings()
@@ -85,6 +87,7 @@ class FakeWorld:
             signals=self.signals,
             registry=self.registry,
             proving=self.proving,
+            summaries=self.summaries,
             ledger=self.ledger,
             sightings=self.sightings,
             spell_gap=timedelta(minutes=5),

@@ -22,6 +22,7 @@ from bot.domain.argo import (
 )
 from bot.domain.model import Artifact, Digest, ImageFacts, Numbers, Sha, Trouble
 from bot.domain.proofs import Proofs
+from bot.domain.summaries import Summary
 from bot.ports import (
     BranchChange,
     Conflict,
@@ -296,6 +297,19 @@ class FakeRegistry(Failing):
     def read_facts(self, image: str, digest: Digest) -> ImageFacts:
         self.called("read_facts")
         return self.facts.get(digest, ImageFacts())
+
+
+@dataclass
+class FakeSummaries(Failing):
+    """Keeps summaries by name, unsigned."""
+
+    verifier: str = "https://liftlock.example"
+    kept: dict[str, Summary] = field(default_factory=dict)
+
+    def keep(self, name: str, summary: Summary) -> str:
+        self.called("keep")
+        self.kept[name] = summary
+        return summary.statement
 
 
 @dataclass

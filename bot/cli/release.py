@@ -1,8 +1,9 @@
-"""`liftlock release announce`: tell the bot that a registry has something new, so that it looks at once."""
+"""`liftlock release`: tell the bot that a registry has something new, and print what was verified of a release."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,8 @@ import typer
 from bot.adapters.clock import SystemClock
 from bot.cli.faults import refusal, told_in_one_sentence
 from bot.cli.options import ConfigOption
-from bot.compose.records import write_ledger
+from bot.compose.records import read_ledger, write_ledger
+from bot.domain.model import Release
 from bot.domain.policy import Policy
 from bot.domain.tags import is_tag
 from bot.domain.text import join_words, one_line
@@ -20,12 +22,10 @@ from bot.policy import PolicyError, load_policies, shipped_gate_templates
 from bot.policy.grammar import IMAGE
 from bot.settings import Settings, load_settings
 
+_MOST = 1000
+"""How many summaries of a service are looked through."""
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Releases in image registries.")
-
-
-@app.callback()
-def _root() -> None:
-    """Keep `announce` a subcommand, as there will be others."""
 
 
 @app.command()
@@ -48,6 +48,35 @@ def announce(
         with write_ledger(settings) as ledger:
             ledger.note(announced_key(name), SystemClock().now().isoformat())
     typer.echo(f"Announced: the registry is asked for {name} at the next sweep, for {join_words(sorted(services))}.")
+
+
+@app.command()
+def summary(
+    what: Annotated[
+        str, typer.Argument(metavar="SERVICE/STAGE", help="The service, and the stage it came to.", show_default=False)
+    ],
+    tag: Annotated[str, typer.Argument(metavar="TAG", help="The tag of the release.", show_default=False)],
+    config: ConfigOption = Path("liftlock.toml"),
+) -> None:
+    """Print the summary of what was verified before a release moved into a stage, signed if the bot has a key.
+
+    It is what the commit names as Liftlock-Summary: of several the newest.
+    """
+    with told_in_one_sentence():
+        settings = load_settings(config)
+        service, _, stage = what.partition("/")
+        with read_ledger(settings) as ledger:
+            events = ledger.events(service=service, kind="summary", limit=_MOST)
+        found = [event.body for event in events if event.stage == stage and _tag_of(event.body) == tag]
+        if not found:
+            where = f"{one_line(service, limit=80)}/{one_line(stage, limit=80)}"
+            raise refusal(f"the ledger has no summary of {one_line(tag, limit=80)} for {where}")
+    typer.echo(str(found[0].get("kept")))
+
+
+def _tag_of(body: Mapping[str, object]) -> str | None:
+    release = Release.parse(str(body.get("release")))
+    return release.tag if release is not None else None
 
 
 def _name(image: str) -> str:

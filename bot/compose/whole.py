@@ -20,6 +20,7 @@ from bot.adapters.http import Limits
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.adapters.proving import RegistryProofs, TrustFiles
 from bot.adapters.registry import OciRegistry
+from bot.adapters.summaries import SignedSummaries
 from bot.apply import Applier
 from bot.compose.endpoints import (
     argocd_endpoint,
@@ -169,6 +170,7 @@ def _world(
         signals=github.signals,
         registry=registry,
         proving=RegistryProofs(registry, trust),
+        summaries=_summaries(settings),
         ledger=records.ledger,
         sightings=records.sightings,
         openings_per_hour=settings.github.openings_per_hour,
@@ -189,6 +191,11 @@ def _world(
 
     trouble = github.clients.their_clock.trouble
     return _Composed(world=world, begin=begin, forge_costs=github.costs, clock_trouble=trouble)
+
+
+def _summaries(settings: Settings) -> SignedSummaries:
+    section = settings.summaries
+    return SignedSummaries(verifier=section.verifier, key_file=section.key_file, directory=section.directory)
 
 
 def _signalling(world: World, telling: Telling, section: GitHubSection) -> Listener:

@@ -120,7 +120,8 @@ class Trailers:
     """The commit trailers that Liftlock writes (DESIGN.md, section 4), for one service and stage.
 
     `promotes` is the move, `staging -> production`; `reverts` is the SHA of the promotion commit that was taken back;
-    `release` is the release concerned: in a revert, the one that is quarantined.
+    `release` is the release concerned: in a revert, the one that is quarantined. `summary` is the hash of the
+    verification summary that was written of a promotion.
     """
 
     service: str
@@ -129,6 +130,7 @@ class Trailers:
     promotes: str | None = None
     reverts: Sha | None = None
     evidence: str | None = None
+    summary: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ _KEYS = (
     _Key("promotes", "Liftlock-Promotes", re.compile(f"{_LABEL} -> {_LABEL}"), "STAGE -> STAGE"),
     _Key("reverts", "Liftlock-Reverts", re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}"), "a full commit SHA"),
     _Key("evidence", "Liftlock-Evidence", re.compile(r"(?:sha256:)?[0-9a-f]{6,64}"), "a hash in hexadecimal"),
+    _Key("summary", "Liftlock-Summary", re.compile(r"sha256:[0-9a-f]{64}"), "sha256: and a hash in hexadecimal"),
 )
 _BY_TOKEN: Mapping[str, _Key] = {key.token.lower(): key for key in _KEYS}
 _REQUIRED = frozenset({"service", "stage", "release"})
@@ -70,6 +71,7 @@ def parse_trailers(message: str) -> Trailers | None:
         promotes=values.get("promotes"),
         reverts=Sha(reverts) if reverts else None,
         evidence=values.get("evidence"),
+        summary=values.get("summary"),
     )
 
 

@@ -36,6 +36,7 @@ def promotion_commit(view: MoveView, why: str = "") -> str:
         release=view.release.name,
         promotes=f"{view.source.name} -> {view.stage.name}",
         evidence=evidence_hash(view.proof),
+        summary=view.summary.digest if view.summary is not None else None,
     )
     passed = f"has passed {view.source.name}: {for_commit(view.judgement.reason)}."
     said = f"{for_commit(view.release.tag)} {for_commit(why) if why else passed}"

@@ -82,8 +82,13 @@ def _said(event: Event) -> str:
             return f"{body.get('author')}: {body.get('said')}: {body.get('effect')}"
         case "beginning":
             return str(body.get("sentence"))
-        case "policy":
-            return f"version {str(body.get('version'))[:12]} is in force"
+        case "policy" | "summary":
+            told = {
+                "policy": ("version", 12, "is in force"),
+                "summary": ("digest", 19, f"sums up {body.get('release')}"),
+            }
+            key, length, what = told[event.kind]
+            return f"{key} {str(body.get(key))[:length]} {what}"
         case _:
             return json.dumps(body, sort_keys=True, ensure_ascii=True)
 

@@ -15,6 +15,7 @@ from bot.domain.model import Release, Sha
 from bot.domain.path import Part
 from bot.domain.policy import Policy, Stage
 from bot.domain.pulls import MergeRules, Pull, PullState
+from bot.domain.summaries import Summary
 from bot.domain.verdicts import Verdict
 from bot.forge import Span
 
@@ -108,7 +109,7 @@ class MoveView:
     the judgement does. `span` are the source commits between the two releases, None where they are not known;
     `changelog` is an excerpt as plain text. Where the policy wants the evidence in the body, the body carries what the
     comment would. `watched` is what the stage itself measured last of the release, once it was there;
-    `trust` are the verdicts on its artifact.
+    `trust` are the verdicts on its artifact, `summary` what is kept of all that was verified, once it moves.
     """
 
     policy: Policy
@@ -121,6 +122,7 @@ class MoveView:
     judgement: Judgement
     watched: Judgement | None = None
     trust: tuple[Verdict, ...] = ()
+    summary: Summary | None = None
     standing: CommentView | None = None
     span: Span | None = None
     changelog: str = ""

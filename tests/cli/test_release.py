@@ -1,7 +1,9 @@
-"""`liftlock release announce`: the registry is asked at the next sweep; what is no image of a policy is refused."""
+"""`liftlock release`: an announced image is looked for at the next sweep; what was verified of a release is printed."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from bot.lab.world import Lab
 from tests.stage import Stage, a_bot
 
 IMAGE = "ghcr.io/acme/invoices"
+SUMMARY = ["release", "summary", "invoices/staging", "3.1.0"]
 
 
 def announce(settings: Path, image: str) -> Result:
@@ -39,6 +42,10 @@ def test_an_announced_release_is_found_at_the_next_sweep(lab: Lab, clock: Manual
         assert result.output == f"Announced: the registry is asked for {IMAGE} at the next sweep, for invoices.\n"
         stage.look_after(1, "invoices")
     assert lab.has_tag("invoices", "staging", "3.1.0")
+    printed = CliRunner().invoke(app, [*SUMMARY, "--config", str(lab.directory / "liftlock.toml")])
+    digest = hashlib.sha256(printed.stdout.rstrip("\n").encode()).hexdigest()
+    assert f"Liftlock-Summary: sha256:{digest}" in next(iter(lab.messages()))
+    assert json.loads(printed.stdout)["predicate"]["verifiedLevels"] == ["LIFTLOCK_PROVENANCE", "LIFTLOCK_SIGNATURE"]
 
 
 @pytest.mark.parametrize(
@@ -73,3 +80,13 @@ def test_policies_that_cannot_be_read_are_named(lab: Lab) -> None:
     text = settings.read_text(encoding="utf-8").replace("/policies", "/nowhere")
     settings.write_text(text, encoding="utf-8")
     assert "nowhere" in refused(announce(settings, IMAGE))
+
+
+@pytest.mark.parametrize("where", ["invoices/production", "invoices", "checkout/staging", "a/\x1b[31m"])
+def test_what_has_no_summary_is_refused(lab: Lab, clock: ManualClock, where: str) -> None:
+    with a_bot(lab, clock) as sweeper:
+        sweeper.sweep()
+    settings = str(lab.directory / "liftlock.toml")
+    said = refused(CliRunner().invoke(app, ["release", "summary", where, "3.1.0", "--config", settings]))
+    assert said.startswith("the ledger has no summary of 3.1.0 for ")
+    assert "\x1b" not in said

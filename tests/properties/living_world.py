@@ -33,7 +33,7 @@ from bot.telling import Telling
 from tests.builders import IMAGE, MINUTE, NOON, OLD, a_count_gate, a_policy, a_window
 from tests.fake_forge import FakeSignals
 from tests.fake_world import PRODUCTION_FILE, STAGING_FILE, kustomization, values
-from tests.fakes import FakeClock, FakeProving, FakeRegistry
+from tests.fakes import FakeClock, FakeProving, FakeRegistry, FakeSummaries
 from tests.properties.faults import Faults, Killed
 from tests.properties.living_fakes import LAG, LivingArgo, LivingForge, LivingMetrics, LivingRepositories
 
@@ -138,6 +138,7 @@ class LivingWorld:
             signals=between(self.signals, "GitHub"),
             registry=registry,
             proving=FakeProving(),
+            summaries=FakeSummaries(),
             ledger=ledger,
             sightings=between(sql.sightings, "ledger"),
             spell_gap=SPELL_GAP,

@@ -25,7 +25,7 @@ from bot.records import Arrival, Entry, Event, EventKind, Kept
 _NEWEST_FIRST = events.c.id.desc()
 _HAS_BODY = events.c.body != ""
 _HEAD = sa.select(events.c.link).order_by(_NEWEST_FIRST).limit(1)
-_KEPT = ("command", "policy")
+_KEPT = ("command", "policy", "summary")
 _CHAIN_LOCK = 0x6C6966746C636861
 _ROWS_AT_ONCE = 5_000
 _KEYS_AT_ONCE = 500
