@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -170,12 +171,18 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext | bool:
     if endpoint.insecure:
         return False
     if endpoint.ca_file is None:
-        return True
+        return _public_authorities()
     try:
         return ssl.create_default_context(cafile=endpoint.ca_file)
     except (OSError, ssl.SSLError) as error:
         reason = f"the CA file {endpoint.ca_file} for {endpoint.shown} could not be used: {quote(str(error))}"
         raise Permanent(endpoint.system, reason) from error
+
+
+@cache
+def _public_authorities() -> ssl.SSLContext:
+    """Return httpx's default. To read all public authorities takes a while, and every client may share them."""
+    return httpx.create_ssl_context()
 
 
 def with_retries(limits: Limits, attempt: Callable[[float], Answer]) -> Answer:

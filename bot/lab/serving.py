@@ -53,10 +53,14 @@ class Served:
             time.sleep(0.005)
         return self
 
+    def let_go(self) -> None:
+        """Ask it to stop, and do not wait: several that are asked before they are left stop side by side."""
+        self._server.should_exit = True
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.should_exit = True
+        self.let_go()
         self._thread.join(timeout=5)
         self._socket.close()
 

@@ -239,6 +239,7 @@ def running_lab(
         wire = ExchangeRecorder(argocd.app)
         registry = RegistryLab(clock)
         metrics = prometheus or PrometheusAnswerer(cluster)
+        served_argocd, served_registry = Served(wire), Served(registry.app)
         lab = Lab(
             clock=clock,
             directory=directory,
@@ -246,15 +247,17 @@ def running_lab(
             github=github,
             sources=Sources(github=github, developer=DEVELOPER),
             argocd=argocd,
-            argocd_url=stack.enter_context(Served(wire)).url,
+            argocd_url=stack.enter_context(served_argocd).url,
             argocd_wire=wire,
             registry=registry,
-            registry_url=stack.enter_context(Served(registry.app)).url,
+            registry_url=stack.enter_context(served_registry).url,
             sigstore=SigstoreLab(clock),
             prometheus_url=_prometheus(stack, cluster, metrics, pace.scrape, clock),
             answerer=metrics if isinstance(metrics, PrometheusAnswerer) else None,
             pace=pace,
         )
+        for server in (github, served_argocd, served_registry):
+            stack.callback(server.let_go)
         stack.callback(argocd.stop)
         yield lab
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -165,8 +166,9 @@ def _promql(text: str) -> str:
     return f"({text}\n)"
 
 
+@cache
 def shipped_gate_templates() -> GateTemplates:
-    """Return the templates that come with Liftlock, from a checkout or from an installed wheel."""
+    """Return the templates that come with Liftlock, from a checkout or from an installed wheel; read once."""
     checkout = Path(__file__).resolve().parents[2] / "policies" / "gates"
     return read_templates(checkout if checkout.is_dir() else files("bot").joinpath("shipped", "gates"))
 

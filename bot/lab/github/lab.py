@@ -76,10 +76,15 @@ class GitHubLab:
         self._served.__enter__()
         return self
 
+    def let_go(self) -> None:
+        """Ask the server to stop, and do not wait for it."""
+        self.faults.release()
+        self._served.let_go()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.faults.release()
+        self.let_go()
         self._served.__exit__(kind, error, trace)
         self._webhooks.stop()
 
