@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.domain.policy import Policy
 from bot.domain.rules import MeasuredRule
-from bot.policy.faults import PolicyError
+from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.files import fault_of, read_text, yaml_files
 from bot.policy.own_templates import OwnTemplates, read_own_templates
 from bot.policy.parsing import parse_policy
@@ -42,8 +42,7 @@ class PolicyDirectory:
             if isinstance(found, Policy):
                 owner = owners.setdefault(found.service, name)
                 if owner != name:
-                    taken = f"the service {found.service}, which {owner} describes"
-                    found = PolicyError([fault_of(name, taken, "a service of its own")])
+                    found = PolicyError([second_of(found.service, name, owner)])
             read[name] = found
         for name in self._kept.keys() - set(names):
             del self._kept[name]
@@ -73,6 +72,11 @@ class PolicyDirectory:
 def load_policies(directory: Path, templates: GateTemplates) -> Mapping[str, Policy | PolicyError]:
     """Read the policies of a directory once; see PolicyDirectory."""
     return PolicyDirectory(path=directory, templates=templates).load()
+
+
+def second_of(service: str, name: str, owner: str) -> PolicyFault:
+    """Return the fault of a file that describes a service which another one describes already."""
+    return fault_of(name, f"the service {service}, which {owner} describes", "a service of its own")
 
 
 def _with_version(policy: Policy, own: Mapping[str, str]) -> Policy:

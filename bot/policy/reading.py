@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import EnumType
 from typing import TypeVar
 
 from bot.domain.text import one_line, parse_duration, parse_share
@@ -17,6 +18,8 @@ from bot.policy.tree import Value
 
 T = TypeVar("T")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_NEAR = 0.7
+"""How like two words of the format are of which one may be meant: auot and auto are (0.75), gitlab and github not."""
 KINDS = {"text": "text", "mapping": "a mapping", "list": "a list", "nothing": "nothing"}
 
 
@@ -126,9 +129,13 @@ class Section:
 def one_of_these(word: str, known: Iterable[str]) -> str:
     """Return what was expected in place of an unknown word: all that exist, and the nearest one."""
     words = sorted(known)
-    near = difflib.get_close_matches(word, words, n=1)
-    hint = f'; did you mean "{near[0]}"?' if near else ""
-    return f"one of {', '.join(words)}{hint}"
+    return f"one of {', '.join(words)}{hint(word, words)}"
+
+
+def hint(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
+    """Return a question after the nearest of some words, to follow what was expected; nothing where none is near."""
+    near = difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=likeness)
+    return f'; did you mean "{near[0]}"?' if near else ""
 
 
 def parsed(value: Value, path: str, faults: Faults, parse: Callable[[str], T], expected: str) -> T | None:
@@ -139,8 +146,19 @@ def parsed(value: Value, path: str, faults: Faults, parse: Callable[[str], T], e
     if value.kind == "text":
         with suppress(ValueError):
             return parse(value.text)
+        words = _words_of(parse)
+        # Of a single word nobody has to be told twice.
+        expected += hint(value.text, words, likeness=_NEAR) if len(words) > 1 else ""
     faults.note(value, path, shown(value), expected)
     return None
+
+
+def _words_of(parse: object) -> Sequence[str]:
+    """Return the words that a parser takes, where it takes no other text."""
+    if isinstance(parse, OneOf):
+        return parse.words
+    words: Iterable[object] = parse if isinstance(parse, EnumType) else ()
+    return [str(word) for word in words]
 
 
 def _hides(text: str) -> bool:
@@ -160,15 +178,22 @@ def matching(pattern: str) -> Callable[[str], str]:
     return parse
 
 
-def one_of(words: Sequence[str]) -> Callable[[str], str]:
-    """Return a parser that takes one of some words."""
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A parser that takes one of some words."""
 
-    def parse(text: str) -> str:
-        if text not in words:
+    words: Sequence[str]
+
+    def __call__(self, text: str) -> str:
+        """Return the text if it is one of the words."""
+        if text not in self.words:
             raise ValueError(text)
         return text
 
-    return parse
+
+def one_of(words: Sequence[str]) -> OneOf:
+    """Return a parser that takes one of some words."""
+    return OneOf(words)
 
 
 def positive_duration(text: str) -> timedelta:

@@ -192,7 +192,12 @@ def _second(name: str, file: str) -> PolicyFault:
 def parse_template(text: str, *, file: str) -> GateTemplate:
     """Read one template. Raise PolicyError with all that is wrong in it."""
     faults = Faults(file=file)
-    section = Section.of(read_tree(text, file=file, faults=faults.found), "", faults)
+    return read_template(read_tree(text, file=file, faults=faults.found), faults)
+
+
+def read_template(tree: Value, faults: Faults) -> GateTemplate:
+    """Read the template of a tree, as `parse_template` does; `faults` are those that the tree has already."""
+    section = Section.of(tree, "", faults)
     template = _template(section, faults) if section is not None else None
     if template is None or faults.found:
         raise PolicyError(faults.found)

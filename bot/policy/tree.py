@@ -6,13 +6,21 @@ anchors, tags, duplicate keys and second documents are faults, not features.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionStartEvent, DocumentStartEvent, Event, NodeEvent, ScalarEvent
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    NodeEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
 
 from bot.domain.text import one_line
 from bot.policy.faults import PolicyError, PolicyFault
@@ -44,17 +52,19 @@ def read_tree(text: str, *, file: str, faults: list[PolicyFault]) -> Value:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise _fault(file, None, f"more than {MAX_BYTES:,} bytes", f"a policy of at most {MAX_BYTES:,} bytes")
     try:
-        _check_events(text, file)
-        node = _loader().compose(text)
+        # All of them, before anything recursive runs.
+        events = list(_checked_events(text, file))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = one_line(str(error.problem or error.context or "something YAML does not allow"))
         raise _fault(file, mark, f"invalid YAML ({problem})", "valid YAML") from error
     except (YAMLError, ValueError) as error:
         raise _fault(file, None, "a character that YAML does not allow", "valid YAML") from error
-    if node is None:
+    nodes = iter(event for event in events if isinstance(event, (NodeEvent, CollectionEndEvent)))
+    first = next(nodes, None)
+    if first is None:
         raise _fault(file, None, "an empty file", "a policy")
-    return _value(node, file, faults)
+    return _value(first, nodes, file, faults)
 
 
 def _fault(file: str, mark: StreamMark | None, found: str, expected: str) -> PolicyError:
@@ -68,7 +78,7 @@ def _loader() -> YAML:
     return YAML(typ="safe", pure=True)
 
 
-def _check_events(text: str, file: str) -> None:
+def _checked_events(text: str, file: str) -> Iterator[Event]:
     depth = count = documents = 0
     for event in _loader().parse(text):
         documents += isinstance(event, DocumentStartEvent)
@@ -79,11 +89,12 @@ def _check_events(text: str, file: str) -> None:
             _check_node(event, file)
         if isinstance(event, CollectionStartEvent):
             depth += 1
-        elif type(event).__name__ in {"MappingEndEvent", "SequenceEndEvent"}:
+        elif isinstance(event, CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH or count > MAX_NODES:
             expected = f"at most {MAX_DEPTH} levels and {MAX_NODES:,} values"
             raise _fault(file, event.start_mark, "a deeper or larger structure", expected)
+        yield event
 
 
 def _check_node(event: Event, file: str) -> None:
@@ -93,28 +104,34 @@ def _check_node(event: Event, file: str) -> None:
         raise _fault(file, event.start_mark, "a YAML tag", "plain values")
 
 
-def _value(node: Node, file: str, faults: list[PolicyFault]) -> Value:
-    line, column = node.start_mark.line + 1, node.start_mark.column + 1
-    if isinstance(node, ScalarNode):
-        nothing = node.style in (None, "") and node.value in ("", "~", "null")
-        return Value(kind="nothing" if nothing else "text", line=line, column=column, text=node.value)
-    if isinstance(node, SequenceNode):
-        items = tuple(_value(item, file, faults) for item in node.value)
+def _value(event: Event, following: Iterator[Event], file: str, faults: list[PolicyFault]) -> Value:
+    """Return the value that begins with an event, and take what belongs to it from those that follow."""
+    line, column = event.start_mark.line + 1, event.start_mark.column + 1
+    if isinstance(event, ScalarEvent):
+        nothing = event.style in (None, "") and event.value in ("", "~", "null")
+        return Value(kind="nothing" if nothing else "text", line=line, column=column, text=event.value)
+    if isinstance(event, SequenceStartEvent):
+        items = tuple(_value(item, following, file, faults) for item in _until_end(following))
         return Value(kind="list", line=line, column=column, items=items)
-    assert isinstance(node, MappingNode)  # noqa: S101 - YAML has no fourth kind
     entries: dict[str, Value] = {}
     keys: dict[str, tuple[int, int]] = {}
-    for key, item in node.value:
+    for key in _until_end(following):
         place = (key.start_mark.line + 1, key.start_mark.column + 1)
-        if not isinstance(key, ScalarNode) or key.value in entries:
-            is_text = isinstance(key, ScalarNode)
-            found = f'the key "{one_line(key.value, limit=60)}" twice' if is_text else "a key that is no text"
-            faults.append(
-                PolicyFault(
-                    file=file, line=place[0], column=place[1], path="", found=found, expected="each key once, as text"
-                )
-            )
+        if isinstance(key, ScalarEvent) and key.value not in entries:
+            entries[key.value] = _value(next(following), following, file, faults)
+            keys[key.value] = place
             continue
-        entries[key.value] = _value(item, file, faults)
-        keys[key.value] = place
+        found, expected = "a key that is no text", "each key once, as text"
+        if isinstance(key, ScalarEvent):
+            found = f'the key "{one_line(key.value, limit=60)}" twice'
+        faults.append(PolicyFault(file=file, line=place[0], column=place[1], path="", found=found, expected=expected))
+        # What is wrong inside of what is left out is not told.
+        _value(key, following, file, [])
+        _value(next(following), following, file, [])
     return Value(kind="mapping", line=line, column=column, entries=entries, keys=keys)
+
+
+def _until_end(events: Iterator[Event]) -> Iterator[Event]:
+    """Give what begins each item of a collection, up to its end. Who takes one must take what belongs to it."""
+    while not isinstance(event := next(events), CollectionEndEvent):
+        yield event

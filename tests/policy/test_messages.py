@@ -65,7 +65,7 @@ EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
             "from: stage",
             "17:11",
             "stages[1].from",
-            'found "stage", expected another stage: staging; or registry',
+            'found "stage", expected another stage: staging; or registry; did you mean "staging"?',
         ),
         (
             "apps/checkout/staging",
@@ -215,6 +215,54 @@ EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
             'found "push", expected pull-request or commit',
         ),
         ("merge: auto", "merge: maybe", "21:40", "stages[1].promote.merge", 'found "maybe", expected auto or human'),
+        (
+            "merge: auto",
+            "merge: Atuo",
+            "21:40",
+            "stages[1].promote.merge",
+            'found "Atuo", expected auto or human; did you mean "auto"?',
+        ),
+        (
+            "merge: auto",
+            "evidence: commnet",
+            "21:43",
+            "stages[1].promote.evidence",
+            'found "commnet", expected comment or body; did you mean "comment"?',
+        ),
+        (
+            "    gates:\n",
+            "    gatess:\n",
+            "12:5",
+            "stages[0].gatess",
+            (
+                "found an unknown key, expected one of argocd, artifact, calendar, edit, from, gates, metrics, name, "
+                'promote, releases, rollback, sync, window; did you mean "gates"?'
+            ),
+        ),
+        (
+            "use: http-errors, limit: 1%",
+            "use: http-error, limit: 1%",
+            "13:15",
+            "stages[0].gates[0].use",
+            (
+                f'found "http-error", expected one of {", ".join(sorted(["argocd-healthy", "soak", *TEMPLATES]))}; '
+                'did you mean "http-errors"?'
+            ),
+        ),
+        (
+            "by: commit ",
+            "also: [stagin] ",
+            "16:5",
+            "stages[1].rollback.also",
+            'found "stagin", expected a stage that releases pass before production: staging; did you mean "staging"?',
+        ),
+        (
+            "tag: image.tag}}",
+            "tag: image.tag, pin: digst}}",
+            "18:84",
+            "stages[1].edit.helm.pin",
+            'found "digst", expected digest or none; did you mean "digest"?',
+        ),
         (
             "  - name: staging\n",
             "  - name: staging\n    promote: {merge: auto}\n",

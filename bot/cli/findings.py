@@ -1,0 +1,148 @@
+"""Write what a check of policies found: for people, programs, GitHub's workflow log, and code scanning (SARIF)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import PurePath
+from urllib.parse import quote
+
+from bot import __version__
+from bot.domain.edit import visible
+from bot.domain.text import count_of
+from bot.policy.checking import Checked
+from bot.policy.findings import RULES, Finding, Severity
+
+_SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
+_LEVELS = {Severity.FAULT: "error", Severity.WARNING: "warning"}
+"""What GitHub and SARIF call the severities."""
+
+
+class Format(StrEnum):
+    """In which form findings are written."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
+def render_findings(checked: Checked, form: Format) -> str:
+    """Return the findings in a form, without a line break at the end."""
+    return _RENDER[form](checked)
+
+
+# --- for people ------------------------------------------------------------------------------------------------------
+
+
+def _as_text(checked: Checked) -> str:
+    return "\n".join([*(_line(finding) for finding in checked.findings), summary(checked)])
+
+
+def _line(finding: Finding) -> str:
+    fault = finding.fault
+    place = f"{fault.file}:{fault.line}:{fault.column}" if fault.line else fault.file
+    said = "warning: " if finding.severity is Severity.WARNING else ""
+    return visible(f"{place}: {said}{_sentence(finding)}")
+
+
+def _sentence(finding: Finding) -> str:
+    fault = finding.fault
+    path = f"{fault.path}: " if fault.path else ""
+    return f"{path}found {fault.found}, expected {fault.expected}"
+
+
+def summary(checked: Checked) -> str:
+    """Return how many files were checked, and what came of it."""
+    severities = [finding.severity for finding in checked.findings]
+    faults, warnings = severities.count(Severity.FAULT), severities.count(Severity.WARNING)
+    found = [count_of(faults, "fault"), *([count_of(warnings, "warning")] if warnings else [])]
+    return f"{count_of(checked.files, 'file')} checked: {', '.join(found)}"
+
+
+# --- for programs ----------------------------------------------------------------------------------------------------
+
+
+def _as_json(checked: Checked) -> str:
+    return json.dumps([_object(finding) for finding in checked.findings], indent=2)
+
+
+def _object(finding: Finding) -> dict[str, object]:
+    fault = finding.fault
+    return {
+        "file": fault.file,
+        "line": fault.line or None,
+        "column": fault.column or None,
+        "path": fault.path,
+        "found": fault.found,
+        "expected": fault.expected,
+        "severity": finding.severity,
+        "rule": finding.rule,
+    }
+
+
+# --- for GitHub's workflow log ---------------------------------------------------------------------------------------
+
+
+def _as_github(checked: Checked) -> str:
+    return "\n".join([*(_command(finding) for finding in checked.findings), summary(checked)])
+
+
+def _command(finding: Finding) -> str:
+    """Return a workflow command; its message and properties have escapes of their own, so that no text ends them."""
+    fault = finding.fault
+    properties = {"file": fault.file}
+    if fault.line:
+        properties |= {"line": str(fault.line), "col": str(fault.column)}
+    properties["title"] = f"liftlock policy: {finding.rule}"
+    said = ",".join(f"{name}={_escaped(value, also=':,')}" for name, value in properties.items())
+    return f"::{_LEVELS[finding.severity]} {said}::{_escaped(_sentence(finding))}"
+
+
+def _escaped(text: str, *, also: str = "") -> str:
+    for character in f"%\r\n{also}":
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+# --- for code scanning -----------------------------------------------------------------------------------------------
+
+
+def _as_sarif(checked: Checked) -> str:
+    rules = [{"id": name, "shortDescription": {"text": said}} for name, said in RULES.items()]
+    run = {
+        "tool": {"driver": {"name": "liftlock", "version": __version__, "rules": rules}},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(finding) for finding in checked.findings],
+    }
+    return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _result(finding: Finding) -> dict[str, object]:
+    fault = finding.fault
+    physical: dict[str, object] = {"artifactLocation": {"uri": _uri(fault.file)}}
+    if fault.line:
+        physical["region"] = {"startLine": fault.line, "startColumn": fault.column}
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": list(RULES).index(finding.rule),
+        "level": _LEVELS[finding.severity],
+        "message": {"text": _sentence(finding)},
+        "locations": [{"physicalLocation": physical}],
+    }
+
+
+def _uri(file: str) -> str:
+    path = PurePath(file)
+    # As bytes: a name of a file need not be UTF-8.
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))
+
+
+_RENDER: Mapping[Format, Callable[[Checked], str]] = {
+    Format.TEXT: _as_text,
+    Format.JSON: _as_json,
+    Format.GITHUB: _as_github,
+    Format.SARIF: _as_sarif,
+}

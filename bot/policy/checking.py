@@ -1,0 +1,132 @@
+"""Check files of policies and templates offline: all that the bot would refuse, and what it would take to no avail.
+
+Each file is read as the bot reads it, with the team's own templates of its directory. Nothing is asked and nothing is
+changed; what is wrong with one file hides nothing of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from bot.policy.cautions import check_meaning
+from bot.policy.directory import second_of
+from bot.policy.faults import PolicyError, PolicyFault
+from bot.policy.files import read_text, yaml_files
+from bot.policy.findings import Finding
+from bot.policy.own_templates import FOLDER, OwnTemplates, read_own_templates
+from bot.policy.parsing import read_policy
+from bot.policy.promql_checks import Text, check_entries, check_template
+from bot.policy.reading import Faults
+from bot.policy.templates import GateTemplates, read_template
+from bot.policy.tree import read_tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was found, in the order of the files, and in how many files."""
+
+    files: int
+    findings: tuple[Finding, ...]
+
+
+def check_policies(places: Sequence[Path], templates: GateTemplates, *, scrape: timedelta) -> Checked:
+    """Check files, and all policies and own templates of directories; `scrape` is how often metrics are scraped.
+
+    Two files with one service are found where both are checked. The own templates are those of the shipped `templates`
+    and of the folder `gates` beside a policy. A directory that cannot be read is a finding of its own.
+    """
+    directories: dict[Path, _Directory] = {}
+    findings: dict[Path, Sequence[Finding]] = {}
+    for place in places:
+        names, unread = _names(place) if place.is_dir() else ([place], [])
+        findings.update({place: unread} if unread else {})
+        for path in names:
+            if path not in findings:
+                home = _home(path)
+                one = directories.setdefault(home, _Directory(path=home, templates=templates, scrape=scrape))
+                findings[path] = [finding.in_file(str(path)) for finding in one.check(path)]
+    return Checked(
+        files=len(findings), findings=tuple(finding for found in findings.values() for finding in sorted(set(found)))
+    )
+
+
+def _names(directory: Path) -> tuple[list[Path], list[Finding]]:
+    """Return the files of a directory, those of its templates behind the others; and what cannot be read of it."""
+    found: list[Path] = []
+    unread: list[Finding] = []
+    folders = [directory, *([directory / FOLDER] if (directory / FOLDER).is_dir() else [])]
+    for folder in folders:
+        try:
+            found += [folder / name for name in yaml_files(folder, expected="a directory of policies")]
+        except PolicyError as error:
+            unread += _of_policy(error.faults)
+    return found, unread
+
+
+def _home(path: Path) -> Path:
+    """Return the directory of the policies that a file belongs to."""
+    folder = path.parent
+    return folder.parent if _is_of_templates(folder) else folder
+
+
+def _is_of_templates(folder: Path) -> bool:
+    return folder.resolve().name == FOLDER
+
+
+def _of_policy(faults: Iterable[PolicyFault]) -> list[Finding]:
+    return [Finding(fault=fault, rule="policy") for fault in faults]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Directory:
+    """A directory of policies while its files are checked: its own templates, and which file has which service."""
+
+    path: Path
+    templates: GateTemplates
+    scrape: timedelta
+    _own: OwnTemplates | None = None
+    _owners: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def own(self) -> OwnTemplates:
+        """The team's own templates, read once."""
+        if self._own is None:
+            self._own = read_own_templates(self.path)
+        return self._own
+
+    def check(self, path: Path) -> Iterator[Finding]:
+        """Give what is found in a file, under its name in the directory."""
+        is_template = _is_of_templates(path.parent)
+        name = f"{FOLDER}/{path.name}" if is_template else path.name
+        try:
+            text = read_text(path, file=name)
+            yield from self._template(text, name) if is_template else self._policy(text, name)
+        except PolicyError as error:
+            yield from _of_policy(error.faults)
+
+    def _template(self, text: str, name: str) -> Iterator[Finding]:
+        second = self.own.errors.get(name)
+        if second is not None:
+            raise second
+        faults = Faults(file=name)
+        tree = read_tree(text, file=name, faults=faults.found)
+        template = read_template(tree, faults)
+        yield from check_template(tree, template, Text(file=name, lines=text.splitlines()))
+
+    def _policy(self, text: str, name: str) -> Iterator[Finding]:
+        faults = Faults(file=name)
+        tree = read_tree(text, file=name, faults=faults.found)
+        templates = {**self.templates, **self.own.templates}
+        yield from check_entries(tree, _whole(templates, self.own.broken), Text(file=name, lines=text.splitlines()))
+        policy = read_policy(tree, text, faults=faults, templates=templates, broken=self.own.broken)
+        owner = self._owners.setdefault(policy.service, name)
+        if owner != name:
+            yield from _of_policy([second_of(policy.service, name, owner)])
+        yield from check_meaning(policy, tree, scrape=self.scrape)
+
+
+def _whole(templates: GateTemplates, broken: Mapping[str, str]) -> GateTemplates:
+    return {name: template for name, template in templates.items() if name not in broken}

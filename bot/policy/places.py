@@ -1,0 +1,44 @@
+"""Find values of a file again: by the path that a fault would name, and a text's character in the file's lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bot.policy.tree import Value
+
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+def value_at(tree: Value, path: str) -> Value:
+    """Return the value under a path such as `stages[0].gates[1].limit`; the last one on the way that there is."""
+    at = tree
+    for key, index in _STEP.findall(path):
+        if key and key in (at.entries or {}):
+            at = (at.entries or {})[key]
+        elif index and int(index) < len(at.items):
+            at = at.items[int(index)]
+        else:
+            break
+    return at
+
+
+def place_inside(value: Value, at: int, lines: Sequence[str]) -> tuple[int, int] | None:
+    """Return line and column of a character of a text; None where the file writes it otherwise, as folded texts."""
+    before = value.text[:at].split("\n")
+    first = lines[value.line - 1][value.column - 1 :] if value.line <= len(lines) else ""
+    if first[:1] in "|>":
+        return _inside_block(value, before, lines) if first[:1] == "|" else None
+    quote = first[:1] if first[:1] in "\"'" else ""
+    if len(before) > 1 or not first.startswith(quote + before[0]):
+        return None
+    return value.line, value.column + len(quote) + at
+
+
+def _inside_block(value: Value, before: Sequence[str], lines: Sequence[str]) -> tuple[int, int] | None:
+    number = value.line + len(before)
+    said = value.text.split("\n")[len(before) - 1]
+    line = lines[number - 1] if number <= len(lines) else ""
+    if not line.endswith(said):
+        return None
+    return number, len(line) - len(said) + len(before[-1]) + 1
