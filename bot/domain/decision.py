@@ -46,6 +46,7 @@ class State(StrEnum):
     WAITING_FOR_REVIEW = "waiting for review"
     WAITING_TO_BE_MERGED = "waiting to be merged"
     COOLING_DOWN = "cooling down after a rollback"
+    FROZEN = "frozen by the calendar"
     QUARANTINED = "quarantined"
     HALTED = "halted"
 

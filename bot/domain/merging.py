@@ -19,6 +19,31 @@ def _pull(case: Case) -> Pull:
     return pull
 
 
+# --- is it the time ---------------------------------------------------------------------------------------------------
+
+
+def frozen(case: Case) -> Candidate | None:
+    """Nothing moves while the calendar is closed, unless a person overrides that."""
+    closed = case.frozen
+    if closed is None:
+        return None
+    wait = Wait(stage=case.target.name, reason=closed.reason, until=closed.until)
+    return case.answer(State.FROZEN, WaitsOn.PROMOTION, closed.reason, wait)
+
+
+def _frozen_proposal(case: Case) -> Candidate | None:
+    """Meanwhile a draft stays one, and nothing is made anew; what only a person can mend is told at once.
+
+    It comes before all that a ready proposal waits for: its check must not pass, or the forge could merge it for
+    somebody who has armed that.
+    """
+    if case.frozen is None:
+        return None
+    answers = (rung(case) for rung in (_not_planned, _not_bound))
+    halted = next((one for one in answers if one is not None and one.judgement.state is State.HALTED), None)
+    return halted or frozen(case)
+
+
 # --- is it the planned edit ------------------------------------------------------------------------------------------
 
 
@@ -183,7 +208,8 @@ def _for_the_forge(case: Case) -> Candidate | None:
     if refusal is None and pull.armed_by_bot:
         return case.answer(State.WAITING_TO_BE_MERGED, WaitsOn.PROMOTION, f"{reason}; auto-merge is armed")
     if refusal is None:
-        action = case.merge(pull.head, reason, MergeRoad.ARM)
+        # The forge makes the commit with the text that it is given now, which says why the release may move.
+        action = case.merge(pull.head, case.why_proven, MergeRoad.ARM)
         return case.answer(State.WAITING_TO_BE_MERGED, WaitsOn.PROMOTION, reason, action)
     told = f"{reason}; {refusal}" if refusal else reason
     return case.answer(state, WaitsOn.HUMAN if state is State.WAITING_FOR_REVIEW else WaitsOn.PROMOTION, told)
@@ -232,6 +258,7 @@ def merge_now(case: Case) -> Candidate:
 
 
 RUNGS = (
+    _frozen_proposal,
     _not_planned,
     _not_bound,
     _out_of_date,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot.domain.calendar import Closed, judge_calendar
 from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, StartSync, State, WaitsOn
 from bot.domain.gates.judging import judge_triggers
 from bot.domain.gates.measuring import NEWEST
@@ -138,7 +139,21 @@ def _under_way(case: RunningCase) -> Running | None:
     pull = revert.pull if isinstance(revert, Proposal) else None
     if pull is None or pull.state is not PullState.OPEN or not pull.is_own:
         return None
-    return _take_back(case, Road.PULL_REQUEST, f"its rollback #{pull.number} was opened when a trigger had fired", ())
+    why, frozen = f"its rollback #{pull.number} was opened when a trigger had fired", _frozen(case)
+    return _halt(case, f"{why}; {frozen}", ()) if frozen else _take_back(case, Road.PULL_REQUEST, why, ())
+
+
+def _frozen(case: RunningCase) -> str:
+    """Return why the calendar keeps back rollbacks as well, which only a policy that says so lets it; empty if not."""
+    if case.stage.rollback is None or case.stage.rollback.during_freeze:
+        return ""
+    judged = judge_calendar(case.policy.calendars_of(case.stage), case.now)
+    if not isinstance(judged, Closed):
+        return ""
+    return (
+        f"but {case.stage.name} is {judged.reason}, and the policy takes nothing back then: "
+        "a person must look, or order it by /liftlock rollback"
+    )
 
 
 def _release(policy: Policy, tags: TagHistory) -> Release:
@@ -210,7 +225,10 @@ def _gone_silent(verdicts: tuple[Verdict, ...]) -> str:
 
 
 def _against_automatic(case: RunningCase, rollback: Rollback) -> str:
-    """Return what speaks against taking it back without a person: too many rollbacks, here or of all services."""
+    """Return what speaks against taking it back without a person: the calendar, or how many were of late."""
+    frozen = _frozen(case)
+    if frozen:
+        return frozen
     fleet = case.observation.fleet
     if fleet is not None and fleet.is_storm:
         total, within = count_of(fleet.done + fleet.due, "release"), format_duration(fleet.within)

@@ -41,6 +41,7 @@ def read_rollback(
     at_most = section.read("at_most", parse_times, TIMES, default=_A_DAY_AT_MOST)
     cool_down = section.read("cool_down", parse_duration, A_DURATION, default=watch or timedelta(0))
     also = _also(section)
+    during_freeze = section.read("during_freeze", one_of(("true", "false")), "true or false", default="true")
     around = replace(around, tile=tile or _TILE, window=None, watch=watch, is_trigger=True)
     found = (_trigger(entry_of(path, value), around) for path, value in section.items("triggers", required=True))
     triggers = tuple(trigger for trigger in found if trigger is not None)
@@ -59,6 +60,7 @@ def read_rollback(
         at_most=at_most or _A_DAY_AT_MOST,
         cool_down=watch if cool_down is None else cool_down,
         also=also,
+        during_freeze=during_freeze != "false",
     )
 
 

@@ -11,7 +11,7 @@ from bot.domain.text import count_of
 from bot.domain.timeline import Step
 from bot.domain.verdicts import MeasuredEvidence
 from bot.render.escape import code, plain
-from bot.render.people import named, whoever_may
+from bot.render.people import named, whoever_may, whoever_overrides
 from bot.render.views import CommentView
 from bot.render.words import (
     MINUTE,
@@ -159,6 +159,17 @@ def for_a_cool_down(view: CommentView, judgement: Judgement) -> Screen:
         why=f"{plain(judgement.reason)}.",
         who=f"{NOBODY} To merge it before, {whoever_may(view)}: comment `/liftlock approve`.",
         when=once(view, "that is over"),
+    )
+
+
+def for_the_calendar(view: CommentView, judgement: Judgement) -> Screen:
+    """The calendar of the policy lets nothing move now."""
+    return Screen(
+        word="Not now.",
+        lead=f"{proven(view)} Do not merge this before the calendar opens.",
+        why=f"{capital(plain(judgement.reason))}.",
+        who=f"{NOBODY} In an emergency, {whoever_overrides(view)}: `/liftlock promote --override calendar REASON`.",
+        when=once(view, "the calendar opens"),
     )
 
 

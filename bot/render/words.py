@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bot.domain.calendar import GATE as CALENDAR
 from bot.domain.decision import State
 from bot.domain.policy import Merge
 from bot.render.escape import code
@@ -46,7 +47,7 @@ def source_of(view: CommentView) -> str:
 
 def proven(view: CommentView) -> str:
     """Say that it may move, and on what that rests."""
-    if view.circumstances.overrides:
+    if any(one.gate != CALENDAR for one in view.circumstances.overrides):
         return f"{code(view.release.tag)} may move: a person overrode what it did not prove in {source_of(view)}."
     if view.source is not None and view.source.state is State.LET_PASS:
         return f"{code(view.release.tag)} may move without a proof: too little was counted in {source_of(view)}."

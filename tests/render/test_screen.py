@@ -44,6 +44,7 @@ BLOCKED = {
     "waiting-for-checks",
     "waiting-for-build",
     "not-trusted",
+    "frozen",
 }
 MOVES_ITSELF = {
     "observing",
@@ -62,6 +63,8 @@ MOVES_ITSELF = {
     "no-verdict-held",
     "let-pass",
     "cooling-down",
+    "frozen",
+    "frozen-overridden",
     "merged",
     "watched",
 }

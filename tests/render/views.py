@@ -344,6 +344,13 @@ STATES: Mapping[str, Callable[[], CommentView]] = {
     "cooling-down": lambda: _waiting(
         State.COOLING_DOWN, "production cools down until 13:20:00 UTC, after the rollback of 1.9.1"
     ),
+    "frozen": lambda: _waiting(State.FROZEN, "frozen until 2027-01-04 00:00 Europe/Berlin: end-of-year freeze"),
+    "frozen-overridden": lambda: _waiting(
+        State.READY_TO_MERGE,
+        "staging: both gates are healthy; overridden by a person: calendar (frozen until 2027-01-04 00:00 UTC: "
+        "the year ends); dana: outage",
+        overrides=(OverrideView(gate="calendar", by="dana", reason="outage"),),
+    ),
     "verified": lambda: _verified(
         State.READY_TO_MERGE, "staging: both gates are healthy", WaitsOn.PROMOTION, proven_of(a_signature())
     ),
