@@ -13,7 +13,7 @@ from bot.domain.gates.artifact import signed_commit, subject_with
 from bot.domain.model import NOT_SET, Artifact, Checked, Release, Sha, TagHistory, Trouble
 from bot.domain.observation import ArtifactFacts, Observation, StageObservation
 from bot.domain.observed import is_under_observation, waiting_tag
-from bot.domain.policy import Policy, Stage
+from bot.domain.policy import Policy, ProofsIn, Stage
 from bot.domain.proofs import Proven
 from bot.domain.trust import BuildRule, proven
 from bot.observe import World
@@ -75,8 +75,14 @@ class _Look:
     def _proven(self, artifact: Artifact | Trouble | None) -> Proven | Trouble | None:
         if not isinstance(artifact, Artifact):
             return None
+        places, source = self.stage.proofs_in, self.policy.source
         try:
-            found = self.world.proving.proofs_of(self.policy.image, artifact.digest)
+            found = self.world.proving.proofs_of(
+                self.policy.image,
+                artifact.digest,
+                in_registry=ProofsIn.REGISTRY in places,
+                source=source if ProofsIn.GITHUB in places else None,
+            )
         except OutsideError as error:
             return error.as_trouble()
         return None if found is None else proven(found, self.stage.artifact)

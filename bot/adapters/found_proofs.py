@@ -1,14 +1,31 @@
-"""What lies beside an image in its registry and claims to prove something of it: bytes that nobody has verified yet.
+"""What was found of an image and claims to prove something of it: bytes that nobody has verified yet.
 
 Two shapes exist: a Sigstore bundle, which carries all that its verification needs, and what cosign wrote before there
-were bundles: a layer with annotations. Both may come from anybody who can push to the registry.
+were bundles: a layer with annotations. Both may come from anybody who can push to the registry; bundles that GitHub
+keeps from anybody who may write to the source repository.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.domain.model import Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofLimits:
+    """How much is read for one image at one place: more is an error, and nothing is ever cut.
+
+    `opened` counts manifests that may hold proofs, `found` the proofs in them. `most_bytes` holds for one proof,
+    `all_bytes` for all of them.
+    """
+
+    opened: int = 50
+    found: int = 100
+    most_bytes: int = 16 * 1024 * 1024
+    all_bytes: int = 64 * 1024 * 1024
+    lasts: timedelta = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

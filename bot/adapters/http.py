@@ -12,13 +12,14 @@ a server that drips its header lines one by one is bounded by the deadline betwe
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -171,7 +172,7 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext | bool:
     if endpoint.insecure:
         return False
     if endpoint.ca_file is None:
-        return _public_authorities()
+        return _public_authorities(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
     try:
         return ssl.create_default_context(cafile=endpoint.ca_file)
     except (OSError, ssl.SSLError) as error:
@@ -179,9 +180,12 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext | bool:
         raise Permanent(endpoint.system, reason) from error
 
 
-@cache
-def _public_authorities() -> ssl.SSLContext:
-    """Return httpx's default. To read all public authorities takes a while, and every client may share them."""
+@lru_cache(maxsize=8)
+def _public_authorities(_file: str | None, _directory: str | None) -> ssl.SSLContext:
+    """Return httpx's default, which goes by these two of the environment.
+
+    To read all public authorities takes a while, and every client may share them.
+    """
     return httpx.create_ssl_context()
 
 
@@ -322,7 +326,9 @@ class HttpClient:
 
     def _url(self, question: Question) -> httpx.URL:
         try:
-            return httpx.URL(self.endpoint.base + question.path, params=pairs(question.params) or None)
+            url = httpx.URL(self.endpoint.base + question.path)
+            # Whatever is given as parameters takes the place of a query that the path has, even None does.
+            return url.copy_with(params=pairs(question.params)) if question.params else url
         except httpx.InvalidURL as error:
             raise unreachable(self.endpoint, error) from error
 

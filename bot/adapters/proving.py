@@ -1,4 +1,4 @@
-"""The port `Proving`: what lies beside an image in its registry, verified by what the settings trust.
+"""The port `Proving`: what lies beside an image in its registry, or is kept by GitHub, verified by what is trusted.
 
 The files of keys and of a trusted root are read anew at each use, so that an exchanged one takes effect; what was
 verified is remembered as long as they stay the same.
@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.adapters.found_proofs import Found
 from bot.adapters.registry import OciRegistry
 from bot.domain.model import Digest
 from bot.domain.proofs import Proofs
 from bot.ports import Permanent
 
 if TYPE_CHECKING:
+    from bot.adapters.github import GitHubAttestations
     from bot.adapters.sigstore import SigstoreVerifier
 
 SYSTEM = "signatures"
@@ -83,16 +85,23 @@ def _read(path: Path) -> bytes:
     return content
 
 
-class RegistryProofs:
+class ArtifactProofs:
     """Finds and verifies. Safe to share between threads."""
 
-    def __init__(self, registry: OciRegistry, trust: TrustFiles) -> None:
+    def __init__(self, registry: OciRegistry, attestations: GitHubAttestations, trust: TrustFiles) -> None:
         self._registry = registry
+        self._attestations = attestations
         self._trust = trust
 
-    def proofs_of(self, image: str, digest: Digest) -> Proofs | None:
-        """Find and verify all that lies beside an image; None when no registry is configured for it."""
-        if not self._registry.serves(image):
-            return None
-        found = self._registry.find_proofs(image, digest)
+    def proofs_of(
+        self, image: str, digest: Digest, *, in_registry: bool = True, source: str | None = None
+    ) -> Proofs | None:
+        """Find in all places that are asked, then verify; None when the registry is one and none is configured."""
+        found: list[Found] = []
+        if in_registry:
+            if not self._registry.serves(image):
+                return None
+            found += self._registry.find_proofs(image, digest)
+        if source is not None:
+            found += self._attestations.find_proofs(source, digest)
         return self._trust.verifier().verify(found, digest)

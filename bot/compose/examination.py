@@ -40,12 +40,14 @@ def compose_patient(
 
     with ExitStack() as stack:
         endpoint = Endpoint(system="GitHub", url=section.api, ca_file=section.ca_file)
+        ports = compose_github(stack, section, credentials, clock)
         yield Patient(
             settings=settings,
             policies=policies,
             clock=clock,
             github=stack.enter_context(Examination(endpoint, token_for=token_for, app_token=app_token, clock=clock)),
-            forge=compose_github(stack, section, credentials, clock).forge,
+            forge=ports.forge,
+            attestations=ports.attestations,
             prometheus=prometheus_endpoint(settings.prometheus),
             access=prometheus_access(settings.prometheus),
             argocd={name: argocd_endpoint(one) for name, one in argocd_sections(settings).items()},

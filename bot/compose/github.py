@@ -11,6 +11,7 @@ from bot.adapters.github import (
     AppCredentials,
     Clients,
     Credentials,
+    GitHubAttestations,
     GitHubConversation,
     GitHubForge,
     GitHubMerging,
@@ -49,6 +50,7 @@ class GitHub:
     merging: GitHubMerging
     conversation: GitHubConversation
     signals: GitHubSignals
+    attestations: GitHubAttestations
 
     def costs(self) -> Mapping[str, Mapping[str, float]]:
         """Return what each installation has used of GitHub's limits."""
@@ -83,6 +85,7 @@ def compose_github(
         merging=GitHubMerging(clients),
         conversation=GitHubConversation(clients),
         signals=GitHubSignals(clients),
+        attestations=GitHubAttestations(clients),
     )
 
 

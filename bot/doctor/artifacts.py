@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.adapters.proving import RegistryProofs, TrustFiles
+from bot.adapters.github import GitHubAttestations
+from bot.adapters.proving import ArtifactProofs, TrustFiles
 from bot.adapters.registry import OciRegistry
 from bot.doctor.findings import Finding, ok, warning
 from bot.domain.gates.artifact import Subject, judge_artifact
 from bot.domain.model import Release
-from bot.domain.policy import Policy
+from bot.domain.policy import Policy, ProofsIn
 from bot.domain.trust import BuildRule, SignedRule, proven
 from bot.domain.verdicts import Verdict, VerdictKind
 from bot.settings import Settings
@@ -24,26 +26,51 @@ def signed_rules(policy: Policy) -> tuple[SignedRule, ...]:
     return tuple(dict.fromkeys(rules))
 
 
-def examine_artifact(
-    check: str, policy: Policy, tag: str, registry: OciRegistry, settings: Settings, now: datetime
-) -> list[Finding]:
-    """Verify what a tag means as a stage would; raise OutsideError where registry or files of trust are of no use."""
-    trust = TrustFiles(trusted_root=settings.sigstore.trusted_root, keys=settings.sigstore.keys)
-    # A file that is of no use is told, also where nothing was signed yet.
-    trust.verifier()
-    rules = signed_rules(policy)
-    artifact = registry.find_artifact(policy.image, tag)
-    if artifact is None:
-        return [warning(check, f"no registry is set up for {policy.image}, so nothing can be verified", _REMEDY)]
-    found = RegistryProofs(registry, trust).proofs_of(policy.image, artifact.digest)
-    subject = Subject(
-        release=Release(image=policy.image, tag=tag, digest=artifact.digest),
-        artifact=artifact,
-        proven=proven(found, rules) if found is not None else None,
-        checked=None,
-        now=now,
-    )
-    return _judge(check, tag, judge_artifact(rules, subject))
+def _rules_by_place(policy: Policy) -> Mapping[tuple[ProofsIn, ...], tuple[SignedRule, ...]]:
+    """Return them by where proofs are looked for: what one stage finds, another one may not."""
+    places = dict.fromkeys(stage.proofs_in for stage in policy.stages)
+    found = {
+        place: signed_rules(replace(policy, stages=tuple(one for one in policy.stages if one.proofs_in == place)))
+        for place in places
+    }
+    return {place: rules for place, rules in found.items() if rules}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactExaminer:
+    """Verifies what a tag means as the stages would."""
+
+    registry: OciRegistry
+    attestations: GitHubAttestations
+    settings: Settings
+    now: datetime
+
+    def examine(self, check: str, policy: Policy, tag: str) -> list[Finding]:
+        """Raise OutsideError where the registry, GitHub or files of trust are of no use."""
+        trust = TrustFiles(trusted_root=self.settings.sigstore.trusted_root, keys=self.settings.sigstore.keys)
+        # A file that is of no use is told, also where nothing was signed yet.
+        trust.verifier()
+        artifact = self.registry.find_artifact(policy.image, tag)
+        if artifact is None:
+            return [warning(check, f"no registry is set up for {policy.image}, so nothing can be verified", _REMEDY)]
+        proving = ArtifactProofs(self.registry, self.attestations, trust)
+        verdicts: list[Verdict] = []
+        for places, rules in _rules_by_place(policy).items():
+            found = proving.proofs_of(
+                policy.image,
+                artifact.digest,
+                in_registry=ProofsIn.REGISTRY in places,
+                source=policy.source if ProofsIn.GITHUB in places else None,
+            )
+            subject = Subject(
+                release=Release(image=policy.image, tag=tag, digest=artifact.digest),
+                artifact=artifact,
+                proven=proven(found, rules) if found is not None else None,
+                checked=None,
+                now=self.now,
+            )
+            verdicts += judge_artifact(rules, subject)
+        return _judge(check, tag, verdicts)
 
 
 def _judge(check: str, tag: str, verdicts: Sequence[Verdict]) -> list[Finding]:

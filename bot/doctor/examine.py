@@ -15,12 +15,13 @@ from bot.adapters.examination import (
     git_version,
     may_write_in,
 )
+from bot.adapters.github import GitHubAttestations
 from bot.adapters.github.examination import Examination
 from bot.adapters.http import Endpoint
 from bot.adapters.prometheus_access import Access
 from bot.adapters.registry import OciRegistry, RegistryAccess, parse_image
 from bot.doctor import hooks, identity, systems
-from bot.doctor.artifacts import examine_artifact, signed_rules
+from bot.doctor.artifacts import ArtifactExaminer, signed_rules
 from bot.doctor.branches import Branch, judge_branch, judge_repository, judge_source
 from bot.doctor.findings import Check, Finding, failed, judge_skew, ok
 from bot.domain.edit import EditRefused, read_tag
@@ -44,6 +45,7 @@ class Patient:
     clock: Clock
     github: Examination
     forge: Forge
+    attestations: GitHubAttestations
     prometheus: Endpoint
     access: Access
     argocd: Mapping[str, Endpoint]
@@ -253,7 +255,13 @@ def _artifact(patient: Patient, policy: Policy) -> Check:
         if tag is None:
             return [ok(check, f"not verified: {first.edit.file} names no tag of {policy.image} yet")]
         with OciRegistry(patient.registries, access=patient.registry_access) as registry:
-            return examine_artifact(check, policy, tag, registry, patient.settings, patient.clock.now())
+            examiner = ArtifactExaminer(
+                registry=registry,
+                attestations=patient.attestations,
+                settings=patient.settings,
+                now=patient.clock.now(),
+            )
+            return examiner.examine(check, policy, tag)
 
     return Check(name=check, look=look, remedy="check [sigstore] and the registry in the settings")
 

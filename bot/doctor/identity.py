@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.adapters.github.credentials import PERMISSIONS
 from bot.adapters.github.facts import AppFacts, InstallationFacts, LimitFacts, RepositoryFacts, UserFacts
 from bot.doctor.findings import Finding, failed, listed, ok, warning
-from bot.domain.policy import Policy
+from bot.domain.policy import Policy, ProofsIn
 
 _SOON = timedelta(days=14)
 _LEVELS = ("none", "read", "write", "admin")
@@ -17,12 +17,17 @@ UNTOLD = "it is not told of its releases"
 
 
 def needed_permissions(policies: Collection[Policy], signals: Collection[str]) -> Mapping[str, str]:
-    """Return what an App needs: what its tokens ask for, less what is off, and teams where policies name some."""
+    """Return what an App needs: what its tokens ask for, less what is off, and what only some policies ask for.
+
+    That is teams where they name some, and attestations where they look for proofs at GitHub.
+    """
     unused = {"deployments"} - set(signals)
     needed = {area: level for area, level in PERMISSIONS.items() if area not in unused}
     approvers = (one for policy in policies for stage in policy.stages for one in stage.proposing.approvers)
     if any("/" in approver for approver in approvers):
         needed["members"] = "read"
+    if any(ProofsIn.GITHUB in stage.proofs_in for policy in policies for stage in policy.stages):
+        needed["attestations"] = "read"
     return needed
 
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from bot.domain.model import Digest, Sha
 from bot.domain.proofs import Identity
@@ -22,6 +23,7 @@ from bot.lab.exchanges import ExchangeRecorder
 from bot.lab.exporter import exporter
 from bot.lab.files import kustomization, policy_text, settings_text, token_lines, values, with_intake
 from bot.lab.github import GitHubLab, Pull
+from bot.lab.github.attestations import keep_attestation
 from bot.lab.github.checks import check_runs_of
 from bot.lab.github.nouns import CheckRun
 from bot.lab.pace import COMPRESSED, Pace
@@ -113,12 +115,26 @@ class Lab:
                 self.cluster.behave(image_of(service), tag, behaviour, namespace=f"{service}-{stage}")
         return digest
 
-    def sign(self, service: str, tag: str, digest: Digest, *, workflow: str = "release.yml") -> Identity:
-        """Sign an image and attest how it was built, as a workflow of its source repository does for a release."""
+    def sign(
+        self,
+        service: str,
+        tag: str,
+        digest: Digest,
+        *,
+        workflow: str = "release.yml",
+        at: Literal["registry", "github"] = "registry",
+    ) -> Identity:
+        """Sign an image and attest how it was built, as a workflow of its source repository does for a release.
+
+        Both lie beside it in the registry, or are kept by GitHub.
+        """
         by = workflow_identity(service, tag, self.sources.commit_of(service, tag), workflow=workflow)
-        self.registry.push_bundle(f"acme/{service}", digest, self.sigstore.sign_image(by, digest))
         provenance = self.sigstore.attest(by, digest, "https://slsa.dev/provenance/v1", _built_by(by))
-        self.registry.push_bundle(f"acme/{service}", digest, provenance)
+        for bundle in (self.sigstore.sign_image(by, digest), provenance):
+            if at == "github":
+                keep_attestation(self.github.world, f"acme/{service}", digest, bundle)
+            else:
+                self.registry.push_bundle(f"acme/{service}", digest, bundle)
         return by
 
     # --- what stands in the world ---

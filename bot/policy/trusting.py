@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bot.domain.policy import ProofsIn
 from bot.domain.proofs import Scalar
 from bot.domain.signers import KeyHolder, Keyless, Signer, Template
 from bot.domain.trust import AttestationRule, BuildRule, Condition, ProvenanceRule, SignatureRule, TrustRule
@@ -33,10 +34,15 @@ _MOST_STARS = 3
 _ISSUER_OF_GITHUB = "https://token.actions.githubusercontent.com"
 
 
-def read_artifact(section: Section | None, check_names: Callable[[Section, str, Sequence[str]], None]) -> Rules:
-    """Read what must be proven; nothing is where there is no section. An empty list of it is a fault (I11)."""
+def read_artifact(
+    section: Section | None, check_names: Callable[[Section, str, Sequence[str]], None]
+) -> tuple[Rules, Places]:
+    """Read what must be proven, and where proofs are looked for. An empty list of either is a fault (I11).
+
+    Nothing must be proven where there is no section.
+    """
     if section is None:
-        return ()
+        return (), _REGISTRY_ONLY
     signer = _signer(section.section("signer"))
     log = section.read("log", one_of(("required", "optional")), "required or optional", default="required")
     reader = _Rules(signer=signer, has_signer=section.get("signer") is not None, must_be_logged=log != "optional")
@@ -47,11 +53,30 @@ def read_artifact(section: Section | None, check_names: Callable[[Section, str, 
     if listed is not None and listed.kind == "list" and not listed.items:
         section.faults.note(listed, section.at("require"), "an empty list", "at least one thing that must be proven")
     check_names(section, "require", [rule.name for rule in rules])
+    places = _places(section)
     section.finish()
-    return rules
+    return rules, places
 
 
 Rules = tuple[TrustRule, ...]
+Places = tuple[ProofsIn, ...]
+_REGISTRY_ONLY: Places = (ProofsIn.REGISTRY,)
+
+
+def _places(section: Section) -> Places:
+    """Read `found_in`: each place once, at least one. In an order of their own: how they are written means nothing."""
+    listed = section.get("found_in")
+    if listed is None:
+        return _REGISTRY_ONLY
+    expected = " or ".join(ProofsIn)
+    items = section.items("found_in")
+    found = [parsed(value, path, section.faults, ProofsIn, expected) for path, value in items]
+    twice = [place for place in ProofsIn if found.count(place) > 1]
+    if twice:
+        section.faults.note(listed, section.at("found_in"), f"{', '.join(twice)} twice", "each place once")
+    if listed.kind == "list" and not listed.items:
+        section.faults.note(listed, section.at("found_in"), "an empty list", f"{expected}, or both")
+    return tuple(place for place in ProofsIn if place in found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

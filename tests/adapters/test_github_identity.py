@@ -10,15 +10,16 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bot.adapters.github import AppCredentials, Identity, TokenCredentials
+from bot.adapters.github import AppCredentials, GitHubAttestations, Identity, TokenCredentials
 from bot.adapters.github.credentials import PERMISSIONS, _Token
 from bot.adapters.github.identity import account_of_graph, account_of_rest
 from bot.adapters.github.nodes import Node
 from bot.adapters.github.wire import LentToken
 from bot.domain.authority import Permission
+from bot.domain.model import Digest
 from bot.domain.pulls import Checks
 from bot.ports import Permanent, Transient
-from tests.adapters.githubparts import BRANCH, REPO, Parts, parts_for
+from tests.adapters.githubparts import BRANCH, HEAD, REPO, Parts, parts_for
 from tests.adapters.githubserver import TOKEN, FakeGitHub, fake_github
 from tests.adapters.githubworld import APP_ID, event, run, user
 from tests.adapters.gitserver import StoppedClock
@@ -231,6 +232,25 @@ def test_where_the_app_may_not_read_teams_it_is_said_what_to_grant(github: FakeG
     github.refuses_scope = lambda body: "members" in body["permissions"]
     with pytest.raises(Permanent, match="grant the GitHub App the organization permission “Members: read”"):
         app(github, key, "acme/deploy").token_for_owner("acme")
+
+
+def test_attestations_are_read_with_a_token_that_may_do_nothing_else(github: FakeGitHub, key: str) -> None:
+    credentials = app(github, key, "acme/deploy", "acme/shop")
+    github.before = lambda _, path: (200, {"attestations": []}, {}) if "attestations" in path else None
+    with parts_for(github, credentials) as parts:
+        for _ in range(2):
+            GitHubAttestations(parts.clients).find_proofs("acme/deploy", Digest(f"sha256:{'a' * 64}"))
+        parts.signals.checks_of("acme/deploy", HEAD, ["test"], app=1)
+    alone, usual = github.asked_for
+    assert alone == {"repositories": ["deploy"], "permissions": {"attestations": "read"}}
+    assert "attestations" not in usual["permissions"]
+
+
+def test_where_the_app_may_not_read_attestations_it_is_said_what_to_grant(github: FakeGitHub, key: str) -> None:
+    github.refuses_scope = lambda body: "attestations" in body["permissions"]
+    with pytest.raises(Permanent, match="grant the GitHub App the permission “Attestations: read”") as caught:
+        app(github, key, "acme/deploy").token_for_attestations("acme/deploy")
+    assert "get a token to read the attestations of acme/deploy" in caught.value.sentence
 
 
 def test_an_organization_is_asked_with_the_token_of_its_installation(github: FakeGitHub, key: str) -> None:

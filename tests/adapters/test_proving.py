@@ -1,21 +1,32 @@
-"""Whom the settings trust, read anew at each use; and where nothing can be verified, the sentence why."""
+"""Whom the settings trust, read anew at each use; where proofs are looked for; and the sentence why there are none."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from starlette.responses import Response
 
 from bot.adapters.found_proofs import FoundBundle
-from bot.adapters.proving import RegistryProofs, TrustFiles
+from bot.adapters.github import GitHubAttestations
+from bot.adapters.proving import ArtifactProofs, TrustFiles
 from bot.adapters.registry import OciRegistry
 from bot.domain.model import Digest
+from bot.domain.proofs import Proofs
 from bot.lab.clock import ManualClock
 from bot.lab.sigstore import SigstoreLab
-from bot.ports import Permanent
+from bot.ports import Permanent, Transient
+from tests.adapters import registryparts as beside
+from tests.adapters.githubparts import BAD_GATEWAY, REPO, always, parts_for
+from tests.adapters.githubserver import FakeGitHub, fake_github
+from tests.adapters.scripted import Scripted
 from tests.trusted import an_identity
 
 DIGEST = Digest(f"sha256:{'a' * 64}")
@@ -88,6 +99,86 @@ def test_one_key_by_two_names_is_refused(tmp_path: Path) -> None:
         TrustFiles(keys={"one": path, "two": path}).verifier()
 
 
-def test_an_image_of_no_configured_registry_has_no_proofs_and_no_absence_of_them() -> None:
+# --- where proofs are looked for -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """A registry and a GitHub that have an image and its repository, and nothing that proves anything of it."""
+
+    registry: Scripted
+    github: FakeGitHub
+    proving: ArtifactProofs
+    sigstore: SigstoreLab
+
+    def push(self, digest: Digest = beside.DIGEST) -> None:
+        """Let a signature lie beside the image."""
+        bundle = self.sigstore.sign_image(an_identity(), digest)
+        beside.list_beside(self.registry, beside.a_bundle(bundle), blobs=(bundle,))
+
+    def keep(self, digest: Digest = beside.DIGEST) -> None:
+        """Let GitHub keep a signature."""
+        bundle = json.loads(self.sigstore.sign_image(an_identity(), digest))
+        self.github.before = always((200, {"attestations": [{"bundle": bundle}]}, {}))
+
+    def proofs(self, *, in_registry: bool = True, source: str | None = None) -> Proofs:
+        found = self.proving.proofs_of(beside.IMAGE, beside.DIGEST, in_registry=in_registry, source=source)
+        assert found is not None
+        return found
+
+
+@pytest.fixture(name="places")
+def fixture_places(tmp_path: Path) -> Iterator[Places]:
+    sigstore = a_lab()
+    root = tmp_path / "root.json"
+    root.write_bytes(sigstore.trusted_root)
+    with ExitStack() as stack:
+        server, github = stack.enter_context(beside.serving_an_image()), stack.enter_context(fake_github())
+        registry = stack.enter_context(beside.a_registry(server.url))
+        attestations = GitHubAttestations(stack.enter_context(parts_for(github)).clients)
+        proving = ArtifactProofs(registry, attestations, TrustFiles(trusted_root=root))
+        github.before = always((200, {"attestations": []}, {}))
+        yield Places(registry=server, github=github, proving=proving, sigstore=sigstore)
+
+
+def test_an_image_of_no_configured_registry_has_no_proofs_and_no_absence_of_them(places: Places) -> None:
     with OciRegistry({}) as registry:
-        assert RegistryProofs(registry, TrustFiles()).proofs_of("ghcr.io/acme/checkout", DIGEST) is None
+        proving = ArtifactProofs(registry, places.proving._attestations, TrustFiles())
+        assert proving.proofs_of(beside.IMAGE, beside.DIGEST, source=REPO) is None
+    assert places.github.requests == []
+
+
+def test_what_both_places_have_is_verified_together(places: Places) -> None:
+    places.push()
+    places.keep()
+    assert len(places.proofs(source=REPO).signatures) == 2
+
+
+def test_only_the_places_that_are_to_be_asked_are_asked(places: Places) -> None:
+    places.push()
+    places.keep()
+    assert len(places.proofs().signatures) == 1
+    assert places.github.requests == []
+    places.registry.asked.clear()
+    assert len(places.proofs(in_registry=False, source=REPO).signatures) == 1
+    assert places.registry.asked == []
+
+
+@pytest.mark.invariant("I11")
+def test_what_github_keeps_is_believed_no_more_than_what_lies_in_the_registry(places: Places) -> None:
+    places.keep(digest=DIGEST)
+    proofs = places.proofs(source=REPO)
+    assert not proofs.signatures
+    assert [one.reason for one in proofs.unproven] == ["Its statement is not about this image's digest."]
+
+
+@pytest.mark.invariant("I5")
+def test_one_place_that_does_not_answer_makes_nothing_known_whatever_the_other_has(places: Places) -> None:
+    places.push()
+    places.github.before = always(BAD_GATEWAY)
+    with pytest.raises(Transient, match="GitHub failed"):
+        places.proofs(source=REPO)
+    places.keep()
+    places.registry.plan(beside.referrers_path(beside.DIGEST), Response("", 503))
+    with pytest.raises(Transient, match="registry"):
+        places.proofs(source=REPO)

@@ -377,6 +377,22 @@ def test_what_runs_is_verified_as_the_policy_asks_and_a_file_of_trust_that_is_go
     assert "trusted_root.json: cannot be read: No such file or directory" in gone.found
 
 
+def test_each_stage_is_examined_by_the_proofs_that_it_looks_for_itself(live: Lab, settings: Path) -> None:
+    workflow = "https://github.com/acme/checkout/.github/workflows/release.yml"
+    signer = f'signer: {{identity: "{workflow}@refs/tags/v{{version}}"}}'
+    for stage, places in (("staging", "registry"), ("production", "github")):
+        asked = f"artifact: {{{signer}, found_in: [{places}], require: [{{use: signature, name: of-{stage}}}]}}"
+        change(live.directory / "policies" / "checkout.yaml", f"name: {stage}", f"name: {stage}\n    {asked}")
+    live.sign("checkout", "1.8.2", live.build("checkout", "1.8.2"), at="github")
+    one = about(findings(settings), "artifact checkout")
+    assert one.mark is Mark.WARNING
+    assert one.found.startswith("1.8.2: artifact-of-staging: no signature was found")
+    live.sign("checkout", "1.8.2", live.build("checkout", "1.8.2"))
+    both = about(findings(settings), "artifact checkout")
+    assert both.mark is Mark.OK
+    assert both.found.count("signature by") == 2
+
+
 def test_a_service_whose_first_stage_has_no_tag_yet_or_no_registry_is_not_verified(live: Lab, settings: Path) -> None:
     asked = "artifact: {signer: {key: release}, require: [{use: signature}]}"
     change(live.directory / "policies" / "checkout.yaml", "\n    from: staging", f"\n    from: staging\n    {asked}")

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from github import Auth, Github
 
+from bot.domain.model import Digest
+from bot.lab.github.attestations import keep_attestation
 from bot.lab.github.nouns import MergeQueue
 from tests.contract.graphql_conformance import github_violations
 from tests.lab.github_world import BRANCH, FILE, OLD, REPO, GitHubWorld, running_github
@@ -301,9 +303,23 @@ def _auto_merge(world: GitHubWorld) -> None:
     assert world.http.get(R).json()["allow_auto_merge"] is True
 
 
+def _attestations(world: GitHubWorld) -> None:
+    digest = Digest(f"sha256:{'a' * 64}")
+    assert world.http.get(f"{R}/attestations/{digest}").status_code == 404
+    bundle = b'{"mediaType":"x","verificationMaterial":{"tlogEntries":[]},"dsseEnvelope":{"payload":""}}'
+    for is_inline in (True, False):
+        keep_attestation(world.lab.world, REPO, digest, bundle, is_inline=is_inline)
+    first = world.http.get(f"{R}/attestations/{digest}?per_page=1")
+    assert "bundle" not in first.json()["attestations"][0]
+    second = world.http.get(first.links["next"]["url"])
+    assert second.json()["attestations"][0]["bundle"]["mediaType"] == "x"
+    assert "next" not in second.links
+
+
 @pytest.mark.parametrize(
     "play",
     [
+        _attestations,
         _reactions,
         _deployments,
         _settings,

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.policy import ProofsIn
 from bot.domain.signers import KeyHolder, Keyless, Template
 from bot.domain.trust import AttestationRule, BuildRule, Condition, ProvenanceRule, SignatureRule, TrustRule
 from bot.policy import PolicyError, parse_policy, shipped_gate_templates
@@ -142,7 +143,26 @@ def test_attestations_and_checks_are_read_with_their_conditions() -> None:
 
 def test_a_stage_that_says_nothing_asks_for_nothing() -> None:
     text = HEAD.replace("    artifact:\n", "")
-    assert parse_policy(text, file="a.yaml", templates=TEMPLATES).stages[0].artifact == ()
+    (stage,) = parse_policy(text, file="a.yaml", templates=TEMPLATES).stages
+    assert (stage.artifact, stage.proofs_in) == ((), (ProofsIn.REGISTRY,))
+
+
+@pytest.mark.parametrize(
+    ("written_as", "places"),
+    [
+        ("", (ProofsIn.REGISTRY,)),
+        ("found_in: [registry]", (ProofsIn.REGISTRY,)),
+        ("found_in: [github]", (ProofsIn.GITHUB,)),
+        ("found_in: [registry, github]", (ProofsIn.REGISTRY, ProofsIn.GITHUB)),
+        ("found_in: [github, registry]", (ProofsIn.REGISTRY, ProofsIn.GITHUB)),
+    ],
+)
+def test_proofs_are_looked_for_in_the_registry_unless_another_place_is_named(
+    written_as: str, places: tuple[ProofsIn, ...]
+) -> None:
+    text = "source: acme/checkout\n" + written(SIGNER, written_as, require("{use: signature}"))
+    (stage,) = parse_policy(text, file="a.yaml", templates=TEMPLATES).stages
+    assert stage.proofs_in == places
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -163,7 +183,10 @@ def test_a_stage_that_says_nothing_asks_for_nothing() -> None:
         ),
         (
             (SIGNER, require("{use: signatures}")),
-            '11:23 .require[0].use: found "signatures", expected one of signature, provenance, attestation, checks',
+            (
+                '11:23 .require[0].use: found "signatures", expected one of signature, provenance, attestation, '
+                'checks; did you mean "signature"?'
+            ),
         ),
         (
             (SIGNER, require("{use: signature}", "{use: signature}")),
@@ -272,3 +295,32 @@ def test_a_fault_of_the_shared_signer_is_told_once() -> None:
     assert len(faults_of("signer: {key: 'a b'}", require("{use: signature}"))) == 1
     assert len(faults_of("signer: text", require("{use: attestation, name: a, type: 'https://a.example'}"))) == 1
     assert len(faults_of(SIGNER, "require: [text]")) == 1
+
+
+@pytest.mark.invariant("I11")
+@pytest.mark.parametrize(
+    ("places", "fault"),
+    [
+        ("[]", "11:17 .found_in: found an empty list, expected registry or github, or both"),
+        ("[registry, registry]", "11:17 .found_in: found registry twice, expected each place once"),
+        ("[gitlab]", '11:18 .found_in[0]: found "gitlab", expected registry or github'),
+        ("registry", '11:17 .found_in: found "registry", expected a list'),
+        ("", "11:7 .found_in: found nothing, expected a value, or not this key at all"),
+        (
+            "[github]",
+            (
+                '6:5 .found_in: found "github" without a source, expected source at the top of the policy: GitHub is '
+                "asked for the attestations of that repository"
+            ),
+        ),
+    ],
+)
+def test_a_place_where_nothing_can_be_looked_for_is_refused(places: str, fault: str) -> None:
+    assert faults_of(SIGNER, f"found_in: {places}", require("{use: signature}")) == [fault]
+
+
+def test_a_source_that_is_none_is_one_fault_also_where_github_is_to_be_asked_for_it() -> None:
+    text = "source: checkout\n" + written(SIGNER, "found_in: [github]", require("{use: signature}"))
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(text, file="a.yaml", templates=TEMPLATES)
+    assert [fault.path for fault in caught.value.faults] == ["source"]

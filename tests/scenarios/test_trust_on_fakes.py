@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.decision import State
 from bot.domain.model import Artifact, Digest, Sha
-from bot.domain.policy import Opens, Proposing
+from bot.domain.policy import Opens, ProofsIn, Proposing
 from bot.domain.proofs import Proofs
 from bot.domain.trust import BuildRule, TrustRule
 from bot.ports import Transient
@@ -128,6 +128,42 @@ def test_where_no_registry_is_set_up_nothing_can_be_verified() -> None:
     play(world, 40)
     assert state_of(world, "staging", "running") is State.CANNOT_TELL
     assert not promoted(world)
+
+
+# --- at GitHub -------------------------------------------------------------------------------------------------------
+
+
+def looking_in(world: FakeWorld, *places: ProofsIn) -> None:
+    first, second = world.policy.stages
+    world.policy = replace(
+        world.policy, source="acme/checkout", stages=(first, replace(second, proofs_in=tuple(places)))
+    )
+
+
+@pytest.mark.invariant("I11")
+def test_what_github_keeps_counts_where_the_policy_looks_there_and_nowhere_else() -> None:
+    world = a_world(a_signature_rule())
+    looking_in(world, ProofsIn.REGISTRY)
+    world.proving.at_github = {("acme/checkout", DIGEST): SIGNED}
+    play(world, 40)
+    assert state_of(world, "production", "candidate") is State.WAITING_FOR_BUILD
+    assert not promoted(world)
+    looking_in(world, ProofsIn.GITHUB)
+    # With another policy it proves itself anew.
+    play(world, 40)
+    assert promoted(world)
+
+
+@pytest.mark.invariant("I11")
+def test_what_lies_in_the_registry_does_not_count_where_the_policy_looks_at_github_only() -> None:
+    world = a_world(a_signature_rule())
+    looking_in(world, ProofsIn.GITHUB)
+    world.proving.proofs = {DIGEST: SIGNED}
+    play(world, 40)
+    assert state_of(world, "production", "candidate") is State.WAITING_FOR_BUILD
+    looking_in(world, ProofsIn.REGISTRY, ProofsIn.GITHUB)
+    play(world, 40)
+    assert promoted(world)
 
 
 # --- the build -------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """GitHub behind the ports of `bot.forge`, through PyGithub: proposals, merges, conversation and signals.
 
-Beside the ports stand commits that GitHub makes and signs itself (`commits`).
+Beside the ports stand commits that GitHub makes and signs itself (`commits`), and attestations that it keeps
+(`attestations`).
 
 Enters: repository names, branches, numbers and texts. Leaves: frozen values, or `Transient`, `Permanent` and `Conflict`
 with one sentence. It never decides anything, never sends a write again without having looked, and never shows a token.
@@ -20,6 +21,7 @@ What PyGithub 2.10 does by itself and what is done here instead, each with a tes
   which also bounds how long PyGithub goes on asking where a GET is answered with 202.
 """
 
+from bot.adapters.github.attestations import GitHubAttestations
 from bot.adapters.github.clients import Clients
 from bot.adapters.github.commits import GitHubCommits
 from bot.adapters.github.conversation import GitHubConversation
@@ -35,6 +37,7 @@ __all__ = [
     "AppCredentials",
     "Clients",
     "Credentials",
+    "GitHubAttestations",
     "GitHubCommits",
     "GitHubConversation",
     "GitHubForge",

@@ -14,12 +14,16 @@ GRAPHQL = "GRAPHQL"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """A GET. `tried` is a verb phrase for messages: what the bot asked GitHub to do."""
+    """A GET. `tried` is a verb phrase for messages: what the bot asked GitHub to do.
+
+    Where it is `of_attestations`, a token that may read these asks, and no other does.
+    """
 
     path: str
     tried: str
     params: Mapping[str, str | int] = field(default_factory=dict)
     right: Right = Right.READ
+    of_attestations: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,6 +134,11 @@ class Clients:
         """
         return self._again(lambda: self._read_once(repository, read, parse)[0])
 
+    def read_page(self, repository: str, read: Read, parse: Callable[[object], T]) -> tuple[T, bool]:
+        """Read the one page of a list, and say whether GitHub has another one after it."""
+        found, link = self._again(lambda: self._read_once(repository, read, parse))
+        return found, 'rel="next"' in link
+
     def read_pages(
         self, repository: str, read: Read, parse: Callable[[object], list[T]], *, most: int = 10
     ) -> Iterator[T]:
@@ -166,7 +171,7 @@ class Clients:
     def _read_once(self, repository: str | None, read: Read, parse: Callable[[object], T]) -> tuple[T, str]:
         account = self._admit(repository, READ, read.right, read.tried)
         with self._translated(account, read.tried):
-            token = self._token(repository)
+            token = self._token(repository, of_attestations=read.of_attestations)
             address = f"{read.path}?{json.dumps(read.params, sort_keys=True)}"
             key = CacheKey(asker=asker_of(token), url=address, accept=_ACCEPT)
             kept = self._cache.find(key)
@@ -319,9 +324,11 @@ class Clients:
         if isinstance(error, LimitMet) and error.is_secondary and error.retry_after is not None:
             account.budget.note_pause(error.retry_after, now=self.pacing.monotonic())
 
-    def _token(self, repository: str | None) -> str:
+    def _token(self, repository: str | None, *, of_attestations: bool = False) -> str:
         if repository is not None and "/" not in repository:
             return self.credentials.token_for_owner(repository)
+        if repository is not None and of_attestations:
+            return self.credentials.token_for_attestations(repository)
         return self.credentials.token_for(repository)
 
     def _account(self, repository: str | None) -> _Account:

@@ -56,6 +56,10 @@ class Credentials(Protocol):
         """Return the token to use on an organization."""
         ...
 
+    def token_for_attestations(self, repository: str) -> str:
+        """Return the token to read a repository's attestations with."""
+        ...
+
     def forget(self, repository: str | None, token: str) -> bool:
         """Forget a token that GitHub refuses on a repository or owner; True where it may be asked for another one."""
         ...
@@ -93,6 +97,10 @@ class TokenCredentials:
     def token_for_owner(self, owner: str) -> str:  # noqa: ARG002  (one token serves all)
         """Return the token, read anew."""
         return self.token_for(None)
+
+    def token_for_attestations(self, repository: str) -> str:
+        """Return the token, read anew."""
+        return self.token_for(repository)
 
     def forget(self, repository: str | None, token: str) -> bool:  # noqa: ARG002  (nothing is kept)
         """Have nothing to forget: the token is read anew each time."""
@@ -163,7 +171,18 @@ class AppCredentials:
         named = sorted(name for name in self._repositories() if _owner(name) == owner.lower())
         if not named:
             raise Permanent(SYSTEM, f"the GitHub App has no repository of “{owner}” to work for, so no token for it")
-        return self._kept_or_minted(f"{owner.lower()}/", lambda: self._mint_for_members(named[0]))
+        remedy = "grant the GitHub App the organization permission “Members: read”, since policies name teams"
+        key = f"{owner.lower()}/"
+        return self._kept_or_minted(key, lambda: self._mint_to_read("members", named[0], key, remedy))
+
+    def token_for_attestations(self, repository: str) -> str:
+        """Return a token that may read a repository's attestations, and nothing else.
+
+        It is a token of its own, as that for teams is: most policies look for proofs in the registry only.
+        """
+        remedy = "grant the GitHub App the permission “Attestations: read”, since policies look for proofs at GitHub"
+        key = f"{repository.lower()} attestations"
+        return self._kept_or_minted(key, lambda: self._mint_to_read("attestations", repository, key, remedy))
 
     def forget(self, repository: str | None, token: str) -> bool:
         """Drop the token and the owner's installation: the app may have been installed anew.
@@ -210,14 +229,14 @@ class AppCredentials:
         with self._lock:
             return self._minting.setdefault(owner, threading.Lock())
 
-    def _mint_for_members(self, repository: str) -> _Token:
-        owner = _owner(repository)
-        tried = f"get a token to read the teams of {owner}"
-        body = {"repositories": [_name(repository)], "permissions": {"members": "read"}}
+    def _mint_to_read(self, area: str, repository: str, key: str, remedy: str) -> _Token:
+        """Mint a token that may read one area and nothing else; it is kept by `key`."""
+        whose = f"teams of {_owner(repository)}" if area == "members" else f"{area} of {repository}"
+        body = {"repositories": [_name(repository)], "permissions": {area: "read"}}
         try:
-            return self._mint_with(self._installation(repository), body, tried, frozenset({f"{owner}/"}))
+            tried = f"get a token to read the {whose}"
+            return self._mint_with(self._installation(repository), body, tried, frozenset({key}))
         except Refused as refused:
-            remedy = "grant the GitHub App the organization permission “Members: read”, since policies name teams"
             raise Permanent(SYSTEM, f"{refused.sentence}: {remedy}") from refused
 
     def _scope(self, repository: str) -> frozenset[str]:

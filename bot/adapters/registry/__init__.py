@@ -4,10 +4,10 @@
 `tags`, `referrers` and `proofs` find what it has.
 """
 
+from bot.adapters.found_proofs import ProofLimits
 from bot.adapters.registry.access import RegistryAccess
 from bot.adapters.registry.client import OciRegistry
 from bot.adapters.registry.names import DOCKER_HUB, ImageName, parse_image
-from bot.adapters.registry.proofs import ProofLimits
 from bot.adapters.registry.tags import Tags
 
 __all__ = [

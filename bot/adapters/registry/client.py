@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Self
 
-from bot.adapters.found_proofs import Found
+from bot.adapters.found_proofs import Found, ProofLimits
 from bot.adapters.http import Endpoint, Limits, quote
 from bot.adapters.registry.access import RegistryAccess
-from bot.adapters.registry.facts import parse_config, parse_facts
+from bot.adapters.registry.facts import parse_config, parse_facts, with_more
 from bot.adapters.registry.host import RegistryHost
 from bot.adapters.registry.manifest import BadManifest, Manifest, digest_of, is_digest, parse_manifest
 from bot.adapters.registry.names import SYSTEM, ImageName, parse_image, require_tag
-from bot.adapters.registry.proofs import ProofLimits, find_proofs
+from bot.adapters.registry.proofs import find_proofs
 from bot.adapters.registry.remembered import Remembered
 from bot.adapters.registry.tags import MOST_TAGS, Tags, read_tags
 from bot.domain.model import Artifact, Digest, ImageFacts, Sha
@@ -185,7 +185,7 @@ def _read_facts(host: RegistryHost, repository: str, content: bytes) -> ImageFac
     facts = parse_facts(manifest.annotations)
     if manifest.image is not None:
         manifest = parse_manifest(host.read_promised(repository, manifest.image))
-        facts = facts.or_else(parse_facts(manifest.annotations))
+        facts = with_more(facts, parse_facts(manifest.annotations))
     if manifest.config is not None:
-        facts = facts.or_else(parse_config(host.read_blob(repository, manifest.config)))
+        facts = with_more(facts, parse_config(host.read_blob(repository, manifest.config)))
     return facts

@@ -42,6 +42,18 @@ def parse_config(content: bytes) -> ImageFacts:
     return replace(facts, built_at=_instant(value.get("created")))
 
 
+def with_more(facts: ImageFacts, other: ImageFacts) -> ImageFacts:
+    """Return facts, with the other's where there are none."""
+    return replace(
+        facts,
+        revision=facts.revision or other.revision,
+        source=facts.source or other.source,
+        version=facts.version or other.version,
+        created=facts.created or other.created,
+        built_at=facts.built_at or other.built_at,
+    )
+
+
 def _revision(value: object) -> Sha | None:
     """Only a whole commit name is believed."""
     if not isinstance(value, str):

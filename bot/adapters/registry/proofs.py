@@ -17,9 +17,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-from bot.adapters.found_proofs import Found, FoundBundle, FoundLayer
+from bot.adapters.found_proofs import Found, FoundBundle, FoundLayer, ProofLimits
 from bot.adapters.registry.host import RegistryHost
 from bot.adapters.registry.manifest import (
     IMAGE_TYPES,
@@ -50,21 +49,6 @@ _SAYS_NOTHING = (
 _SUFFIXES = ("sig", "att")
 _SIGNATURE = "dev.cosignproject.cosign/signature"
 _SIGSTORE = "dev.sigstore.cosign/"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProofLimits:
-    """How much is read for one image: more is an error, and nothing is ever cut.
-
-    `opened` counts manifests that may hold proofs, `found` the proofs in them. `most_bytes` holds for one proof,
-    `all_bytes` for all of them.
-    """
-
-    opened: int = 50
-    found: int = 100
-    most_bytes: int = 16 * 1024 * 1024
-    all_bytes: int = 64 * 1024 * 1024
-    lasts: timedelta = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,6 +168,20 @@ class CheckRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attestation:
+    """An attestation of an artifact: a Sigstore bundle that was handed in. GitHub takes its word for its `subject`.
+
+    It `is_inline` where lists hold the bundle itself, as they did before they named its address.
+    """
+
+    id: int
+    subject: str
+    bundle: bytes
+    created_at: datetime
+    is_inline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MergeQueue:
     """How a branch's merge queue works: by which method it merges, and how long the checks of a merge group take."""
 

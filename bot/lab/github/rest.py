@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from bot.lab.github.access import demand, read_token
 from bot.lab.github.api import (
+    attestations,
     checks,
     commits,
     deployments,
@@ -26,6 +27,7 @@ from bot.lab.github.api import (
     settings,
     users,
 )
+from bot.lab.github.attestations import BundleBlobs
 from bot.lab.github.call import Call, Endpoint, Json, Refusal, Reply, not_found
 from bot.lab.github.calls import Traffic
 from bot.lab.github.mishaps import API_PREFIX
@@ -44,6 +46,7 @@ _ENDPOINTS = (
     *issues.ENDPOINTS,
     *reactions.ENDPOINTS,
     *deployments.ENDPOINTS,
+    *attestations.ENDPOINTS,
     *settings.ENDPOINTS,
     *commits.LAST,
 )
@@ -72,7 +75,7 @@ class RestApi:
         self._world = world
 
     def routes(self) -> list[Route]:
-        """Return a route for each endpoint, and one for all that there is not."""
+        """Return a route for each endpoint, one for all that there is not, and those to what endpoints refer to."""
         found = [
             Route(API_PREFIX + one.path, self._responder(one), methods=[one.method], include_in_schema=False)
             for one in _ENDPOINTS
@@ -80,7 +83,7 @@ class RestApi:
         everything = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         found.append(Route(f"{API_PREFIX}/rate_limit", self._rate_limit, methods=["GET"]))
         found.append(Route(f"{API_PREFIX}/{{rest:path}}", self._responder(None), methods=everything))
-        return found
+        return [*found, *BundleBlobs(self._world).routes()]
 
     def _responder(self, endpoint: Endpoint | None) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:

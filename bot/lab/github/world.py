@@ -15,6 +15,7 @@ from bot.lab.github.git import Bare
 from bot.lab.github.nouns import (
     Account,
     App,
+    Attestation,
     CheckRun,
     Comment,
     Credential,
@@ -57,6 +58,7 @@ class Repository:
     protections: dict[str, Protection] = field(default_factory=dict)
     webhooks: list[Webhook] = field(default_factory=list)
     deployments: list[Deployment] = field(default_factory=list)
+    attestations: list[Attestation] = field(default_factory=list)
     seals: dict[str, Seal] = field(default_factory=dict)
     """By commit: what GitHub vouches for."""
 
