@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from bot.domain.argo import Mark, MarkKind
+from bot.domain.calendar import GATE as CALENDAR
+from bot.domain.calendar import Closed, judge_calendar
 from bot.domain.candidacy import HOLD_LABEL
 from bot.domain.decision import (
     Action,
@@ -36,6 +38,7 @@ from bot.domain.model import Release, Sha, Trouble
 from bot.domain.naming import check_name, revert_branch
 from bot.domain.observation import Observation
 from bot.domain.observed import is_revert
+from bot.domain.orders import standing
 from bot.domain.policy import Policy
 from bot.domain.pulls import MergeMethod, MergeRoad, MergeRules, Proposal, Pull, PullState, without_own
 from bot.forge import MergeOrder, MergeText, PullText, Urgency
@@ -183,6 +186,9 @@ class _Step:
         return f"opened #{pull.number} at {pushed[:_SHORT]}{' as a draft' if action.is_draft else ''}"
 
     def commit(self, action: CommitPromotion) -> str:
+        frozen = self._frozen_now(action.stage)
+        if frozen is not None:
+            raise Conflict("Liftlock", f"{action.release.tag} was not committed: {frozen}; look again")
         self.maker.keep_summary(action)
         commit = self.maker.commit_promotion(action)
         self.world.repositories.push(self.repository, self.base, commit, expected=self.maker.head(action.stage))
@@ -267,12 +273,25 @@ class _Step:
             against: str | None = f"its head is {pull.head[:_SHORT]} now, not the checked {action.head[:_SHORT]}"
         else:
             against = _objection(pull, self.base, waits_for_checks=waits_for_checks)
-        if against is None and commands_wait(self.world, self.repository, pull):
+        # Nobody's question holds up a rollback; what people say on its pull request is heard nowhere.
+        if against is None and action.reverts is None and commands_wait(self.world, self.repository, pull):
             against = "a command waits to be heard"
+        if against is None and action.reverts is None and not self._is_calendar_overridden(action):
+            against = self._frozen_now(action.stage)
         if against is None:
             against = self._not_planned_now(action)
         if against is not None:
             raise Conflict("GitHub", f"#{action.number} was not merged: {against}; look again")
+
+    def _frozen_now(self, stage: str) -> str | None:
+        """Return why the calendar lets nothing move by now: it may have closed since the sweep looked."""
+        judged = judge_calendar(self.policy.calendars_of(self.policy.stage(stage)), self.world.clock.now())
+        return judged.reason if isinstance(judged, Closed) else None
+
+    def _is_calendar_overridden(self, action: MergePromotion) -> bool:
+        orders, service, release = self.maker.observation.orders, self.policy.service, action.release.name
+        stands = standing(orders, service=service, stage=action.stage, release=release, head=action.head)
+        return CALENDAR in stands.overrides
 
     def _not_planned_now(self, action: MergePromotion) -> str | None:
         """Compare the branch with the planned edit on the base as the server has it now."""

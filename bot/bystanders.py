@@ -21,7 +21,9 @@ _MOST_AT_ONCE = 20
 """How many are told in one sweep; the others are told in the next."""
 
 
-def tell_bystanders(world: World, repository: str, told: Proposals, stages: Collection[str]) -> None:
+def tell_bystanders(
+    world: World, repository: str, told: Proposals, stages: Collection[str], *, only_rollbacks: bool = False
+) -> None:
     """Pass the required checks where there is nothing to judge; what the outside does is logged, never raised.
 
     `stages` are the names of those that policies promote to in this repository: no other check is the bot's to give.
@@ -29,11 +31,12 @@ def tell_bystanders(world: World, repository: str, told: Proposals, stages: Coll
     own = {check_name(stage) for stage in stages}
     required = [check for check in told.rules.required_checks if check.app_id in (None, told.own_app_id)]
     names = [check.name for check in required if check.name in own]
-    wanted = {_key(repository, pull, name): (pull, name) for pull in _bystanders(told) for name in names}
+    others = [one for one in _bystanders(told) if one.is_rollback or not only_rollbacks]
+    wanted = {_key(repository, pull, name): (pull, name) for pull in others for name in names}
     wanted |= {
         _key(repository, one, name): (one, name)
         for pull in told.open
-        if _promotes(pull)
+        if _promotes(pull) and not only_rollbacks
         for one in [Bystander(number=pull.number, head=pull.head)]
         # A promotion is judged for its own stage only; the check of another one has nothing to say of it.
         for name in names

@@ -27,6 +27,7 @@ from bot.domain.authority import (
     too_many,
     too_many_sentence,
 )
+from bot.domain.calendar import GATE as CALENDAR
 from bot.domain.commands import USAGE, Command, Mistake
 from bot.domain.model import Artifact, Release, Trouble
 from bot.domain.observation import Observation, StageObservation
@@ -265,9 +266,13 @@ class _Ear:
         return judge_command(command, said, authority, subject)
 
     def _gates(self, source: Stage) -> tuple[str, ...]:
-        """Return the gates of the move: of the stage before, and of the artifact."""
-        of_artifact = (*self.subject.stage.artifact, *(source.artifact if source.source is None else ()))
-        return tuple(dict.fromkeys((*(gate.name for gate in source.gates), *(rule.name for rule in of_artifact))))
+        """Return the gates of the move: of the stage before, of the artifact, and the calendar where there is one."""
+        # Where releases come from nowhere or from the registry, what is set by hand is verified on its way out.
+        is_verified_there = source.source is None or source.intake is not None
+        of_artifact = (*self.subject.stage.artifact, *(source.artifact if is_verified_there else ()))
+        calendar = (CALENDAR,) if self.policy.calendars_of(self.subject.stage) else ()
+        names = (*(gate.name for gate in source.gates), *(rule.name for rule in of_artifact), *calendar)
+        return tuple(dict.fromkeys(names))
 
     def _record_result(self, said: Said, command: Command | Mistake, result: Accepted | Denied | Mistake) -> None:
         match result:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from pydantic import TypeAdapter, ValidationError
 
+from bot.domain.candidacy import OVERRIDDEN
 from bot.domain.decision import (
     CommitPromotion,
     Decision,
@@ -39,6 +41,8 @@ from bot.render.views import MoveView, RevertView
 
 _SHORT = 7
 _JUDGEMENT = TypeAdapter(Judgement)
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+"""What stands for the time where two summaries are compared."""
 
 Move = OpenPromotion | RemakePromotion | CommitPromotion | MergePromotion
 """The actions that bring a release into a stage."""
@@ -87,6 +91,8 @@ class Maker:
         why = ""
         if view.judgement.state is State.OFFERED:
             why = f"came from the registry: {action.reason.partition(': ')[2]}."
+        elif isinstance(action, MergePromotion) and OVERRIDDEN in action.reason:
+            why = f"moves on from {action.reason}."
         elif isinstance(action, OpenPromotion | RemakePromotion) and view.judgement.state is not State.PROVEN:
             why = f"is observed in {view.source.name} still; this is merged only when it has passed."
         elif view.judgement.state is not State.PROVEN:
@@ -95,17 +101,40 @@ class Maker:
 
     def summary(self, action: Move) -> Summary | None:
         """Summarise what was verified; None for a draft and its like, which nothing has passed yet."""
+        passed = self._passed(action)
+        if passed is None:
+            return None
+        # What was summed up at an earlier try, and did not move then, is the same summary still.
+        at = self._kept_since(action, passed) or self.observation.at
+        return summary_of(self.policy, passed, at, verifier=self.world.summaries.verifier)
+
+    def _passed(self, action: Move) -> Passed | None:
         if isinstance(action, RemakePromotion) or (isinstance(action, OpenPromotion) and action.is_draft):
             return None
         view = self.move(action)
-        passed = Passed(
+        # What its deadline let pass was not verified, however lenient verdicts it has.
+        if view.judgement.state not in {State.PROVEN, State.OFFERED}:
+            return None
+        return Passed(
             release=view.release,
             stage=view.source.name,
             into=view.stage.name,
             verdicts=view.proof,
             inputs=tuple(one.found for one in self._signatures(view)),
         )
-        return summary_of(self.policy, passed, self.observation.at, verifier=self.world.summaries.verifier)
+
+    def _kept_since(self, action: Move, passed: Passed) -> datetime | None:
+        """Return when the very same was kept, but for the time; None where it was not yet."""
+        key = self._summary_key(action)
+        basis, _, at = (self.world.ledger.noted([key]).get(key) or "").partition(" ")
+        return datetime.fromisoformat(at) if at and basis == self._basis(passed) else None
+
+    def _basis(self, passed: Passed) -> str | None:
+        summary = summary_of(self.policy, passed, _ANY_TIME, verifier=self.world.summaries.verifier)
+        return summary.digest if summary is not None else None
+
+    def _summary_key(self, action: Move) -> str:
+        return f"summary/{self.policy.service}/{action.stage}/{action.release.name}"
 
     def _signatures(self, view: MoveView) -> Iterable[Signature]:
         """Return what was verified on the way into the stage, and in the stage before."""
@@ -118,16 +147,16 @@ class Maker:
                 yield from (*proven.signatures, *(one.signature for one in proven.attested))
 
     def keep_summary(self, action: Move) -> None:
-        """Keep the summary that the commit will name, before there is such a commit."""
-        summary = self.summary(action)
-        if summary is None:
+        """Keep the summary that the commit will name, once, before there is such a commit."""
+        passed, summary = self._passed(action), self.summary(action)
+        if passed is None or summary is None or self._kept_since(action, passed) is not None:
             return
-        release, now = action.release, self.observation.at
-        name = f"{self.policy.service}-{action.stage}-{release.tag}-{summary.digest.removeprefix('sha256:')[:12]}"
-        kept = self.world.summaries.keep(name, summary)
+        release, now, short = action.release, self.observation.at, summary.digest.removeprefix("sha256:")[:12]
+        kept = self.world.summaries.keep(f"{self.policy.service}-{action.stage}-{release.tag[:64]}-{short}", summary)
         body = {"release": release.name, "digest": summary.digest, "statement": summary.statement, "kept": kept}
         event = Event(at=now, service=self.policy.service, stage=action.stage, kind="summary", body=body)
         self.world.ledger.record(event)
+        self.world.ledger.note(self._summary_key(action), f"{self._basis(passed)} {now.isoformat()}")
 
     def promotion(self, action: Move) -> Edited:
         """Plan the edit of a promotion."""
@@ -137,7 +166,10 @@ class Maker:
     def move(self, action: Move) -> MoveView:
         """Return what the texts of a promotion show."""
         stage = self.policy.stage(action.stage)
-        return self._move(stage, action.release, self.running(stage.source or stage.name))
+        view = self._move(stage, action.release, self.running(stage.source or stage.name))
+        candidate = self.judgement(action.stage, "candidate")
+        # What moves rests on what was judged now, never on what is remembered of another day or other bytes.
+        return replace(view, trust=candidate.verdicts if candidate is not None else ())
 
     def move_of(self, stage_name: str, release: Release) -> MoveView:
         """Return what the texts of a promotion show that is proposed already, or was merged."""
@@ -205,6 +237,9 @@ class Maker:
         except OutsideError:
             return release
         if artifact is None:
+            return release
+        if release.digest not in (None, artifact.digest):
+            # The tag means other bytes by now. What was judged stays what it is called.
             return release
         return Release(image=release.image, tag=release.tag, digest=artifact.digest, revision=artifact.revision)
 

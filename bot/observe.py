@@ -17,7 +17,7 @@ from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Stage
 from bot.forge import Conversation, Forge, Merging, Signals
 from bot.offers import OfferReader
-from bot.ordered import orders_of
+from bot.ordered import commands_of
 from bot.planned import Planner
 from bot.ports import Clock, Deployments, Metrics, OutsideError, Proving, Registry, Repositories, Summaries
 from bot.records import Ledger, Sightings
@@ -84,13 +84,14 @@ def observe(world: World, policy: Policy, head: Sha | Trouble, policy_since: dat
     stages = tuple(_observe_stage(world, policy, stage, head, found) for stage in policy.stages)
     offers = (world.offers.read(policy, one.tags, now) for one in stages if policy.stage(one.stage).intake is not None)
     # A lifted quarantine is to be known before it is asked what must be measured.
-    orders = orders_of(world.ledger, policy.service)
+    orders, stops = commands_of(world.ledger, policy.service)
     return Observation(
         service=policy.service,
         at=now,
         policy_since=policy_since,
         orders=orders,
         offer=next(offers, None),
+        stops=stops,
         stages=stages,
     )
 

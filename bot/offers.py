@@ -1,20 +1,25 @@
 """What the image registry offers to the stage that takes its releases from there: its tags, ranked by the stage's rule.
 
 A registry is asked for its tags once in `every` of the rule, or when somebody says that it has a new one. What is
-remembered between sweeps only saves calls and may be lost at any time. When a tag was first seen is noted in the
-ledger, since what a person sets after that is their word on it.
+remembered between sweeps only saves calls and may be lost at any time.
+
+What a person sets in Git is their word on all that the registry had by then (I7). So for the commit that set the
+present tag the ledger keeps which tags there were when the bot first saw it; only others are new. Where that is lost,
+all that there are count as had already: the bot begins with the next release.
 """
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.intake import FollowRule, Intake, NewestRule, admits, describe, ranked
-from bot.domain.model import NOT_SET, Digest, Offer, TagHistory, Trouble
+from bot.domain.model import NOT_SET, Digest, Offer, Sha, TagHistory, Trouble
 from bot.domain.policy import Policy
 from bot.ports import OutsideError, Permanent, Registry
 from bot.records import Ledger
@@ -22,6 +27,11 @@ from bot.records import Ledger
 _SYSTEM = "registry"
 _MOST_DATED = 200
 """How many images are asked when they were created: what is more needs a narrower rule."""
+_DATING = timedelta(seconds=10)
+"""How long one sweep asks them: what is left is asked in the next, so that nobody's rollback waits for it."""
+_LET_BE = timedelta(seconds=30)
+"""How long a registry that did not answer is not asked again for one service."""
+_MOST_HAD = 5_000
 _MOST_HINTS = 10_000
 _SHORT = len("sha256:") + 12
 
@@ -44,20 +54,38 @@ class _Heard:
     """What a registry said of an image's tags. `told` is what others had said until then, `gap` why there is no tag."""
 
     at: datetime
+    image: str
     intake: Intake
     told: _Told
     tags: tuple[str, ...] = ()
-    created: Mapping[str, datetime] = field(default_factory=dict)
+    dated: Mapping[str, datetime | None] = field(default_factory=dict)
     gap: str = ""
+    is_whole: bool = True
+
+    @property
+    def created(self) -> Mapping[str, datetime]:
+        """When the images were created that say so."""
+        return {tag: at for tag, at in self.dated.items() if at is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failed:
+    """That a registry did not answer."""
+
+    at: datetime
+    told: _Told
+    trouble: Trouble
 
 
 @dataclass(slots=True, kw_only=True)
 class OfferReader:
-    """Reads offers. Safe between threads that work on different services."""
+    """Reads offers. Safe between threads that work on different services. `seconds` are monotonic."""
 
     registry: Registry
     ledger: Ledger
+    seconds: Callable[[], float] = time.monotonic
     _heard: dict[str, _Heard] = field(default_factory=dict)
+    _failed: dict[str, _Failed] = field(default_factory=dict)
     _created: dict[Digest, datetime | None] = field(default_factory=dict)
     _hints: OrderedDict[str, int] = field(default_factory=OrderedDict)
     _hinted: int = 0
@@ -78,35 +106,58 @@ class OfferReader:
         stage = policy.intake_stage
         if stage is None or stage.intake is None:
             return None
+        set_by = None if isinstance(tags, Trouble) or not tags.changes else tags.introduced.commit
+        word = self._word(policy, stage.name, set_by)
         try:
-            heard = self._hear(policy, stage.intake, now)
+            # With a new word in Git a listing of before it would not do: what came in between would count as new.
+            heard = self._hear(policy, stage.intake, now, is_anew=word is None and set_by is not None)
         except OutsideError as error:
             return error.as_trouble()
+        had = word if word is not None else self._note_word(policy, stage.name, set_by, heard)
         best = _best(heard, tags)
         if best is None:
             reason = heard.gap or f"{policy.image} has no tag that the policy takes: {describe(stage.intake.rule)}"
-            return Offer(tag=None, found_at=None, reason=reason)
-        found_at = self._found_at(policy, stage.name, best, now)
-        return Offer(tag=best, found_at=found_at, reason=describe(stage.intake.rule))
+            return Offer(tag=None, is_new=False, reason=reason)
+        return Offer(tag=best, is_new=best not in had, reason=describe(stage.intake.rule))
 
-    def _found_at(self, policy: Policy, stage: str, tag: str, now: datetime) -> datetime:
-        key = f"offer/{policy.service}/{stage}/{policy.image}:{tag}"
-        noted = self.ledger.noted([key]).get(key)
-        if noted is not None:
-            return datetime.fromisoformat(noted)
-        self.ledger.note(key, now.isoformat())
-        return now
+    # --- what was there when people spoke last ---
+
+    def _word(self, policy: Policy, stage: str, set_by: Sha | None) -> Collection[str] | None:
+        """Return the tags that there were when the bot first saw the commit; None where it has not seen it yet."""
+        key = _word_key(policy, stage)
+        try:
+            noted = json.loads(self.ledger.noted([key]).get(key) or "null")
+            return frozenset(noted["had"]) if noted is not None and noted["commit"] == set_by else None
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def _note_word(self, policy: Policy, stage: str, set_by: Sha | None, heard: _Heard) -> Collection[str]:
+        rule = heard.intake.rule
+        had = [tag for tag in heard.tags if isinstance(rule, FollowRule) or admits(rule, tag)][:_MOST_HAD]
+        if set_by is not None:
+            self.ledger.note(_word_key(policy, stage), json.dumps({"commit": set_by, "had": had}))
+        return frozenset(had)
 
     # --- asking ---
 
-    def _hear(self, policy: Policy, intake: Intake, now: datetime) -> _Heard:
-        told = self._told(policy.image)
-        known = self._heard.get(policy.service)
-        is_same = known is not None and (known.intake, known.told) == (intake, told)
-        if known is not None and is_same and timedelta(0) <= now - known.at < intake.every:
+    def _hear(self, policy: Policy, intake: Intake, now: datetime, *, is_anew: bool) -> _Heard:
+        told, service = self._told(policy.image), policy.service
+        known, failed = self._heard.get(service), self._failed.get(service)
+        if failed is not None and failed.told == told and timedelta(0) <= now - failed.at < _LET_BE:
+            raise Permanent(failed.trouble.system, failed.trouble.sentence)
+        asked = _Heard(at=now, image=policy.image, intake=intake, told=told)
+        if known is not None and not is_anew and known.is_whole and _is_fresh(known, asked):
             return known
-        # Kept only when it has succeeded: a hint is not lost with an answer that did not come.
-        heard = self._heard[policy.service] = self._ask(policy.image, _Heard(at=now, intake=intake, told=told))
+        if known is not None and (known.image, known.intake) == (asked.image, asked.intake):
+            # An image is asked once when it was created. A tag that moves keeps its place until the bot starts anew.
+            asked = replace(asked, dated=known.dated)
+        try:
+            # Kept only when it has succeeded: a hint is not lost with an answer that did not come.
+            heard = self._heard[service] = self._ask(policy.image, asked)
+        except OutsideError as error:
+            self._failed[service] = _Failed(at=now, told=told, trouble=error.as_trouble())
+            raise
+        self._failed.pop(service, None)
         return heard
 
     def _told(self, image: str) -> _Told:
@@ -121,19 +172,27 @@ class OfferReader:
         if isinstance(rule, FollowRule):
             return self._followed(image, rule, asked)
         tags = tuple(self.registry.list_tags(image))
-        created = self._dated(image, rule, tags) if isinstance(rule, NewestRule) else {}
-        dateless = isinstance(rule, NewestRule) and tags and not created
-        gap = f"no image of {image} that the policy takes says when it was created" if dateless else ""
-        return replace(asked, tags=tags, created=created, gap=gap)
+        heard = replace(asked, tags=tags)
+        return self._dated(image, rule, heard) if isinstance(rule, NewestRule) else heard
 
-    def _dated(self, image: str, rule: NewestRule, tags: Iterable[str]) -> Mapping[str, datetime]:
-        """Read when the images were created, each once for its bytes."""
-        asked = [tag for tag in tags if admits(rule, tag)]
+    def _dated(self, image: str, rule: NewestRule, heard: _Heard) -> _Heard:
+        """Read when the images were created, each once for its bytes, and as many as there is time for."""
+        asked = [tag for tag in heard.tags if admits(rule, tag)]
         if len(asked) > _MOST_DATED:
             reason = f"{len(asked)} tags of {image} fit the rule, and {_MOST_DATED} at most are asked when they were"
             raise Permanent(_SYSTEM, f"{reason} created: narrow it down by newest: TEMPLATE")
-        found = {tag: self._created_at(image, tag) for tag in asked}
-        return {tag: at for tag, at in found.items() if at is not None}
+        ends = self.seconds() + _DATING.total_seconds()
+        found = {tag: at for tag, at in heard.dated.items() if tag in asked}
+        for tag in asked:
+            if tag in found:
+                continue
+            if self.seconds() > ends:
+                gap = f"{len(found)} of {len(asked)} images were asked when they were created: the others come next"
+                return replace(heard, dated=found, gap=gap, is_whole=False)
+            found[tag] = self._created_at(image, tag)
+        is_dated = any(at is not None for at in found.values())
+        gap = "" if is_dated else f"no image of {image} that the policy takes says when it was created"
+        return replace(heard, dated=found, gap=gap)
 
     def _created_at(self, image: str, tag: str) -> datetime | None:
         digest = self._digest(image, tag)
@@ -162,10 +221,25 @@ class OfferReader:
         return found.digest
 
 
+def _word_key(policy: Policy, stage: str) -> str:
+    return f"word/{policy.service}/{stage}/{policy.image}"
+
+
+def _is_fresh(known: _Heard, asked: _Heard) -> bool:
+    """Say whether what is known would be answered again: the same question, and not long ago."""
+    is_same = (known.image, known.intake, known.told) == (asked.image, asked.intake, asked.told)
+    return is_same and timedelta(0) <= asked.at - known.at < asked.intake.every
+
+
 def _best(heard: _Heard, tags: TagHistory | Trouble) -> str | None:
-    if isinstance(heard.intake.rule, FollowRule):
+    rule = heard.intake.rule
+    if isinstance(rule, FollowRule):
         return next(iter(heard.tags), None)
+    if not heard.is_whole:
+        return None
+    there: Sequence[str] = () if isinstance(tags, Trouble) or tags.tag == NOT_SET else (tags.tag,)
+    if isinstance(rule, NewestRule) and any(admits(rule, tag) and tag not in heard.created for tag in there):
+        # The registry does not say any more how old it is: nothing is known to be newer.
+        return there[0] if heard.created else None
     # What is set there counts as well: that the registry has lost it is no reason to go back.
-    is_set = not isinstance(tags, Trouble) and tags.tag != NOT_SET
-    there = (tags.tag,) if is_set else ()  # type: ignore[union-attr]
-    return next(iter(ranked(heard.intake.rule, (*heard.tags, *there), heard.created)), None)
+    return next(iter(ranked(rule, (*heard.tags, *there), heard.created)), None)

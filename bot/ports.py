@@ -268,12 +268,15 @@ class Metrics(Protocol):
 
 
 class Proving(Protocol):
-    """What is proven of an artifact: what lies beside it in its registry, verified."""
+    """What is proven of an artifact: what lies beside it in its registry, or is kept by GitHub, verified."""
 
-    def proofs_of(self, image: str, digest: Digest) -> Proofs | None:
-        """Find and verify all proofs; None when no registry is configured for the image.
+    def proofs_of(
+        self, image: str, digest: Digest, *, in_registry: bool = True, source: str | None = None
+    ) -> Proofs | None:
+        """Find and verify all proofs; None when the registry is to be asked and none is configured for the image.
 
-        What is found and does not hold is among them, with the reason. Raise OutsideError where the registry does not
+        GitHub is asked for the attestations that it keeps of the repository `source`; None: it is not asked. What is
+        found and does not hold is among them, with the reason. Raise OutsideError where one that is asked does not
         answer: then nothing is known, which is not the same as no proof.
         """
         ...

@@ -109,7 +109,7 @@ def _with_proposals(
     seen = replace(seen, arrival=look.arrival(wanted, told), revert=look.revert(wanted, told, all_seen))
     tag = waiting_tag(stage, all_seen)
     if tag is None:
-        return seen
+        return replace(seen, superseded=look.superseded(None, told))
     candidate = Release(image=policy.image, tag=tag)
     artifact = look.artifact(candidate, all_seen) if wanted.candidate is not None else None
     return replace(
@@ -176,15 +176,15 @@ class _Look:
             lambda: self._examined(branch, told.newest.get(branch), lambda fork: self.planner.promotion(fork, release))
         )
 
-    def superseded(self, release: Release, told: Proposals | Trouble) -> tuple[Pull, ...]:
+    def superseded(self, release: Release | None, told: Proposals | Trouble) -> tuple[Pull, ...]:
+        """Return the stage's open promotions of other releases; all of them where the one that waits is not known."""
         if isinstance(told, Trouble):
             return ()
         prefix = promotion_prefix(self.policy.service, self.stage.name)
         running = Release(image=self.policy.image, tag=self.tags.tag)
-        mine = {
-            release_branch(self.policy.service, self.stage.name, release),
-            revert_branch(self.policy.service, self.stage.name, running),
-        }
+        mine = {revert_branch(self.policy.service, self.stage.name, running)}
+        if release is not None:
+            mine.add(release_branch(self.policy.service, self.stage.name, release))
         return tuple(
             pull
             for pull in told.open

@@ -10,6 +10,7 @@ from bot.apply import Applier
 from bot.domain.decision import Decision
 from bot.domain.model import Sha
 from bot.domain.policy import Policy
+from bot.domain.stops import Stop
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.observe import World
 from bot.offers import OfferReader
@@ -56,6 +57,7 @@ class FakeWorld:
     pauses: list[float] = field(default_factory=list)
     openings_per_hour: int = 30
     begin: Callable[[], None] = lambda: None
+    stops: tuple[Stop, ...] = ()
 
     def __post_init__(self) -> None:
         self.repositories = FakeRepositories(clock=self.clock)
@@ -111,6 +113,7 @@ class FakeWorld:
             load_policies=lambda: ((self.policy, *self.more_policies), self.broken),
             apply=applier.apply,
             begin=self.begin,
+            load_stops=lambda: self.stops,
             workers=1,
             sampler=Sampler(metrics=self.metrics, ledger=self.ledger, lag=LAG),
             dry_run=self.dry_run,

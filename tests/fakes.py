@@ -314,14 +314,30 @@ class FakeSummaries(Failing):
 
 @dataclass
 class FakeProving(Failing):
-    """Proofs by digest; with `is_configured` every other digest has none, without it no registry is known."""
+    """Proofs by digest; with `is_configured` every other digest has none, without it no registry is known.
+
+    `proofs` lie in the registry; `at_github` are kept by GitHub, by repository and digest.
+    """
 
     proofs: dict[str, Proofs] = field(default_factory=dict)
+    at_github: dict[tuple[str, str], Proofs] = field(default_factory=dict)
     is_configured: bool = False
 
-    def proofs_of(self, image: str, digest: Digest) -> Proofs | None:
+    def proofs_of(
+        self, image: str, digest: Digest, *, in_registry: bool = True, source: str | None = None
+    ) -> Proofs | None:
         self.called("proofs_of")
-        return self.proofs.get(digest) or (Proofs(digest=digest) if self.is_configured else None)
+        if in_registry and digest not in self.proofs and not self.is_configured:
+            return None
+        none = Proofs(digest=digest)
+        here = self.proofs.get(digest, none) if in_registry else none
+        there = self.at_github.get((source, digest), none) if source is not None else none
+        return Proofs(
+            digest=digest,
+            signatures=here.signatures + there.signatures,
+            statements=here.statements + there.statements,
+            unproven=here.unproven + there.unproven,
+        )
 
 
 @dataclass

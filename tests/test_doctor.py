@@ -39,7 +39,7 @@ from bot.doctor.systems import judge_argocd, judge_artifact, judge_files, judge_
 from bot.domain.argo import NamedApplication
 from bot.domain.model import Artifact, Digest
 from bot.domain.observation import ForgeFacts
-from bot.domain.policy import AutoMerge, Merge, Policy, Proposing, Road, Rollback
+from bot.domain.policy import AutoMerge, Merge, Policy, ProofsIn, Proposing, Road, Rollback
 from bot.domain.pulls import MergeMethod, MergeRules, RequiredCheck
 from bot.ports import Permanent
 from bot.settings import SettingsError
@@ -142,6 +142,13 @@ def test_deployments_are_needed_only_where_they_are_told_and_members_only_where_
     stages = tuple(replace(one, proposing=Proposing(approvers=("@acme/release",))) for one in policy.stages)
     needed = needed_permissions([replace(policy, stages=stages)], ())
     assert needed["members"] == "read"
+
+
+def test_attestations_are_needed_only_where_proofs_are_looked_for_at_github() -> None:
+    policy = a_policy()
+    assert "attestations" not in needed_permissions([policy], ())
+    stages = (policy.stages[0], replace(policy.stages[1], proofs_in=(ProofsIn.REGISTRY, ProofsIn.GITHUB)))
+    assert needed_permissions([replace(policy, stages=stages)], ())["attestations"] == "read"
 
 
 def test_permissions_that_are_missing_fail_and_those_beyond_need_are_named() -> None:

@@ -38,6 +38,16 @@ COMMANDS: Mapping[str, _Place] = {
         "explain",
         "Say what each release of a service waits for, why, and how it came, as of the last sweep.",
     ),
+    "hold": _Place(
+        "holds",
+        "hold",
+        "Let nothing move into a service's stages, or with --all let nothing be written at all, until it is resumed.",
+    ),
+    "resume": _Place(
+        "holds",
+        "resume",
+        "Take a hold back. What a file HOLD beside the policies stops is stopped until it is taken out of there.",
+    ),
     "rollback": _Place(
         "orders",
         "rollback",
@@ -65,6 +75,7 @@ COMMANDS: Mapping[str, _Place] = {
         "lab",
         "Start a GitHub, an Argo CD, a Prometheus and a registry on this machine, and print how to use them.",
     ),
+    "policy": _Place("policy", "app", "Check policies, and print their JSON Schema."),
     "release": _Place("release", "app", "Releases in image registries."),
     "argocd": _Place("argocd", "app", "What Argo CD says, and what it means."),
     "ledger": _Place("ledger", "app", "Read the ledger, and prove that nothing in it was changed."),

@@ -37,7 +37,7 @@ _CODES: Mapping[VerdictKind, int] = {
 }
 
 
-_AT_REST = (State.SETTLED, State.ROLLED_BACK)
+_AT_REST = (State.SETTLED, State.ROLLED_BACK, State.OFFERED)
 
 
 def check(

@@ -45,6 +45,8 @@ def explain(
     if print_json:
         typer.echo(json.dumps(as_json(replace(decision, judgements=tuple(chosen), actions=())), indent=2))
         return
+    if posting.body.get("stop"):
+        typer.echo(one_line(str(posting.body["stop"]), limit=400))
     for line in explanation_lines(decision, chosen):
         typer.echo(line)
     missing = missing_history(posting)

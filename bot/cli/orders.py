@@ -5,36 +5,33 @@ Whoever may write the ledger may order. The order is an entry of it, and the run
 
 from __future__ import annotations
 
-import getpass
-import socket
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bot.adapters.clock import SystemClock
 from bot.cli.faults import refusal, told_in_one_sentence
 from bot.cli.options import ConfigOption
-from bot.compose.records import read_board, read_ledger, write_ledger
+from bot.cli.ordering import (
+    THEN,
+    ByOption,
+    ReasonOption,
+    held_meanwhile,
+    order_of,
+    policy_of,
+    promoted_stages,
+    record_order,
+)
+from bot.compose.records import read_board, read_ledger
 from bot.domain.commands import Verb
 from bot.domain.decision import Decision
 from bot.domain.model import NOT_SET, Release, TagHistory
 from bot.domain.observed import is_revert
-from bot.domain.orders import Order, as_json, parse_order
 from bot.domain.policy import Policy
 from bot.domain.tags import is_tag
 from bot.domain.text import join_words, one_line
 from bot.engine.record import AnotherVersion, parse_decision, parse_observation
-from bot.policy import PolicyError, load_policies, shipped_gate_templates
-from bot.records import Event
 from bot.settings import Settings, load_settings
-
-_LONGEST_NAME = 100
-_THEN = "The bot acts at its next look, if `liftlock run` is running."
-
-ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; shown and recorded.", show_default=False)]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who orders it; else this machine's user.")]
 
 
 def rollback(
@@ -52,12 +49,13 @@ def rollback(
     with told_in_one_sentence():
         settings = load_settings(config)
         service, _, named = what.partition("/")
-        policy = _policy(settings, service)
+        policy = policy_of(settings, service)
         stage = _stage(policy, named)
         release = _running(settings, policy, stage)
-        order = _order(Verb.ROLLBACK, policy, stage, release, reason, by)
-        _record(settings, order, f"Rollback asked for by {order.by_login}: {release.tag} is taken out of {stage}.")
-    typer.echo(f"Ordered: {service}/{stage} goes back from {release.tag}. {_THEN}")
+        order = order_of(Verb.ROLLBACK, policy, stage, release, reason, by)
+        record_order(settings, order, f"Rollback asked for by {order.by_login}: {release.tag} is taken out of {stage}.")
+        held = held_meanwhile(settings)
+    typer.echo(f"Ordered: {service}/{stage} goes back from {release.tag}. {THEN}{held}")
 
 
 def lift(
@@ -70,41 +68,21 @@ def lift(
     """Lift the quarantine of a release that was taken back: it may move again, past the same gates as any other."""
     with told_in_one_sentence():
         settings = load_settings(config)
-        policy = _policy(settings, service)
+        policy = policy_of(settings, service)
         if not is_tag(tag):
             raise refusal(f"{one_line(tag, limit=60)!r} is no tag of an image")
-        order = _order(Verb.LIFT, policy, _promoted(policy)[0], Release(image=policy.image, tag=tag), reason, by)
-        _record(settings, order, f"Quarantine lifted by {order.by_login}: {tag} may move again.")
-    typer.echo(f"Ordered: {tag} of {service} is not quarantined by what was taken back so far. {_THEN}")
+        order = order_of(
+            Verb.LIFT, policy, promoted_stages(policy)[0], Release(image=policy.image, tag=tag), reason, by
+        )
+        record_order(settings, order, f"Quarantine lifted by {order.by_login}: {tag} may move again.")
+    typer.echo(f"Ordered: {tag} of {service} is not quarantined by what was taken back so far. {THEN}")
 
 
 # --- what is meant ---------------------------------------------------------------------------------------------------
 
 
-def _policy(settings: Settings, service: str) -> Policy:
-    try:
-        found = load_policies(settings.bot.policies, shipped_gate_templates())
-    except PolicyError as error:
-        raise refusal(str(error)) from None
-    policies = {one.service: one for one in found.values() if isinstance(one, Policy)}
-    if service not in policies:
-        known = join_words(sorted(policies)) if policies else "none"
-        faulty = sorted(file for file, one in found.items() if isinstance(one, PolicyError))
-        halted = f"; these have faults, and halt their services: {join_words(faulty)}" if faulty else ""
-        raise refusal(f"no policy in {settings.bot.policies} is of a service {service!r}; there are: {known}{halted}")
-    return policies[service]
-
-
-def _promoted(policy: Policy) -> list[str]:
-    """Return the stages that releases are promoted into; none where the policy has a first stage only."""
-    found = [stage.name for stage in policy.stages if stage.source is not None]
-    if not found:
-        raise refusal(f"nothing is ever promoted or taken back by the policy of {policy.service}: it has one stage")
-    return found
-
-
 def _stage(policy: Policy, named: str) -> str:
-    stages = _promoted(policy)
+    stages = promoted_stages(policy)
     if not named and len(stages) == 1:
         return stages[0]
     if named in stages:
@@ -153,55 +131,3 @@ def _decision(told: object) -> Decision:
         return parse_decision(told)
     except AnotherVersion:
         raise refusal("the service was last looked at by another version of Liftlock") from None
-
-
-# --- the order -------------------------------------------------------------------------------------------------------
-
-
-def _order(verb: Verb, policy: Policy, stage: str, release: Release, reason: str, by: str | None) -> Order:
-    now = SystemClock().now()
-    order = Order(
-        kind=verb,
-        service=policy.service,
-        stage=stage,
-        release=release.name,
-        by_id=0,
-        by_login=one_line(by or _user(), limit=_LONGEST_NAME),
-        at=now,
-        comment=_microsecond(now),
-        line=0,
-        number=0,
-        reason=one_line(reason),
-    )
-    if parse_order(as_json(order)) != order:
-        raise refusal(f"{'a name' if order.reason else 'a reason'} that can be read was expected")
-    return order
-
-
-def _microsecond(at: datetime) -> int:
-    return int(at.timestamp()) * 1_000_000 + at.microsecond
-
-
-def _user() -> str:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run as a number that has no name.
-        name = "somebody"
-    return f"{name} on {socket.gethostname()}"
-
-
-def _record(settings: Settings, order: Order, effect: str) -> None:
-    body = {
-        "comment": order.comment,
-        "number": order.number,
-        "author": order.by_login,
-        "author_id": order.by_id,
-        "said": f"liftlock {order.kind}",
-        "accepted": True,
-        "effect": effect,
-        "order": as_json(order),
-    }
-    event = Event(at=order.at, service=order.service, stage=order.stage, kind="command", body=body)
-    with write_ledger(settings) as ledger:
-        ledger.record(event)

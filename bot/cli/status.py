@@ -18,7 +18,7 @@ from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, refusal, told_in_one_sentenc
 from bot.cli.options import ConfigOption
 from bot.cli.watching import Anew, Board, InPlace, watch, without_instants
 from bot.compose.records import read_board
-from bot.domain.text import count_of
+from bot.domain.text import count_of, one_line
 from bot.engine.record import AnotherVersion, missing_history, parse_decision
 from bot.engine.signals import stop_signals
 from bot.records import SWEEP, Posting
@@ -180,9 +180,11 @@ def _view(board: Board) -> RenderableType:
             # The next sweep writes it anew.
             others.append(Text(f"{item.subject}: last looked at by another version of Liftlock"))
     table = [status_table(decisions)] if decisions else []
+    stops = dict.fromkeys(str(item.body["stop"]) for item in board if item.body.get("stop"))
+    held = [Text(one_line(stop, limit=400), style="red") for stop in stops]
     missing = [Text(line) for line in _missing_lines(board)]
     faults = [Text(f"{item.subject}: halted: {fault}", style="red") for item in board for fault in _faults(item)]
-    return Group(*table, *others, *missing, *faults)
+    return Group(*held, *table, *others, *missing, *faults)
 
 
 def _missing_lines(postings: Sequence[Posting]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings, Si
 from bot.adapters.github import Clients, Credentials, GitHubCommits
 from bot.adapters.http import Limits
 from bot.adapters.prometheus import PrometheusMetrics
-from bot.adapters.proving import RegistryProofs, TrustFiles
+from bot.adapters.proving import ArtifactProofs, TrustFiles
 from bot.adapters.registry import OciRegistry
 from bot.adapters.summaries import SignedSummaries
 from bot.apply import Applier
@@ -35,15 +35,18 @@ from bot.compose.records import Records, make_state_directory, open_records
 from bot.domain.edit import Reading
 from bot.domain.model import Trouble
 from bot.domain.policy import Policy
+from bot.domain.stops import Stop, stop_of_everything, with_unknown
 from bot.domain.storm import StormLimit
 from bot.engine.schedule import Schedule
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.engine.waking import Waker
 from bot.observe import World
 from bot.offers import OfferReader
+from bot.ordered import switch_of
 from bot.policy import GateTemplates, PolicyDirectory, PolicyError, shipped_gate_templates
+from bot.policy.holds import read_stops
 from bot.ports import Clock
-from bot.records import Archive
+from bot.records import Archive, Ledger
 from bot.sampling import Sampler
 from bot.settings import ArgoSection, GitHubSection, GitSection, Settings
 from bot.signalling import Kinds, Signaller
@@ -107,7 +110,7 @@ def compose(
         raise ValueError("only a dry run judges as of another time")
     with ExitStack() as stack:
         records = open_records(stack, settings, dry_run=dry_run)
-        known = KnownRepositories()
+        known, loaded = KnownRepositories(), _Loaded()
         composed = _world(stack, settings, clock or SystemClock(), records, known, is_once=dry_run)
         world = composed.world
         if at is not None:
@@ -117,9 +120,10 @@ def compose(
         sweeper = Sweeper(
             world=world,
             board=records.board,
-            load_policies=_only(service, _policies(settings.bot.policies, shipped_gate_templates(), known)),
+            load_policies=_only(service, _policies(settings.bot.policies, shipped_gate_templates(), known, loaded)),
             apply=Applier(world=world, telling=telling).apply,
             begin=composed.begin,
+            load_stops=_stops(settings.bot.policies, records.ledger, loaded),
             forge_costs=composed.forge_costs,
             clock_trouble=composed.clock_trouble,
             workers=settings.bot.workers,
@@ -169,7 +173,7 @@ def _world(
         conversation=github.conversation,
         signals=github.signals,
         registry=registry,
-        proving=RegistryProofs(registry, trust),
+        proving=ArtifactProofs(registry, github.attestations, trust),
         summaries=_summaries(settings),
         ledger=records.ledger,
         sightings=records.sightings,
@@ -204,7 +208,9 @@ def _signalling(world: World, telling: Telling, section: GitHubSection) -> Liste
     signaller = Signaller(world=world, telling=telling, kinds=kinds)
 
     def hear(report: ServiceReport) -> None:
-        if report.policy is not None and report.observation is not None and report.decision is not None:
+        if report.policy is None or report.observation is None or report.decision is None:
+            return
+        if stop_of_everything(report.observation.stops) is None:
             signaller.tell(report.policy, report.observation, report.decision)
 
     return hear
@@ -228,17 +234,45 @@ def _only(service: str | None, load: Load) -> Load:
     return chosen
 
 
-def _policies(directory: Path, templates: GateTemplates, known: KnownRepositories) -> Load:
+@dataclass(slots=True, kw_only=True)
+class _Loaded:
+    """The stages that releases are promoted into, by service, as of the last load; None where a policy is broken.
+
+    Then nobody knows what its services are, and a line that names one of them is no mistake.
+    """
+
+    stages: Mapping[str, Collection[str]] | None = None
+
+    def learn(self, policies: Sequence[Policy], *, is_whole: bool) -> None:
+        promoted = {one.service: [stage.name for stage in one.stages if stage.source] for one in policies}
+        self.stages = promoted if is_whole else None
+
+
+def _stops(directory: Path, ledger: Ledger, loaded: _Loaded) -> Callable[[], Sequence[Stop]]:
+    """Return what reads anew what people have stopped: by the file beside the policies, and by a command."""
+
+    def load() -> Sequence[Stop]:
+        switch, stops = switch_of(ledger), read_stops(directory)
+        if loaded.stages is not None:
+            stops = with_unknown(stops, loaded.stages)
+        return (*stops, *(() if switch is None else (switch,)))
+
+    return load
+
+
+def _policies(directory: Path, templates: GateTemplates, known: KnownRepositories, loaded: _Loaded) -> Load:
     policies_of = PolicyDirectory(path=directory, templates=templates)
 
     def load() -> tuple[Sequence[Policy], Sequence[BrokenPolicy]]:
         try:
             found = policies_of.load()
         except PolicyError as error:
+            loaded.learn((), is_whole=False)
             return (), (_broken(str(directory), error),)
         policies = [item for item in found.values() if isinstance(item, Policy)]
         broken = [_broken(file, item) for file, item in found.items() if isinstance(item, PolicyError)]
         known.learn(policies)
+        loaded.learn(policies, is_whole=not broken)
         return policies, broken
 
     return load

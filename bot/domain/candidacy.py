@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from bot.domain.calendar import GATE as CALENDAR
+from bot.domain.calendar import Closed, judge_calendar
 from bot.domain.decision import (
     Action,
     ClosePromotion,
@@ -19,16 +21,19 @@ from bot.domain.decision import (
     Wait,
     WaitsOn,
 )
-from bot.domain.model import Release, Sha, TagHistory, Trouble
+from bot.domain.model import Digest, Release, Sha, TagHistory, Trouble
 from bot.domain.observation import ForgeFacts, StageObservation
 from bot.domain.orders import Standing
 from bot.domain.policy import Policy, Stage
 from bot.domain.pulls import MergeRoad, Proposal, Pull, PullState
 from bot.domain.running import Running
+from bot.domain.stops import Stop
 from bot.domain.verdicts import Verdict, VerdictKind, combine, deciding
 
 HOLD_LABEL = "liftlock/hold"
 """Whoever may label a pull request may hold it."""
+OVERRIDDEN = "overridden by a person"
+"""What a reason says where a person's word stands in for a proof, or for the calendar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +48,10 @@ class Candidate:
 class Case:
     """Everything the rungs look at: `source` is the running release of the stage before, `there` the target's tags.
 
-    `trust` are the verdicts on the artifact, as the target asks for them. `found_at` is when the registry was first
-    seen to have the release, where it comes from there. `standing` is what people have commanded of this release in
-    this stage and still stands, `lifted` when a person lifted its quarantine for the last time.
+    `trust` are the verdicts on the artifact, as the target asks for them. `is_new` says of one from the registry that
+    it came after the last word in Git. `verified_before` is what the tag meant when the stage before verified it, in
+    this same look. `standing` is what people have commanded of this release in this stage and still stands, `lifted`
+    when a person lifted its quarantine for the last time. `stop` is a hold of the stage beside those.
     """
 
     policy: Policy
@@ -60,7 +66,9 @@ class Case:
     standing: Standing
     lifted: datetime | None
     trust: tuple[Verdict, ...]
-    found_at: datetime | None = None
+    is_new: bool = True
+    verified_before: Digest | None = None
+    stop: Stop | None = None
     now: datetime
 
     @property
@@ -110,15 +118,30 @@ class Case:
         is_cleared = not rest or combine(rest) is VerdictKind.HEALTHY
         return bool(self.overridden) and self.source.is_live and is_cleared
 
+    @cached_property
+    def closed(self) -> Closed | None:
+        """Why the calendar lets nothing move at this moment, whatever a person says of that; None where it does."""
+        judged = judge_calendar(self.policy.calendars_of(self.target), self.now)
+        return judged if isinstance(judged, Closed) else None
+
+    @property
+    def frozen(self) -> Closed | None:
+        """The same where no person with the right to has overridden it."""
+        return None if CALENDAR in self.standing.overrides else self.closed
+
     @property
     def why_proven(self) -> str:
         """Why the release may move, in one sentence that names what was overridden and by whom."""
-        if not self.overridden:
-            return f"{self.source_stage}: {self.source.judgement.reason}"
-        said = [f"{one.gate} ({one.reason})" for one in self.overridden]
-        orders = [self.standing.overrides[one.gate] for one in self.overridden]
+        said = {one.gate: f"{one.gate} ({one.reason})" for one in self.overridden}
+        # Where only the time was not right, the release has proven itself all the same.
+        proof = f"{self.source_stage}:" if said else f"{self.source_stage}: {self.source.judgement.reason};"
+        if self.closed is not None and self.frozen is None:
+            said[CALENDAR] = f"{CALENDAR} ({self.closed.reason})"
+        if not said:
+            return proof.removesuffix(";")
+        orders = [self.standing.overrides[gate] for gate in said]
         who = "; ".join(dict.fromkeys(f"{order.by_login}: {order.reason}" for order in orders))
-        return f"{self.source_stage}: overridden by a person: {', '.join(said)}; {who}"
+        return f"{proof} {OVERRIDDEN}: {', '.join(said.values())}; {who}"
 
     @property
     def had_before(self) -> bool:

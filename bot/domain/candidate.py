@@ -11,8 +11,8 @@ from datetime import datetime
 from bot.domain.candidacy import HOLD_LABEL, Candidate, Case, blind
 from bot.domain.decision import ClosePromotion, CommitPromotion, OpenPromotion, State, Wait, WaitsOn
 from bot.domain.gates.artifact import judge_artifact, subject_of
-from bot.domain.merging import RUNGS, cooling_down, is_bound_to, merge_now, moved
-from bot.domain.model import Artifact, Offer, Release, Trouble
+from bot.domain.merging import RUNGS, cooling_down, frozen, is_bound_to, merge_now, moved
+from bot.domain.model import Artifact, Digest, Offer, Release, Trouble
 from bot.domain.naming import release_branch
 from bot.domain.observation import ForgeFacts, Observation
 from bot.domain.observed import quarantined_tags
@@ -20,6 +20,7 @@ from bot.domain.orders import lifted_tags, standing
 from bot.domain.policy import Opens, Policy, Road, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running
+from bot.domain.stops import hold_of
 from bot.domain.text import format_instant, one_line
 from bot.domain.verdicts import VerdictKind, worst
 
@@ -64,7 +65,9 @@ def judge_candidate(
         ),
         lifted=lifted_tags(observation.orders, policy.service).get(release.tag),
         trust=judge_artifact(target.artifact, subject_of(seen, release, now)),
-        found_at=observation.offer.found_at if isinstance(observation.offer, Offer) else None,
+        stop=hold_of(observation.stops, policy.service, target.name),
+        is_new=not isinstance(observation.offer, Offer) or observation.offer.is_new,
+        verified_before=_verified_before(policy, target, observation),
         now=now,
     )
     rungs = (
@@ -77,6 +80,21 @@ def judge_candidate(
         if answer is not None:
             return answer
     return _commit(case) if target.proposing.by is Road.COMMIT else merge_now(case)
+
+
+def _verified_before(policy: Policy, target: Stage, observation: Observation) -> Digest | None:
+    """Return which bytes the stage before has verified of the release that is set there, by whomever.
+
+    Each look at a tag may find others; whoever may push could have one set verified and another one moved.
+    """
+    source = policy.stage(target.source) if target.source is not None and target.intake is None else None
+    if source is None or not source.artifact:
+        return None
+    seen = observation.stage(source.name)
+    artifact = seen.artifact if source.source is None else None
+    if source.intake is not None and seen.set_there is not None:
+        artifact = seen.set_there.artifact
+    return artifact.digest if isinstance(artifact, Artifact) else None
 
 
 # --- what forbids the move -------------------------------------------------------------------------------------------
@@ -135,7 +153,9 @@ def _is_lifted(case: Case, pull: Pull) -> bool:
 def _held(case: Case) -> Candidate | None:
     order, pull = case.standing.hold, case.open_pull
     reason = None
-    if order is not None:
+    if case.stop is not None:
+        reason = case.stop.sentence
+    elif order is not None:
         reason = f"{order.by_login} holds {case.target.name}: {order.reason}"
     elif pull is not None and HOLD_LABEL in pull.labels:
         reason = f"#{pull.number} has the label {HOLD_LABEL}; take it off to go on"
@@ -143,8 +163,9 @@ def _held(case: Case) -> Candidate | None:
         reason = f"{pull.draft_by} made #{pull.number} a draft; mark it ready to go on"
     if reason is None:
         return None
-    # People resume where they read of it, so a draft is opened for that as well.
-    actions = _early(case, reason) if _may_show(case) else ()
+    # People resume where they read of it, so a draft is opened for that as well: but not of what is another's.
+    is_trusted = all(one.kind is not VerdictKind.UNHEALTHY for one in case.unverified)
+    actions = _early(case, reason) if is_trusted and _may_show(case) else ()
     return case.answer(State.HELD_BY_HUMAN, WaitsOn.HUMAN, reason, *actions)
 
 
@@ -172,10 +193,9 @@ def _set_by_a_person(case: Case) -> Candidate | None:
     """What a person set stays until the registry has something newer than their word, or they say to go on (I7)."""
     if case.target.intake is None or not case.there.changes:
         return None
-    change, found_at, retried = case.there.introduced, case.found_at, case.standing.retried
-    is_newer = found_at is not None and found_at >= change.at
+    change, retried = case.there.introduced, case.standing.retried
     is_freed = retried is not None and retried.at > change.at
-    if change.trailers is not None or is_newer or is_freed:
+    if change.trailers is not None or case.is_new or is_freed:
         return None
     who = one_line(change.author, limit=60)
     had = f"{who} set {case.target.name} to {case.there.tag} when the registry had {case.release.tag} already"
@@ -218,8 +238,8 @@ def _moved_bytes(case: Case) -> Candidate | None:
     if not isinstance(artifact, Artifact):
         return None
     ran = case.source.judgement.release
-    known = [digest for digest in (ran.digest if ran else None, artifact.first_digest) if digest is not None]
-    other = next((digest for digest in known if digest != artifact.digest), None)
+    seen = (ran.digest if ran else None, artifact.first_digest, case.verified_before)
+    other = next((digest for digest in seen if digest is not None and digest != artifact.digest), None)
     if other is None:
         return None
     what = f"the tag {case.release.tag} means {artifact.digest[:_DIGEST]} now"
@@ -265,6 +285,10 @@ def _to_propose(case: Case) -> Candidate | None:
         reason = f"as many promotions were opened in {case.policy.gitops.repository} as an hour allows{when}"
         wait = Wait(stage=case.target.name, reason=reason, until=until)
         return case.answer(State.READY_TO_PROPOSE, WaitsOn.PROMOTION, reason, wait)
+    if case.frozen is not None:
+        # A draft is not merged by mistake, and people may look at it meanwhile.
+        reason = case.frozen.reason
+        return case.answer(State.FROZEN, WaitsOn.PROMOTION, reason, _opening(case, reason, is_draft=True))
     reason = case.why_proven
     return case.answer(State.READY_TO_PROPOSE, WaitsOn.PROMOTION, reason, _opening(case, reason, is_draft=False))
 
@@ -324,4 +348,4 @@ def _commit(case: Case) -> Candidate:
     return case.answer(State.READY_TO_MERGE, WaitsOn.PROMOTION, reason, action)
 
 
-_ROADS = {Road.PULL_REQUEST: (_to_propose, *RUNGS), Road.COMMIT: (_for_a_commit,)}
+_ROADS = {Road.PULL_REQUEST: (_to_propose, *RUNGS), Road.COMMIT: (_for_a_commit, frozen)}

@@ -37,6 +37,8 @@ from bot.domain.offering import judge_offer
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running, judge_running
+from bot.domain.stopping import disarms, stopped
+from bot.domain.stops import stop_of_everything
 from bot.domain.verdicts import MeasuredEvidence
 
 _LOOK_AGAIN = timedelta(minutes=1)
@@ -75,16 +77,20 @@ def decide(policy: Policy, observation: Observation, now: datetime) -> Decision:
         if candidate is not None:
             judgements.append(candidate.judgement)
             actions.extend(candidate.actions)
+        else:
+            actions.extend(_unattended(stage, seen, running))
         actions.extend(_superseded(policy, stage, seen, running))
         actions.extend(_arrival(seen, here))
-    return Decision(
+    decision = Decision(
         service=policy.service,
         at=now,
         policy_version=policy.version,
         judgements=tuple(judgements),
         actions=tuple(sorted(_once(actions), key=lambda action: _URGENCY.index(type(action)))),
-        look_again=_look_again(judgements, now),
+        look_again=_look_again(judgements, actions, now),
     )
+    stop = stop_of_everything(observation.stops)
+    return decision if stop is None else stopped(decision, stop, observation)
 
 
 def _candidate(
@@ -93,6 +99,14 @@ def _candidate(
     if stage.source is None:
         return None
     return judge_candidate(policy, stage, observation, running[stage.source], running[stage.name], now)
+
+
+def _unattended(stage: Stage, seen: StageObservation, running: dict[str, Running]) -> Iterable[DisarmPromotion]:
+    """Take back what the forge would merge while nobody can tell what waits before the stage: it is not judged then."""
+    source = running[stage.source].judgement if stage.source is not None else None
+    if source is None or source.release is not None:
+        return ()
+    return disarms(seen, f"what waits before {stage.name} is not known: {source.reason}")
 
 
 def _once(actions: Iterable[Action]) -> list[Action]:
@@ -219,11 +233,12 @@ def _of_arrival(arrival: Proposal, running: Release) -> Release:
     return (Release.parse(arrival.release) if arrival.release else None) or running
 
 
-def _look_again(judgements: Iterable[Judgement], now: datetime) -> datetime:
+def _look_again(judgements: Iterable[Judgement], actions: Iterable[Action], now: datetime) -> datetime:
     ends = [
         verdict.evidence.measured.window_end
         for judgement in judgements
         for verdict in judgement.verdicts
         if isinstance(verdict.evidence, MeasuredEvidence) and verdict.evidence.measured.window_end > now
     ]
-    return min([now + _LOOK_AGAIN, *ends])
+    waits = [action.until for action in actions if isinstance(action, Wait) and action.until is not None]
+    return min([now + _LOOK_AGAIN, *ends, *(until for until in waits if until > now)])

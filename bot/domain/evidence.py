@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 
-from bot.domain.verdicts import Verdict
+from bot.domain.verdicts import ArtifactEvidence, Verdict
 
 
 def evidence_hash(verdicts: Iterable[Verdict]) -> str:
@@ -35,7 +35,9 @@ def _text(value: object) -> str:
 
 def _plain(value: object) -> object:
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        # The kind of rule goes by the gate's name; without it evidence from before it was told has the same hash.
+        told = [field.name for field in fields(value) if (type(value), field.name) != (ArtifactEvidence, "rule")]
+        return {name: _plain(getattr(value, name)) for name in told}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, datetime):

@@ -7,7 +7,7 @@ place of the value, never `None`: absence of data must stay visible up to the de
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NewType
@@ -87,27 +87,16 @@ class ImageFacts:
     created: datetime | None = None
     built_at: datetime | None = None
 
-    def or_else(self, other: ImageFacts) -> ImageFacts:
-        """Return these facts, with the other's where there are none."""
-        return replace(
-            self,
-            revision=self.revision or other.revision,
-            source=self.source or other.source,
-            version=self.version or other.version,
-            created=self.created or other.created,
-            built_at=self.built_at or other.built_at,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """What the registry offers to a stage by the stage's rule on tags; `tag` None: nothing, and `reason` says why.
 
-    `found_at` is when the bot first saw the tag there, as far as the ledger reaches back.
+    `is_new` says that the registry did not have the tag yet when the bot first saw the commit that set the present one.
     """
 
     tag: str | None
-    found_at: datetime | None
+    is_new: bool
     reason: str
     kind: Literal["offer"] = "offer"
 

@@ -11,6 +11,7 @@ from bot.domain.model import Artifact, Checked, Offer, Samples, TagHistory, Trou
 from bot.domain.orders import Order
 from bot.domain.proofs import Proven
 from bot.domain.pulls import MergeRules, Proposal, Pull
+from bot.domain.stops import Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,8 @@ class Observation:
     `policy_since` is when the policy in force replaced an earlier one, None if no earlier one was seen: no window may
     reach back before it (I6). `forge` is None where the forge was not looked at, `orders` are what people commanded.
     `fleet` is what all services together come to, None where nobody asked. `offer` is what the registry offers to the
-    stage that takes its releases from there, None where there is none.
+    stage that takes its releases from there, None where there is none. `stops` are what people have stopped that
+    concerns this service.
     """
 
     service: str
@@ -102,6 +104,7 @@ class Observation:
     orders: tuple[Order, ...] = ()
     fleet: Fleet | None = None
     offer: Offer | Trouble | None = None
+    stops: tuple[Stop, ...] = ()
     stages: tuple[StageObservation, ...]
 
     def stage(self, name: str) -> StageObservation:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from bot.domain.argo import Target
+from bot.domain.calendar import Calendar
 from bot.domain.edit.kinds import Edit
 from bot.domain.intake import REGISTRY, Intake
 from bot.domain.pulls import MergeMethod
@@ -134,12 +135,20 @@ class SyncBy(StrEnum):
     BOT = "bot"
 
 
+class ProofsIn(StrEnum):
+    """Where proofs of an artifact are looked for: beside it in its registry, or at GitHub, by the source repository."""
+
+    REGISTRY = "registry"
+    GITHUB = "github"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollback:
     """For `watch` after a release is deployed, any trigger that fires takes it back, by commit or pull request.
 
     Without a person it is done `at_most` so many times within 24 hours, and for `cool_down` after one nothing is merged
-    into the stage. `also` are the stages before it out of which the same release is taken then.
+    into the stage. `also` are the stages before it out of which the same release is taken then. Without
+    `during_freeze` a person is asked while the calendar lets nothing move.
     """
 
     watch: timedelta
@@ -148,6 +157,7 @@ class Rollback:
     at_most: int = 3
     cool_down: timedelta = timedelta(0)
     also: tuple[str, ...] = ()
+    during_freeze: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +167,8 @@ class Stage:
     Where `intake` is set, releases come from the image registry by its rule, and `source` is `REGISTRY`: no stage.
     `window` and `gates` judge a release in this stage before it may move on; `rollback` watches it after it came.
     `artifact` is what must be proven of a release's artifact before it enters; in a first stage, before it moves on.
+    `proofs_in` are the places that are asked for proofs of it, all of them: GitHub for what it keeps of the source.
+    `calendar` says when releases may move into it, beside that of the policy.
     """
 
     name: str
@@ -171,6 +183,8 @@ class Stage:
     proposing: Proposing = Proposing()
     artifact: tuple[TrustRule, ...] = ()
     intake: Intake | None = None
+    proofs_in: tuple[ProofsIn, ...] = (ProofsIn.REGISTRY,)
+    calendar: Calendar | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +192,7 @@ class Policy:
     """One service's policy. Evidence names the policy that judged by its `version`.
 
     That is the SHA-256 of the file's bytes; where the file uses a team's own templates, of that hash and theirs.
+    `calendar` is of all stages that releases are promoted into.
     """
 
     service: str
@@ -187,6 +202,7 @@ class Policy:
     stages: tuple[Stage, ...]
     file: str
     version: str
+    calendar: Calendar | None = None
 
     def stage(self, name: str) -> Stage:
         """Return the stage `name`; KeyError if there is none.
@@ -207,6 +223,10 @@ class Policy:
     def intake_stage(self) -> Stage | None:
         """The stage that takes its releases from the registry: one at the most."""
         return next((stage for stage in self.stages if stage.intake is not None), None)
+
+    def calendars_of(self, stage: Stage) -> tuple[Calendar, ...]:
+        """Return the calendars that must all agree before a release moves into `stage`."""
+        return tuple(calendar for calendar in (self.calendar, stage.calendar) if calendar is not None)
 
     def targets_of(self, stage: Stage) -> tuple[Stage, ...]:
         """Return the stages that a release enters from `stage`."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -28,6 +28,7 @@ from bot.domain.model import Sha, Trouble
 from bot.domain.observation import Observation
 from bot.domain.policy import GitOps, Policy
 from bot.domain.pulls import Proposals
+from bot.domain.stops import Stop, stop_of_everything, stops_for
 from bot.domain.storm import StormLimit, fleet_of
 from bot.engine.acting import Acting, Apply, Decided
 from bot.engine.record import Known, note_policy
@@ -74,6 +75,7 @@ class Sweeper:
 
     `forge_costs` says what each account has used of the forge's limits; `clock_trouble`, why this machine's clock is
     not to be believed. While it is not, nothing is looked at: what would be recorded then would count once it is right.
+    `load_stops` says what people have stopped beside what they command in comments.
     """
 
     world: World
@@ -86,6 +88,7 @@ class Sweeper:
     dry_run: bool = False
     listeners: tuple[Callable[[ServiceReport], None], ...] = ()
     stopping: threading.Event = field(default_factory=threading.Event)
+    load_stops: Callable[[], Sequence[Stop]] = tuple
     forge_costs: Callable[[], Mapping[str, Mapping[str, float]]] = dict
     clock_trouble: Callable[[], Trouble | None] = lambda: None
     refusals: Refusals = field(default_factory=Refusals)
@@ -103,13 +106,13 @@ class Sweeper:
         return tuple(sorted(reports, key=lambda report: report.subject))
 
     def _sweep_over(self, policies: Sequence[Policy]) -> Sequence[ServiceReport]:
-        known = Known.read(self.world.ledger)
+        known, stops = Known.read(self.world.ledger), self.load_stops()
         with ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="sweep") as pool:
             heads = dict(pool.map(self._head, *_files_of(policies)))
-            looked = list(pool.map(lambda policy: self._look(policy, heads[policy.gitops], known), policies))
+            looked = list(pool.map(lambda policy: self._look(policy, heads[policy.gitops], known, stops), policies))
             subjects = [item for item in looked if isinstance(item, Subject)]
             sampled = self._sample(subjects)
-            told = self._look_at_forge(pool, sampled, subjects)
+            told = self._look_at_forge(pool, sampled, subjects, stops)
             reports = [item for item in looked if isinstance(item, ServiceReport)]
             trouble = self._clock_trouble()
             if trouble is not None:
@@ -171,13 +174,16 @@ class Sweeper:
                 log.exception("bug in a listener", error=type(error).__name__)
         return report
 
-    def _look(self, policy: Policy, head: Sha | Trouble, known: Known) -> Subject | ServiceReport:
+    def _look(
+        self, policy: Policy, head: Sha | Trouble, known: Known, stops: Sequence[Stop]
+    ) -> Subject | ServiceReport:
         """See what is cheap to see of a service, and so what must be measured."""
 
         def look() -> Subject:
             now = self.world.clock.now()
             since = note_policy(self.world.ledger, policy, known.policies.get(policy.service), now)
-            return Subject(policy=policy, seen=observe(self.world, policy, head, since))
+            seen = observe(self.world, policy, head, since)
+            return Subject(policy=policy, seen=replace(seen, stops=(*seen.stops, *stops_for(stops, policy.service))))
 
         return self._told_if_failed(policy, look)
 
@@ -197,7 +203,11 @@ class Sweeper:
         return self.sampler.sample([subject])[0]
 
     def _look_at_forge(
-        self, pool: ThreadPoolExecutor, sampled: Sequence[Observation | ServiceReport], subjects: Sequence[Subject]
+        self,
+        pool: ThreadPoolExecutor,
+        sampled: Sequence[Observation | ServiceReport],
+        subjects: Sequence[Subject],
+        stops: Sequence[Stop],
     ) -> _Told:
         """Ask the forge for the promotions of each repository once, for all services together."""
         branches: dict[tuple[str, str], set[str]] = {}
@@ -214,13 +224,18 @@ class Sweeper:
             zip(asked, pool.map(lambda where: self._ask_forge(where[0], where[1], branches[where]), asked), strict=True)
         )
         for (repository, branch), found in told.items():
-            if isinstance(found, Proposals) and not self.dry_run:
-                self._tell_bystanders(repository, found, stages[repository, branch])
+            stop = stop_of_everything(stops)
+            is_let = stop is None or stop.lets_roll_back
+            if isinstance(found, Proposals) and not self.dry_run and is_let:
+                only = stop is not None
+                self._tell_bystanders(repository, found, stages[repository, branch], only_rollbacks=only)
         return told
 
-    def _tell_bystanders(self, repository: str, told: Proposals, stages: Collection[str]) -> None:
+    def _tell_bystanders(
+        self, repository: str, told: Proposals, stages: Collection[str], *, only_rollbacks: bool
+    ) -> None:
         try:
-            tell_bystanders(self.world, repository, told, stages)
+            tell_bystanders(self.world, repository, told, stages, only_rollbacks=only_rollbacks)
         except Exception as error:
             structlog.get_logger().exception("bug", repository=repository, error=type(error).__name__)
 
@@ -249,7 +264,9 @@ class Sweeper:
             of_repository = told[policy.gitops.repository, policy.gitops.branch]
             proposed = with_proposals(self.world, policy, sampled, of_repository)
             verified = with_proofs(self.world, policy, proposed)
-            observation = with_orders(self.world, policy, verified, is_dry=self.dry_run)
+            # A stop of everything lets nobody be answered either: they are heard when it is over.
+            is_dry = self.dry_run or stop_of_everything(verified.stops) is not None
+            observation = with_orders(self.world, policy, verified, is_dry=is_dry)
             return Decided(policy=policy, seen=observation, decision=decide(policy, observation, observation.at))
 
         return self._told_if_failed(policy, step)

@@ -22,7 +22,7 @@ from bot.domain.edit.kinds import ANY_DOCUMENT
 from bot.domain.edit.path import EXPECTED_PATH
 from bot.policy.grammar import IMAGE
 from bot.policy.grammar import parse_path as parse_file
-from bot.policy.reading import Section, matching, one_of_these, parsed, shown
+from bot.policy.reading import Section, matching, one_of, one_of_these, parsed, shown
 
 A_FILE = "a path inside the repository, without .. or .git"
 _SHORT = "a path inside the repository, or a mapping with file:"
@@ -166,11 +166,11 @@ def _edit_path(text: str) -> str:
 
 
 def _flag(section: Section, key: str) -> bool:
-    return section.read(key, matching("true|false"), "true or false", default="false") == "true"
+    return section.read(key, one_of(("true", "false")), "true or false", default="false") == "true"
 
 
 def _pin(section: Section) -> bool:
-    return section.read("pin", matching("digest|none"), "digest or none", default="none") == "digest"
+    return section.read("pin", one_of(("digest", "none")), "digest or none", default="none") == "digest"
 
 
 def _document(section: Section) -> DocumentWhere:

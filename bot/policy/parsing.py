@@ -9,13 +9,15 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from bot.domain.argo import NamedApplication, Target
+from bot.domain.calendar import GATE as CALENDAR
 from bot.domain.edit import Edit
 from bot.domain.intake import REGISTRY
-from bot.domain.policy import AtDeadline, CommitsBy, GitOps, HealthWindow, Policy, Stage, SyncBy
+from bot.domain.policy import AtDeadline, CommitsBy, GitOps, HealthWindow, Policy, ProofsIn, Stage, SyncBy
 from bot.domain.queries import Query
 from bot.domain.rules import ArgoHealthyGate, Gate, SoakGate
 from bot.domain.text import parse_duration
 from bot.policy.applications import read_applications
+from bot.policy.calendars import read_calendar
 from bot.policy.edits import read_edit
 from bot.policy.entries import Entry
 from bot.policy.faults import PolicyError
@@ -31,7 +33,7 @@ from bot.policy.grammar import (
 from bot.policy.intake import read_intake
 from bot.policy.labels import labels_of_others, read_labels
 from bot.policy.promoting import read_promote
-from bot.policy.reading import Faults, Section, matching, one_of, positive_duration
+from bot.policy.reading import Faults, Section, hint, matching, one_of, positive_duration
 from bot.policy.taking_back import read_rollback
 from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.tree import Value, read_tree
@@ -51,7 +53,15 @@ def parse_policy(
     `broken` are files of templates that have faults themselves, by the name of each.
     """
     faults = Faults(file=file)
-    section = Section.of(read_tree(text, file=file, faults=faults.found), "", faults)
+    tree = read_tree(text, file=file, faults=faults.found)
+    return read_policy(tree, text, faults=faults, templates=templates, broken=broken)
+
+
+def read_policy(
+    tree: Value, text: str, *, faults: Faults, templates: GateTemplates, broken: Mapping[str, str]
+) -> Policy:
+    """Read the policy of a tree, as `parse_policy` does; `faults` are those that the tree has already."""
+    section = Section.of(tree, "", faults)
     reader = _Reader(faults=faults, templates=templates, broken=broken)
     policy = reader.policy(section, text) if section is not None else None
     if policy is None or faults.found:
@@ -83,10 +93,12 @@ class _Reader:
         if top.get("source") is not None:
             source = top.read("source", matching(OWNER_AND_NAME), "a repository as owner/name")
         gitops = self._gitops(top.section("gitops", required=True))
+        calendar = read_calendar(top.section("calendar"))
         listed = [self._stage(path, value, top.get("stages")) for path, value in top.items("stages", required=True)]
         top.finish()
         texts = [item for item in listed if item is not None]
         self._check_stages(top, texts, whole=len(texts) == len(listed))
+        self._check_places(top, texts)
         if service is None or image is None or gitops is None or not texts:
             return None
         return Policy(
@@ -97,6 +109,7 @@ class _Reader:
             stages=tuple(item.stage for item in texts),
             file=self.faults.file,
             version=hashlib.sha256(text.encode("utf-8")).hexdigest(),
+            calendar=calendar,
         )
 
     def _gitops(self, section: Section | None) -> GitOps | None:
@@ -128,9 +141,10 @@ class _Reader:
         others = labels_of_others(stages, name)
         around = Surroundings(labels=labels, stages=others, tile=tile, window=window)
         gates = self._gates(section, around, applications)
-        artifact = read_artifact(section.section("artifact"), self._check_names)
+        artifact, proofs_in = read_artifact(section.section("artifact"), self._check_names)
         merge, proposing = read_promote(section.section("promote"))
         rollback = read_rollback(section.section("rollback"), around, self._entry, self._check_names)
+        calendar = read_calendar(section.section("calendar"))
         section.finish()
         if name is None or edit is None:
             return None
@@ -147,6 +161,8 @@ class _Reader:
             proposing=proposing,
             artifact=artifact,
             intake=intake,
+            proofs_in=proofs_in,
+            calendar=calendar,
         )
         return _StageText(stage=stage, value=value, path=path, source_at=section.get("from"))
 
@@ -186,7 +202,7 @@ class _Reader:
 
     def _refuse_in_first_stage(self, section: Section) -> None:
         """Nothing is promoted into a first stage, so nothing there is ever merged or rolled back by the bot."""
-        for key in ("promote", "rollback"):
+        for key in ("promote", "rollback", "calendar"):
             value = section.get(key)
             if value is not None:
                 self.faults.note(value, section.at(key), "it in a first stage", "it only in a stage with from")
@@ -206,6 +222,9 @@ class _Reader:
                 gate = entry.measured(around, others=("argocd-healthy", "soak"))
                 gates += [gate] if gate is not None else []
         self._check_names(section, "gates", [gate.name for gate in gates])
+        if any(gate.name == CALENDAR for gate in gates):
+            expected = "another name, since a command overrides the policy's calendar by it"
+            self.faults.note(section.entries["gates"], section.at("gates"), f'a gate "{CALENDAR}"', expected)
         if gates and "window" not in section.entries:
             expected = "a window beside them, since they are judged only in one"
             self.faults.note(section.entries["gates"], section.at("gates"), "gates without a window", expected)
@@ -252,10 +271,10 @@ class _Reader:
             if source in (None, REGISTRY) or item.source_at is None:
                 continue
             if source not in by_name or source == item.stage.name:
-                others = ", ".join(name for name in by_name if name != item.stage.name) or "none yet"
-                self.faults.note(
-                    item.source_at, f"{item.path}.from", f'"{source}"', f"another stage: {others}; or registry"
-                )
+                others = [name for name in by_name if name != item.stage.name]
+                near = hint(source or "", [*others, REGISTRY])
+                expected = f"another stage: {', '.join(others) or 'none yet'}; or registry{near}"
+                self.faults.note(item.source_at, f"{item.path}.from", f'"{source}"', expected)
             elif _goes_round(item.stage, by_name):
                 self.faults.note(item.source_at, f"{item.path}.from", "a circle", "a chain that begins somewhere")
         if texts and all(item.stage.source not in (None, REGISTRY) for item in texts):
@@ -278,8 +297,16 @@ class _Reader:
             rollback = item.stage.rollback
             for name in rollback.also if rollback is not None else ():
                 if name not in before:
-                    expected = f"a stage that releases pass before {item.stage.name}: {', '.join(before) or 'none'}"
+                    said = f"a stage that releases pass before {item.stage.name}: {', '.join(before) or 'none'}"
+                    expected = f"{said}{hint(name, before)}"
                     self.faults.note(item.value, f"{item.path}.rollback.also", f'"{name}"', expected)
+
+    def _check_places(self, top: Section, texts: Sequence[_StageText]) -> None:
+        """GitHub keeps attestations by the repository that was built: which one that is must be said."""
+        for item in texts:
+            if ProofsIn.GITHUB in item.stage.proofs_in and top.get("source") is None:
+                expected = "source at the top of the policy: GitHub is asked for the attestations of that repository"
+                self.faults.note(item.value, f"{item.path}.artifact.found_in", '"github" without a source', expected)
 
     def _check_edits(self, texts: Sequence[_StageText]) -> None:
         seen: dict[Edit, str] = {}

@@ -15,7 +15,7 @@ _LABEL = r"[^\s,][^,]{0,48}[^\s,]|[^\s,]"
 _PLACES = frozenset({"service", "stage", "old", "new"})
 _LONGEST_TITLE = 200
 _A_TITLE = "one line of at most 200 characters with {service}, {stage}, {old} and {new} where they belong"
-_ONLY_PULL_REQUESTS = (
+ONLY_PULL_REQUESTS = (
     "merge",
     "open",
     "evidence",
@@ -80,7 +80,7 @@ def _texts(section: Section, key: str, parse: Callable[[str], str], expected: st
 
 
 def _refuse_pull_request_words(section: Section) -> None:
-    for key in _ONLY_PULL_REQUESTS:
+    for key in ONLY_PULL_REQUESTS:
         value = section.get(key)
         if value is not None:
             section.faults.note(value, section.at(key), "it with by: commit", "it only with by: pull-request")

@@ -22,8 +22,13 @@ BUILT_IN = {"argocd-healthy", "argocd-degraded", "argocd-sync-failed", "soak"}
 EVERY_SECTION = """\
 zzz: 1
 gitops: {zzz: 1}
+calendar:
+  zzz: 1
+  allow: [{zzz: 1}, {zzz: 1, days: [mon]}, {zzz: 1, from: 1, to: 1}, {zzz: 1, holidays: 1}, {zzz: 1, rrule: 1}]
+  freeze: [{zzz: 1}, {zzz: 1, days: [mon]}, {zzz: 1, from: 1, to: 1}, {zzz: 1, holidays: 1}, {zzz: 1, rrule: 1}]
 stages:
   - zzz: 1
+    calendar: {zzz: 1, allow: [{zzz: 1}], freeze: [{zzz: 1}]}
     edit: {zzz: 1, helm: {zzz: 1}}
     window: {zzz: 1}
     promote: {zzz: 1}
@@ -65,6 +70,7 @@ FIELDS = (
     "The window",
     "Promotion",
     "Rollback",
+    "Calendar",
 )
 """The headings below which every field of a policy stands, but for those of gates and triggers."""
 
@@ -110,6 +116,9 @@ def test_every_field_of_the_policy_and_no_other_is_documented() -> None:
         key.rpartition(".")[2] for key in known if ".artifact.signer." in key
     }
     named = {re.sub(r"edit\.[a-z-]+\.(pin|document)$", r"edit.*.\1", key) for key in known - documents - own}
+    # A stage's own calendar is written as that of the policy, and windows of both lists alike but for the reason.
+    named = {key for key in named if not key.startswith("stages[].calendar.")}
+    named = {re.sub(r"^calendar\.(allow|freeze)\[\]\.(?!reason$)", "calendar.*[].", key) for key in named}
     assert {row[0] for heading in FIELDS for row in rows(heading)} == named
 
 

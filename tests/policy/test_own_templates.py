@@ -92,7 +92,9 @@ def test_without_the_folder_there_are_the_shipped_ones(policies: Path) -> None:
 def test_a_broken_template_is_an_error_of_its_file_and_of_the_policies_that_use_it(policies: Path) -> None:
     add(policies, DEPTH.replace("kind: value", "kind: valeu"))
     assert refusals(policies) == {
-        "gates/depth.yaml": 'gates/depth.yaml:2:7: kind: found "valeu", expected share, value or events',
+        "gates/depth.yaml": (
+            'gates/depth.yaml:2:7: kind: found "valeu", expected share, value or events; did you mean "value"?'
+        ),
         "a.yaml": (
             'a.yaml:13:15: stages[0].gates[1].use: found "depth", '
             "expected a template without faults: gates/depth.yaml has some"

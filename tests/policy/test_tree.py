@@ -67,6 +67,14 @@ def test_what_a_policy_may_not_contain_is_named_with_its_place(text: str, senten
     assert refusal(text) == sentence
 
 
+def test_what_stands_under_a_key_that_is_left_out_is_left_out_and_the_rest_is_read() -> None:
+    faults: list[PolicyFault] = []
+    value = read_tree("a: 1\na: {b: 1, b: [c, {d: 2}]}\n? {e: {f: 1}}\n: [g]\nh: 3\n", file="a.yaml", faults=faults)
+    assert [(fault.line, fault.found) for fault in faults] == [(2, 'the key "a" twice'), (3, "a key that is no text")]
+    assert value.entries is not None
+    assert {key: one.text for key, one in value.entries.items()} == {"a": "1", "h": "3"}
+
+
 def test_a_folded_text_has_no_characters_that_nobody_wrote() -> None:
     value = read("a: >-\n  b\n\n  c\n  d\n")
     assert value.entries is not None

@@ -1,71 +1,37 @@
-"""Releases from the registry in the whole loop on fakes: found, verified, set in staging, and who has the last word."""
+"""Releases from the registry in the whole loop on fakes: found by the rule, verified, set in staging, promoted."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from bot.cli.check import max_code
+from bot.domain.decide import decide
 from bot.domain.decision import State, WaitsOn
-from bot.domain.intake import REGISTRY, FollowRule, Intake, NewestRule, SemverRule, TagRule
-from bot.domain.model import Artifact, Digest, ImageFacts, Trailers
+from bot.domain.intake import REGISTRY, FollowRule, NewestRule, SemverRule
+from bot.domain.model import Artifact, ImageFacts
 from bot.domain.path import path_of
-from bot.domain.policy import Merge, Opens, Proposing, Road
-from bot.domain.proofs import Proofs
+from bot.domain.policy import Road
 from bot.domain.pulls import PullState
-from bot.domain.trailers import parse_trailers
-from bot.domain.trust import TrustRule
-from bot.ports import Permanent, Transient
+from bot.ports import Transient
 from bot.render.way import way_line
-from tests.builders import IMAGE, NEW, OLD, a_policy
+from tests.builders import IMAGE, NEW, OLD
 from tests.fake_world import STAGING_FILE, FakeWorld, kustomization
+from tests.scenarios.from_registry import (
+    SIGNED,
+    STRANGE,
+    a_world,
+    digest_of,
+    push,
+    says,
+    staged,
+)
 from tests.scenarios.test_after_a_rollback_on_fakes import play
 from tests.scenarios.test_loop_on_fakes import state_of
 from tests.scenarios.test_trust_on_fakes import promoted
-from tests.trusted import DIGEST, REVISION, a_signature, a_signature_rule
-
-SEMVER = SemverRule(constraint=">=1.0 <2")
-SIGNED = Proofs(digest=DIGEST, signatures=(a_signature(),))
-STRANGE = Proofs(digest=DIGEST, signatures=(a_signature(issuer="https://gitlab.com"),))
-
-
-def digest_of(tag: str) -> Digest:
-    return DIGEST if tag == NEW else Digest(f"sha256:{tag.encode().hex():0>64}")
-
-
-def a_world(*rules: TrustRule, rule: TagRule = SEMVER, by: Road = Road.COMMIT) -> FakeWorld:
-    """Both stages run 1.8.2; the registry has 1.7.0 and 1.8.2."""
-    policy = a_policy()
-    first, second = policy.stages
-    first = replace(
-        first,
-        source=REGISTRY,
-        intake=Intake(rule=rule, every=timedelta(minutes=1)),
-        artifact=rules,
-        merge=Merge.AUTO,
-        proposing=Proposing(by=by),
-    )
-    world = FakeWorld(policy=replace(policy, stages=(first, second)))
-    world.proving.is_configured = True
-    push(world, "1.7.0")
-    push(world, OLD)
-    return world
-
-
-def push(world: FakeWorld, tag: str) -> None:
-    """A pipeline pushes an image."""
-    world.registry.artifacts[f"{IMAGE}:{tag}"] = Artifact(digest=digest_of(tag), revision=REVISION)
-
-
-def staged(world: FakeWorld, tag: str = NEW) -> bool:
-    return world.tag_in(STAGING_FILE) == kustomization(tag)
-
-
-def says(world: FakeWorld, stage: str = "staging", role: str = "candidate") -> str:
-    decision = world.sweep()
-    return next(one.reason for one in decision.judgements if (one.stage, one.role) == (stage, role))
+from tests.trusted import DIGEST, REVISION, a_signature_rule
 
 
 def test_a_release_that_is_pushed_comes_to_staging_and_then_to_production() -> None:
@@ -262,6 +228,7 @@ def test_a_hint_is_not_lost_with_an_answer_that_did_not_come() -> None:
     world.registry.fail["list_tags"] = Transient("registry", "connection refused")
     world.sweep()
     world.registry.fail.clear()
+    world.pass_time(0.6)
     world.sweep()
     assert staged(world)
 
@@ -287,17 +254,28 @@ def test_an_image_of_another_name_that_was_pushed_is_not_taken_for_it() -> None:
 
 def test_the_newest_by_its_own_time_is_taken_and_images_without_one_are_not() -> None:
     world = a_world(rule=NewestRule())
-    for hours, tag in enumerate((OLD, NEW, "1.7.0")):
-        push(world, tag)
-        created = world.clock.now() + timedelta(hours=hours if tag != "1.7.0" else -9)
-        world.registry.facts[digest_of(tag)] = ImageFacts(created=created)
-    push(world, "zzz")
+    world.pass_time(1)
+    push(world, "9.9.9", dated=False)
+    push(world, NEW)
     play(world, 3)
     assert staged(world)
 
 
-def test_where_no_image_says_when_it_was_created_none_is_the_newest() -> None:
+@pytest.mark.invariant("I7")
+def test_a_newest_image_that_the_registry_lost_is_no_reason_to_go_back() -> None:
     world = a_world(rule=NewestRule())
+    for tag in ("1.8.9", NEW):
+        world.pass_time(1)
+        push(world, tag)
+    play(world, 3)
+    assert staged(world)
+    del world.registry.artifacts[f"{IMAGE}:{NEW}"]
+    play(world, 5)
+    assert staged(world)
+
+
+def test_where_no_image_says_when_it_was_created_none_is_the_newest() -> None:
+    world = a_world(rule=NewestRule(), dated=False)
     assert says(world, REGISTRY, "running") == f"no image of {IMAGE} that the policy takes says when it was created"
 
 
@@ -305,6 +283,7 @@ def test_more_images_than_can_be_asked_for_their_time_are_refused_with_the_way_o
     world = a_world(rule=NewestRule())
     for number in range(201):
         push(world, f"build-{number}")
+    world.pass_time(1)
     assert "narrow it down by newest: TEMPLATE" in says(world, REGISTRY, "running")
 
 
@@ -337,6 +316,7 @@ def test_a_moving_tag_whose_release_has_no_name_of_its_own_is_not_followed(versi
     world = a_world(rule=FollowRule(tag="stable"))
     move_stable(world, NEW)
     world.registry.facts[DIGEST] = ImageFacts(version=version)
+    world.pass_time(1)
     assert says(world, REGISTRY, "running") == f"stable of {IMAGE} means {DIGEST[:19]} now, {reason}"
     assert staged(world, OLD)
 
@@ -349,6 +329,7 @@ def test_without_a_registry_in_the_settings_a_moving_tag_cannot_be_followed() ->
 def test_the_whole_way_of_a_release_is_told_from_the_registry_on() -> None:
     world = a_world(a_signature_rule())
     push(world, NEW)
+    world.pass_time(1)
     decision = world.sweep()
     candidate = next(one for one in decision.judgements if one.role == "candidate")
     assert candidate.waits_on is WaitsOn.BUILD
@@ -364,51 +345,54 @@ def test_nothing_is_said_of_the_registry_on_source_commits() -> None:
     assert not [one for one in contexts if REGISTRY in one]
 
 
-# --- summaries of what was verified ----------------------------------------------------------------------------------
-
-
-def trailers_of(world: FakeWorld, stage: str) -> Trailers:
-    parsed = [parse_trailers(commit.message) for commit in world.repositories.line(world.head)]
-    return next(one for one in parsed if one is not None and one.stage == stage)
-
-
-def test_the_commit_of_each_move_names_the_summary_of_what_was_verified() -> None:
-    world = a_world(a_signature_rule())
-    world.proving.proofs = {DIGEST: SIGNED}
-    push(world, NEW)
-    play(world, 45)
-    assert promoted(world)
-    kept = {summary.digest: json.loads(summary.statement) for summary in world.summaries.kept.values()}
-    of = {stage: kept[str(trailers_of(world, stage).summary)]["predicate"] for stage in ("staging", "production")}
-    assert of["staging"]["verifiedLevels"] == ["LIFTLOCK_SIGNATURE"]
-    assert of["production"]["verifiedLevels"] == ["LIFTLOCK_HEALTHY_IN_STAGING", "LIFTLOCK_SIGNATURE"]
-    inputs = [found["inputAttestations"] for found in of.values()]
-    assert inputs == [[{"digest": {"sha256": "b" * 64}}]] * 2
-    events = [event.body for event in world.ledger.events(kind="summary")]
-    assert [body["digest"] for body in reversed(events)] == list(kept)
-
-
-@pytest.mark.invariant("I8")
-def test_a_summary_that_cannot_be_kept_keeps_the_release_where_it_is() -> None:
-    world = a_world(a_signature_rule())
-    world.proving.proofs = {DIGEST: SIGNED}
-    push(world, NEW)
-    world.summaries.fail["keep"] = Permanent("summaries", "key.pem: cannot be read")
-    play(world, 3)
-    assert staged(world, OLD)
-    world.summaries.fail.clear()
-    play(world, 10)
-    assert staged(world)
-
-
-@pytest.mark.invariant("I11")
-def test_a_draft_that_nothing_has_passed_yet_names_no_summary() -> None:
+def test_another_image_of_the_policy_is_asked_for_at_once() -> None:
     world = a_world()
     first, second = world.policy.stages
-    world.policy = replace(world.policy, stages=(first, replace(second, proposing=Proposing(opens=Opens.EARLY))))
-    push(world, NEW)
-    play(world, 8)
-    (draft,) = [pull for pull in world.forge.pulls.values() if pull.draft]
-    told = parse_trailers(world.repositories.commits[draft.head].message)
-    assert told is not None
-    assert told.summary is None
+    assert first.intake is not None
+    slow = replace(first, intake=replace(first.intake, every=timedelta(days=1)))
+    world.policy = replace(world.policy, stages=(slow, second))
+    world.sweep()
+    asked = world.registry.calls.count("list_tags")
+    world.policy = replace(world.policy, image="ghcr.io/acme/other", version="e" * 64)
+    world.sweep()
+    assert world.registry.calls.count("list_tags") == asked + 1
+
+
+def test_a_slow_registry_is_asked_for_ten_seconds_a_sweep_and_then_in_the_next() -> None:
+    world = a_world(rule=NewestRule())
+    for number in range(100):
+        world.pass_time(1)
+        push(world, f"build-{number}")
+    seconds = iter(range(0, 100_000, 1))
+    world.offers.seconds = lambda: float(next(seconds))
+    said = []
+    for _ in range(12):
+        world.pass_time(1)
+        said.append(says(world, REGISTRY, "running"))
+    assert said[0].endswith("of 102 images were asked when they were created: the others come next")
+    assert said[-1] == "the newest image by its own time of creation"
+
+
+def test_a_registry_that_fails_is_let_be_for_a_while() -> None:
+    world = a_world()
+    world.registry.fail["list_tags"] = Transient("registry", "connection refused")
+    world.pass_time(1)
+    for _ in range(5):
+        assert says(world, REGISTRY, "running") == "registry: connection refused"
+    assert world.registry.calls.count("list_tags") == 2
+
+
+def test_an_observation_of_before_there_were_offers_is_judged_as_one_that_was_not_asked_for() -> None:
+    """An older version's record is decided again by `liftlock replay`, and names no offer."""
+    world = a_world()
+    report = world.report()
+    assert report.observation is not None
+    decision = decide(world.policy, replace(report.observation, offer=None), report.observation.at)
+    offer = next(one for one in decision.judgements if one.stage == REGISTRY)
+    assert (offer.state, offer.reason) == (State.CANNOT_TELL, "the registry was not asked")
+
+
+def test_a_settled_service_is_at_rest_whatever_the_registry_offers() -> None:
+    world = a_world()
+    play(world, 3)
+    assert max_code(world.sweep().judgements) == 0

@@ -24,7 +24,7 @@ from bot.web.tokens import LIMITS
 from tests.adapters.registryparts import IMAGE_TYPE, REPOSITORY
 from tests.adapters.test_real_registry import Pusher, wait_until_answers
 from tests.builders import NEW, OLD
-from tests.scenarios.test_intake_on_fakes import a_world, push, staged
+from tests.scenarios.from_registry import a_world, push, staged
 from tests.web.served import PUSH_TOKEN, TOKEN, Web, logged, served
 from tests.web.test_alertmanager import a_message
 from tests.web.test_payload import HOSTILE_NAMES

@@ -1,0 +1,118 @@
+"""What the commands share by which an operator orders something on the bot's own machine.
+
+Whoever may write the ledger may order. The order is an entry of it, and the running bot acts on it at its next look.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from bot.adapters.clock import SystemClock
+from bot.cli.faults import refusal
+from bot.compose.records import read_ledger, write_ledger
+from bot.domain.commands import Verb
+from bot.domain.model import Release
+from bot.domain.orders import Order, as_json, parse_order
+from bot.domain.policy import Policy
+from bot.domain.stops import stop_of_everything
+from bot.domain.text import join_words, one_line
+from bot.ordered import switch_of
+from bot.policy import PolicyError, load_policies, shipped_gate_templates
+from bot.policy.holds import read_stops
+from bot.records import Event
+from bot.settings import Settings
+
+_LONGEST_NAME = 100
+THEN = "The bot acts at its next look, if `liftlock run` is running."
+
+ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; shown and recorded.", show_default=False)]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who orders it; else this machine's user.")]
+
+
+def policy_of(settings: Settings, service: str) -> Policy:
+    """Return the policy of a service; refuse where there is none, and say which there are."""
+    try:
+        found = load_policies(settings.bot.policies, shipped_gate_templates())
+    except PolicyError as error:
+        raise refusal(str(error)) from None
+    policies = {one.service: one for one in found.values() if isinstance(one, Policy)}
+    if service not in policies:
+        known = join_words(sorted(policies)) if policies else "none"
+        faulty = sorted(file for file, one in found.items() if isinstance(one, PolicyError))
+        halted = f"; these have faults, and halt their services: {join_words(faulty)}" if faulty else ""
+        raise refusal(f"no policy in {settings.bot.policies} is of a service {service!r}; there are: {known}{halted}")
+    return policies[service]
+
+
+def promoted_stages(policy: Policy) -> list[str]:
+    """Return the stages that releases are promoted into; none where the policy has a first stage only."""
+    found = [stage.name for stage in policy.stages if stage.source is not None]
+    if not found:
+        raise refusal(f"nothing is ever promoted or taken back by the policy of {policy.service}: it has one stage")
+    return found
+
+
+def order_of(verb: Verb, policy: Policy, stage: str, release: Release, reason: str, by: str | None) -> Order:
+    """Return an order that is given now; refuse one without a name or a reason that can be read."""
+    now = SystemClock().now()
+    order = Order(
+        kind=verb,
+        service=policy.service,
+        stage=stage,
+        release=release.name,
+        by_id=0,
+        by_login=one_line(by or this_user(), limit=_LONGEST_NAME),
+        at=now,
+        comment=microsecond_of(now),
+        line=0,
+        number=0,
+        reason=one_line(reason),
+    )
+    if parse_order(as_json(order)) != order:
+        raise refusal(f"{'a name' if order.reason else 'a reason'} that can be read was expected")
+    return order
+
+
+def microsecond_of(at: datetime) -> int:
+    """Return what stands for a comment's id."""
+    return int(at.timestamp()) * 1_000_000 + at.microsecond
+
+
+def this_user() -> str:
+    """Name whoever runs this, and the machine."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a number that has no name.
+        name = "somebody"
+    return f"{name} on {socket.gethostname()}"
+
+
+def held_meanwhile(settings: Settings) -> str:
+    """Return a sentence where everything is held at this moment, by a command or by the file; else nothing."""
+    with read_ledger(settings) as ledger:
+        switch = switch_of(ledger)
+    stop = stop_of_everything([*read_stops(settings.bot.policies), *([] if switch is None else [switch])])
+    return f" But {stop.sentence}." if stop is not None else ""
+
+
+def record_order(settings: Settings, order: Order, effect: str) -> None:
+    """Write an order to the ledger, as an accepted command."""
+    body = {
+        "comment": order.comment,
+        "number": order.number,
+        "author": order.by_login,
+        "author_id": order.by_id,
+        "said": f"liftlock {order.kind}",
+        "accepted": True,
+        "effect": effect,
+        "order": as_json(order),
+    }
+    event = Event(at=order.at, service=order.service, stage=order.stage, kind="command", body=body)
+    with write_ledger(settings) as ledger:
+        ledger.record(event)
