@@ -14,10 +14,10 @@ import pytest
 
 from tests.killing.stories import STORIES, Played
 
-PARTS = 8
-"""The places are dealt out to so many tests, so that they run side by side."""
-EVERY = int(os.environ.get("LIFTLOCK_KILL_EVERY", "4"))
+EVERY = int(os.environ.get("LIFTLOCK_KILL_EVERY", "8"))
 """Of each part, every so many places are tried: all of them by `make kill-matrix`, which takes some minutes."""
+PARTS = 8 if EVERY == 1 else 4
+"""The places are dealt out to so many tests, so that they run side by side. A play takes in several of them."""
 
 
 @pytest.fixture(scope="module", name="whole")
