@@ -27,11 +27,11 @@ from bot.adapters.http import (
     Limits,
     Question,
     collect,
-    parse_http_date,
     parse_json,
     raise_for_overload,
     refusal,
 )
+from bot.adapters.http_dates import parse_http_date
 from bot.adapters.ledger import open_ledger
 from bot.adapters.prometheus_access import Access, open_session
 from bot.ports import Clock

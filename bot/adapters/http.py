@@ -17,8 +17,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
@@ -27,12 +26,12 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import httpx
 import tenacity
 
+from bot.adapters.http_dates import retry_after
 from bot.adapters.scrub import as_sentence
 from bot.ports import OutsideError, Permanent, Transient
 
 TokenSource = Callable[[], str]
 
-_LONGEST_RETRY_AFTER = timedelta(hours=1)
 _REDIRECTS = 3
 
 
@@ -219,26 +218,6 @@ def raise_for_overload(endpoint: Endpoint, answer: Answer) -> None:
         wait = retry_after(answer.headers)
         length = f", for {wait.total_seconds():.0f} s" if wait else ""
         raise endpoint.transient(f"{what} (HTTP {answer.status}){length}", retry_after=wait)
-
-
-def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """Read `Retry-After`: seconds, or an instant, which counts from the answer's own `Date`."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit() and len(value) < 10:
-        return min(timedelta(seconds=int(value)), _LONGEST_RETRY_AFTER)
-    until, sent = parse_http_date(value), parse_http_date(headers.get("date", ""))
-    if until is None or sent is None:
-        return None
-    return min(max(until - sent, timedelta()), _LONGEST_RETRY_AFTER)
-
-
-def parse_http_date(value: str) -> datetime | None:
-    """Read a date as HTTP writes it, which names a second; None for what is none."""
-    try:
-        parsed = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 class TooLong(Permanent):

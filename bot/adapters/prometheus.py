@@ -36,13 +36,13 @@ from bot.adapters.http import (
     Limits,
     TooLong,
     collect,
-    parse_http_date,
     parse_json,
     quote,
     raise_for_overload,
     refusal,
     with_retries,
 )
+from bot.adapters.http_dates import parse_http_date
 from bot.adapters.prometheus_access import Access, open_session
 from bot.adapters.prometheus_answer import (
     UnusableAnswer,

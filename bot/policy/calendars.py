@@ -208,5 +208,6 @@ def _parse_region(text: str) -> tuple[str, tuple[date, ...]]:
     try:
         days = country_holidays(found[1], subdiv=found[2], years=HOLIDAY_YEARS)
     except NotImplementedError:
+        # So the package says that it knows no such place.
         raise ValueError(text) from None
     return text, tuple(sorted(days))

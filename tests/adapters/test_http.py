@@ -21,9 +21,9 @@ from bot.adapters.http import (
     parse_json,
     quote,
     refusal,
-    retry_after,
     show_url,
 )
+from bot.adapters.http_dates import retry_after
 from bot.ports import Permanent, Transient
 from tests.adapters.scripted import Scripted, an_answer, serving
 from tests.adapters.tls import TlsServer, serving_tls

@@ -9,7 +9,7 @@ import requests
 from github.GithubException import BadAttributeException, GithubException
 
 from bot.adapters.github.nodes import LackingFactError
-from bot.adapters.http import parse_http_date
+from bot.adapters.http_dates import parse_http_date
 from bot.adapters.scrub import as_sentence
 from bot.ports import OutsideError, Permanent, Transient
 

@@ -19,7 +19,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.adapters.github.answers import SYSTEM
-from bot.adapters.http import Endpoint, HttpClient, Limits, Question, parse_http_date
+from bot.adapters.http import Endpoint, HttpClient, Limits, Question
+from bot.adapters.http_dates import parse_http_date
 from bot.domain.model import Trouble
 from bot.domain.text import format_date_instant
 from bot.ports import Clock, OutsideError

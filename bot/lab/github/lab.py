@@ -16,6 +16,7 @@ from bot.domain.model import Sha
 from bot.lab.exchanges import Exchange, ExchangeRecorder
 from bot.lab.faults import Faults
 from bot.lab.github import people
+from bot.lab.github.apps import made_app
 from bot.lab.github.calls import Calls, Traffic
 from bot.lab.github.git import Commit, Signature
 from bot.lab.github.graph.endpoint import GraphApi
@@ -33,18 +34,6 @@ from bot.lab.github.webhooks import Delivery, Webhooks
 from bot.lab.github.world import Repository, TeamRole, World
 from bot.lab.serving import Served
 from bot.ports import Clock
-
-_ALL_RIGHTS = {
-    "checks": "write",
-    "contents": "write",
-    "deployments": "write",
-    "issues": "write",
-    "members": "read",
-    "metadata": "read",
-    "pull_requests": "write",
-    "repository_hooks": "read",
-    "statuses": "write",
-}
 
 
 class GitHubLab:
@@ -157,33 +146,9 @@ class GitHubLab:
         webhook is told of `events` in all of these, if it has a `webhook_url`.
         """
         with self.world.lock:
-            slug, repositories = options.get("slug", f"app-{app_id}"), options.get("repositories")
-            app = App(
-                id=app_id,
-                slug=slug,
-                owner=self.world.account(options.get("owner", "acme"), "Organization"),
-                bot=self.world.account(f"{slug}[bot]", "Bot"),
-                public_key=public_key_pem,
-                installation_id=self.world.new_id(),
-                permissions=dict(options.get("permissions", _ALL_RIGHTS)),
-                repositories=None if repositories is None else tuple(repositories),
-                created_at=self.world.now(),
-                events=tuple(options.get("events", ())),
-                webhook=self._app_webhook(options),
-            )
+            app = made_app(self.world, app_id, public_key_pem, options)
             self.world.apps[app_id] = app
             return app.installation_id
-
-    def _app_webhook(self, options: AppOptions) -> Webhook | None:
-        if "webhook_url" not in options:
-            return None
-        return Webhook(
-            id=self.world.new_id(),
-            url=options["webhook_url"],
-            secret=options.get("webhook_secret", ""),
-            events=tuple(options.get("events", ())),
-            created_at=self.world.now(),
-        )
 
     def protect(self, repository: str, branch: str, **demands: Unpack[Demands]) -> None:
         """Protect a branch; direct pushes are refused unless `restrict_pushes=False` and nothing else is required."""
