@@ -13,9 +13,11 @@ from bot.domain.edit import HelmEdit
 from bot.domain.policy import AutoMerge, Opens, Proposing, Road, SyncBy
 from bot.domain.pulls import Checks, MergeRules, PullState, RequiredCheck
 from bot.domain.stops import Stop, switch_body
+from bot.ports import Transient
 from bot.records import Event
 from tests.builders import NEW, OLD, a_policy, a_rollback
 from tests.fake_world import PRODUCTION_FILE, STAGING_FILE, FakeWorld, values
+from tests.scenarios import from_registry
 from tests.scenarios.test_after_a_rollback_on_fakes import play
 from tests.scenarios.test_loop_on_fakes import failing_world, state_of
 
@@ -198,6 +200,33 @@ def test_an_auto_merge_is_taken_back_while_staging_cannot_be_read(stops: tuple[S
     world.stops = stops
     play(world, 2)
     assert not world.forge.pulls[1].armed_by_bot
+
+
+def armed_from_registry() -> FakeWorld:
+    """The pull request that brings 1.9.0 from the registry to staging waits for a check, armed by the bot."""
+    world = from_registry.a_world(by=Road.PULL_REQUEST)
+    first, second = world.policy.stages
+    first = replace(first, proposing=Proposing(by=Road.PULL_REQUEST, auto_merge=AutoMerge.ANY))
+    world.policy = replace(world.policy, stages=(first, second))
+    world.forge.rules = MergeRules(may_arm=True)
+    from_registry.push(world, NEW)
+    world.pass_time(1)
+    world.sweep()
+    world.forge.edit(1, checks=Checks(pending=("ci",)))
+    world.sweep()
+    world.sweep()
+    assert world.forge.pulls[1].armed_by_bot
+    return world
+
+
+@pytest.mark.parametrize("stops", [(ALL,), (Stop(who="HOLD", reason="x", service="checkout"),), ()])
+def test_an_auto_merge_is_taken_back_while_the_registry_is_down(stops: tuple[Stop, ...]) -> None:
+    world = armed_from_registry()
+    world.registry.fail["list_tags"] = Transient("registry", "connection refused")
+    world.stops = stops
+    play(world, 2)
+    assert not world.forge.pulls[1].armed_by_bot
+    assert world.forge.pulls[1].state is PullState.OPEN
 
 
 # --- what a hold is of -----------------------------------------------------------------------------------------------
