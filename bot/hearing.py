@@ -35,7 +35,7 @@ from bot.domain.observed import quarantined_tags, waiting_tag
 from bot.domain.orders import Order, as_json
 from bot.domain.policy import Policy, Stage
 from bot.domain.pulls import Proposal, Pull, Remark
-from bot.domain.text import one_line
+from bot.domain.text import join_words, one_line
 from bot.forge import Reaction
 from bot.observe import World
 from bot.ordered import orders_of
@@ -248,17 +248,17 @@ class _Ear:
         if isinstance(command, Mistake):
             return command
         about = self.subject
-        source = self.policy.stage(about.stage.source or about.stage.name)
+        before = [self.policy.stage(name) for name in about.stage.sources or (about.stage.name,)]
         pushed = own_heads(self.world, self._repository, about.pull.branch)
         subject = Subject(
             service=self.policy.service,
-            source=source.name,
+            source=join_words([one.name for one in before], "or"),
             stage=about.stage.name,
             release=about.release,
             state=about.pull.state,
             head=about.pull.head,
             head_since=about.pull.head_at or pushed.get(about.pull.head),
-            gates=self._gates(source),
+            gates=tuple(dict.fromkeys(name for one in before for name in self._gates(one))),
             has_approvers=bool(about.stage.proposing.approvers),
             is_present=about.is_present,
             is_quarantined=about.is_quarantined,

@@ -6,7 +6,7 @@ is. Nothing is pushed here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -25,12 +25,13 @@ from bot.domain.decision import (
 )
 from bot.domain.edit import Edited, EditRefused
 from bot.domain.intake import REGISTRY
+from bot.domain.joining import told_of
 from bot.domain.model import NOT_SET, Release, Sha, TagHistory, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Stage
 from bot.domain.proofs import Proven, Signature
 from bot.domain.summaries import Passed, Summary, summary_of
-from bot.domain.text import format_date_instant, one_line
+from bot.domain.text import format_date_instant, join_words, one_line
 from bot.domain.verdicts import Verdict
 from bot.observe import World
 from bot.planned import Planner
@@ -93,9 +94,9 @@ class Maker:
             why = f"came from the registry: {action.reason.partition(': ')[2]}."
         elif isinstance(action, MergePromotion) and OVERRIDDEN in action.reason:
             why = f"moves on from {action.reason}."
-        elif isinstance(action, OpenPromotion | RemakePromotion) and view.judgement.state is not State.PROVEN:
-            why = f"is observed in {view.source.name} still; this is merged only when it has passed."
-        elif view.judgement.state is not State.PROVEN:
+        elif isinstance(action, OpenPromotion | RemakePromotion) and not view.is_proven:
+            why = f"is observed in {join_words(view.come_from)} still; this is merged only when it has passed."
+        elif not view.is_proven:
             why = f"moves on from {action.reason}."
         return promotion_commit(view, why)
 
@@ -113,11 +114,11 @@ class Maker:
             return None
         view = self.move(action)
         # What its deadline let pass was not verified, however lenient verdicts it has.
-        if view.judgement.state not in {State.PROVEN, State.OFFERED}:
+        if any(one.state not in {State.PROVEN, State.OFFERED} for one in view.sources):
             return None
         return Passed(
             release=view.release,
-            stage=view.source.name,
+            stages=view.come_from,
             into=view.stage.name,
             verdicts=view.proof,
             inputs=tuple(one.found for one in self._signatures(view)),
@@ -139,8 +140,10 @@ class Maker:
     def _signatures(self, view: MoveView) -> Iterable[Signature]:
         """Return what was verified on the way into the stage, and in the stage before."""
         looked: list[object] = [self.seen(view.stage.name).proven]
-        if view.source.name != REGISTRY:
-            before = self.seen(view.source.name)
+        for name in view.come_from:
+            if name == REGISTRY:
+                continue
+            before = self.seen(name)
             looked.append(before.set_there.proven if before.set_there is not None else before.proven)
         for proven in looked:
             if isinstance(proven, Proven) and proven.digest == view.release.digest:
@@ -166,7 +169,7 @@ class Maker:
     def move(self, action: Move) -> MoveView:
         """Return what the texts of a promotion show."""
         stage = self.policy.stage(action.stage)
-        view = self._move(stage, action.release, self.running(stage.source or stage.name))
+        view = self._move(stage, action.release, self.sources_of(stage, action.release))
         candidate = self.judgement(action.stage, "candidate")
         # What moves rests on what was judged now, never on what is remembered of another day or other bytes.
         return replace(view, trust=candidate.verdicts if candidate is not None else ())
@@ -174,27 +177,34 @@ class Maker:
     def move_of(self, stage_name: str, release: Release) -> MoveView:
         """Return what the texts of a promotion show that is proposed already, or was merged."""
         stage = self.policy.stage(stage_name)
-        measured = self._measured(stage.source or stage.name, release)
-        view = self._move(stage, release, measured or self._nothing_measured(stage.source or stage.name))
+        before = [one.stage for one in self.sources_of(stage, release)]
+        told = [self._measured(name, release) or self._nothing_measured(name) for name in before]
+        view = self._move(stage, release, tuple(told))
         return replace(view, watched=self._measured(stage_name, release))
 
-    def _move(self, stage: Stage, release: Release, judgement: Judgement) -> MoveView:
+    def sources_of(self, stage: Stage, release: Release) -> tuple[Judgement, ...]:
+        """Return the judgements of the stages that a release comes from, at least one: those that it still runs in."""
+        told = told_of(stage, release, self.decision.judgements)
+        return told or (self.running(stage.source or stage.name),)
+
+    def _move(self, stage: Stage, release: Release, judgements: Sequence[Judgement]) -> MoveView:
         tags, stage_name = self.tags(stage.name), stage.name
         has_arrived = tags.tag == release.tag
         replaces = Release(image=self.policy.image, tag=(tags.introduced.old or NOT_SET) if has_arrived else tags.tag)
-        source = self.policy.stage(stage.source or stage.name)
+        judgement, *beside = judgements
         planner = self._planner(stage)
         edited = _planned(lambda: planner.promotion(self.head(stage_name), release))
         return MoveView(
             trust=self._trust(stage_name, release),
             policy=self.policy,
-            source=source,
+            source=self.policy.stage(judgement.stage),
             stage=stage,
             release=self.known(release),
             replaces=self.known(replaces),
             changes=edited.changes,
             forge_url=self.forge_url,
             judgement=judgement,
+            beside=tuple(beside),
         )
 
     def _measured(self, stage: str, release: Release) -> Judgement | None:

@@ -15,7 +15,7 @@ from bot.domain.edit import Edited, EditRefused
 from bot.domain.model import NOT_SET, Artifact, Digest, Release, Sha, TagChange, TagHistory, Trouble
 from bot.domain.naming import check_name, is_promotion_branch, promotion_prefix, release_branch, revert_branch
 from bot.domain.observation import ForgeFacts, Observation, StageObservation
-from bot.domain.observed import is_watched, stage_liveness, taken_along, waiting_tag, way_back_of
+from bot.domain.observed import carriers, is_watched, stage_liveness, taken_along, waiting_tag, way_back_of
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.pulls import Proposal, Proposals, Pull, PullState, without_own
 from bot.domain.trailers import parse_trailers
@@ -149,12 +149,13 @@ class _Look:
     def artifact(self, release: Release, seen: Observation) -> Artifact | Trouble | None:
         """Ask what the tag means now, and add what it meant when it was first looked at after it came."""
         found = _attempt(lambda: self.world.registry.find_artifact(release.image, release.tag))
-        source = seen.stage(self.stage.source).tags if self.stage.source and self.stage.intake is None else None
+        before = carriers(self.stage, seen)
+        source = seen.stage(before[0]).tags if before else None
         # Of what comes from the registry nothing was observed yet: it is a new release with each digest.
         if not isinstance(found, Artifact) or not isinstance(source, TagHistory):
             return found
         introduced = source.introduced.commit
-        key = f"digest/{self.policy.service}/{self.stage.source}/{introduced}/{release.image}:{release.tag}"
+        key = f"digest/{self.policy.service}/{before[0]}/{introduced}/{release.image}:{release.tag}"
         first = self.world.ledger.noted([key]).get(key)
         if first is None:
             self.world.ledger.note(key, found.digest)

@@ -17,6 +17,7 @@ from bot.between import Remembered
 from bot.domain.decision import ClosePromotion, Judgement, MergePromotion, OpenPromotion, State, UpdatePromotion
 from bot.domain.model import Release, TagChange
 from bot.domain.naming import check_name
+from bot.domain.observed import waiting_tag
 from bot.domain.orders import lifted_tags, standing
 from bot.domain.path import path_of
 from bot.domain.policy import EvidenceIn, Stage
@@ -170,8 +171,8 @@ class Teller:
             self._write(action.number, ATTENTION, attention_over_comment(), "over")
 
     def _next_release(self, stage: str) -> Release | None:
-        source = self.maker.policy.stage(stage).source
-        return self.maker.running(source).release if source is not None else None
+        tag = waiting_tag(self.maker.policy.stage(stage), self.maker.observation)
+        return Release(image=self.maker.policy.image, tag=tag) if tag is not None else None
 
     # --- views ---
 
@@ -184,12 +185,14 @@ class Teller:
         candidate = None if arrived else maker.judgement(stage.name, "candidate")
         there = maker.running(stage.name)
         running = there if arrived else None
+        sources = maker.sources_of(stage, release) if stage.source and not arrived and not reverted else ()
         return CommentView(
             policy=policy,
             stage=stage,
             release=release,
             forge_url=self.telling.forge_url,
-            source=maker.running(stage.source) if stage.source and not arrived and not reverted else None,
+            source=sources[0] if sources else None,
+            beside=sources[1:],
             candidate=candidate,
             running=running,
             reverted_by=newest.commit if reverted else None,

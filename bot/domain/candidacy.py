@@ -49,8 +49,8 @@ class Case:
     """Everything the rungs look at: `source` is the running release of the stage before, `there` the target's tags.
 
     `trust` are the verdicts on the artifact, as the target asks for them. `is_new` says of one from the registry that
-    it came after the last word in Git. `verified_before` is what the tag meant when the stage before verified it, in
-    this same look. `standing` is what people have commanded of this release in this stage and still stands, `lifted`
+    it came after the last word in Git. `observed_before` are the bytes that each stage before had or verified, in this
+    same look. `standing` is what people have commanded of this release in this stage and still stands, `lifted`
     when a person lifted its quarantine for the last time. `stop` is a hold of the stage beside those.
     """
 
@@ -67,7 +67,7 @@ class Case:
     lifted: datetime | None
     trust: tuple[Verdict, ...]
     is_new: bool = True
-    verified_before: Digest | None = None
+    observed_before: tuple[tuple[str, Digest], ...] = ()
     stop: Stop | None = None
     now: datetime
 

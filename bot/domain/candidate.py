@@ -6,22 +6,23 @@ concerns an open pull request is in `bot.domain.merging`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from bot.domain.candidacy import HOLD_LABEL, Candidate, Case, blind
 from bot.domain.decision import ClosePromotion, CommitPromotion, OpenPromotion, State, Wait, WaitsOn
 from bot.domain.gates.artifact import judge_artifact, subject_of
 from bot.domain.merging import RUNGS, cooling_down, frozen, is_bound_to, merge_now, moved
-from bot.domain.model import Artifact, Digest, Offer, Release, Trouble
+from bot.domain.model import Artifact, Digest, Offer, Release, TagHistory, Trouble
 from bot.domain.naming import release_branch
 from bot.domain.observation import ForgeFacts, Observation
-from bot.domain.observed import quarantined_tags
+from bot.domain.observed import carriers, quarantined_tags, running_release
 from bot.domain.orders import lifted_tags, standing
 from bot.domain.policy import Opens, Policy, Road, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running
 from bot.domain.stops import hold_of
-from bot.domain.text import format_instant, one_line
+from bot.domain.text import format_duration, format_instant, one_line
 from bot.domain.verdicts import VerdictKind, worst
 
 _SHORT = 7
@@ -67,12 +68,12 @@ def judge_candidate(
         trust=judge_artifact(target.artifact, subject_of(seen, release, now)),
         stop=hold_of(observation.stops, policy.service, target.name),
         is_new=not isinstance(observation.offer, Offer) or observation.offer.is_new,
-        verified_before=_verified_before(policy, target, observation),
+        observed_before=tuple(_observed_before(policy, target, observation)),
         now=now,
     )
     rungs = (
         *(_forbidden, _rejected, _held, _moved_bytes, _not_trusted),
-        *(_set_by_a_person, _not_proven, _unknown, _not_verified),
+        *(_set_by_a_person, _not_proven, _unknown, _not_verified, _paused),
         *_ROADS[target.proposing.by],
     )
     for rung in rungs:
@@ -82,19 +83,21 @@ def judge_candidate(
     return _commit(case) if target.proposing.by is Road.COMMIT else merge_now(case)
 
 
-def _verified_before(policy: Policy, target: Stage, observation: Observation) -> Digest | None:
-    """Return which bytes the stage before has verified of the release that is set there, by whomever.
+def _observed_before(policy: Policy, target: Stage, observation: Observation) -> Iterable[tuple[str, Digest]]:
+    """Give which bytes ran in each stage before, and which it has verified of the release that is set there.
 
     Each look at a tag may find others; whoever may push could have one set verified and another one moved.
     """
-    source = policy.stage(target.source) if target.source is not None and target.intake is None else None
-    if source is None or not source.artifact:
-        return None
-    seen = observation.stage(source.name)
-    artifact = seen.artifact if source.source is None else None
-    if source.intake is not None and seen.set_there is not None:
-        artifact = seen.set_there.artifact
-    return artifact.digest if isinstance(artifact, Artifact) else None
+    for name in carriers(target, observation):
+        before, seen = policy.stage(name), observation.stage(name)
+        ran = running_release(policy, seen.tags) if isinstance(seen.tags, TagHistory) else None
+        if ran is not None and ran.digest is not None:
+            yield name, ran.digest
+        artifact = seen.artifact if before.source is None else None
+        if before.intake is not None and seen.set_there is not None:
+            artifact = seen.set_there.artifact
+        if before.artifact and isinstance(artifact, Artifact):
+            yield name, artifact.digest
 
 
 # --- what forbids the move -------------------------------------------------------------------------------------------
@@ -216,6 +219,20 @@ def _not_proven(case: Case) -> Candidate | None:
     return case.answer(source.state, source.waits_on, reason)
 
 
+def _paused(case: Case) -> Candidate | None:
+    """Between two stages the policy may want time in which nothing moves; the gates go on being judged meanwhile."""
+    pause, end = case.target.proposing.pause, case.source.window_end
+    if not pause or end is None or case.standing.approved is not None or case.now >= end + pause:
+        return None
+    until = end + pause
+    passed = f"it has passed {case.source_stage} and pauses for {format_duration(pause)}"
+    reason = f"{passed}, until {format_instant(until)}"
+    shows = _early(case, reason) if _may_show(case) else ()
+    return case.answer(
+        State.PAUSED, WaitsOn.PROMOTION, reason, *shows, Wait(stage=case.target.name, reason=reason, until=until)
+    )
+
+
 def _stays_open(pull: Pull | None) -> bool:
     """A draft cannot be merged by mistake, and a person who opened it again knows what they do (I7)."""
     return pull is not None and (pull.draft or pull.reopened_by is not None)
@@ -237,13 +254,14 @@ def _moved_bytes(case: Case) -> Candidate | None:
     artifact = case.seen.artifact
     if not isinstance(artifact, Artifact):
         return None
-    ran = case.source.judgement.release
-    seen = (ran.digest if ran else None, artifact.first_digest, case.verified_before)
-    other = next((digest for digest in seen if digest is not None and digest != artifact.digest), None)
+    seen = list(case.observed_before)
+    if artifact.first_digest is not None:
+        seen.append((case.source_stage, artifact.first_digest))
+    other = next(((name, digest) for name, digest in seen if digest != artifact.digest), None)
     if other is None:
         return None
     what = f"the tag {case.release.tag} means {artifact.digest[:_DIGEST]} now"
-    return case.halt(f"{what}, and {other[:_DIGEST]} was observed in {case.source_stage}: build a release of its own")
+    return case.halt(f"{what}, and {other[1][:_DIGEST]} was observed in {other[0]}: build a release of its own")
 
 
 # --- proposing it ----------------------------------------------------------------------------------------------------

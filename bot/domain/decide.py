@@ -30,15 +30,18 @@ from bot.domain.decision import (
     UpdatePromotion,
     Wait,
 )
+from bot.domain.joining import source_of
 from bot.domain.model import Release, Trouble
 from bot.domain.naming import release_branch
 from bot.domain.observation import Observation, StageObservation
+from bot.domain.observed import carriers
 from bot.domain.offering import judge_offer
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running, judge_running
 from bot.domain.stopping import disarms, stopped
 from bot.domain.stops import stop_of_everything
+from bot.domain.text import join_words
 from bot.domain.verdicts import MeasuredEvidence
 
 _LOOK_AGAIN = timedelta(minutes=1)
@@ -73,13 +76,14 @@ def decide(policy: Policy, observation: Observation, now: datetime) -> Decision:
         here = running[stage.name]
         judgements.append(here.judgement)
         actions.extend(_road(action, seen, policy.gitops.branch) for action in here.actions)
-        candidate = _candidate(policy, stage, observation, running, now)
+        source = source_of(stage, observation, running) if stage.source is not None else None
+        candidate = _candidate(policy, stage, observation, running, source, now)
         if candidate is not None:
             judgements.append(candidate.judgement)
             actions.extend(candidate.actions)
         else:
-            actions.extend(_unattended(stage, seen, running))
-        actions.extend(_superseded(policy, stage, seen, running))
+            actions.extend(_unattended(stage, seen, source))
+        actions.extend(_superseded(policy, stage, observation, source))
         actions.extend(_arrival(seen, here))
     decision = Decision(
         service=policy.service,
@@ -94,19 +98,23 @@ def decide(policy: Policy, observation: Observation, now: datetime) -> Decision:
 
 
 def _candidate(
-    policy: Policy, stage: Stage, observation: Observation, running: dict[str, Running], now: datetime
+    policy: Policy,
+    stage: Stage,
+    observation: Observation,
+    running: dict[str, Running],
+    source: Running | None,
+    now: datetime,
 ) -> Candidate | None:
-    if stage.source is None:
+    if source is None:
         return None
-    return judge_candidate(policy, stage, observation, running[stage.source], running[stage.name], now)
+    return judge_candidate(policy, stage, observation, source, running[stage.name], now)
 
 
-def _unattended(stage: Stage, seen: StageObservation, running: dict[str, Running]) -> Iterable[DisarmPromotion]:
+def _unattended(stage: Stage, seen: StageObservation, source: Running | None) -> Iterable[DisarmPromotion]:
     """Take back what the forge would merge while nobody can tell what waits before the stage: it is not judged then."""
-    source = running[stage.source].judgement if stage.source is not None else None
-    if source is None or source.release is not None:
+    if source is None or source.judgement.release is not None:
         return ()
-    return disarms(seen, f"what waits before {stage.name} is not known: {source.reason}")
+    return disarms(seen, f"what waits before {stage.name} is not known: {source.judgement.reason}")
 
 
 def _once(actions: Iterable[Action]) -> list[Action]:
@@ -197,27 +205,28 @@ def _against_revert(proposal: Proposal, pull: Pull, branch: str) -> tuple[str | 
 
 
 def _superseded(
-    policy: Policy, stage: Stage, seen: StageObservation, running: dict[str, Running]
+    policy: Policy, stage: Stage, observation: Observation, source: Running | None
 ) -> Iterable[ClosePromotion]:
     """Close open proposals for releases that are not the one before the stage any more: one PR, one release (I16)."""
-    if stage.source is None or isinstance(seen.tags, Trouble):
-        return
-    release = running[stage.source].judgement.release
-    if release is None:
+    seen = observation.stage(stage.name)
+    release = source.judgement.release if source is not None else None
+    if release is None or isinstance(seen.tags, Trouble):
         return
     current = release_branch(policy.service, stage.name, release)
     for pull in seen.superseded:
         # What a person opened again is theirs (I7).
         if pull.branch != current and pull.reopened_by is None:
-            has = "has" if stage.intake is not None else "now runs"
-            reason = f"{_the(stage)} {has} {release.tag}; this pull request was for another release"
+            reason = f"{_where(stage, observation)} {release.tag}; this pull request was for another release"
             yield ClosePromotion(
                 stage=stage.name, number=pull.number, branch=pull.branch, reason=reason, is_superseded=True
             )
 
 
-def _the(stage: Stage) -> str:
-    return "the registry" if stage.intake is not None else str(stage.source)
+def _where(stage: Stage, observation: Observation) -> str:
+    if stage.intake is not None:
+        return "the registry has"
+    names = carriers(stage, observation)
+    return f"{join_words(names)} now {'run' if len(names) > 1 else 'runs'}"
 
 
 def _arrival(seen: StageObservation, here: Running) -> Iterable[UpdatePromotion]:

@@ -45,6 +45,7 @@ class State(StrEnum):
     HELD_BY_HUMAN = "held by a person"
     WAITING_FOR_REVIEW = "waiting for review"
     WAITING_TO_BE_MERGED = "waiting to be merged"
+    PAUSED = "pausing before the next stage"
     COOLING_DOWN = "cooling down after a rollback"
     FROZEN = "frozen by the calendar"
     QUARANTINED = "quarantined"

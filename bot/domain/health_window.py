@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from bot.domain.decision import Judgement, State, WaitsOn
 from bot.domain.gates.artifact import judge_artifact, subject_of, subject_with
@@ -40,6 +41,14 @@ def judge_observed(case: RunningCase, window: HealthWindow) -> Judgement:
     is_unclear = kind is VerdictKind.CANNOT_TELL or (kind is VerdictKind.HEALTHY and case.is_unclear)
     waits_on = WaitsOn.BUILD if worst(verdicts) in of_artifact else WaitsOn.RUNTIME
     return case.judge(State.CANNOT_TELL if is_unclear else State.OBSERVING, waits_on, why, verdicts)
+
+
+def window_end(case: RunningCase, window: HealthWindow) -> datetime | None:
+    """Return when the window is over at the earliest; None where the release was never live yet."""
+    began = case.liveness.proof_since or case.liveness.first_live
+    if began is None:
+        return None
+    return max(began, case.observation.policy_since or began) + window.warmup + window.length
 
 
 def _of_the_artifact(case: RunningCase) -> tuple[Verdict, ...]:

@@ -6,12 +6,13 @@ one rule in one place, so that what is read and what is judged cannot differ.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.domain.argo import Application
 from bot.domain.liveness import Liveness, judge_liveness
-from bot.domain.model import NOT_SET, Offer, Sha, TagChange, TagHistory, Trouble
+from bot.domain.model import NOT_SET, Offer, Release, Sha, TagChange, TagHistory, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.orders import lifted_tags
 from bot.domain.policy import Policy, Rollback, Stage, SyncBy
@@ -21,6 +22,7 @@ from bot.domain.syncs import Before
 from bot.domain.tiles import MeasuringWindow, before_release, measuring_window
 from bot.domain.way_back import WayBack, way_back
 
+_EVER = datetime.min.replace(tzinfo=UTC)
 ROLLOUT_GRACE = timedelta(minutes=5)
 """How long after its first sync a release is given to become live before its triggers count all the same."""
 
@@ -46,8 +48,34 @@ def waiting_tag(stage: Stage, seen: Observation) -> str | None:
     """
     if stage.intake is not None:
         return seen.offer.tag if isinstance(seen.offer, Offer) else None
-    source = seen.stage(stage.source).tags if stage.source is not None else None
-    return source.tag if isinstance(source, TagHistory) else None
+    before = [seen.stage(name).tags for name in stage.sources]
+    known = [tags for tags in before if isinstance(tags, TagHistory)]
+    if not known or len(known) < len(before):
+        return None
+    return known[0].tag if len(known) == 1 else _newest(known, seen.stage(stage.name).tags, seen)
+
+
+def _newest(before: Sequence[TagHistory], there: TagHistory | Trouble, seen: Observation) -> str:
+    """Choose by Git alone which of several stages' releases waits: the one that was set last.
+
+    What the stage has or has had, and what is quarantined, does not count while there is another; so an older release
+    that one of the stages still runs is not moved to and fro.
+    """
+    had = set() if isinstance(there, Trouble) else {there.tag, *(change.new for change in there.changes)}
+    barred, present = quarantined_tags(seen), None if isinstance(there, Trouble) else there.tag
+
+    def rank(tags: TagHistory) -> tuple[bool, bool, bool, datetime]:
+        is_other = tags.tag not in (NOT_SET, present)
+        return is_other, tags.tag not in had, tags.tag not in barred, tags.introduced.at if tags.changes else _EVER
+
+    return max(before, key=rank).tag
+
+
+def carriers(stage: Stage, seen: Observation) -> tuple[str, ...]:
+    """Return the stages before it that run the release which waits, in the policy's order."""
+    tag = waiting_tag(stage, seen)
+    found = ((name, seen.stage(name).tags) for name in stage.sources if stage.intake is None)
+    return tuple(name for name, tags in found if isinstance(tags, TagHistory) and tags.tag == tag)
 
 
 def expected_release(policy: Policy, stage: Stage, tags: TagHistory, *, barred: str = "") -> Expected:
@@ -61,6 +89,14 @@ def expected_release(policy: Policy, stage: Stage, tags: TagHistory, *, barred: 
         authority=f"{policy.service}:{stage.name}" if stage.sync is SyncBy.BOT else "",
         barred=barred,
     )
+
+
+def running_release(policy: Policy, tags: TagHistory) -> Release:
+    """Return the release that is set in a stage, with its digest where the commit that brought it names one."""
+    plain = Release(image=policy.image, tag=tags.tag)
+    trailers = tags.introduced.trailers if tags.changes else None
+    named = Release.parse(trailers.release) if trailers is not None else None
+    return named if named is not None and (named.image, named.tag) == (plain.image, plain.tag) else plain
 
 
 def why_barred(tags: TagHistory, seen: Observation) -> str:

@@ -112,7 +112,8 @@ class Proposing:
 
     `method` None takes what the repository allows: a merge commit before a squash before a rebase. `approvers` are
     logins and teams (`@dana`, `@acme/release`) who may approve and override; `notify` whom the bot may mention.
-    `tells_source` comments on the source pull request when the release arrives or is taken back.
+    `tells_source` comments on the source pull request when the release arrives or is taken back. `pause` is how long
+    after the window before a release waits at least, while its gates go on being judged.
     """
 
     by: Road = Road.PULL_REQUEST
@@ -126,6 +127,14 @@ class Proposing:
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     tells_source: bool = False
+    pause: timedelta = timedelta(0)
+
+
+class Join(StrEnum):
+    """In which of several stages before it a release must have proven itself: in all of them, or in any."""
+
+    ALL = "all"
+    ANY = "any"
 
 
 class SyncBy(StrEnum):
@@ -164,6 +173,7 @@ class Rollback:
 class Stage:
     """One environment. `source` is the stage a release comes from (`from:`), None for the first.
 
+    Where it comes from several, `beside` are the others, and `join` says in how many of them it must prove itself.
     Where `intake` is set, releases come from the image registry by its rule, and `source` is `REGISTRY`: no stage.
     `window` and `gates` judge a release in this stage before it may move on; `rollback` watches it after it came.
     `artifact` is what must be proven of a release's artifact before it enters; in a first stage, before it moves on.
@@ -185,6 +195,13 @@ class Stage:
     intake: Intake | None = None
     proofs_in: tuple[ProofsIn, ...] = (ProofsIn.REGISTRY,)
     calendar: Calendar | None = None
+    beside: tuple[str, ...] = ()
+    join: Join = Join.ALL
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All stages that a release comes from, in the order of the policy; none for a first stage."""
+        return () if self.source is None else (self.source, *self.beside)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,4 +247,4 @@ class Policy:
 
     def targets_of(self, stage: Stage) -> tuple[Stage, ...]:
         """Return the stages that a release enters from `stage`."""
-        return tuple(target for target in self.stages if target.source == stage.name)
+        return tuple(target for target in self.stages if stage.name in target.sources)

@@ -9,8 +9,8 @@ from bot.domain.calendar import Closed, judge_calendar
 from bot.domain.decision import AskRefresh, Halt, Judgement, RollBack, StartSync, State, WaitsOn
 from bot.domain.gates.judging import judge_triggers
 from bot.domain.gates.measuring import NEWEST
-from bot.domain.health_window import judge_observed
-from bot.domain.model import NOT_SET, Release, TagHistory, Trouble
+from bot.domain.health_window import judge_observed, window_end
+from bot.domain.model import NOT_SET, Release, Trouble
 from bot.domain.naming import revert_branch
 from bot.domain.nudges import nudges
 from bot.domain.observation import Observation
@@ -21,6 +21,7 @@ from bot.domain.observed import (
     is_under_observation,
     is_watched,
     liveness_of,
+    running_release,
     taken_along,
     watch_end,
     way_back_of,
@@ -42,12 +43,14 @@ _SHORT = 7
 class Running:
     """What the running release of a stage came to: the judgement, and what follows for this stage.
 
-    `is_live` says that it is live at this moment.
+    `is_live` says that it is live at this moment, `window_end` when its health window is over at the earliest; None
+    where there is none, or nobody knows yet since when it is live.
     """
 
     judgement: Judgement
     actions: tuple[RollBack | Halt | AskRefresh | StartSync, ...] = ()
     is_live: bool = False
+    window_end: datetime | None = None
 
     @property
     def is_proven(self) -> bool:
@@ -70,7 +73,7 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
         observation=observation,
         seen=seen,
         tags=seen.tags,
-        release=_release(policy, seen.tags),
+        release=running_release(policy, seen.tags),
         liveness=liveness,
         now=now,
     )
@@ -99,7 +102,8 @@ def _judge_unwatched(case: RunningCase, asks: tuple[AskRefresh | StartSync, ...]
     if stage.window is not None and is_under_observation(case.policy, stage, case.observation):
         judgement = judge_observed(case, stage.window)
         halts = (Halt(stage=stage.name, reason=judgement.reason),) if _asks_human(judgement) else ()
-        return Running(judgement=judgement, actions=(*halts, *asks), is_live=is_live)
+        end = window_end(case, stage.window)
+        return Running(judgement=judgement, actions=(*halts, *asks), is_live=is_live, window_end=end)
     rollback = stage.rollback
     if rollback is not None and is_restored(rollback, case.tags, case.liveness, case.now):
         return replace(_judge_restored(case, rollback, asks), is_live=is_live)
@@ -154,14 +158,6 @@ def _frozen(case: RunningCase) -> str:
         f"but {case.stage.name} is {judged.reason}, and the policy takes nothing back then: "
         "a person must look, or order it by /liftlock rollback"
     )
-
-
-def _release(policy: Policy, tags: TagHistory) -> Release:
-    """Return the running release, with its digest where the commit that brought it names one."""
-    plain = Release(image=policy.image, tag=tags.tag)
-    trailers = tags.introduced.trailers
-    named = Release.parse(trailers.release) if trailers is not None else None
-    return named if named is not None and (named.image, named.tag) == (plain.image, plain.tag) else plain
 
 
 def _unreadable(stage: Stage, trouble: Trouble) -> Judgement:

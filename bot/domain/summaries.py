@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,13 +24,13 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
-    """A release that passed a stage on its way into another, and the verdicts that this rests on.
+    """A release that passed one or more stages on its way into another, and the verdicts that this rests on.
 
     `inputs` are the digests of the signatures and statements that were verified.
     """
 
     release: Release
-    stage: str
+    stages: tuple[str, ...]
     into: str
     verdicts: tuple[Verdict, ...]
     inputs: tuple[Digest, ...]
@@ -65,7 +65,7 @@ def summary_of(policy: Policy, passed: Passed, at: datetime, *, verifier: str) -
             "policy": {"uri": policy.file, "digest": {"sha256": policy.version}},
             "inputAttestations": [_input(one) for one in sorted(set(passed.inputs))],
             "verificationResult": "PASSED",
-            "verifiedLevels": _levels(passed.stage, counted),
+            "verifiedLevels": _levels(passed.stages, counted),
         },
     }
     text = json.dumps(statement, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -84,15 +84,14 @@ def _input(digest: Digest) -> dict[str, object]:
     return {"digest": {algorithm: value}}
 
 
-def _levels(stage: str, verdicts: Sequence[Verdict]) -> list[str]:
+def _levels(stages: Sequence[str], verdicts: Sequence[Verdict]) -> list[str]:
     """Name what was verified, in values of our own: those of SLSA itself say how something was built."""
     rules = {one.evidence.rule for one in verdicts if isinstance(one.evidence, ArtifactEvidence)}
-    is_observed = stage != REGISTRY and any(not isinstance(one.evidence, ArtifactEvidence) for one in verdicts)
-    return sorted({*(f"LIFTLOCK_{_word(rule)}" for rule in rules), *_observed(stage, is_observed=is_observed)})
-
-
-def _observed(stage: str, *, is_observed: bool) -> Iterable[str]:
-    return (f"LIFTLOCK_HEALTHY_IN_{_word(stage)}",) if is_observed else ()
+    is_observed = any(not isinstance(one.evidence, ArtifactEvidence) for one in verdicts)
+    healthy_in = [stage for stage in stages if is_observed and stage != REGISTRY]
+    return sorted(
+        {*(f"LIFTLOCK_{_word(rule)}" for rule in rules), *(f"LIFTLOCK_HEALTHY_IN_{_word(one)}" for one in healthy_in)}
+    )
 
 
 def _word(text: str) -> str:

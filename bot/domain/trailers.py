@@ -34,7 +34,7 @@ _KEYS = (
         re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}"),
         "image:tag or image:tag@digest",
     ),
-    _Key("promotes", "Liftlock-Promotes", re.compile(f"{_LABEL} -> {_LABEL}"), "STAGE -> STAGE"),
+    _Key("promotes", "Liftlock-Promotes", re.compile(f"{_LABEL}(?:, {_LABEL})* -> {_LABEL}"), "STAGE -> STAGE"),
     _Key("reverts", "Liftlock-Reverts", re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}"), "a full commit SHA"),
     _Key("evidence", "Liftlock-Evidence", re.compile(r"(?:sha256:)?[0-9a-f]{6,64}"), "a hash in hexadecimal"),
     _Key("summary", "Liftlock-Summary", re.compile(r"sha256:[0-9a-f]{64}"), "sha256: and a hash in hexadecimal"),

@@ -32,8 +32,9 @@ from bot.policy.grammar import (
 )
 from bot.policy.intake import read_intake
 from bot.policy.labels import labels_of_others, read_labels
+from bot.policy.origins import StageText, check_origins, check_pause, read_origin
 from bot.policy.promoting import read_promote
-from bot.policy.reading import Faults, Section, hint, matching, one_of, positive_duration
+from bot.policy.reading import Faults, Section, matching, one_of, positive_duration
 from bot.policy.taking_back import read_rollback
 from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.tree import Value, read_tree
@@ -67,16 +68,6 @@ def read_policy(
     if policy is None or faults.found:
         raise PolicyError(faults.found)
     return policy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _StageText:
-    """What the stages' references are checked by: the stage, and where it and its `from` stand."""
-
-    stage: Stage
-    value: Value
-    path: str
-    source_at: Value | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +116,12 @@ class _Reader:
 
     # --- a stage ---
 
-    def _stage(self, path: str, value: Value, stages: Value | None) -> _StageText | None:
+    def _stage(self, path: str, value: Value, stages: Value | None) -> StageText | None:
         section = Section.of(value, path, self.faults)
         if section is None:
             return None
         name = self._stage_name(section)
-        source, intake = self._source(section), read_intake(section)
+        origin, intake = read_origin(section), read_intake(section)
         edit = read_edit(section.section("edit", required=True))
         applications = read_applications(section)
         sync = section.read("sync", SyncBy, "argocd or bot", default=SyncBy.ARGOCD)
@@ -143,6 +134,7 @@ class _Reader:
         gates = self._gates(section, around, applications)
         artifact, proofs_in = read_artifact(section.section("artifact"), self._check_names)
         merge, proposing = read_promote(section.section("promote"))
+        check_pause(section, origin)
         rollback = read_rollback(section.section("rollback"), around, self._entry, self._check_names)
         calendar = read_calendar(section.section("calendar"))
         section.finish()
@@ -150,7 +142,7 @@ class _Reader:
             return None
         stage = Stage(
             name=name,
-            source=source,
+            source=origin.source,
             edit=edit,
             applications=applications,
             window=window,
@@ -163,8 +155,10 @@ class _Reader:
             intake=intake,
             proofs_in=proofs_in,
             calendar=calendar,
+            beside=origin.beside,
+            join=origin.join,
         )
-        return _StageText(stage=stage, value=value, path=path, source_at=section.get("from"))
+        return StageText(stage=stage, value=value, path=path, source_at=section.get("from"))
 
     def _stage_name(self, section: Section) -> str | None:
         name = section.read("name", matching(NAME), "a name of a-z, 0-9 and -, at most 63 long")
@@ -172,12 +166,6 @@ class _Reader:
             return name
         expected = "another name, since from: registry means the image registry"
         self.faults.note(section.entries["name"], section.at("name"), f'"{name}"', expected)
-        return None
-
-    def _source(self, section: Section) -> str | None:
-        if section.get("from") is not None:
-            return section.read("from", matching(NAME), "the name of another stage, or registry")
-        self._refuse_in_first_stage(section)
         return None
 
     def _window(self, section: Section | None) -> HealthWindow | None:
@@ -199,13 +187,6 @@ class _Reader:
         return HealthWindow(
             length=length, warmup=warmup, deadline=deadline, tile=tile, at_deadline=then or AtDeadline.ASK
         )
-
-    def _refuse_in_first_stage(self, section: Section) -> None:
-        """Nothing is promoted into a first stage, so nothing there is ever merged or rolled back by the bot."""
-        for key in ("promote", "rollback", "calendar"):
-            value = section.get(key)
-            if value is not None:
-                self.faults.note(value, section.at(key), "it in a first stage", "it only in a stage with from")
 
     # --- gates ---
 
@@ -242,7 +223,7 @@ class _Reader:
 
     # --- the stages together ---
 
-    def _check_stages(self, top: Section, texts: Sequence[_StageText], *, whole: bool) -> None:
+    def _check_stages(self, top: Section, texts: Sequence[StageText], *, whole: bool) -> None:
         value = top.get("stages")
         if value is None or value.kind != "list":
             return
@@ -252,11 +233,10 @@ class _Reader:
         self._check_names(top, "stages", names)
         self._check_intakes(texts)
         if whole:
-            self._check_sources(value, texts)
-            self._check_also(texts)
+            check_origins(value, texts, self.faults)
             self._check_edits(texts)
 
-    def _check_intakes(self, texts: Sequence[_StageText]) -> None:
+    def _check_intakes(self, texts: Sequence[StageText]) -> None:
         """One rule says which release is next: by two of them two stages could be ahead of each other."""
         first, *others = [item.path for item in texts if item.stage.source == REGISTRY] or [""]
         for item in texts:
@@ -264,51 +244,14 @@ class _Reader:
                 expected = f"one stage at most from the registry, which is {first}; the others from that stage"
                 self.faults.note(item.source_at, f"{item.path}.from", '"registry" a second time', expected)
 
-    def _check_sources(self, value: Value, texts: Sequence[_StageText]) -> None:
-        by_name = {item.stage.name: item for item in texts}
-        for item in texts:
-            source = item.stage.source
-            if source in (None, REGISTRY) or item.source_at is None:
-                continue
-            if source not in by_name or source == item.stage.name:
-                others = [name for name in by_name if name != item.stage.name]
-                near = hint(source or "", [*others, REGISTRY])
-                expected = f"another stage: {', '.join(others) or 'none yet'}; or registry{near}"
-                self.faults.note(item.source_at, f"{item.path}.from", f'"{source}"', expected)
-            elif _goes_round(item.stage, by_name):
-                self.faults.note(item.source_at, f"{item.path}.from", "a circle", "a chain that begins somewhere")
-        if texts and all(item.stage.source not in (None, REGISTRY) for item in texts):
-            self.faults.note(
-                value, "stages", "from in every stage", "a first stage without from, or with from: registry"
-            )
-        for item in texts:
-            is_source = any(other.stage.source == item.stage.name for other in texts)
-            has_faults = any(fault.path.startswith(f"{item.path}.") for fault in self.faults.found)
-            # Plain time proves nothing: a release that only waited was not looked at.
-            decides = any(not gate.is_shadow and not isinstance(gate, SoakGate) for gate in item.stage.gates)
-            if is_source and not has_faults and (item.stage.window is None or not decides):
-                expected = "a window and at least one gate that decides by looking, since a release moves on from here"
-                self.faults.note(item.value, item.path, "a stage without them", expected)
-
-    def _check_also(self, texts: Sequence[_StageText]) -> None:
-        by_name = {item.stage.name: item for item in texts}
-        for item in texts:
-            before = _stages_before(item.stage, by_name)
-            rollback = item.stage.rollback
-            for name in rollback.also if rollback is not None else ():
-                if name not in before:
-                    said = f"a stage that releases pass before {item.stage.name}: {', '.join(before) or 'none'}"
-                    expected = f"{said}{hint(name, before)}"
-                    self.faults.note(item.value, f"{item.path}.rollback.also", f'"{name}"', expected)
-
-    def _check_places(self, top: Section, texts: Sequence[_StageText]) -> None:
+    def _check_places(self, top: Section, texts: Sequence[StageText]) -> None:
         """GitHub keeps attestations by the repository that was built: which one that is must be said."""
         for item in texts:
             if ProofsIn.GITHUB in item.stage.proofs_in and top.get("source") is None:
                 expected = "source at the top of the policy: GitHub is asked for the attestations of that repository"
                 self.faults.note(item.value, f"{item.path}.artifact.found_in", '"github" without a source', expected)
 
-    def _check_edits(self, texts: Sequence[_StageText]) -> None:
+    def _check_edits(self, texts: Sequence[StageText]) -> None:
         seen: dict[Edit, str] = {}
         for item in texts:
             other = seen.setdefault(item.stage.edit, item.stage.name)
@@ -343,25 +286,3 @@ def _illness(metric: str | None, tile: timedelta) -> Query:
         f',health_status=~"Degraded|Missing"}}[{promql_duration(tile)}]))',
     )
     return Query(parts=parts, is_shared=True)
-
-
-def _stages_before(stage: Stage, by_name: Mapping[str, _StageText]) -> list[str]:
-    """Return the stages that a release passes before this one, the nearest first; a circle ends where it closes."""
-    found: list[str] = []
-    at = stage.source
-    while at is not None and at in by_name and at not in found:
-        found.append(at)
-        at = by_name[at].stage.source
-    return found
-
-
-def _goes_round(stage: Stage, by_name: Mapping[str, _StageText]) -> bool:
-    seen: set[str] = set()
-    at: Stage | None = stage
-    while at is not None and at.source is not None:
-        if at.name in seen:
-            return True
-        seen.add(at.name)
-        following = by_name.get(at.source)
-        at = following.stage if following is not None else None
-    return False

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable
+from datetime import timedelta
 
 from bot.domain.policy import DEFAULT_TITLE, AutoMerge, EvidenceIn, Merge, Opens, Proposing, Road
 from bot.domain.pulls import MergeMethod
+from bot.domain.text import parse_duration
+from bot.policy.grammar import A_DURATION
 from bot.policy.reading import Section, matching, one_of, parsed
 
 LOGIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:\[bot\])?"
@@ -39,6 +42,7 @@ def read_promote(section: Section | None) -> tuple[Merge, Proposing]:
     evidence = section.read("evidence", EvidenceIn, "comment or body", default=EvidenceIn.COMMENT)
     arms = section.read("auto_merge", AutoMerge, "never, bound or any", default=AutoMerge.NEVER)
     title = section.read("title", parse_title, _A_TITLE, default=DEFAULT_TITLE)
+    pause = section.read("pause", parse_duration, A_DURATION, default=timedelta(0))
     source = section.read("tell_source", one_of(("true", "false")), "true or false", default="false")
     proposing = Proposing(
         by=Road(by or "pull-request"),
@@ -52,6 +56,7 @@ def read_promote(section: Section | None) -> tuple[Merge, Proposing]:
         labels=_texts(section, "labels", matching(_LABEL), "a label of 1 to 50 characters without commas"),
         reviewers=_texts(section, "reviewers", matching(HANDLE), "a login or a team, such as @dana or @acme/release"),
         tells_source=source == "true",
+        pause=pause or timedelta(0),
     )
     section.finish()
     return Merge(merge or "human"), proposing

@@ -89,9 +89,12 @@ def _screen(view: MoveView) -> Screen:
 
 def _from_source(view: MoveView, room: Room) -> list[str]:
     if _follows(view) != _MOVING[State.OBSERVING]:
-        return evidence_of(view.source, view.judgement, room)
-    head = f"### Evidence from {code(view.source.name)}\n\nIt comes in while the release is observed."
-    return [head, timeline_table(view.judgement.timeline)]
+        return [part for one in view.sources for part in evidence_of(view.policy.stage(one.stage), one, room)]
+    parts: list[str] = []
+    for one in view.sources:
+        head = f"### Evidence from {code(one.stage)}\n\nIt comes in while the release is observed."
+        parts += [head, timeline_table(one.timeline)]
+    return parts
 
 
 def _in_stage(view: MoveView, room: Room) -> list[str]:

@@ -22,14 +22,13 @@ def evidence_comment(view: CommentView) -> str:
 
 def _parts(view: CommentView, room: Room) -> list[str]:
     circumstances = view.circumstances
-    source = view.policy.stage(view.source.stage) if view.source is not None else None
     return [
         first_screen(view).text,
         way_paragraph(view.path),
         newest_answer(view),
         override_lines(circumstances.overrides),
         *(evidence_of(view.stage, view.running, room) if view.running is not None else []),
-        *(evidence_of(source, view.source, room) if source is not None and view.source is not None else []),
+        *(part for one in view.sources for part in evidence_of(view.policy.stage(one.stage), one, room)),
         artifact_section(view.candidate.release or view.release, view.candidate.verdicts)
         if view.candidate is not None and view.candidate.verdicts
         else "",

@@ -8,6 +8,7 @@ from textwrap import TextWrapper
 from bot.domain.edit import Change
 from bot.domain.evidence import evidence_hash
 from bot.domain.model import Trailers
+from bot.domain.text import join_words
 from bot.domain.trailers import render_trailers
 from bot.render.escape import for_commit
 from bot.render.views import MoveView, RevertView
@@ -34,11 +35,12 @@ def promotion_commit(view: MoveView, why: str = "") -> str:
         service=view.policy.service,
         stage=view.stage.name,
         release=view.release.name,
-        promotes=f"{view.source.name} -> {view.stage.name}",
+        promotes=f"{', '.join(view.come_from)} -> {view.stage.name}",
         evidence=evidence_hash(view.proof),
         summary=view.summary.digest if view.summary is not None else None,
     )
-    passed = f"has passed {view.source.name}: {for_commit(view.judgement.reason)}."
+    reasons = "; ".join(dict.fromkeys(one.reason for one in view.sources))
+    passed = f"has passed {join_words(view.come_from)}: {for_commit(reasons)}."
     said = f"{for_commit(view.release.tag)} {for_commit(why) if why else passed}"
     body = f"{_LINES.fill(said)}\n\n{_changed(view.changes)}"
     return f"{promotion_subject(view)}\n\n{body}{render_trailers(trailers)}\n"

@@ -25,6 +25,7 @@ _SCREENS: Mapping[State, Callable[[CommentView, Judgement], Screen]] = {
     State.WAITING_TO_BE_MERGED: waits.for_the_forge,
     State.WAITING_FOR_BUILD: waits.for_the_build,
     State.COOLING_DOWN: waits.for_a_cool_down,
+    State.PAUSED: waits.for_a_pause,
     State.FROZEN: waits.for_the_calendar,
     State.READY_TO_PROPOSE: waits.to_be_proposed,
     State.READY_TO_MERGE: waits.for_its_turn,

@@ -103,7 +103,7 @@ def check_state(view: CommentView) -> CheckState:
 
 
 def _is_cleared(view: CommentView) -> bool:
-    verdicts = deciding(view.source.verdicts) if view.source is not None else ()
+    verdicts = tuple(verdict for one in view.sources for verdict in deciding(one.verdicts))
     verdicts += view.candidate.verdicts if view.candidate is not None else ()
     if not verdicts and view.source is not None and view.source.state is State.OFFERED:
         # The policy asks for nothing of what comes from the registry.
@@ -113,11 +113,10 @@ def _is_cleared(view: CommentView) -> bool:
 
 
 def _summary(view: CommentView, room: Room) -> list[str]:
-    source = view.source
     return [
         first_screen(view).text,
         override_lines(view.circumstances.overrides),
-        *(evidence_of(view.policy.stage(source.stage), source, room) if source is not None else []),
+        *(part for one in view.sources for part in evidence_of(view.policy.stage(one.stage), one, room)),
         artifact_table(view.candidate.verdicts) if view.candidate is not None and view.candidate.verdicts else "",
         judged_by(view.policy, view.circumstances.policy_commit, view.forge_url),
     ]

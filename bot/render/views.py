@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.domain.decision import Judgement
+from bot.domain.decision import Judgement, State
 from bot.domain.edit import Change
 from bot.domain.model import Release, Sha
 from bot.domain.path import Part
@@ -80,10 +80,11 @@ class Circumstances:
 class CommentView:
     """How a release stands: before the merge, and after it what production shows.
 
-    `candidate` is the judgement while it waits before the stage, `source` that of the stage it comes from; `running`
-    is the judgement in the stage after the merge; `reverted_by` the commit that took it back, and `reverted_why` the
-    reason as the ledger has it. `did_not_help` says why, where a trigger still fires after that. `path` is the whole
-    way of the candidate, and where it stands on it.
+    `candidate` is the judgement while it waits before the stage, `source` that of the stage it comes from, and
+    `beside` those of the others where it comes from several; `running` is the judgement in the stage after the
+    merge; `reverted_by` the commit that took it back, and `reverted_why` the reason as the ledger has it.
+    `did_not_help` says why, where a trigger still fires after that. `path` is the whole way of the candidate, and
+    where it stands on it.
     """
 
     policy: Policy
@@ -91,6 +92,7 @@ class CommentView:
     release: Release
     forge_url: str
     source: Judgement | None = None
+    beside: tuple[Judgement, ...] = ()
     candidate: Judgement | None = None
     running: Judgement | None = None
     reverted_by: Sha | None = None
@@ -100,16 +102,22 @@ class CommentView:
     path: tuple[Part, ...] = ()
     circumstances: Circumstances = field(default_factory=Circumstances)
 
+    @property
+    def sources(self) -> tuple[Judgement, ...]:
+        """The judgements of all stages that it comes from."""
+        return () if self.source is None else (self.source, *self.beside)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveView:
     """A release's move from `source` into `stage`, and the edit it is. `forge_url` is the base of all links.
 
-    `judgement` is that of the source stage. `standing` is what the comment shows; without it the body tells only what
-    the judgement does. `span` are the source commits between the two releases, None where they are not known;
-    `changelog` is an excerpt as plain text. Where the policy wants the evidence in the body, the body carries what the
-    comment would. `watched` is what the stage itself measured last of the release, once it was there;
-    `trust` are the verdicts on its artifact, `summary` what is kept of all that was verified, once it moves.
+    `judgement` is that of the source stage, `beside` are those of the others where it comes from several.
+    `standing` is what the comment shows; without it the body tells only what the judgement does. `span` are the
+    source commits between the two releases, None where they are not known; `changelog` is an excerpt as plain text.
+    Where the policy wants the evidence in the body, the body carries what the comment would. `watched` is what the
+    stage itself measured last of the release, once it was there; `trust` are the verdicts on its artifact,
+    `summary` what is kept of all that was verified, once it moves.
     """
 
     policy: Policy
@@ -120,6 +128,7 @@ class MoveView:
     changes: tuple[Change, ...]
     forge_url: str
     judgement: Judgement
+    beside: tuple[Judgement, ...] = ()
     watched: Judgement | None = None
     trust: tuple[Verdict, ...] = ()
     summary: Summary | None = None
@@ -128,9 +137,24 @@ class MoveView:
     changelog: str = ""
 
     @property
+    def sources(self) -> tuple[Judgement, ...]:
+        """The judgements of all stages that it comes from."""
+        return (self.judgement, *self.beside)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it has proven itself in all of them, by itself."""
+        return all(one.state is State.PROVEN for one in self.sources)
+
+    @property
+    def come_from(self) -> tuple[str, ...]:
+        """The names of these stages."""
+        return (self.source.name, *(one.stage for one in self.beside))
+
+    @property
     def proof(self) -> tuple[Verdict, ...]:
-        """All verdicts that the move rests on: of the stage before, and on the artifact."""
-        return (*self.judgement.verdicts, *self.trust)
+        """All verdicts that the move rests on: of the stages before, and on the artifact."""
+        return (*(verdict for one in self.sources for verdict in one.verdicts), *self.trust)
 
     @property
     def has_moved(self) -> bool:
@@ -149,6 +173,7 @@ class MoveView:
             release=self.release,
             forge_url=self.forge_url,
             source=self.judgement,
+            beside=self.beside,
         )
 
 

@@ -162,6 +162,17 @@ def for_a_cool_down(view: CommentView, judgement: Judgement) -> Screen:
     )
 
 
+def for_a_pause(view: CommentView, judgement: Judgement) -> Screen:
+    """The policy wants some time between two stages."""
+    return Screen(
+        word="Pauses.",
+        lead=f"{proven(view)} The policy wants a pause before {code(view.stage.name)}.",
+        why=f"{plain(judgement.reason)}.",
+        who=f"{NOBODY} To merge it before, {whoever_may(view)}: comment `/liftlock approve`.",
+        when=once(view, "that is over"),
+    )
+
+
 def for_the_calendar(view: CommentView, judgement: Judgement) -> Screen:
     """The calendar of the policy lets nothing move now."""
     return Screen(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bot.domain.calendar import GATE as CALENDAR
 from bot.domain.decision import State
 from bot.domain.policy import Merge
+from bot.domain.text import join_words
 from bot.render.escape import code
 from bot.render.people import whoever_may
 from bot.render.views import CommentView
@@ -42,14 +43,17 @@ def move_of(view: CommentView) -> str:
 
 def source_of(view: CommentView) -> str:
     """Name the stage before."""
-    return "the registry" if view.stage.intake is not None else code(view.stage.source or "the stage before")
+    if view.stage.intake is not None:
+        return "the registry"
+    names = [one.stage for one in view.sources] or list(view.stage.sources)
+    return join_words([code(name) for name in names]) if names else "the stage before"
 
 
 def proven(view: CommentView) -> str:
     """Say that it may move, and on what that rests."""
     if any(one.gate != CALENDAR for one in view.circumstances.overrides):
         return f"{code(view.release.tag)} may move: a person overrode what it did not prove in {source_of(view)}."
-    if view.source is not None and view.source.state is State.LET_PASS:
+    if any(one.state is State.LET_PASS for one in view.sources):
         return f"{code(view.release.tag)} may move without a proof: too little was counted in {source_of(view)}."
     if view.stage.intake is not None:
         return f"{code(view.release.tag)} is new in the registry, and nothing speaks against it."

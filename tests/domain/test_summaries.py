@@ -30,7 +30,7 @@ ERRORS, SIGNED = a_verdict("http-errors"), a_verdict("artifact-signature", rule=
 def passed(*verdicts: Verdict, stage: str = "staging", release: Release | None = None) -> Passed:
     return Passed(
         release=release or Release(image=IMAGE, tag=NEW, digest=DIGEST),
-        stage=stage,
+        stages=(stage,),
         into="production",
         verdicts=verdicts or (ERRORS, SIGNED),
         inputs=(OTHER, DIGEST, OTHER),

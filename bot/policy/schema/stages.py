@@ -172,11 +172,23 @@ _PROMOTE: Fields = {
         HANDLES,
         "Whose review is asked for.",
     ),
+    "pause": field(
+        DURATION,
+        "How long a release waits at least after its window in the stage before, while its gates there go on being "
+        "judged. `/liftlock approve` ends it.",
+        default="0s",
+    ),
     "tell_source": field(
         FLAG,
         "Whether a comment on the source pull request says that its release arrived here, or was taken back.",
         default=False,
     ),
+}
+
+_STAGES = list_of(A_NAME, least=2)
+_JOINS: Fields = {
+    "all": field(_STAGES, "The stages in each of which it must prove itself, as with the list alone."),
+    "any": field(_STAGES, "The stages of which one is enough."),
 }
 
 _ROLLBACK: Fields = {
@@ -207,7 +219,8 @@ _ROLLBACK: Fields = {
     ),
     "also": field(
         list_of(A_NAME),
-        "Stages that releases pass before this one, out of which the same release is taken then, too.",
+        "Stages that releases pass before this one, or enter with it, out of which the same release is taken "
+        "then, too.",
     ),
     "during_freeze": field(
         FLAG,
@@ -229,9 +242,9 @@ _OF_STAGES: Fields = {
         required=True,
     ),
     "from": field(
-        A_NAME,
+        either(A_NAME, _STAGES, mapping(_JOINS, **one_of_keys("all", "any"))),
         "The stage in which a release must prove itself first. That stage needs a window, and a gate that "
-        "decides and is not `soak`.",
+        "decides and is not `soak`. Of several stages it must prove itself in each; with `any` one of them is enough.",
     ),
     "releases": field(
         mapping(_RELEASES, **one_of_keys("semver", "pattern", "newest", "follow")),

@@ -1,0 +1,166 @@
+"""Where the releases of a stage come from: `from` of a stage, and whether the stages together make a way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.domain.intake import REGISTRY
+from bot.domain.policy import Join, Stage
+from bot.domain.rules import SoakGate
+from bot.policy.grammar import NAME
+from bot.policy.reading import Faults, Section, hint, matching, parsed
+from bot.policy.tree import Value
+
+_A_STAGE = "the name of another stage, or registry"
+_STAGES = "a list of at least two stages"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The stages that releases come from: the first, the others beside it, and in how many they must prove themselves.
+
+    `source` None is a first stage, or one whose `from` has a fault.
+    """
+
+    source: str | None = None
+    beside: tuple[str, ...] = ()
+    join: Join = Join.ALL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageText:
+    """What the stages' references are checked by: the stage, and where it and its `from` stand."""
+
+    stage: Stage
+    value: Value
+    path: str
+    source_at: Value | None
+
+
+def read_origin(section: Section) -> Origin:
+    """Read `from`: a stage, a list of stages of which all count, or a mapping of `all` or `any` to such a list."""
+    found = section.get("from")
+    if found is None:
+        _refuse_in_first_stage(section)
+        return Origin()
+    if found.kind == "text":
+        return Origin(source=section.read("from", matching(NAME), _A_STAGE))
+    if found.kind == "list":
+        return _of_list(section, "from", Join.ALL)
+    inner = Section.of(found, section.at("from"), section.faults)
+    if inner is None:
+        return Origin()
+    given = [join for join in Join if inner.get(join) is not None]
+    inner.finish()
+    if len(given) == 1:
+        return _of_list(inner, given[0], given[0])
+    section.faults.note(found, section.at("from"), "both" if given else "neither", "one of all and any")
+    return Origin()
+
+
+def _of_list(section: Section, key: str, join: Join) -> Origin:
+    value, faults = section.entries[key], section.faults
+    if value.kind == "list" and len(value.items) < 2:
+        faults.note(value, section.at(key), "one" if value.items else "an empty list", _STAGES)
+        return Origin()
+    items = [(path, item, parsed(item, path, faults, matching(NAME), _A_STAGE)) for path, item in section.items(key)]
+    names = [name for _, _, name in items if name is not None]
+    for path, item, name in items:
+        if name == REGISTRY:
+            faults.note(item, path, f'"{REGISTRY}" among others', "it alone, or stages only")
+        elif name is not None and names.index(name) != [one for _, one, _ in items].index(item):
+            faults.note(item, path, f'"{name}" twice', "each stage once")
+    return Origin(source=names[0], beside=tuple(names[1:]), join=join) if names else Origin()
+
+
+def check_pause(section: Section, origin: Origin) -> None:
+    """A pause counts from the end of the window before; in the registry there is none."""
+    promote = section.entries.get("promote")
+    pause = (promote.entries or {}).get("pause") if promote is not None else None
+    if pause is not None and origin.source == REGISTRY:
+        expected = "a pause only after a stage, since it begins when a window there is over"
+        section.faults.note(pause, f"{section.path}.promote.pause", "a pause behind the registry", expected)
+
+
+def _refuse_in_first_stage(section: Section) -> None:
+    """Nothing is promoted into a first stage, so nothing there is ever merged or rolled back by the bot."""
+    for key in ("promote", "rollback", "calendar"):
+        value = section.get(key)
+        if value is not None:
+            section.faults.note(value, section.at(key), "it in a first stage", "it only in a stage with from")
+
+
+# --- the stages together ---------------------------------------------------------------------------------------------
+
+
+def check_origins(stages: Value, texts: Sequence[StageText], faults: Faults) -> None:
+    """Note what is wrong between the stages: unknown ones, circles, what proves nothing; `stages` is their list."""
+    by_name = {item.stage.name: item.stage for item in texts}
+    for item in texts:
+        _check_sources(item, by_name, faults)
+    if texts and all(item.stage.source not in (None, REGISTRY) for item in texts):
+        faults.note(stages, "stages", "from in every stage", "a first stage without from, or with from: registry")
+    for item in texts:
+        _check_proof(item, texts, faults)
+        _check_also(item, by_name, faults)
+
+
+def _check_sources(item: StageText, by_name: Mapping[str, Stage], faults: Faults) -> None:
+    if item.source_at is None or item.stage.source == REGISTRY:
+        return
+    unknown = [name for name in item.stage.sources if name not in by_name or name == item.stage.name]
+    others = [name for name in by_name if name != item.stage.name]
+    for name in unknown:
+        near = hint(name, [*others, REGISTRY])
+        expected = f"another stage: {', '.join(others) or 'none yet'}; or registry{near}"
+        faults.note(_place_of(name, item.source_at), f"{item.path}.from", f'"{name}"', expected)
+    if not unknown and item.stage.name in _before(item.stage, by_name):
+        faults.note(item.source_at, f"{item.path}.from", "a circle", "a chain that begins somewhere")
+
+
+def _place_of(name: str, value: Value) -> Value:
+    """Return where a name stands in `from`, or else the whole."""
+    inside = (*value.items, *(value.entries or {}).values())
+    if value.kind == "text" and value.text == name:
+        return value
+    found = (place for one in inside if (place := _place_of(name, one)).kind == "text")
+    return next(found, value)
+
+
+def _check_proof(item: StageText, texts: Sequence[StageText], faults: Faults) -> None:
+    """Plain time proves nothing: a release that only waited was not looked at."""
+    is_source = any(item.stage.name in other.stage.sources for other in texts)
+    has_faults = any(fault.path.startswith(f"{item.path}.") for fault in faults.found)
+    decides = any(not gate.is_shadow and not isinstance(gate, SoakGate) for gate in item.stage.gates)
+    if is_source and not has_faults and (item.stage.window is None or not decides):
+        expected = "a window and at least one gate that decides by looking, since a release moves on from here"
+        faults.note(item.value, item.path, "a stage without them", expected)
+
+
+def _check_also(item: StageText, by_name: Mapping[str, Stage], faults: Faults) -> None:
+    """A release may be taken along out of what it passed before, and out of the stages that get it with this one."""
+    rollback, stage = item.stage.rollback, item.stage
+    before = [name for name in _before(stage, by_name) if name != stage.name]
+    level = [one.name for one in by_name.values() if one.name != stage.name and set(one.sources) == set(stage.sources)]
+    for name in rollback.also if rollback is not None else ():
+        if name not in (*before, *level):
+            known = [*before, *level]
+            where = f"pass before {stage.name}{', or enter with it' if level else ''}"
+            expected = f"a stage that releases {where}: {', '.join(known) or 'none'}{hint(name, known)}"
+            faults.note(item.value, f"{item.path}.rollback.also", f'"{name}"', expected)
+
+
+def _before(stage: Stage, by_name: Mapping[str, Stage]) -> list[str]:
+    """Return the stages that a release may pass before this one, the nearest first; itself too in a circle."""
+    return list(dict.fromkeys(_walk(stage, by_name)))
+
+
+def _walk(stage: Stage, by_name: Mapping[str, Stage]) -> Iterator[str]:
+    seen: set[str] = set()
+    level = [stage]
+    while level:
+        names = [name for one in level for name in one.sources if name in by_name and name not in seen]
+        yield from names
+        seen |= set(names)
+        level = [by_name[name] for name in dict.fromkeys(names)]
