@@ -48,9 +48,7 @@ def read_origin(section: Section) -> Origin:
         return Origin(source=section.read("from", matching(NAME), _A_STAGE))
     if found.kind == "list":
         return _of_list(section, "from", Join.ALL)
-    inner = Section.of(found, section.at("from"), section.faults)
-    if inner is None:
-        return Origin()
+    inner = Section(value=found, path=section.at("from"), faults=section.faults)
     given = [join for join in Join if inner.get(join) is not None]
     inner.finish()
     if len(given) == 1:
@@ -65,13 +63,15 @@ def _of_list(section: Section, key: str, join: Join) -> Origin:
         faults.note(value, section.at(key), "one" if value.items else "an empty list", _STAGES)
         return Origin()
     items = [(path, item, parsed(item, path, faults, matching(NAME), _A_STAGE)) for path, item in section.items(key)]
-    names = [name for _, _, name in items if name is not None]
+    seen: list[str] = []
     for path, item, name in items:
         if name == REGISTRY:
             faults.note(item, path, f'"{REGISTRY}" among others', "it alone, or stages only")
-        elif name is not None and names.index(name) != [one for _, one, _ in items].index(item):
+        elif name in seen:
             faults.note(item, path, f'"{name}" twice', "each stage once")
-    return Origin(source=names[0], beside=tuple(names[1:]), join=join) if names else Origin()
+        elif name is not None:
+            seen.append(name)
+    return Origin(source=seen[0], beside=tuple(seen[1:]), join=join) if seen else Origin()
 
 
 def check_pause(section: Section, origin: Origin) -> None:
@@ -114,18 +114,18 @@ def _check_sources(item: StageText, by_name: Mapping[str, Stage], faults: Faults
     for name in unknown:
         near = hint(name, [*others, REGISTRY])
         expected = f"another stage: {', '.join(others) or 'none yet'}; or registry{near}"
-        faults.note(_place_of(name, item.source_at), f"{item.path}.from", f'"{name}"', expected)
+        place = next(_places_of(name, item.source_at), item.source_at)
+        faults.note(place, f"{item.path}.from", f'"{name}"', expected)
     if not unknown and item.stage.name in _before(item.stage, by_name):
         faults.note(item.source_at, f"{item.path}.from", "a circle", "a chain that begins somewhere")
 
 
-def _place_of(name: str, value: Value) -> Value:
-    """Return where a name stands in `from`, or else the whole."""
-    inside = (*value.items, *(value.entries or {}).values())
-    if value.kind == "text" and value.text == name:
-        return value
-    found = (place for one in inside if (place := _place_of(name, one)).kind == "text")
-    return next(found, value)
+def _places_of(name: str, value: Value) -> Iterator[Value]:
+    """Give where a name stands in `from`."""
+    if value.text == name:
+        yield value
+    for one in (*value.items, *(value.entries or {}).values()):
+        yield from _places_of(name, one)
 
 
 def _check_proof(item: StageText, texts: Sequence[StageText], faults: Faults) -> None:

@@ -97,9 +97,9 @@ def signals() -> str:
         lines.append(f"{name}: {check.name} {check.state}: {check.title}")
         for judgement in (view.source, view.candidate, view.running):
             if judgement is not None:
-                status = status_text(POLICY, judgement, NOW)
+                status = status_text(view.policy, judgement, NOW)
                 lines.append(f"  {status.context} {status.state}: {status.description}")
-                deployed = deployment_text(POLICY, judgement, NOW)
+                deployed = deployment_text(view.policy, judgement, NOW)
                 lines += [f"  {deployed.environment} {deployed.state}: {deployed.description}"] if deployed else []
         told = source_comment(view, Arrived(number=7, at=NOON if view.running else None))
         lines += [f"  {told}"] if told else []

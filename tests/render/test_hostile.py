@@ -43,7 +43,7 @@ from tests.render.hostile import (
     hidden,
     structure,
 )
-from tests.render.views import AFTER, NOW, POLICY
+from tests.render.views import AFTER, NOW
 
 MARKDOWN: Mapping[str, Callable[[str], str]] = {
     "body": lambda text: promotion_body(a_move_of(STANDING["held"], text)),
@@ -126,8 +126,8 @@ def test_signals_are_one_line_of_plain_text(text: str) -> None:
         for judgement in (hostile.source, hostile.candidate, hostile.running):
             if judgement is None:
                 continue
-            told = [status_text(POLICY, judgement, NOW).description]
-            deployed = deployment_text(POLICY, judgement, NOW)
+            told = [status_text(hostile.policy, judgement, NOW).description]
+            deployed = deployment_text(hostile.policy, judgement, NOW)
             told += [deployed.description] if deployed else []
             assert all(re.fullmatch(r".{1,140}", one) and not hidden(one) for one in told)
 

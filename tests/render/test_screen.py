@@ -63,6 +63,8 @@ MOVES_ITSELF = {
     "no-verdict-held",
     "let-pass",
     "cooling-down",
+    "pausing",
+    "joined",
     "frozen",
     "frozen-overridden",
     "merged",

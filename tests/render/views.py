@@ -142,7 +142,8 @@ def a_move(**changes: object) -> MoveView:
 
 def moved(stands: CommentView, **changes: object) -> MoveView:
     """The move whose standing the comment shows."""
-    return a_move(stage=stands.stage, judgement=stands.source or PROVEN, standing=stands, **changes)
+    judgement = stands.source or PROVEN
+    return a_move(stage=stands.stage, judgement=judgement, beside=stands.beside, standing=stands, **changes)
 
 
 def a_stage(merge: Merge = Merge.AUTO, evidence: EvidenceIn = EvidenceIn.COMMENT) -> Stage:
@@ -196,6 +197,21 @@ def _waiting(
         source=PROVEN,
         candidate=candidate(state, reason, waits_on),
         circumstances=circumstances,
+    )
+
+
+def _joined() -> CommentView:
+    """A second staging stands beside the first, and has not passed its window yet."""
+    us = replace(STAGING, name="staging-us")
+    production = replace(a_stage(), beside=("staging-us",))
+    policy = replace(POLICY, stages=(STAGING, us, production))
+    return a_comment(
+        policy=policy,
+        stage=production,
+        source=replace(OBSERVING, stage="staging-us"),
+        beside=(PROVEN,),
+        candidate=candidate(State.OBSERVING, "staging-us: http-errors: window ends 12:30:00 UTC", WaitsOn.RUNTIME),
+        circumstances=Circumstances(now=NOW, pull=a_pull(draft=True)),
     )
 
 
@@ -344,6 +360,8 @@ STATES: Mapping[str, Callable[[], CommentView]] = {
     "cooling-down": lambda: _waiting(
         State.COOLING_DOWN, "production cools down until 13:20:00 UTC, after the rollback of 1.9.1"
     ),
+    "pausing": lambda: _waiting(State.PAUSED, "it has passed staging and pauses for 1h, until 13:20:00 UTC"),
+    "joined": lambda: _joined(),
     "frozen": lambda: _waiting(State.FROZEN, "frozen until 2027-01-04 00:00 Europe/Berlin: end-of-year freeze"),
     "frozen-overridden": lambda: _waiting(
         State.READY_TO_MERGE,
