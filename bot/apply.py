@@ -296,7 +296,7 @@ class _Step:
     def _not_planned_now(self, action: MergePromotion) -> str | None:
         """Compare the branch with the planned edit on the base as the server has it now."""
         stage = self.policy.stage(action.stage)
-        base = self.world.repositories.refresh(self.repository, self.base, (stage.edit.file,))
+        base = self.world.repositories.refresh(self.repository, self.base, stage.files)
         plan = self.maker.plan_of(action)
         found = examine(
             self.world, self.policy, stage, Branch(base=base, name=action.branch, plan=plan, head=action.head)
@@ -307,7 +307,7 @@ class _Step:
             return f"it is not exactly the planned edit: {found.deviation}"
         # A promotion is made anew then. What a rollback takes back is the same, whatever else the file has got since.
         is_stale = found.base_moved and action.reverts is None
-        return f"{stage.edit.file} has changed in {self.base} since" if is_stale else None
+        return f"{' or '.join(stage.files)} has changed in {self.base} since" if is_stale else None
 
     def _merge_message(self, action: MergePromotion) -> str:
         if action.reverts is None:

@@ -65,7 +65,7 @@ def _only(world: World, policy: Policy, stage: Stage, application: str, troubles
 
 
 def _explain(world: World, policy: Policy, stage: Stage, commit: str | None) -> ExplainedLive:
-    files = [one.edit.file for one in policy.stages]
+    files = [file for one in policy.stages for file in one.files]
     head = world.repositories.refresh(policy.gitops.repository, policy.gitops.branch, files)
     tags = world.tags.read(policy, stage, head)
     if isinstance(tags, Trouble):

@@ -23,7 +23,7 @@ from bot.domain.decision import (
     RollBack,
     State,
 )
-from bot.domain.edit import Edited, EditRefused
+from bot.domain.edit import EditRefused
 from bot.domain.intake import REGISTRY
 from bot.domain.joining import told_of
 from bot.domain.model import NOT_SET, Release, Sha, TagHistory, Trouble
@@ -34,7 +34,7 @@ from bot.domain.summaries import Passed, Summary, summary_of
 from bot.domain.text import format_date_instant, join_words, one_line
 from bot.domain.verdicts import Verdict
 from bot.observe import World
-from bot.planned import Planner
+from bot.planned import Planned, Planner
 from bot.ports import Conflict, FileCommit, OutsideError, Permanent
 from bot.records import Event
 from bot.render.commits import promotion_commit, revert_commit
@@ -83,8 +83,8 @@ class Maker:
 
     def commit_promotion(self, action: Move) -> Sha:
         """Commit exactly the planned edit on the tracked branch's head, in the mirror only."""
-        stage, edited = self.policy.stage(action.stage), self.promotion(action)
-        return self._commit(stage, self.head(action.stage), edited, self.promotion_message(action))
+        edited = self.promotion(action)
+        return self._commit(self.head(action.stage), edited, self.promotion_message(action))
 
     def promotion_message(self, action: Move) -> str:
         """Return the message of a promotion's commit."""
@@ -161,7 +161,7 @@ class Maker:
         self.world.ledger.record(event)
         self.world.ledger.note(self._summary_key(action), f"{self._basis(passed)} {now.isoformat()}")
 
-    def promotion(self, action: Move) -> Edited:
+    def promotion(self, action: Move) -> Planned:
         """Plan the edit of a promotion."""
         planner = self._planner(self.policy.stage(action.stage))
         return _planned(lambda: planner.promotion(self.head(action.stage), action.release))
@@ -253,7 +253,7 @@ class Maker:
             return release
         return Release(image=release.image, tag=release.tag, digest=artifact.digest, revision=artifact.revision)
 
-    def plan_of(self, action: MergePromotion) -> Callable[[Sha], Edited]:
+    def plan_of(self, action: MergePromotion) -> Callable[[Sha], Planned]:
         """Return what plans the edit of a merge on any commit; it raises EditRefused."""
         planner = self._planner(self.policy.stage(action.stage))
         if action.reverts is None:
@@ -275,19 +275,19 @@ class Maker:
             who = f"{one_line(since.author, limit=60)} set {action.stage} to {tags.tag} at {when}"
             raise Conflict("Git", f"{who} ({since.commit[:_SHORT]}); nothing is reverted over that")
         edited = self._reverted(action, head)
-        return self._commit(stage, head, edited, revert_commit(self._revert_view(action, edited)))
+        return self._commit(head, edited, revert_commit(self._revert_view(action, edited)))
 
     def revert(self, action: RollBack | MergePromotion) -> RevertView:
         """Return what the texts of a rollback show."""
         return self._revert_view(action, self._reverted(action, self.head(action.stage)))
 
-    def _reverted(self, action: RollBack | MergePromotion, head: Sha) -> Edited:
+    def _reverted(self, action: RollBack | MergePromotion, head: Sha) -> Planned:
         planner = self._planner(self.policy.stage(action.stage))
         promotion, back_to = _promotion_and_target(action)
         release = action.release
         return _planned(lambda: planner.revert(head, promotion=promotion, release=release, back_to=back_to))
 
-    def _revert_view(self, action: RollBack | MergePromotion, edited: Edited) -> RevertView:
+    def _revert_view(self, action: RollBack | MergePromotion, edited: Planned) -> RevertView:
         promotion, back_to = _promotion_and_target(action)
         return RevertView(
             policy=self.policy,
@@ -315,11 +315,11 @@ class Maker:
     def _planner(self, stage: Stage) -> Planner:
         return self.world.planner(self.policy, stage)
 
-    def _commit(self, stage: Stage, parent: Sha, edited: Edited, message: str) -> Sha:
+    def _commit(self, parent: Sha, edited: Planned, message: str) -> Sha:
         plan = FileCommit(
             repository=self.repository,
             parent=parent,
-            files={stage.edit.file: edited.text},
+            files=edited.files,
             message=message,
             by=self.policy.gitops.commits,
         )
@@ -334,7 +334,7 @@ def _parse_judgement(kept: str | None) -> Judgement | None:
         return None
 
 
-def _planned(plan: Callable[[], Edited]) -> Edited:
+def _planned(plan: Callable[[], Planned]) -> Planned:
     try:
         return plan()
     except EditRefused as error:

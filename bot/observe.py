@@ -8,11 +8,11 @@ matter. What Prometheus measured is read for all services together, in `bot.samp
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.domain.model import Sha, Trouble
+from bot.domain.model import Sha, TagHistory, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy, Stage
 from bot.forge import Conversation, Forge, Merging, Signals
@@ -108,4 +108,12 @@ def _attempt(read: Callable[[], T]) -> T | Trouble:
 
 def _observe_stage(world: World, policy: Policy, stage: Stage, head: Sha | Trouble, found: Found) -> StageObservation:
     tags = head if isinstance(head, Trouble) else _attempt(lambda: world.tags.read(policy, stage, head))
-    return world.stage_look(policy, stage).observe(tags, found)
+    seen = world.stage_look(policy, stage).observe(tags, found)
+    return seen if isinstance(tags, Trouble) or not stage.together else _with_apart(world, policy, stage, seen, tags)
+
+
+def _with_apart(
+    world: World, policy: Policy, stage: Stage, seen: StageObservation, tags: TagHistory
+) -> StageObservation:
+    apart = _attempt(lambda: world.planner(policy, stage).apart(tags.head, tags.tag))
+    return replace(seen, apart=apart if isinstance(apart, str) else f"{apart.system}: {apart.sentence}")

@@ -1,76 +1,122 @@
 """The edits that promotions and rollbacks make, as texts: made when they are pushed, and made again to be compared.
 
 A pull request is trusted only if its diff is exactly the planned edit (I2, I17). So what `apply` writes and what
-`observe` compares with must be one function of the file's text, and these are it.
+`observe` compares with must be one function of the files' texts, and these are it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.domain.edit import Edited, EditRefused, Reading, Wanted, Written, read_image, undo_image, write_image
-from bot.domain.model import Release, Sha
-from bot.domain.policy import Policy, Stage
+from bot.domain.edit import (
+    Change,
+    Edited,
+    EditRefused,
+    NothingWritten,
+    Reading,
+    Wanted,
+    Written,
+    read_image,
+    read_tag,
+    undo_image,
+    write_image,
+)
+from bot.domain.model import NOT_SET, Release, Sha
+from bot.domain.policy import Place, Policy, Stage
 from bot.ports import Permanent, Repositories
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The files of a stage as they are to be, in the order of the policy, and each value that changes in them.
+
+    A file that says so already is among them, as it is.
+    """
+
+    files: Mapping[str, str]
+    changes: tuple[Change, ...]
+
+    @property
+    def text(self) -> str:
+        """The text of the stage's first file."""
+        return next(iter(self.files.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planner:
-    """Plans edits of one stage's file."""
+    """Plans edits of one stage's files."""
 
     repositories: Repositories
     policy: Policy
     stage: Stage
     reading: Reading
 
-    def promotion(self, parent: Sha, release: Release) -> Edited:
-        """Plan the file at `parent` with the release set, and its digest where the file or the policy pins one."""
-        wanted = Wanted(tag=release.tag, digest=release.digest)
-        return write_image(self.stage.edit, self.policy.image, self.text_at(parent), wanted, reading=self.reading)
+    @property
+    def _places(self) -> tuple[Place, ...]:
+        return self.policy.places_of(self.stage)
 
-    def revert(self, parent: Sha, *, promotion: Sha, release: Release, back_to: Release) -> Edited:
-        """Plan the file at `parent` with what the promotion did taken back, to the byte where that fits still.
+    def promotion(self, parent: Sha, release: Release) -> Planned:
+        """Plan the files at `parent` with the release set, and its digest where a file or the policy pins one."""
+        texts = self._texts_at(parent)
+        changes: list[Change] = []
+        for place in self._places:
+            edited = write_image(
+                place.edit, place.image, texts[place.edit.file], self._wanted(place, release), reading=self.reading
+            )
+            texts[place.edit.file] = edited.text
+            changes += edited.changes
+        return Planned(files=texts, changes=tuple(changes))
 
-        Where the promotion did not come from the release that is gone back to, or the file was built anew since, that
+    def revert(self, parent: Sha, *, promotion: Sha, release: Release, back_to: Release) -> Planned:
+        """Plan the files at `parent` with what the promotion did taken back, to the byte where that fits still.
+
+        Where the promotion did not come from the release that is gone back to, or a file was built anew since, that
         release is set as a promotion would set it. Raise EditRefused where somebody changed the same value since.
         """
-        now, texts = self.text_at(parent), self._around(promotion)
-        said = self._said(now)
-        if said.tag != release.tag:
-            reason = f"the file says {said.shown} now, not {release.tag} as the promotion left it"
-            raise EditRefused(file=self.stage.edit.file, path="", reason=reason)
-        undone = self._undone(*texts, now) if texts is not None else None
-        if undone is not None and self._said(undone.text).tag == back_to.tag:
-            return undone
-        wanted = Wanted(tag=back_to.tag, digest=back_to.digest)
-        return write_image(self.stage.edit, self.policy.image, now, wanted, reading=self.reading)
+        texts = self._texts_at(parent)
+        around = {file: self._around(promotion, file) for file in texts}
+        changes: list[Change] = []
+        for place in self._places:
+            one = _One(place=place, reading=self.reading, release=release, back_to=self._wanted(place, back_to))
+            edited = one.revert(texts[place.edit.file], around[place.edit.file])
+            texts[place.edit.file] = edited.text
+            changes += edited.changes
+        return Planned(files=texts, changes=tuple(changes))
 
-    def _undone(self, before: str, after: str, now: str) -> Edited | None:
-        """Take back what was done between two texts; None where the texts are too different for that."""
-        stands, became = self._said(now), self._said(after)
-        if (stands.tag, stands.digest) != (became.tag, became.digest):
-            reason = f"the file says {stands.shown} now, not {became.shown} as the promotion left it"
-            raise EditRefused(file=self.stage.edit.file, path="", reason=reason)
-        try:
-            undone = undo_image(
-                self.stage.edit, self.policy.image, before=before, after=after, now=now, reading=self.reading
-            )
-            # Whatever runs the image beside what the promotion changed must go back with it.
-            return undone if self._said(undone.text) == self._said(before) else None
-        except EditRefused:
-            return None
+    def _wanted(self, place: Place, release: Release) -> Wanted:
+        """The digest is that of the policy's image; of another one that moves with it none is known."""
+        return Wanted(tag=release.tag, digest=release.digest if place.image == self.policy.image else None)
 
-    def text_at(self, commit: Sha) -> str:
-        """Return the stage's file at a commit; raise `Permanent` if there is none."""
-        repository, file = self.policy.gitops.repository, self.stage.edit.file
+    def apart(self, commit: Sha, tag: str) -> str:
+        """Say which of the values that move together does not say `tag` at a commit; empty if all do."""
+        first, *others = self._places
+        for place in others:
+            try:
+                found = read_tag(place.edit, place.image, self.text_at(commit, place.edit.file), reading=self.reading)
+            except NothingWritten:
+                found = NOT_SET
+            except EditRefused as error:
+                return str(error)
+            if found != tag:
+                says = f"{place.edit.file} says {found or 'nothing'} for {place.image}"
+                return f"{says}, and {first.edit.file} says {tag or 'nothing'}: set both to one tag"
+        return ""
+
+    def _texts_at(self, commit: Sha) -> dict[str, str]:
+        return {place.edit.file: self.text_at(commit, place.edit.file) for place in self._places}
+
+    def text_at(self, commit: Sha, file: str) -> str:
+        """Return one of the stage's files at a commit; raise `Permanent` if there is none."""
+        repository = self.policy.gitops.repository
         text = self.repositories.read_file(repository, commit, file)
         if text is None:
             raise Permanent("Git", f"{file} is gone from {repository} at {commit[:7]}")
         return text
 
-    def _around(self, promotion: Sha) -> tuple[str, str] | None:
-        """Return the file before and after a promotion; None if it was not there before."""
-        repository, file = self.policy.gitops.repository, self.stage.edit.file
+    def _around(self, promotion: Sha, file: str) -> tuple[str, str] | None:
+        """Return a file before and after a promotion; None if it was not there before, or not changed by it."""
+        repository = self.policy.gitops.repository
         versions = self.repositories.file_history(repository, promotion, file, limit=2).versions
         if len(versions) < 2 or versions[0].commit != promotion or None in (versions[0].content, versions[1].content):
             return None
@@ -79,5 +125,38 @@ class Planner:
         after, before = texts[named[0]], texts[named[1]]
         return None if before is None or after is None else (before, after)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _One:
+    """The revert of one value."""
+
+    place: Place
+    reading: Reading
+    release: Release
+    back_to: Wanted
+
+    def revert(self, now: str, around: tuple[str, str] | None) -> Edited:
+        said = self._said(now)
+        if said.tag != self.release.tag:
+            reason = f"the file says {said.shown} now, not {self.release.tag} as the promotion left it"
+            raise EditRefused(file=self.place.edit.file, path="", reason=reason)
+        undone = self._undone(*around, now) if around is not None else None
+        if undone is not None and self._said(undone.text).tag == self.back_to.tag:
+            return undone
+        return write_image(self.place.edit, self.place.image, now, self.back_to, reading=self.reading)
+
+    def _undone(self, before: str, after: str, now: str) -> Edited | None:
+        """Take back what was done between two texts; None where the texts are too different for that."""
+        edit, stands, became = self.place.edit, self._said(now), self._said(after)
+        if (stands.tag, stands.digest) != (became.tag, became.digest):
+            reason = f"the file says {stands.shown} now, not {became.shown} as the promotion left it"
+            raise EditRefused(file=edit.file, path="", reason=reason)
+        try:
+            undone = undo_image(edit, self.place.image, before=before, after=after, now=now, reading=self.reading)
+            # Whatever runs the image beside what the promotion changed must go back with it.
+            return undone if self._said(undone.text) == self._said(before) else None
+        except EditRefused:
+            return None
+
     def _said(self, text: str) -> Written:
-        return read_image(self.stage.edit, self.policy.image, text, reading=self.reading)
+        return read_image(self.place.edit, self.place.image, text, reading=self.reading)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
-from bot.domain.edit import Edited, EditRefused
+from bot.domain.edit import EditRefused
 from bot.domain.model import NOT_SET, Artifact, Digest, Release, Sha, TagChange, TagHistory, Trouble
 from bot.domain.naming import check_name, is_promotion_branch, promotion_prefix, release_branch, revert_branch
 from bot.domain.observation import ForgeFacts, Observation, StageObservation
@@ -20,12 +20,12 @@ from bot.domain.policy import Policy, Road, Stage
 from bot.domain.pulls import Proposal, Proposals, Pull, PullState, without_own
 from bot.domain.trailers import parse_trailers
 from bot.observe import World
-from bot.planned import Planner
+from bot.planned import Planned, Planner
 from bot.ports import BranchChange, OutsideError
 from bot.pushes import own_heads, takes_no_push
 
 T = TypeVar("T")
-Plan = Callable[[Sha], Edited]
+Plan = Callable[[Sha], Planned]
 
 _AFTERGLOW = timedelta(hours=1)
 """How long after the watch of a promotion its pull request is still looked up, to bring its comment up to date."""
@@ -248,7 +248,7 @@ class _Look:
         release = Release(image=self.policy.image, tag=self.tags.tag)
         promotion, target = self.tags.introduced.commit, Release(image=self.policy.image, tag=back_to)
 
-        def plan(fork: Sha) -> Edited:
+        def plan(fork: Sha) -> Planned:
             return self.planner.revert(fork, promotion=promotion, release=release, back_to=target)
 
         return _attempt(lambda: self._examined(branch, told.newest.get(branch), plan))
@@ -280,7 +280,7 @@ class Branch:
 
 def examine(world: World, policy: Policy, stage: Stage, branch: Branch) -> Proposal:
     """Compare a branch with the planned edit, byte for byte: as the last refresh found it, or the forge says it is."""
-    repository, file = policy.gitops.repository, stage.edit.file
+    repository = policy.gitops.repository
     change = world.repositories.branch_change(repository, branch.base, branch.name, is_fresh=False)
     if branch.head is not None and (change is None or change.head != branch.head):
         # The forge was asked a moment after Git, or its answer is older than what Git says.
@@ -288,7 +288,8 @@ def examine(world: World, policy: Policy, stage: Stage, branch: Branch) -> Propo
     if change is None:
         return Proposal(branch=branch.name, pull=None)
     trailers = parse_trailers(change.message)
-    before = world.repositories.read_file(repository, change.fork, file)
+    read = world.repositories.read_file
+    moved = [one for one in stage.files if read(repository, change.fork, one) != read(repository, branch.base, one)]
     return Proposal(
         branch=branch.name,
         pull=None,
@@ -297,25 +298,26 @@ def examine(world: World, policy: Policy, stage: Stage, branch: Branch) -> Propo
         release=trailers.release if trailers else None,
         is_own_head=change.head in own_heads(world, repository, branch.name),
         is_current=change.fork == branch.base,
-        base_moved=before != world.repositories.read_file(repository, branch.base, file),
+        base_moved=bool(moved),
     )
 
 
 def _deviation(world: World, policy: Policy, stage: Stage, change: BranchChange, plan: Plan) -> str | None:
     """Say what a branch changes that is not the planned edit; None if it is exactly that."""
-    file = stage.edit.file
-    others = [path for path in change.paths if path != file]
+    others = [path for path in change.paths if path not in stage.files]
     if others:
         return f"it also changes {', '.join(others[:3])}"
-    if file not in change.paths:
-        return f"it does not change {file}"
+    if not change.paths:
+        return f"it does not change {' or '.join(stage.files)}"
     try:
         planned = plan(change.fork)
     except EditRefused as error:
         return str(error)
-    after = world.repositories.read_file(policy.gitops.repository, change.head, file)
-    values = ", ".join(one.new for one in planned.changes)
-    return None if after == planned.text else f"{file} differs from the edit that only sets {values}"
+    values = ", ".join(dict.fromkeys(one.new for one in planned.changes))
+    for file, text in planned.files.items():
+        if world.repositories.read_file(policy.gitops.repository, change.head, file) != text:
+            return f"{file} differs from the edit that only sets {values}"
+    return None
 
 
 def _attempt(read: Callable[[], T]) -> T | Trouble:

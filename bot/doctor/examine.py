@@ -188,7 +188,7 @@ def _rules(patient: Patient, name: str, branch: str, policies: Sequence[Policy])
 
 def _files(patient: Patient, name: str, branch: str, policies: Sequence[Policy]) -> Check:
     check = f"files {name} {branch}"
-    paths = sorted({stage.edit.file for policy in policies for stage in policy.stages})
+    paths = sorted({file for policy in policies for stage in policy.stages for file in stage.files})
 
     def look() -> list[Finding]:
         chosen = paths[:_MOST_FILES]

@@ -72,7 +72,7 @@ def judge_candidate(
         now=now,
     )
     rungs = (
-        *(_forbidden, _rejected, _held, _moved_bytes, _not_trusted),
+        *(_forbidden, _rejected, _held, _apart, _moved_bytes, _not_trusted),
         *(_set_by_a_person, _not_proven, _unknown, _not_verified, _paused),
         *_ROADS[target.proposing.by],
     )
@@ -170,6 +170,11 @@ def _held(case: Case) -> Candidate | None:
     is_trusted = all(one.kind is not VerdictKind.UNHEALTHY for one in case.unverified)
     actions = _early(case, reason) if is_trusted and _may_show(case) else ()
     return case.answer(State.HELD_BY_HUMAN, WaitsOn.HUMAN, reason, *actions)
+
+
+def _apart(case: Case) -> Candidate | None:
+    """Somebody has set one of the values that move together by hand: that is not undone (I7)."""
+    return case.halt(f"{case.target.name}: {case.seen.apart}") if case.seen.apart else None
 
 
 def _not_trusted(case: Case) -> Candidate | None:

@@ -264,9 +264,17 @@ def _judge_drift(case: Case) -> ApplicationStance:
 
 
 def _runs(app: Application, expected: Expected) -> bool:
-    """Say whether the images that run include the release's; they do where Argo CD lists none."""
-    wanted = f"{expected.image}:{expected.tag}"
-    return not app.images or any(image.partition("@")[0] == wanted for image in app.images)
+    """Say whether the images that run include the release's; they do where Argo CD lists none.
+
+    Where several move together, an application runs some of them: each that it runs at all must be the release's.
+    """
+    running = {image.partition("@")[0] for image in app.images}
+    ours = {
+        image
+        for image in (expected.image, *expected.together)
+        if any(one.rpartition(":")[0] == image for one in running)
+    }
+    return not app.images or (bool(ours) and all(f"{image}:{expected.tag}" in running for image in ours))
 
 
 def _pinned(case: Case) -> str | None:

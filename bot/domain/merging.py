@@ -97,7 +97,7 @@ def _out_of_date(case: Case) -> Candidate | None:
     """Make it anew where the base has moved under the edit; never where a person has pushed to it (I7)."""
     proposal, pull = case.proposal, _pull(case)
     if proposal.base_moved:
-        return _anew(case, f"{case.target.edit.file} has changed in {pull.base} since #{pull.number} was made")
+        return _anew(case, f"{' or '.join(case.target.files)} has changed in {pull.base} since #{pull.number} was made")
     if pull.mergeable is False and not proposal.is_current:
         return _anew(case, f"#{pull.number} conflicts with {pull.base}")
     # What forks at the base's very head conflicts with nothing: the forge has not looked again yet. What is armed or

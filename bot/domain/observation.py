@@ -36,7 +36,8 @@ class StageObservation:
     where the policy asks for nothing. `set_there` is the same of the release that is set in a stage which takes its
     releases from the registry: it may have come by hand. `promotion` is the candidate's proposal, `arrival` the one
     that brought the running release, `revert` the one that takes it back; each None if not looked for. `superseded` are
-    open proposals for other releases.
+    open proposals for other releases. `apart` says which of the values that move together says another tag than the
+    first at the head, empty if none does.
     """
 
     stage: str
@@ -53,6 +54,7 @@ class StageObservation:
     arrival: Proposal | Trouble | None = None
     revert: Proposal | Trouble | None = None
     superseded: tuple[Pull, ...] = ()
+    apart: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

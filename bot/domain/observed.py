@@ -88,6 +88,7 @@ def expected_release(policy: Policy, stage: Stage, tags: TagHistory, *, barred: 
         branch=policy.gitops.branch,
         authority=f"{policy.service}:{stage.name}" if stage.sync is SyncBy.BOT else "",
         barred=barred,
+        together=tuple(dict.fromkeys(place.image for place in stage.together if place.image != policy.image)),
     )
 
 

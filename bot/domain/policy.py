@@ -170,6 +170,14 @@ class Rollback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One value that says which tag of an image runs somewhere."""
+
+    image: str
+    edit: Edit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """One environment. `source` is the stage a release comes from (`from:`), None for the first.
 
@@ -178,7 +186,8 @@ class Stage:
     `window` and `gates` judge a release in this stage before it may move on; `rollback` watches it after it came.
     `artifact` is what must be proven of a release's artifact before it enters; in a first stage, before it moves on.
     `proofs_in` are the places that are asked for proofs of it, all of them: GitHub for what it keeps of the source.
-    `calendar` says when releases may move into it, beside that of the policy.
+    `calendar` says when releases may move into it, beside that of the policy. `together` are further values that are
+    set with that of `edit`, in one commit and to one tag: of other images, or of the same one elsewhere.
     """
 
     name: str
@@ -197,6 +206,12 @@ class Stage:
     calendar: Calendar | None = None
     beside: tuple[str, ...] = ()
     join: Join = Join.ALL
+    together: tuple[Place, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that a promotion into it may change."""
+        return tuple(dict.fromkeys((self.edit.file, *(place.edit.file for place in self.together))))
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -240,6 +255,10 @@ class Policy:
     def intake_stage(self) -> Stage | None:
         """The stage that takes its releases from the registry: one at the most."""
         return next((stage for stage in self.stages if stage.intake is not None), None)
+
+    def places_of(self, stage: Stage) -> tuple[Place, ...]:
+        """Return all values that a promotion into `stage` sets, that of the policy's image first."""
+        return (Place(image=self.image, edit=stage.edit), *stage.together)
 
     def calendars_of(self, stage: Stage) -> tuple[Calendar, ...]:
         """Return the calendars that must all agree before a release moves into `stage`."""

@@ -98,6 +98,8 @@ def _judge_unwatched(case: RunningCase, asks: tuple[AskRefresh | StartSync, ...]
     under_way = _under_way(case)
     if under_way is not None:
         return under_way
+    if case.seen.apart:
+        return Running(judgement=case.judge(State.CANNOT_TELL, WaitsOn.PROMOTION, case.seen.apart), actions=asks)
     stage, is_live = case.stage, case.liveness.stance is Stance.LIVE
     if stage.window is not None and is_under_observation(case.policy, stage, case.observation):
         judgement = judge_observed(case, stage.window)
@@ -243,7 +245,9 @@ def _against_automatic(case: RunningCase, rollback: Rollback) -> str:
 
 
 def _take_back(case: RunningCase, road: Road, why: str, verdicts: tuple[Verdict, ...]) -> Running:
-    """Revert the promotion, or halt where the way back is unknown or itself quarantined (I4)."""
+    """Revert the promotion, or halt where the way back is unknown or itself quarantined (I4), or people are at it."""
+    if case.seen.apart:
+        return _halt(case, f"{why}; but {case.seen.apart}", verdicts)
     way = way_back_of(case.stage, case.tags, case.observation)
     back_to = way.tag
     if back_to is None:

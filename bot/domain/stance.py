@@ -46,6 +46,7 @@ class Expected:
 
     `authority` is what an application's annotation must say for the bot to sync it, empty where the policy leaves
     syncs to Argo CD; `barred` is why the bot must not sync to this release whoever consents, empty where it may.
+    `together` are other images that move with it, at the same tag: an application may run any of them.
     """
 
     image: str
@@ -55,6 +56,7 @@ class Expected:
     branch: str = ""
     authority: str = ""
     barred: str = ""
+    together: tuple[str, ...] = ()
 
     def tracks(self, target: str) -> bool:
         """Say whether a target revision follows the branch; where no branch is known, it is taken to."""

@@ -356,7 +356,7 @@ def _files_of(policies: Sequence[Policy]) -> tuple[Sequence[GitOps], Sequence[Se
 
 def _files(policy: Policy) -> Sequence[str]:
     try:
-        return [stage.edit.file for stage in policy.stages]
+        return [file for stage in policy.stages for file in stage.files]
     except Exception:
         # A bug here shows again, and is reported, in the service's own step.
         return ()

@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 from bot.domain.argo import NamedApplication, Target
 from bot.domain.calendar import GATE as CALENDAR
-from bot.domain.edit import Edit
 from bot.domain.intake import REGISTRY
 from bot.domain.policy import AtDeadline, CommitsBy, GitOps, HealthWindow, Policy, ProofsIn, Stage, SyncBy
 from bot.domain.queries import Query
@@ -37,6 +36,7 @@ from bot.policy.promoting import read_promote
 from bot.policy.reading import Faults, Section, matching, one_of, positive_duration
 from bot.policy.taking_back import read_rollback
 from bot.policy.templates import METRIC, GateTemplates, promql_duration
+from bot.policy.together import check_values, read_together
 from bot.policy.tree import Value, read_tree
 from bot.policy.trusting import read_artifact
 
@@ -85,10 +85,11 @@ class _Reader:
             source = top.read("source", matching(OWNER_AND_NAME), "a repository as owner/name")
         gitops = self._gitops(top.section("gitops", required=True))
         calendar = read_calendar(top.section("calendar"))
-        listed = [self._stage(path, value, top.get("stages")) for path, value in top.items("stages", required=True)]
+        stages = top.get("stages")
+        listed = [self._stage(path, value, stages, image) for path, value in top.items("stages", required=True)]
         top.finish()
         texts = [item for item in listed if item is not None]
-        self._check_stages(top, texts, whole=len(texts) == len(listed))
+        self._check_stages(top, texts, image, whole=len(texts) == len(listed))
         self._check_places(top, texts)
         if service is None or image is None or gitops is None or not texts:
             return None
@@ -116,13 +117,13 @@ class _Reader:
 
     # --- a stage ---
 
-    def _stage(self, path: str, value: Value, stages: Value | None) -> StageText | None:
+    def _stage(self, path: str, value: Value, stages: Value | None, image: str | None) -> StageText | None:
         section = Section.of(value, path, self.faults)
         if section is None:
             return None
         name = self._stage_name(section)
         origin, intake = read_origin(section), read_intake(section)
-        edit = read_edit(section.section("edit", required=True))
+        edit, together = read_edit(section.section("edit", required=True)), read_together(section, image)
         applications = read_applications(section)
         sync = section.read("sync", SyncBy, "argocd or bot", default=SyncBy.ARGOCD)
         metrics = section.section("metrics")
@@ -157,6 +158,7 @@ class _Reader:
             calendar=calendar,
             beside=origin.beside,
             join=origin.join,
+            together=together,
         )
         return StageText(stage=stage, value=value, path=path, source_at=section.get("from"))
 
@@ -223,7 +225,7 @@ class _Reader:
 
     # --- the stages together ---
 
-    def _check_stages(self, top: Section, texts: Sequence[StageText], *, whole: bool) -> None:
+    def _check_stages(self, top: Section, texts: Sequence[StageText], image: str | None, *, whole: bool) -> None:
         value = top.get("stages")
         if value is None or value.kind != "list":
             return
@@ -234,7 +236,7 @@ class _Reader:
         self._check_intakes(texts)
         if whole:
             check_origins(value, texts, self.faults)
-            self._check_edits(texts)
+            check_values(texts, image or "", self.faults)
 
     def _check_intakes(self, texts: Sequence[StageText]) -> None:
         """One rule says which release is next: by two of them two stages could be ahead of each other."""
@@ -250,15 +252,6 @@ class _Reader:
             if ProofsIn.GITHUB in item.stage.proofs_in and top.get("source") is None:
                 expected = "source at the top of the policy: GitHub is asked for the attestations of that repository"
                 self.faults.note(item.value, f"{item.path}.artifact.found_in", '"github" without a source', expected)
-
-    def _check_edits(self, texts: Sequence[StageText]) -> None:
-        seen: dict[Edit, str] = {}
-        for item in texts:
-            other = seen.setdefault(item.stage.edit, item.stage.name)
-            if other != item.stage.name:
-                self.faults.note(
-                    item.value, f"{item.path}.edit", f"the value that stage {other} has", "a value of its own"
-                )
 
 
 def _argocd_healthy(entry: Entry, tile: timedelta, applications: Sequence[Target]) -> ArgoHealthyGate:

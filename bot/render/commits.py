@@ -63,11 +63,13 @@ def revert_commit(view: RevertView) -> str:
 
 def _changed(changes: Sequence[Change]) -> str:
     """Return a paragraph that names each value that changed, empty if there is none."""
-    lines = []
-    for change in changes[:_MOST_CHANGES]:
+    shown, lines, file = changes[:_MOST_CHANGES], [], None
+    for change in shown:
+        if change.file != file:
+            file = change.file
+            lines.append(f"Changed in {for_commit(file)}:")
         old, new = (for_commit(value) if value else "(nothing)" for value in (change.old, change.new))
         lines.append(f"- {for_commit(change.path)}: {old} -> {new}")
     if len(changes) > _MOST_CHANGES:
         lines.append(f"- and {len(changes) - _MOST_CHANGES} more")
-    listed = "\n".join(lines)
-    return f"Changed in {for_commit(changes[0].file)}:\n{listed}\n\n" if changes else ""
+    return "\n".join(lines) + "\n\n" if changes else ""

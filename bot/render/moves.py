@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bot.domain.edit import Change
 from bot.domain.model import Release
+from bot.domain.text import join_words
 from bot.forge import SourceCommit, Span
 from bot.render.escape import code, fenced, plain
 from bot.render.links import commit_link, compare_link
@@ -27,7 +28,7 @@ def what_moves(view: MoveView, commits: int) -> str:
     ]
     table = "\n".join(f"| {name} | {before} | {after} |" for name, before, after in rows)
     parts = [
-        f"### What moves\n\n{code(view.release.image)} in {code(view.stage.edit.file)}:",
+        f"### What moves\n\n{_what(view)}:",
         f"{_HEAD_MOVED if view.has_moved else _HEAD}\n|---|---|---|\n{table}",
         edit_lines(view.changes),
         _between(view, commits),
@@ -36,14 +37,24 @@ def what_moves(view: MoveView, commits: int) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def _what(view: MoveView) -> str:
+    """Name the images that move, the policy's own first, and the files that say so."""
+    images = dict.fromkeys(place.image for place in view.policy.places_of(view.stage))
+    first, *others = [code(image) for image in images]
+    beside = f", and {join_words(others)} with it," if others else ""
+    return f"{first}{beside} in {join_words([code(file) for file in view.stage.files])}"
+
+
 def edit_lines(changes: Sequence[Change]) -> str:
     """Return a list of the values that the commit changes, each with its line in the file."""
     if not changes:
         return ""
     shown = []
+    is_one = len({change.file for change in changes}) == 1
     for change in changes[:_MOST_CHANGES]:
         old = code(change.old) if change.old else "nothing"
-        shown.append(f"- line {change.line}, {code(change.path)}: {old} → {code(change.new)}")
+        where = f"line {change.line}" if is_one else f"{code(change.file)} line {change.line}"
+        shown.append(f"- {where}, {code(change.path)}: {old} → {code(change.new)}")
     if len(changes) > _MOST_CHANGES:
         shown.append(f"- and {len(changes) - _MOST_CHANGES} more")
     return "The commit changes this and nothing else:\n\n" + "\n".join(shown)

@@ -82,6 +82,7 @@ def fields(shape: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapp
 
 def documented(path: str) -> str:
     """Return a path as the page writes it, which has what is alike in many places once."""
+    path = path.replace("with[].edit.", "edit.")
     path = re.sub(r"edit\.[a-z-]+\.(pin|document)$", r"edit.*.\1", path)
     path = re.sub(r"require\[\]\.signer\.", "signer.", path).replace("argocd[].", "argocd.")
     path = path.removeprefix("stages[].") if path.startswith("stages[].calendar.") else path

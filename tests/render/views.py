@@ -361,7 +361,7 @@ STATES: Mapping[str, Callable[[], CommentView]] = {
         State.COOLING_DOWN, "production cools down until 13:20:00 UTC, after the rollback of 1.9.1"
     ),
     "pausing": lambda: _waiting(State.PAUSED, "it has passed staging and pauses for 1h, until 13:20:00 UTC"),
-    "joined": lambda: _joined(),
+    "joined": _joined,
     "frozen": lambda: _waiting(State.FROZEN, "frozen until 2027-01-04 00:00 Europe/Berlin: end-of-year freeze"),
     "frozen-overridden": lambda: _waiting(
         State.READY_TO_MERGE,

@@ -11,6 +11,7 @@ from bot.policy.schema.calendars import A_CALENDAR
 from bot.policy.schema.edits import AN_EDIT
 from bot.policy.schema.shapes import (
     A_NAME,
+    AN_IMAGE,
     DURATION,
     FLAG,
     HANDLES,
@@ -185,6 +186,17 @@ _PROMOTE: Fields = {
     ),
 }
 
+_TOGETHER: Fields = {
+    "image": field(
+        AN_IMAGE,
+        "Whose tag the value is.",
+    ),
+    "edit": field(
+        AN_EDIT,
+        "The value, as in the stage's own `edit`. `pin` is for the service's image alone.",
+        required=True,
+    ),
+}
 _STAGES = list_of(A_NAME, least=2)
 _JOINS: Fields = {
     "all": field(_STAGES, "The stages in each of which it must prove itself, as with the list alone."),
@@ -254,6 +266,11 @@ _OF_STAGES: Fields = {
         AN_EDIT,
         "The one value that a promotion changes: exactly one of the kinds below. No two stages share a value.",
         required=True,
+    ),
+    "with": field(
+        list_of(mapping(_TOGETHER), least=1),
+        "Further values that are set with that of `edit`, in one commit, to one tag, and taken back with it. "
+        "See several values.",
     ),
     "argocd": field(
         either(_APPLICATION, list_of(_APPLICATION, least=1)),
