@@ -22,6 +22,7 @@ from bot.policy.promql_checks import Text, check_entries, check_template
 from bot.policy.reading import Faults
 from bot.policy.templates import GateTemplates, read_template
 from bot.policy.tree import read_tree
+from bot.policy.waves import expand_waves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,7 @@ class _Directory:
 
     def _policy(self, text: str, name: str) -> Iterator[Finding]:
         faults = Faults(file=name)
-        tree = read_tree(text, file=name, faults=faults.found)
+        tree = expand_waves(read_tree(text, file=name, faults=faults.found), faults)
         templates = {**self.templates, **self.own.templates}
         yield from check_entries(tree, _whole(templates, self.own.broken), Text(file=name, lines=text.splitlines()))
         policy = read_policy(tree, text, faults=faults, templates=templates, broken=self.own.broken)

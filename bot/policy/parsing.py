@@ -39,6 +39,7 @@ from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.together import check_values, read_together
 from bot.policy.tree import Value, read_tree
 from bot.policy.trusting import read_artifact
+from bot.policy.waves import expand_waves
 
 API_VERSION = "liftlock.dev/v1"
 _WARMUP, _TILE = timedelta(minutes=2), timedelta(minutes=1)
@@ -54,7 +55,7 @@ def parse_policy(
     `broken` are files of templates that have faults themselves, by the name of each.
     """
     faults = Faults(file=file)
-    tree = read_tree(text, file=file, faults=faults.found)
+    tree = expand_waves(read_tree(text, file=file, faults=faults.found), faults)
     return read_policy(tree, text, faults=faults, templates=templates, broken=broken)
 
 
@@ -122,6 +123,8 @@ class _Reader:
         if section is None:
             return None
         name = self._stage_name(section)
+        # What it has left of them has faults: else they were expanded.
+        section.get("waves")
         origin, intake = read_origin(section), read_intake(section)
         edit, together = read_edit(section.section("edit", required=True)), read_together(section, image)
         applications = read_applications(section)

@@ -36,9 +36,10 @@ class Faults:
 
     def note_at(self, place: tuple[int, int], path: str, found: str, expected: str) -> None:
         """Note a fault at a line and column."""
-        self.found.append(
-            PolicyFault(file=self.file, line=place[0], column=place[1], path=path, found=found, expected=expected)
-        )
+        fault = PolicyFault(file=self.file, line=place[0], column=place[1], path=path, found=found, expected=expected)
+        # A stage that stands for several is read several times.
+        if fault not in self.found:
+            self.found.append(fault)
 
 
 def shown(value: Value) -> str:
@@ -99,7 +100,7 @@ class Section:
             self.faults.note(found, self.at(key), shown(found), "a list")
             return
         for index, item in enumerate(found.items):
-            yield f"{self.at(key)}[{index}]", item
+            yield f"{self.at(key)}[{index if item.index is None else item.index}]", item
 
     def read(self, key: str, parse: Callable[[str], T], expected: str, *, default: T | None = None) -> T | None:
         """Parse the text under a key; without a default it must be there. None after a fault."""

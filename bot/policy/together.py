@@ -49,7 +49,7 @@ def check_values(texts: Sequence[StageText], image: str, faults: Faults) -> None
         places += [(f"{item.path}.with[{number}].edit", place) for number, place in enumerate(item.stage.together)]
         for path, place in places:
             owner, stage = owners.setdefault(_value_of(place), (path, item.stage.name))
-            if owner != path:
+            if (owner, stage) != (path, item.stage.name):
                 has = f"the value that stage {stage} has" if stage != item.stage.name else "a value that it has already"
                 faults.note(item.value, path, has, "a value of its own")
             if is_proven and place.image != image:

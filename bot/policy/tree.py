@@ -32,7 +32,10 @@ MAX_NODES = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A value and where it stands. `kind` is `text`, `mapping`, `list` or `nothing` (an empty or null value)."""
+    """A value and where it stands. `kind` is `text`, `mapping`, `list` or `nothing` (an empty or null value).
+
+    `index` is its number in the file's list, where what was read has more items than the file.
+    """
 
     kind: str
     line: int
@@ -41,6 +44,7 @@ class Value:
     entries: Mapping[str, Value] | None = None
     keys: Mapping[str, tuple[int, int]] | None = None
     items: Sequence[Value] = ()
+    index: int | None = None
 
 
 def read_tree(text: str, *, file: str, faults: list[PolicyFault]) -> Value:

@@ -50,7 +50,7 @@ stages:
       - {use: kubernetes-restarts, zzz: 1}
       - {use: argocd-healthy, zzz: 1}
       - {use: soak, zzz: 1}
-  - {from: {zzz: 1}, with: [{zzz: 1}]}
+  - {from: {zzz: 1}, with: [{zzz: 1}], waves: {zzz: 1}}
   - {from: registry, releases: {zzz: 1}, edit: {kustomize: {zzz: 1, document: {zzz: 1}}}}
   - {edit: {helm: {zzz: 1, document: {zzz: 1}}}}
   - {edit: {manifest: {zzz: 1, document: {zzz: 1}}}}

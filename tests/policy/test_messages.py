@@ -236,7 +236,7 @@ EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
             "stages[0].gatess",
             (
                 "found an unknown key, expected one of argocd, artifact, calendar, edit, from, gates, metrics, name, "
-                'promote, releases, rollback, sync, window, with; did you mean "gates"?'
+                'promote, releases, rollback, sync, waves, window, with; did you mean "gates"?'
             ),
         ),
         (

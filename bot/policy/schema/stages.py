@@ -186,6 +186,24 @@ _PROMOTE: Fields = {
     ),
 }
 
+_WAVES: Fields = {
+    "regions": field(
+        list_of(either(A_NAME, list_of(A_NAME, least=1)), least=1),
+        "The waves in their order: each a region, or a list of regions that get a release together.",
+        required=True,
+    ),
+    "pause": field(
+        DURATION,
+        "The `pause` before each wave but the first.",
+        default="0s",
+    ),
+    "together": field(
+        FLAG,
+        "Whether a rollback in one region takes the same release back out of all regions of its wave and of those "
+        "before it.",
+        default=False,
+    ),
+}
 _TOGETHER: Fields = {
     "image": field(
         AN_IMAGE,
@@ -258,6 +276,10 @@ _OF_STAGES: Fields = {
         "The stage in which a release must prove itself first. That stage needs a window, and a gate that "
         "decides and is not `soak`. Of several stages it must prove itself in each; with `any` one of them is enough.",
     ),
+    "waves": field(
+        mapping(_WAVES),
+        "The regions that it stands for, wave by wave. Only with `from`. See waves.",
+    ),
     "releases": field(
         mapping(_RELEASES, **one_of_keys("semver", "pattern", "newest", "follow")),
         "Which tags of the registry are releases. Only with `from: registry`.",
@@ -319,6 +341,12 @@ _OF_STAGES: Fields = {
 
 A_STAGE = mapping(
     _OF_STAGES,
-    dependentRequired={"promote": ["from"], "rollback": ["from"], "calendar": ["from"], "gates": ["window"]},
+    dependentRequired={
+        "promote": ["from"],
+        "rollback": ["from"],
+        "calendar": ["from"],
+        "waves": ["from"],
+        "gates": ["window"],
+    },
     **where("from", REGISTRY, {"required": ["releases"]}, without("releases")),
 )
