@@ -40,11 +40,17 @@ def check_meaning(policy: Policy, tree: Value, *, scrape: timedelta) -> Iterator
                 file=policy.file,
                 line=value.line,
                 column=value.column,
-                path=caution.path,
+                path=_in_file(tree, number, caution.path),
                 found=caution.found,
                 expected=caution.expected,
             )
             yield Finding(fault=fault, rule=caution.rule, severity=Severity.WARNING)
+
+
+def _in_file(tree: Value, number: int, path: str) -> str:
+    """Return a path with the number that the stage has in the file: there one may stand for several regions."""
+    index = value_at(tree, f"stages[{number}]").index
+    return path if index is None else path.replace(f"stages[{number}]", f"stages[{index}]", 1)
 
 
 def _of_stage(stage: Stage, path: str, scrape: timedelta) -> Iterator[Caution]:

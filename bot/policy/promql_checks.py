@@ -121,7 +121,8 @@ def _entries(tree: Value) -> Iterator[tuple[str, Value]]:
         lists = [("gates", stage), ("rollback.triggers", rollback)]
         for name, holder in lists:
             found = _items(holder, name.rpartition(".")[2]) if holder is not None else ()
-            yield from ((f"stages[{number}].{name}[{at}]", entry) for at, entry in enumerate(found))
+            index = number if stage.index is None else stage.index
+            yield from ((f"stages[{index}].{name}[{at}]", entry) for at, entry in enumerate(found))
 
 
 def _items(holder: Value, key: str) -> Sequence[Value]:

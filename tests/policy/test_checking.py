@@ -188,3 +188,41 @@ def test_any_bytes_are_checked_as_policy_and_as_template(
     assert refused == {
         str(Path(one.fault.file).relative_to(folder)) for one in checked.findings if one.rule == "policy"
     }
+
+
+IN_WAVES = """\
+apiVersion: liftlock.dev/v1
+service: search
+image: ghcr.io/acme/search
+gitops: {repository: acme/deploy}
+stages:
+  - name: staging
+    edit: {kustomize: staging.yaml}
+    argocd: staging
+    window: {for: 30m}
+    gates: [{use: argocd-healthy}]
+  - name: production
+    from: staging
+    waves: {regions: [eu, [us, asia]]}
+    edit: {helm: {file: "{region}.yaml", tag: image.tag}}
+    argocd: "search-{region}"
+    metrics: {region: "{region}"}
+    window: {for: 30m, tile: 10s}
+    gates:
+      - {use: http-errors, limit: 1%, errors: "5..|["}
+      - {use: promql, query: "sum by ($key) (x{$selector}", above: 1}
+  - name: after
+    from: production
+    edit: {kustomize: after.yaml}
+    argocd: after
+"""
+
+
+def test_what_is_found_in_a_stage_in_waves_is_told_once_where_the_file_has_it(tmp_path: Path) -> None:
+    (tmp_path / "search.yaml").write_text(IN_WAVES)
+    found = [(one.rule, one.fault.line, one.fault.path) for one in check(tmp_path).findings]
+    assert found == [
+        ("narrow-tile", 17, "stages[1].window.tile"),
+        ("promql", 19, "stages[1].gates[0].errors"),
+        ("promql", 20, "stages[1].gates[1].query"),
+    ]
