@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -178,7 +178,8 @@ class _Step:
             title=promotion_title(view),
             body=promotion_body(view),
             labels=proposing.labels,
-            reviewers=proposing.reviewers,
+            reviewers=_names(proposing.reviewers),
+            assignees=_names(proposing.assignees),
             is_draft=action.is_draft,
         )
         pull = self.world.forge.open_promotion(self.repository, text)
@@ -354,6 +355,11 @@ class _Step:
         commit = self.maker.tags(action.stage).introduced.commit
         arrival = Arrival(service=self.policy.service, stage=action.stage, commit=commit)
         self.world.sightings.mark(arrival, Mark(application=action.application, kind=kind, at=self.world.clock.now()))
+
+
+def _names(handles: Sequence[str]) -> tuple[str, ...]:
+    """Return people and teams as the forge's API calls them; the `@` belongs to the texts of people."""
+    return tuple(handle.removeprefix("@") for handle in handles)
 
 
 def _objection(pull: Pull, base: str, *, waits_for_checks: bool) -> str | None:

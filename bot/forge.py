@@ -31,7 +31,10 @@ class Urgency(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullText:
-    """What a new pull request says. `body` is the bot's section, without the markers around it."""
+    """What a new pull request says. `body` is the bot's section, without the markers around it.
+
+    `reviewers` are logins, and teams as `org/slug`; `assignees` are logins.
+    """
 
     branch: str
     base: str
@@ -39,6 +42,7 @@ class PullText:
     body: str
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
     is_draft: bool = False
     urgency: Urgency = Urgency.PROPOSE
 

@@ -126,6 +126,7 @@ class Proposing:
     notify: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
     tells_source: bool = False
     pause: timedelta = timedelta(0)
 

@@ -13,6 +13,7 @@ from bot.policy.grammar import A_DURATION
 from bot.policy.reading import Section, matching, one_of, parsed
 
 LOGIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:\[bot\])?"
+PERSON = rf"@{LOGIN}"
 HANDLE = rf"@{LOGIN}(?:/[A-Za-z0-9][A-Za-z0-9._-]{{0,99}})?"
 _LABEL = r"[^\s,][^,]{0,48}[^\s,]|[^\s,]"
 _PLACES = frozenset({"service", "stage", "old", "new"})
@@ -27,6 +28,7 @@ ONLY_PULL_REQUESTS = (
     "title",
     "labels",
     "reviewers",
+    "assignees",
 )
 
 
@@ -55,6 +57,7 @@ def read_promote(section: Section | None) -> tuple[Merge, Proposing]:
         notify=_texts(section, "notify", matching(HANDLE), "a login or a team, such as @dana or @acme/release"),
         labels=_texts(section, "labels", matching(_LABEL), "a label of 1 to 50 characters without commas"),
         reviewers=_texts(section, "reviewers", matching(HANDLE), "a login or a team, such as @dana or @acme/release"),
+        assignees=_texts(section, "assignees", matching(PERSON), "a login, such as @dana"),
         tells_source=source == "true",
         pause=pause or timedelta(0),
     )

@@ -178,6 +178,7 @@ class FakeGitHub:
             ("PATCH", rf"{repo}/issues/comments/(\d+)", self._edit_comment),
             ("POST", rf"{repo}/issues/comments/(\d+)/reactions", self._react),
             ("POST", rf"{repo}/issues/(\d+)/labels", self._label),
+            ("POST", rf"{repo}/issues/(\d+)/assignees", self._assign),
             ("DELETE", rf"{repo}/git/refs/heads/(.+)", self._delete_branch),
             ("GET", rf"{repo}/collaborators/(.+)/permission", self._permission),
             ("GET", rf"{repo}/commits/(\w+)/check-runs", self._list_runs),
@@ -230,6 +231,12 @@ class FakeGitHub:
         assert pull is not None
         pull.labels += [name for name in body["labels"] if name not in pull.labels]
         return 200, [{"name": name} for name in pull.labels], OK
+
+    def _assign(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
+        pull = self.pull(int(number))
+        assert pull is not None
+        pull.assignees += body["assignees"]
+        return 201, pull.rest(), OK
 
     def _merge(self, login: str, query: dict[str, str], body: Json, number: str) -> Answer:
         pull = self.pull(int(number))

@@ -90,6 +90,7 @@ class FakePull:
     body: str = ""
     labels: list[str] = field(default_factory=list)
     reviewers: list[str] = field(default_factory=list)
+    assignees: list[str] = field(default_factory=list)
     mergeable: str = "MERGEABLE"
     merge_state: str = "CLEAN"
     decision: str | None = None
@@ -116,6 +117,7 @@ class FakePull:
             "user": user(self.author),
             "labels": [{"name": name} for name in self.labels],
             "requested_reviewers": [user(name) for name in self.reviewers if not name.startswith("@")],
+            "assignees": [user(name) for name in self.assignees],
             "requested_teams": [{"slug": name[1:]} for name in self.reviewers if name.startswith("@")],
             "head": {"ref": self.branch, "sha": self.head, "repo": {"full_name": f"{owner}/deploy"}},
             "base": {"ref": self.base},

@@ -25,9 +25,10 @@ TEXT = PullText(
     body="Why",
     labels=("liftlock",),
     reviewers=("rita", "acme/payments"),
+    assignees=("dana",),
     is_draft=True,
 )
-PLAIN = replace(TEXT, labels=(), reviewers=())
+PLAIN = replace(TEXT, labels=(), reviewers=(), assignees=())
 UNCLEAR = pytest.mark.parametrize("fault", [BAD_GATEWAY, LOST], ids=["502", "connection cut"])
 
 
@@ -53,12 +54,14 @@ def test_a_pull_request_is_opened_with_its_texts_labels_and_reviewers(parts: Par
     pull = github.pulls[0]
     assert (pull.title, pull.body) == ("Promote", f"{BEGIN}\nWhy\n{END}")
     assert (pull.labels, pull.reviewers) == (["liftlock"], ["rita", "@payments"])
+    assert pull.assignees == ["dana"]
 
 
 def test_opening_again_returns_the_open_one_and_asks_nobody_twice(parts: Parts, github: FakeGitHub) -> None:
     parts.forge.open_promotion(REPO, TEXT)
     assert parts.forge.open_promotion(REPO, TEXT).number == 1
     assert (len(github.pulls), github.count("POST", "labels"), github.count("POST", "reviewers")) == (1, 1, 1)
+    assert github.count("POST", "assignees") == 1
 
 
 def test_one_from_a_fork_is_not_taken_for_the_open_one(parts: Parts, github: FakeGitHub) -> None:

@@ -273,7 +273,7 @@ def test_all_of_a_promotion_is_read() -> None:
     text = (
         "{open: on-pass, evidence: body, method: squash, auto_merge: bound, title: '{service} {new}', "
         "approvers: ['@dana', '@acme/release', '@dana'], notify: ['@acme/on-call'], labels: [ship it], "
-        "reviewers: ['@bob'], tell_source: true}"
+        "reviewers: ['@bob'], assignees: ['@dana'], pause: 1h, tell_source: true}"
     )
     assert promote(text) == Proposing(
         opens=Opens.ON_PASS,
@@ -285,6 +285,8 @@ def test_all_of_a_promotion_is_read() -> None:
         notify=("@acme/on-call",),
         labels=("ship it",),
         reviewers=("@bob",),
+        assignees=("@dana",),
+        pause=timedelta(hours=1),
         tells_source=True,
     )
 
@@ -492,3 +494,9 @@ def test_a_policy_needs_stages(stages: str, found: str) -> None:
 
 def test_a_policy_is_a_mapping() -> None:
     assert the_fault("- a\n") == "checkout.yaml:1:1: found a list, expected a mapping"
+
+
+def test_a_team_can_be_asked_for_a_review_but_nothing_is_assigned_to_one() -> None:
+    assert promote("{reviewers: ['@acme/release']}").reviewers == ("@acme/release",)
+    fault = the_fault(changed("{by: pull-request, merge: auto}", "{assignees: ['@acme/release']}"))
+    assert 'stages[1].promote.assignees[0]: found "@acme/release", expected a login, such as @dana' in fault

@@ -248,6 +248,14 @@ def test_other_labels_assignees_and_reviewers_change_nothing(stage: Stage) -> No
     assert [who.login for who in (*pull.assignees, *pull.reviewers)] == ["dana", "alice"]
 
 
+def test_the_reviewers_and_assignees_of_the_policy_are_asked_by_their_logins(stage: Stage) -> None:
+    """A policy writes `@alice`; GitHub knows nobody of that name, and its refusal said so on every opening."""
+    promote_by(stage.lab, "merge: auto, reviewers: ['@alice'], assignees: ['@dana']")
+    pull = live(stage)
+    assert [who.login for who in pull.reviewers] == ["alice"]
+    assert [who.login for who in pull.assignees] == ["dana"]
+
+
 def test_a_draft_made_by_a_person_holds_until_it_is_ready(stage: Stage) -> None:
     ready(stage)
     stage.lab.github.convert_to_draft_as("dana", GITOPS, 1)

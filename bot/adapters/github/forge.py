@@ -33,6 +33,7 @@ class Opened:
     node_id: str
     body: str
     reviewers: frozenset[str]
+    assignees: frozenset[str] = frozenset()
 
 
 class GitHubForge:
@@ -50,7 +51,7 @@ class GitHubForge:
     # --- opening ---
 
     def open_promotion(self, repository: str, text: PullText) -> Pull:
-        """Open a pull request with its labels and reviewers, or return the one that is open already.
+        """Open a pull request with its labels, assignees and reviewers, or return the one that is open already.
 
         A label or a reviewer that GitHub refuses is `Permanent`; the pull request is open then, and found by a look.
         """
@@ -83,6 +84,7 @@ class GitHubForge:
                 raise
             opened = found
         self._add_labels(repository, opened, text)
+        self._assign(repository, opened, text)
         self._ask_reviewers(repository, opened, text)
         return opened.pull
 
@@ -114,6 +116,21 @@ class GitHubForge:
             urgency=text.urgency,
         )
         # Adding a label that is there changes nothing, so a lost answer needs no look.
+        self._clients.write_once(repository, write, _done, look=lambda: None)
+
+    def _assign(self, repository: str, opened: Opened, text: PullText) -> None:
+        """Assign people; GitHub leaves out, without a word, who cannot be assigned in this repository."""
+        missing = [login for login in text.assignees if login.lower() not in opened.assignees]
+        if not missing:
+            return
+        number = opened.pull.number
+        write = Write(
+            verb="POST",
+            path=f"/repos/{repository}/issues/{number}/assignees",
+            tried=f"assign pull request #{number} of {repository}, which is open",
+            body={"assignees": missing},
+            urgency=text.urgency,
+        )
         self._clients.write_once(repository, write, _done, look=lambda: None)
 
     def _ask_reviewers(self, repository: str, opened: Opened, text: PullText) -> None:
@@ -248,6 +265,7 @@ def parse_opened(node: Node, clients: Clients) -> Opened:
         node_id=node.maybe_text("node_id") or "",
         body=node.maybe_text("body") or "",
         reviewers=frozenset([*people, *teams]),
+        assignees=frozenset(one.text("login").lower() for one in _maybe_items(node, "assignees")),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.domain.intake import REGISTRY
 from bot.domain.policy import AtDeadline, AutoMerge, EvidenceIn, Merge, Opens, Road, SyncBy
 from bot.domain.pulls import MergeMethod
-from bot.policy.promoting import ONLY_PULL_REQUESTS
+from bot.policy.promoting import ONLY_PULL_REQUESTS, PERSON
 from bot.policy.schema.artifacts import AN_ARTIFACT
 from bot.policy.schema.calendars import A_CALENDAR
 from bot.policy.schema.edits import AN_EDIT
@@ -23,6 +23,7 @@ from bot.policy.schema.shapes import (
     list_of,
     mapping,
     one_of_keys,
+    text,
     where,
     whole,
     without,
@@ -172,6 +173,10 @@ _PROMOTE: Fields = {
     "reviewers": field(
         HANDLES,
         "Whose review is asked for.",
+    ),
+    "assignees": field(
+        list_of(text(PERSON)),
+        "Who a new pull request is assigned to.",
     ),
     "pause": field(
         DURATION,
