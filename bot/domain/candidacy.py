@@ -48,10 +48,11 @@ class Candidate:
 class Case:
     """Everything the rungs look at: `source` is the running release of the stage before, `there` the target's tags.
 
-    `trust` are the verdicts on the artifact, as the target asks for them. `is_new` says of one from the registry that
-    it came after the last word in Git. `observed_before` are the bytes that each stage before had or verified, in this
-    same look. `standing` is what people have commanded of this release in this stage and still stands, `lifted`
-    when a person lifted its quarantine for the last time. `stop` is a hold of the stage beside those.
+    `trust` are the verdicts on the artifact, as the target asks for them. `is_new` says of one from the registry
+    that it came after the last word in Git. `observed_before` are the bytes that each stage before had or verified,
+    in this same look; `sources` are those that run the release. `standing` is what people have commanded of this
+    release in this stage and still stands, `lifted` when a person lifted its quarantine for the last time. `stop`
+    is a hold of the stage beside those.
     """
 
     policy: Policy
@@ -68,6 +69,7 @@ class Case:
     trust: tuple[Verdict, ...]
     is_new: bool = True
     observed_before: tuple[tuple[str, Digest], ...] = ()
+    sources: tuple[str, ...] = ()
     stop: Stop | None = None
     now: datetime
 
@@ -163,6 +165,7 @@ class Case:
             reason=reason,
             verdicts=self.trust,
             pull=pull.number if pull is not None else None,
+            sources=self.sources,
         )
         if not actions:
             actions = (Wait(stage=self.target.name, reason=reason),)

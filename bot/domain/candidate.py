@@ -68,6 +68,7 @@ def judge_candidate(
         trust=judge_artifact(target.artifact, subject_of(seen, release, now)),
         stop=hold_of(observation.stops, policy.service, target.name),
         is_new=not isinstance(observation.offer, Offer) or observation.offer.is_new,
+        sources=carriers(target, observation),
         observed_before=tuple(_observed_before(policy, target, observation)),
         now=now,
     )

@@ -255,7 +255,8 @@ Action = (
 class Judgement:
     """A release in a stage: state, what it waits on, one sentence why, and the verdicts of that stage's gates.
 
-    `role` tells a release that runs in the stage from a candidate on its way in. `timeline` is how a running one came.
+    `role` tells a release that runs in the stage from a candidate on its way in. `timeline` is how a running one came,
+    `sources` are the stages before that run a candidate.
     """
 
     stage: str
@@ -267,6 +268,7 @@ class Judgement:
     verdicts: tuple[Verdict, ...] = ()
     pull: int | None = None
     timeline: tuple[Milestone, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

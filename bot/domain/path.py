@@ -45,17 +45,17 @@ _ARTIFACT = {
 def path_of(candidate: Judgement, judgements: Sequence[Judgement]) -> tuple[Part, ...]:
     """Return the way of a release that waits before a stage; the first part that is not done is where it stands.
 
-    `judgements` are all of the decision: the stage before is the one in which the same release runs.
+    `judgements` are all of the decision: the stages before are those that it comes from, or else the first in which it
+    runs.
     """
     before = _running(candidate, judgements)
     verdicts = _of_artifact(candidate, before)
     parts = [Part(name=name, mark=_verified(name, verdicts)) for name in _ARTIFACT]
-    if before is not None:
-        live = Mark.DONE if any(one.step is Step.LIVE for one in before.timeline) else Mark.HERE
-        parts += [
-            Part(name=before.stage, mark=live),
-            Part(name="observed", mark=_observed(before)),
-        ]
+    for one in before:
+        is_live = any(step.step is Step.LIVE for step in one.timeline)
+        parts.append(Part(name=one.stage, mark=Mark.DONE if is_live else Mark.HERE))
+    if before:
+        parts.append(Part(name="observed", mark=min((_observed(one) for one in before), key=_LEAST.index)))
     stopped = candidate.state in _STOPPED
     parts.append(Part(name=candidate.stage, mark=Mark.STOPPED if stopped else Mark.HERE))
     return (*_in_order(parts), *_later(candidate, judgements))
@@ -75,15 +75,20 @@ def _later(candidate: Judgement, judgements: Sequence[Judgement]) -> Iterable[Pa
 _STOPPED = frozenset({State.QUARANTINED, State.REJECTED_BY_HUMAN, State.HELD_BY_HUMAN, State.HALTED})
 
 
-def _running(candidate: Judgement, judgements: Sequence[Judgement]) -> Judgement | None:
+_LEAST = (Mark.STOPPED, Mark.HERE, Mark.AHEAD, Mark.DONE)
+"""What of several stages is told of all: the least."""
+
+
+def _running(candidate: Judgement, judgements: Sequence[Judgement]) -> Sequence[Judgement]:
     tag = candidate.release.tag if candidate.release is not None else None
-    running = (one for one in judgements if one.role == "running" and one.stage not in (candidate.stage, REGISTRY))
-    return next((one for one in running if one.release is not None and one.release.tag == tag), None)
+    running = [one for one in judgements if one.role == "running" and one.stage not in (candidate.stage, REGISTRY)]
+    same = [one for one in running if one.release is not None and one.release.tag == tag]
+    return [one for one in same if one.stage in candidate.sources] or same[:1]
 
 
-def _of_artifact(candidate: Judgement, before: Judgement | None) -> tuple[Verdict, ...]:
+def _of_artifact(candidate: Judgement, before: Sequence[Judgement]) -> tuple[Verdict, ...]:
     """A candidate's verdicts are all on its artifact; those of a first stage stand among its gates."""
-    found = before.verdicts if before is not None else ()
+    found = [verdict for one in before for verdict in one.verdicts]
     return (*candidate.verdicts, *(one for one in found if isinstance(one.evidence, ArtifactEvidence)))
 
 

@@ -127,3 +127,19 @@ def test_each_rule_on_the_artifact_tells_of_its_own_part_also_when_nothing_could
     evidence = ArtifactEvidence(expected=(), found=(), rule=rule)
     unknown = Verdict(gate="a", kind=VerdictKind.CANNOT_TELL, reason="the registry is down", evidence=evidence)
     assert shown(judged("production", "candidate", State.CANNOT_TELL, unknown)) == f"{path} production ·"
+
+
+def test_of_several_stages_before_each_is_a_part_and_the_least_of_them_is_told_as_observed() -> None:
+    candidate = replace(judged("production", "candidate", State.OBSERVING), sources=("eu", "us"))
+    first = judged("staging", "running", State.SETTLED)
+    eu, us = judged("eu", "running", State.PROVEN), judged("us", "running", State.OBSERVING)
+    assert shown(candidate, first, eu, us) == "built ✓ verified – signed – eu ✓ us ✓ observed … production ·"
+    ill = judged("us", "running", State.UNHEALTHY)
+    assert " eu ✓ us ✓ observed ✗ " in shown(candidate, eu, ill)
+    assert " eu ✓ us ✓ observed ✓ " in shown(candidate, eu, judged("us", "running", State.PROVEN))
+
+
+def test_the_third_stage_of_a_chain_is_told_of_the_second_and_not_of_the_first() -> None:
+    candidate = replace(judged("world", "candidate", State.OBSERVING), sources=("eu",))
+    told = shown(candidate, judged("staging", "running", State.SETTLED), judged("eu", "running", State.OBSERVING))
+    assert " eu ✓ observed … world ·" in told
