@@ -48,7 +48,7 @@ class SeriesReader:
     def values(self, query: str) -> tuple[float, ...]:
         """Return the value of each series that an instant query gives now. Raise `QueryRefused` for a wrong one."""
         answer = self._ask("/api/v1/query", {"query": query})
-        self._raise_for_query(answer, query)
+        self._raise_for_query(answer)
         data = self._data(answer, "answer a query", "query result")
         result = data.get("result") if isinstance(data, dict) else None
         kind = data.get("resultType") if isinstance(data, dict) else None
@@ -85,7 +85,7 @@ class SeriesReader:
                 self._session = open_session(self._endpoint, self._access)
             return self._session
 
-    def _raise_for_query(self, answer: Answer, query: str) -> None:
+    def _raise_for_query(self, answer: Answer) -> None:
         if answer.status not in (400, 422):
             return
         try:
@@ -93,8 +93,7 @@ class SeriesReader:
         except (ValueError, RecursionError):
             return
         if isinstance(told, dict) and told.get("status") == "error":
-            said = quote(cause_of(str(told.get("error", ""))))
-            raise self._refused(f"refuses the query {show_query(query)}: {said}")
+            raise self._refused(f"refuses it: {quote(cause_of(str(told.get('error', ''))), longest=300)}")
 
     def _data(self, answer: Answer, tried: str, expected: str) -> object:
         raise_for_overload(self._endpoint, answer)

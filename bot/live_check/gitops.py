@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from bot.adapters.github.facts import RepositoryFacts
+from bot.adapters.github.facts import InstallationFacts, RepositoryFacts
 from bot.doctor import identity
 from bot.doctor.branches import Branch, judge_branch, judge_repository, judge_source
 from bot.domain.edit import EditRefused, NothingWritten
@@ -52,6 +52,8 @@ class _About:
 
     def repository(self) -> Iterator[Finding]:
         name, branch = self._policy.gitops.repository, self._policy.gitops.branch
+        if not self._is_let_in():
+            return
         yield from self._subject.taken(_REPOSITORY, "gitops.repository", judge_repository(name, self._facts(name)))
         if self._can_be_worked_in() and not self._has_branch():
             known = self._ask("branches", name, lambda: self._github.list_branches(name))
@@ -61,8 +63,19 @@ class _About:
     def _facts(self, name: str) -> RepositoryFacts | None:
         return self._ask("repository", name, lambda: self._github.find_repository(name))
 
+    def _installation(self) -> InstallationFacts | None:
+        name = self._policy.gitops.repository
+        return self._ask("installation", name, lambda: self._github.find_installation(name))
+
+    def _is_let_in(self) -> bool:
+        """Say whether the bot has a token for the repository: as an App only where it is installed."""
+        if not self._github.is_app:
+            return True
+        installation = self._installation()
+        return installation is not None and not installation.is_suspended
+
     def _can_be_worked_in(self) -> bool:
-        facts = self._facts(self._policy.gitops.repository)
+        facts = self._facts(self._policy.gitops.repository) if self._is_let_in() else None
         return facts is not None and not facts.is_archived
 
     def _has_branch(self) -> bool:
@@ -77,22 +90,23 @@ class _About:
 
     def rights(self) -> Iterator[Finding]:
         name = self._policy.gitops.repository
+        if self._github.is_app:
+            yield from self._rights_of_app(name)
+            return
         facts = self._facts(name) if self._can_be_worked_in() else None
-        if facts is None:
-            return
-        if not self._github.is_app:
+        if facts is not None and not facts.rights.get("push"):
             login = self._ask("user", "", self._github.find_user).login
-            if not facts.rights.get("push"):
-                line = identity.judge_rights(facts, login, is_source=False)
-                yield from self._subject.taken(_PERMISSION, "gitops.repository", line)
+            line = identity.judge_rights(facts, login, is_source=False)
+            yield from self._subject.taken(_PERMISSION, "gitops.repository", line)
+
+    def _rights_of_app(self, name: str) -> Iterator[Finding]:
+        installation = self._installation()
+        if installation is not None and not installation.is_suspended:
+            yield from self._granted(installation.permissions, installation.url)
             return
-        installation = self._ask("installation", name, lambda: self._github.find_installation(name))
-        if installation is None or installation.is_suspended:
-            app = self._ask("app", "", self._github.find_app)
-            for line in identity.judge_installations(app, {name: installation}, ()):
-                yield from self._subject.taken(_PERMISSION, "gitops.repository", line)
-            return
-        yield from self._granted(installation.permissions, installation.url)
+        app = self._ask("app", "", self._github.find_app)
+        for line in identity.judge_installations(app, {name: installation}, ()):
+            yield from self._subject.taken(_PERMISSION, "gitops.repository", line)
 
     def _granted(self, granted: Mapping[str, str], url: str) -> Iterator[Finding]:
         """Say which permissions the policy needs and the App lacks, each where the policy asks for it."""

@@ -188,3 +188,14 @@ def test_any_bytes_are_checked_as_policy_and_as_template(
     assert refused == {
         str(Path(one.fault.file).relative_to(folder)) for one in checked.findings if one.rule == "policy"
     }
+
+
+def test_policies_are_kept_with_their_trees_only_where_they_are_wanted(tmp_path: Path) -> None:
+    (tmp_path / "checkout.yaml").write_text(CHECKOUT)
+    (tmp_path / "wrong.yaml").write_text("service: x\n")
+    assert check(tmp_path).policies == ()
+    (read,) = check_policies(
+        [tmp_path], shipped_gate_templates(), scrape=timedelta(seconds=15), keeps_policies=True
+    ).policies
+    assert (read.policy.service, read.file) == ("checkout", str(tmp_path / "checkout.yaml"))
+    assert value_at(read.tree, "stages[0].name").text == "staging"

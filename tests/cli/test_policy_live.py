@@ -1,0 +1,627 @@
+"""`liftlock policy check --live` on the lab, with a real Prometheus: each class of finding at its place, in its words.
+
+Nothing is ever written: the exchanges that the lab recorded are looked through at the end of each test.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from typer.testing import CliRunner, Result
+
+from bot.adapters.github.credentials import PERMISSIONS
+from bot.cli.app import app
+from bot.lab.argocd import ApplicationSpec
+from bot.lab.exchanges import Exchange
+from bot.lab.github.revising import label_named
+from bot.lab.world import BRANCH, DEVELOPER, GITOPS, Lab, image_of
+from tests.adapters.backends import needs_prometheus
+from tests.cli.live_world import POLICY, a_live_lab, a_prometheus
+from tests.cli.test_doctor import APP, as_app
+
+pytestmark = [needs_prometheus, pytest.mark.prometheus]
+
+UNBOUND = "main does not require liftlock/production"
+"""What the lab's GitHub lacks, as most repositories do at first: one test says in which words it is told."""
+_ASKING = re.compile(r"/graphql$|/access_tokens$|/api/v1/query$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a run came to: its lines without the notes, the notes, the last line, and how it ended."""
+
+    lines: list[str]
+    notes: list[str]
+    sums: str
+    code: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """The lab with its settings and its one policy."""
+
+    lab: Lab
+    settings: Path
+
+    @property
+    def policy(self) -> Path:
+        return self.lab.directory / "policies" / "checkout.yaml"
+
+    def run(self, *more: str) -> Result:
+        arguments = ["policy", "check", "--live", "--config", str(self.settings), *more]
+        return CliRunner().invoke(app, arguments)
+
+    def ask(self, *changes: tuple[str, str]) -> Asked:
+        """Check the policy with some of its text replaced."""
+        text = POLICY
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        self.policy.write_text(text, encoding="utf-8")
+        result = self.run()
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        *told, sums = result.output.splitlines()
+        lines = [line.removeprefix(f"{self.policy}:") for line in told]
+        notes = [line for line in lines if ": note: " in line]
+        return Asked(
+            lines=[line for line in lines if line not in notes and UNBOUND not in line],
+            notes=notes,
+            sums=sums,
+            code=result.exit_code,
+        )
+
+    def change(self, old: str, new: str) -> None:
+        text = self.settings.read_text(encoding="utf-8")
+        assert old in text
+        self.settings.write_text(text.replace(old, new), encoding="utf-8")
+
+    def commit(self, file: str, text: str) -> None:
+        self.lab.github.commit_as(DEVELOPER, GITOPS, BRANCH, {file: text}, "Change what runs")
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with a_prometheus(tmp_path_factory.mktemp("prometheus")) as url:
+        yield url
+
+
+@pytest.fixture
+def live(tmp_path: Path, prometheus: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+    monkeypatch.delenv("LIFTLOCK_CONFIG", raising=False)
+    with a_live_lab(tmp_path, prometheus) as (lab, settings):
+        before = len(lab.github.exchanges), len(lab.argocd_wire.exchanges)
+        yield Live(lab=lab, settings=settings)
+        asked = [*lab.github.exchanges[before[0] :], *lab.argocd_wire.exchanges[before[1] :]]
+        assert [one for one in asked if writes(one)] == []
+
+
+def writes(exchange: Exchange) -> bool:
+    """Whether a request could have changed anything. Those of git itself are of the lab's own people."""
+    if exchange.method in {"GET", "HEAD"} or exchange.path.endswith(("git-receive-pack", "git-upload-pack")):
+        return False
+    return not _ASKING.search(exchange.path) or b"mutation" in exchange.request_body
+
+
+# --- all in order ----------------------------------------------------------------------------------------------------
+
+
+def test_a_policy_that_fits_is_told_with_what_was_seen_and_ends_with_0(live: Live) -> None:
+    asked = live.ask()
+    assert asked.lines == []
+    assert asked.notes == [
+        "8:23: note: stages[0].edit.kustomize: found the tag 1.8.2",
+        (
+            "9:13: note: stages[0].argocd: found argocd/checkout-staging, "
+            "which deploys apps/checkout/staging/kustomization.yaml"
+        ),
+        "13:9: note: stages[0].gates[0]: found an answer for http-errors: counted 0 series and total 1 series",
+        "14:9: note: stages[0].gates[1]: found an answer for http-latency: counted 1 series and total 1 series",
+        "18:25: note: stages[1].edit.helm.file: found the tag 1.8.2",
+        (
+            "19:13: note: stages[1].argocd: found argocd/checkout-production, "
+            "which deploys apps/checkout/production/values.yaml"
+        ),
+        (
+            "24:18: note: stages[1].rollback.triggers[0]: found an answer for http-errors: "
+            "counted 1 series and total 1 series"
+        ),
+    ]
+    assert (asked.sums, asked.code) == ("1 file checked: 0 faults, 1 warning", 0)
+
+
+def test_a_branch_that_does_not_require_the_check_is_a_warning_at_the_promotion(live: Live) -> None:
+    assert [line for line in live.run().output.splitlines() if UNBOUND in line] == [
+        (
+            f"{live.policy}:16:5: warning: stages[1].promote: found that main does not require liftlock/production: a "
+            "person can merge an unhealthy release by mistake, expected this: require it: docs/github.md, “Require the "
+            "check, from this App”"
+        )
+    ]
+
+
+def test_without_live_no_server_is_asked(live: Live) -> None:
+    before = len(live.lab.github.exchanges)
+    result = CliRunner().invoke(app, ["policy", "check", str(live.policy)])
+    assert (result.exit_code, result.output) == (0, "1 file checked: 0 faults\n")
+    assert len(live.lab.github.exchanges) == before
+
+
+def test_a_policy_with_faults_of_its_own_is_told_and_the_others_are_asked_about(live: Live) -> None:
+    broken = live.policy.parent / "broken.yaml"
+    broken.write_text("service: x\n", encoding="utf-8")
+    result = live.run()
+    assert result.exit_code == 1
+    assert f"{broken}:1:1: image: found nothing" in result.output
+    assert "found the tag 1.8.2" in result.output
+
+
+def test_each_thing_is_asked_once_however_many_policies_want_to_know_it(live: Live) -> None:
+    for number in range(5):
+        text = POLICY.replace("service: checkout", f"service: checkout-{number}")
+        (live.policy.parent / f"checkout-{number}.yaml").write_text(text, encoding="utf-8")
+    before = len(live.lab.github.exchanges), len(live.lab.argocd_wire.exchanges)
+    assert live.run().output.splitlines()[-1].startswith("6 files checked: 0 faults")
+    paths = [one.path for one in live.lab.github.exchanges[before[0] :] if not one.path.endswith("/graphql")]
+    assert len(paths) == len(set(paths))
+    lists = [one for one in live.lab.argocd_wire.exchanges[before[1] :] if one.path == "/api/v1/applications"]
+    assert len(lists) == 1
+
+
+def test_settings_that_are_missing_are_wrong_use(tmp_path: Path) -> None:
+    policy = tmp_path / "checkout.yaml"
+    policy.write_text(POLICY, encoding="utf-8")
+    arguments = ["policy", "check", "--live", "--config", str(tmp_path / "none.toml"), str(policy)]
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, "there is no such settings file" in result.output) == (2, True)
+
+
+# --- the repository --------------------------------------------------------------------------------------------------
+
+
+def test_a_repository_that_is_not_there_is_a_fault_and_nothing_else_is_said_of_its_files(live: Live) -> None:
+    asked = live.ask(("acme/deploy,", "acme/deplo,"))
+    assert asked.code == 1
+    assert asked.lines[0] == (
+        "5:22: gitops.repository: found that GitHub knows no such repository, or does not show it to the bot, "
+        "expected this: check the name in the policies, and that the App or the token reaches it"
+    )
+    assert not any("edit" in line for line in (*asked.lines, *asked.notes))
+
+
+def test_a_branch_that_is_not_there_is_a_fault_with_the_nearest_one(live: Live) -> None:
+    asked = live.ask(("branch: main", "branch: mian"))
+    assert asked.code == 1
+    assert (
+        '5:43: gitops.branch: found no branch "mian", expected a branch of acme/deploy; did you mean "main"?'
+    ) in asked.lines
+
+
+def test_a_source_that_is_not_there_is_a_warning(live: Live) -> None:
+    assert live.ask(("source: acme/checkout", "source: acme/chekout")).lines == [
+        (
+            "4:9: warning: source: found that GitHub does not show it to the bot: it is not told of its releases, "
+            "expected this: check source in the policies, and that the App or the token reaches it"
+        )
+    ]
+
+
+def test_a_token_that_may_only_read_is_a_fault(live: Live) -> None:
+    live.lab.github.add_user("liftlock", {GITOPS: "read"})
+    assert live.ask().lines == [
+        (
+            "5:22: gitops.repository: found that the role of liftlock is read, expected this: give liftlock the role "
+            "Write in acme/deploy: the bot has to push branches and open pull requests there"
+        )
+    ]
+
+
+def test_a_permission_that_the_policy_needs_and_the_app_lacks_is_told_where_it_is_needed(live: Live) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    as_app(live.lab, live.settings, key, {**PERMISSIONS, "checks": "read"})
+    asked = live.ask(("from: staging\n", "from: staging\n    promote: {approvers: ['@acme/release']}\n"))
+    url = re.search(r"accepted at (\S+)", asked.lines[0])
+    assert url is not None
+    where = f"granted in the App's settings (Permissions & events), and accepted at {url[1]}"
+    assert [line for line in asked.lines if "App" in line and "docs" not in line] == [
+        f"5:22: gitops.repository: found an App without checks: write, expected them {where}",
+        f"18:26: stages[1].promote.approvers: found an App without members: read, expected them {where}",
+    ]
+
+
+def test_an_app_that_is_not_installed_is_a_fault(live: Live) -> None:
+    as_app(live.lab, live.settings, rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    live.lab.github.world.apps[APP].repositories = ("acme/checkout",)
+    asked = live.ask()
+    assert asked.code == 1
+    assert "found that app-7 is not installed on acme/deploy" in asked.lines[0]
+
+
+def test_rules_that_are_at_odds_with_the_policy_are_told_at_its_fields(live: Live) -> None:
+    asked = live.ask(("from: staging\n", "from: staging\n    promote: {auto_merge: bound, labels: [Release]}\n"))
+    assert asked.code == 1
+    assert asked.lines == [
+        (
+            "18:27: stages[1].promote.auto_merge: found that auto_merge: bound of checkout/production: the repository "
+            "does not allow auto-merge, expected this: allow auto-merge in the repository's settings, and bind the "
+            "check (docs/github.md, “Require the check, from this App”); or never"
+        ),
+        (
+            '18:45: warning: stages[1].promote.labels[0]: found no label "Release", expected a label of acme/deploy, '
+            "or that GitHub makes it with the first pull request"
+        ),
+    ]
+
+
+def test_a_label_that_is_there_in_other_case_is_right_and_a_near_one_is_suggested(live: Live) -> None:
+    with live.lab.github.world.lock:
+        label_named(live.lab.github.world, live.lab.github.world.repository(GITOPS), "releases")
+    labels = "    promote: {labels: [Releases, relases]}\n"
+    asked = live.ask(("from: staging\n", f"from: staging\n{labels}"))
+    assert [line for line in asked.lines if "label" in line] == [
+        (
+            '18:34: warning: stages[1].promote.labels[1]: found no label "relases", expected a label of acme/deploy, '
+            'or that GitHub makes it with the first pull request; did you mean "releases"?'
+        )
+    ]
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_not_there_is_a_fault_with_the_nearest_one(live: Live) -> None:
+    asked = live.ask(("production/values.yaml", "production/valeus.yaml"))
+    assert asked.code == 1
+    assert asked.lines[0] == (
+        '18:25: stages[1].edit.helm.file: found no file "apps/checkout/production/valeus.yaml", '
+        'expected a file of acme/deploy on main; did you mean "values.yaml"?'
+    )
+
+
+def test_a_value_that_is_not_there_or_not_certain_is_a_fault(live: Live) -> None:
+    asked = live.ask(("tag: image.tag", "tag: image.tga"))
+    assert asked.lines == [
+        (
+            "18:25: stages[1].edit.helm.file: found in apps/checkout/production/values.yaml, line 4: "
+            "image has no 'tga', expected one value that says the tag, for certain"
+        )
+    ]
+    text = live.lab.text("checkout", "production").replace('"1.8.2"', "1.10")
+    live.commit("apps/checkout/production/values.yaml", text)
+    assert "YAML readers do not agree that 1.10 is a text" in live.ask().lines[0]
+
+
+def test_a_value_that_a_promotion_would_add_is_a_warning(live: Live) -> None:
+    live.commit("apps/checkout/staging/kustomization.yaml", "images: []\n")
+    kustomize = "{file: apps/checkout/staging/kustomization.yaml, create: true}"
+    asked = live.ask(("kustomize: apps/checkout/staging/kustomization.yaml", f"kustomize: {kustomize}"))
+    assert asked.lines == [
+        (
+            "8:30: warning: stages[0].edit.kustomize.file: found no tag is set in this file yet, "
+            "expected a tag in it before the first promotion"
+        )
+    ]
+
+
+def test_a_folder_is_no_file(live: Live) -> None:
+    asked = live.ask(("apps/checkout/staging/kustomization.yaml", "apps/checkout/staging"))
+    assert "found a folder, an empty file or more than 1 MB" in asked.lines[0]
+
+
+# --- applications ----------------------------------------------------------------------------------------------------
+
+
+def test_an_application_that_is_not_there_is_a_warning_with_the_nearest_one(live: Live) -> None:
+    asked = live.ask(("argocd: checkout-production", "argocd: checkout-prodction"))
+    assert (asked.lines, asked.code) == (
+        [
+            (
+                '19:13: warning: stages[1].argocd: found no application "checkout-prodction", expected one that '
+                'liftlock may see, unless it comes later; did you mean "checkout-production"?'
+            )
+        ],
+        0,
+    )
+
+
+def test_an_application_of_a_namespace_is_suggested_with_it(live: Live) -> None:
+    asked = live.ask(("argocd: checkout-production", "argocd: [argcd/checkout-production]"))
+    assert asked.lines == [
+        (
+            '19:14: warning: stages[1].argocd[0]: found no application "argcd/checkout-production", expected one that '
+            'liftlock may see, unless it comes later; did you mean "argocd/checkout-production"?'
+        )
+    ]
+
+
+def test_a_server_that_the_settings_do_not_name_is_a_fault(live: Live) -> None:
+    asked = live.ask(("argocd: checkout-production", "argocd: us:checkout-production"))
+    assert asked.lines == [
+        '19:13: stages[1].argocd: found no Argo CD server "us", expected one of the settings: argocd'
+    ]
+
+
+def test_a_selector_that_finds_nothing_is_a_warning(live: Live) -> None:
+    asked = live.ask(("argocd: checkout-production", "argocd: {selector: app=checkout}"))
+    assert asked.lines == [
+        (
+            '19:13: warning: stages[1].argocd: found no application labelled "app=checkout", '
+            "expected one at least, unless it comes later"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (
+            {"path": "apps/other"},
+            (
+                "warning: stages[1].argocd: found argocd/eu, which deploys the path apps/other, expected a path with "
+                "apps/checkout/production/values.yaml in it, unless the path takes it from there"
+            ),
+        ),
+        (
+            {"target_revision": "v1"},
+            (
+                "stages[1].argocd: found argocd/eu, which follows v1, expected one that follows main, "
+                "where tags are changed"
+            ),
+        ),
+        (
+            {"repo_url": "https://git.acme.example/acme/other.git"},
+            (
+                "stages[1].argocd: found argocd/eu, which deploys https://git.acme.example/acme/other.git, "
+                "expected a source of acme/deploy"
+            ),
+        ),
+    ],
+    ids=["another path", "another branch", "another repository"],
+)
+def test_an_application_that_does_not_deploy_the_file_is_told(live: Live, spec: dict[str, str], said: str) -> None:
+    usual = {"repo_url": f"{live.lab.github.url}/{GITOPS}.git", "path": "apps/checkout/production"}
+    live.lab.argocd.add(
+        ApplicationSpec(name="eu", namespace="eu", image=image_of("checkout"), **{**usual, **spec})  # type: ignore[arg-type]  # each field by its name
+    )
+    assert live.ask(("argocd: checkout-production", "argocd: eu")).lines == [f"19:13: {said}"]
+
+
+# --- queries ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_label_value_without_series_is_a_warning_at_that_value_with_values_that_have_some(live: Live) -> None:
+    asked = live.ask(("metrics: {namespace: checkout-staging}", "metrics: {namespace: chekout-staging}"))
+    assert (asked.lines, asked.code) == (
+        [
+            (
+                "10:26: warning: stages[0].metrics.namespace: found no series of http_request_duration_seconds_count "
+                'with namespace="chekout-staging" (total), expected a value of namespace that has some: '
+                "checkout-staging; without this condition there are 1 series"
+            ),
+            (
+                "10:26: warning: stages[0].metrics.namespace: found no series of http_requests_total with "
+                'namespace="chekout-staging" (total), expected a value of namespace that has some: checkout-staging, '
+                "checkout-production; without this condition there are 4 series"
+            ),
+        ],
+        0,
+    )
+
+
+def test_a_label_that_no_series_has_is_told_with_those_that_they_have(live: Live) -> None:
+    asked = live.ask(("metrics: {namespace: checkout-production}", "metrics: {ns: checkout-production}"))
+    assert asked.lines == [
+        (
+            "20:19: warning: stages[1].metrics.ns: found no series of http_requests_total with "
+            'ns="checkout-production", and none with a label ns (total), '
+            "expected a label that these series have: code, job, namespace"
+        )
+    ]
+
+
+def test_a_label_of_an_entry_is_told_at_the_entry(live: Live) -> None:
+    asked = live.ask(("limit: 1%}", "limit: 1%, labels: {job: wbe}}"))
+    assert asked.lines[0] == (
+        '13:53: warning: stages[0].gates[0].labels.job: found no series of http_requests_total with job="wbe" '
+        "(total), expected a value of job that has some: web; without this condition there are 1 series"
+    )
+
+
+def test_a_metric_that_is_not_there_is_told_with_the_nearest_one(live: Live) -> None:
+    asked = live.ask(("limit: 1%}", "limit: 1%, metric: http_request_total}"))
+    assert asked.lines == [
+        (
+            "13:9: warning: stages[0].gates[0]: found no series of a metric http_request_total (total), "
+            "expected a metric that is there: http_requests_total"
+        )
+    ]
+
+
+def test_a_bucket_that_is_not_there_is_told_with_those_that_are(live: Live) -> None:
+    asked = live.ask(("slower_than: 500ms", "slower_than: 400ms"))
+    assert asked.lines == [
+        (
+            '14:9: warning: stages[0].gates[1]: found no series of http_request_duration_seconds_bucket with le="0.4" '
+            "(counted), expected a value of le that has some: 0.5; without this condition there are 2 series"
+        )
+    ]
+
+
+def test_conditions_that_only_together_leave_nothing_are_told_together(live: Live) -> None:
+    labels = "metrics: {namespace: checkout-stagin, job: wbe}"
+    asked = live.ask(("metrics: {namespace: checkout-staging}", labels))
+    assert (
+        'found no series of http_requests_total with job="wbe", namespace="checkout-stagin" and code!="" (total), '
+        "expected some; without any one of these conditions there are none either"
+    ) in asked.lines[0]
+
+
+def test_a_query_that_prometheus_refuses_is_a_fault(live: Live) -> None:
+    query = "sum by ($key) (http_requests_total{$selector}) / on () http_requests_total{$selector}"
+    entry = f'limit: 1%}}\n      - {{use: promql, query: "{query}", above: 1}}'
+    asked = live.ask(("limit: 1%}", entry), ("namespace: checkout-staging", "job: web"))
+    faults = [line for line in asked.lines if "gates[1]" in line]
+    assert asked.code == 1
+    assert len(faults) == 1
+    assert faults[0].startswith("14:9: stages[0].gates[1]: found no answer: Prometheus at http://127.0.0.1:")
+    assert "many-to-many matching" in faults[0]
+
+
+def test_a_query_with_several_series_is_a_fault(live: Live) -> None:
+    entry = 'limit: 1%}\n      - {use: promql, query: "http_requests_total{$selector}", above: 1}'
+    asked = live.ask(("limit: 1%}", entry), ("namespace: checkout-staging", "job: web"))
+    assert (
+        "14:9: stages[0].gates[1]: found 4 series of promql, "
+        "expected one, or none yet: sum them in the query, or select fewer (value)"
+    ) in asked.lines
+
+
+def test_a_label_of_the_releases_tag_is_asked_for_the_tag_that_is_set_now(live: Live) -> None:
+    asked = live.ask(("limit: 1%}", "limit: 1%, labels: {version: $tag}}"))
+    assert '"1.8.2"' in asked.lines[0]
+    assert asked.lines[0].startswith("13:57: warning: stages[0].gates[0].labels.version: found no series of")
+
+
+# --- traffic ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_window_that_is_too_short_for_the_traffic_of_the_last_day_is_a_warning(live: Live) -> None:
+    asked = live.ask(("metrics: {namespace: checkout-staging}", "metrics: {namespace: quiet}"))
+    assert [line for line in asked.lines if "window" in line] == [
+        (
+            "11:19: warning: stages[0].window.for: found 30m, in which http-errors sees 90 events at 3 a minute, "
+            "expected a window of 1h 40m: the limit of 1 % needs 300; or accept: not-shown-bad"
+        )
+    ]
+    more = live.ask(
+        ("metrics: {namespace: checkout-staging}", "metrics: {namespace: quiet}"),
+        ("limit: 1%}", "limit: 1%, accept: not-shown-bad}"),
+    )
+    assert not any("window" in line for line in more.lines)
+
+
+def test_a_floor_of_the_policys_own_is_what_counts(live: Live) -> None:
+    asked = live.ask(("limit: 1%}", "limit: 1%, floor: 6000}"))
+    assert asked.lines == [
+        (
+            "11:19: warning: stages[0].window.for: found 30m, in which http-errors sees 1,800 events at 60 a minute, "
+            "expected a window of 1h 40m: the floor of http-errors needs 6,000; or accept: not-shown-bad"
+        )
+    ]
+
+
+# --- artifacts -------------------------------------------------------------------------------------------------------
+
+ARTIFACT = """\
+    artifact:
+      signer:
+        identity: https://github.com/acme/checkout/.github/workflows/release.yml@refs/tags/v{version}
+        ref: refs/tags/v{version}
+      require: [{use: signature}, {use: provenance}]
+"""
+
+
+def with_artifact(live: Live) -> Asked:
+    return live.ask(("    argocd: checkout-staging\n", f"    argocd: checkout-staging\n{ARTIFACT}"))
+
+
+def test_an_image_that_is_signed_as_expected_is_told_as_such(live: Live) -> None:
+    live.lab.sign("checkout", "1.8.2", live.lab.build("checkout", "1.8.2"))
+    asked = with_artifact(live)
+    assert asked.lines == []
+    notes = [line for line in asked.notes if "artifact" in line]
+    assert [line.partition(" by ")[0] for line in notes] == [
+        "14:17: note: stages[0].artifact.require[0]: found 1.8.2 with its proof: signature",
+        "14:35: note: stages[0].artifact.require[1]: found 1.8.2 with its proof: provenance",
+    ]
+
+
+def test_an_image_that_another_workflow_signed_is_told_with_both_identities(live: Live) -> None:
+    live.lab.sign("checkout", "1.8.2", live.lab.build("checkout", "1.8.2"), workflow="nightly.yml")
+    line = with_artifact(live).lines[0]
+    assert line.startswith("14:17: warning: stages[0].artifact.require[0]: found 1.8.2, of which the signature does")
+    assert "workflows/nightly.yml@refs/tags/v1.8.2" in line
+    assert (
+        "expected it proven by https://github.com/acme/checkout/.github/workflows/release.yml@refs/tags/v1.8.2" in line
+    )
+
+
+def test_an_image_that_nobody_signed_is_a_warning(live: Live) -> None:
+    asked = with_artifact(live)
+    assert asked.code == 0
+    assert "found 1.8.2, of which no signature was found beside sha256:" in asked.lines[0]
+
+
+def test_an_image_of_a_registry_that_the_settings_do_not_name_cannot_be_verified(live: Live) -> None:
+    live.change('[registries."ghcr.io"]', '[registries."quay.io"]')
+    assert with_artifact(live).lines == [
+        (
+            "11:7: warning: stages[0].artifact: found an image of ghcr.io, where nothing can be verified, "
+            'expected [registries."ghcr.io"] in the settings'
+        )
+    ]
+
+
+# --- no answer -------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_down_says_nothing_about_the_policy_and_ends_with_5(live: Live) -> None:
+    settings = live.settings.read_text(encoding="utf-8")
+    live.settings.write_text(re.sub(r'(\[prometheus\]\nurl = )"[^"]*"', r'\1"http://127.0.0.1:9"', settings), "utf-8")
+    asked = live.ask()
+    assert asked.code == 5
+    assert asked.lines == [
+        (
+            "11:19: not asked: stages[0].window.for: found no answer: Prometheus at http://127.0.0.1:9 could not be "
+            "reached (ConnectionError), expected one: 6 questions about this policy stayed open"
+        )
+    ]
+    assert asked.sums == "1 file checked: 0 faults, 1 warning, 1 answer missing"
+
+
+def test_faults_are_told_beside_what_was_not_asked_and_end_with_1(live: Live) -> None:
+    live.change(f'url = "{live.lab.argocd_url}"', 'url = "http://127.0.0.1:9"')
+    asked = live.ask(("tag: image.tag", "tag: image.tga"))
+    assert asked.code == 1
+    assert [": not asked: " in line for line in asked.lines] == [True, False]
+
+
+def test_a_token_that_argo_cd_does_not_know_is_no_fault_of_the_policy(live: Live) -> None:
+    (live.lab.directory / "secrets" / "argocd").write_text("wrong", encoding="utf-8")
+    asked = live.ask()
+    assert asked.code == 5
+    assert "9:13: not asked: stages[0].argocd: found no answer: Argo CD" in asked.lines[0]
+
+
+def test_a_registry_that_fails_is_no_fault_of_the_policy(live: Live) -> None:
+    live.change(f'url = "{live.lab.registry_url}"', 'url = "http://127.0.0.1:9"')
+    asked = with_artifact(live)
+    assert asked.code == 5
+    assert ": not asked: stages[0].artifact: found no answer: registry" in asked.lines[0]
+
+
+# --- forms -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_forms_for_programs_have_the_same_findings_and_marks_leave_the_notes_out(live: Live) -> None:
+    live.policy.write_text(POLICY.replace("tag: image.tag", "tag: image.tga"), encoding="utf-8")
+    told = json.loads(live.run("--format", "json").output)
+    assert [one["severity"] for one in told] == [*["note"] * 4, "warning", "fault", "note", "note"]
+    assert [one["rule"] for one in told if one["severity"] != "note"] == ["live-rules", "live-edit"]
+    sarif = json.loads(live.run("--format", "sarif").output)
+    assert [one["ruleId"] for one in sarif["runs"][0]["results"]] == ["live-rules", "live-edit"]
+    marks = live.run("--format", "github").output.splitlines()
+    assert [line.partition(" ")[0] for line in marks[:-1]] == ["::warning", "::error"]
+
+
+def test_no_secret_is_shown(live: Live) -> None:
+    (live.lab.directory / "secrets" / "github").write_text("ghp_" + "x" * 36, encoding="utf-8")
+    result = live.run()
+    assert result.exit_code == 5
+    assert "xxxx" not in result.output
+    assert live.lab.argocd.token not in result.output
