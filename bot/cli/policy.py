@@ -1,6 +1,6 @@
-"""`liftlock policy`: check policies before the bot reads them, and print their JSON Schema for editors.
+"""`liftlock policy`: write a first policy, check policies before the bot reads them, and print their JSON Schema.
 
-Offline, but for `check --live`.
+Offline, but for `check --live` and for `new` without a checkout.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import typer
 from bot.cli.faults import BAD_NEWS, CANNOT_TELL, refusal, told_in_one_sentence
 from bot.cli.findings import Format, render_findings
 from bot.cli.live import with_live
+from bot.cli.new import new
 from bot.domain.edit import visible
 from bot.domain.text import parse_duration
 from bot.policy.checking import check_policies
@@ -34,7 +35,10 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 @app.callback()
 def _policy() -> None:
-    """Check policies, and print their JSON Schema."""
+    """Write a first policy, check policies, and print their JSON Schema."""
+
+
+app.command("new")(new)
 
 
 @app.command("check")
