@@ -29,6 +29,8 @@ from bot.draft.plain import Plain, at, documents_of, text_at, walk
 
 _APPLICATION = "Application"
 _SETS = "ApplicationSet"
+_NAMING = frozenset({"image", "name", "newName", "value"})
+"""Keys under which an image stands without a tag: of kustomize's entries, and of a chart's parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,11 +275,9 @@ def images_near(texts: Mapping[str, str], service: str) -> tuple[str, ...]:
 
 def _images(document: Plain) -> Iterator[str]:
     for steps, value in walk(document):
-        if isinstance(value, Mapping) and text_at(value, "tag"):
+        if isinstance(value, Mapping):
             yield _repository_of(value)
-        elif isinstance(value, Mapping) and (text_at(value, "newTag") or text_at(value, "newName")):
-            yield text_at(value, "newName") or text_at(value, "name")
-        elif isinstance(value, str) and steps and steps[-1] == "image":
-            reference = parse_reference(value)
-            if reference is not None:
+        elif isinstance(value, str) and steps and steps[-1] != "repository":
+            reference = parse_reference(value.rpartition("=")[2])
+            if reference is not None and (reference.tag or reference.digest or steps[-1] in _NAMING):
                 yield reference.name

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bot.policy import GateTemplates, PolicyError, load_policies, parse_template, shipped_gate_templates
 from bot.policy.checking import Checked, check_policies
 from bot.policy.findings import RULES, Finding, Severity
+from bot.policy.places import value_at
 from tests.policy.a_rule import DEPTH, SHARE, with_gate
 
 SHIPPED = shipped_gate_templates()

@@ -188,7 +188,9 @@ def list_files(mirror: Mirror, commit: Sha) -> dict[str, Sha]:
 
 
 def _regular_files(mirror: Mirror, commit: Sha, paths: Sequence[str]) -> Iterator[tuple[str, Sha]]:
-    out = mirror.ask("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit, "--", *paths).out
+    # Git takes a -- with nothing behind it for a path.
+    named = ("--", *paths) if paths else ()
+    out = mirror.ask("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit, *named).out
     for row in out.decode("utf-8", "backslashreplace").split("\0")[:-1]:
         facts, _, path = row.partition("\t")
         mode, _, sha = facts.split(" ")
