@@ -21,7 +21,8 @@ def failing(error: Exception, asked: list[str]) -> Callable[[], str]:
 
 
 def test_a_question_is_asked_once_and_whoever_comes_second_waits_for_the_answer() -> None:
-    reach, asked = Reach(), []
+    reach = Reach()
+    asked: list[str] = []
     begun, goes_on = threading.Event(), threading.Event()
 
     def slow() -> str:
@@ -46,7 +47,8 @@ def test_the_same_words_to_another_system_are_another_question() -> None:
 
 
 def test_an_error_is_remembered_as_an_answer_is() -> None:
-    reach, asked = Reach(), []
+    reach = Reach()
+    asked: list[str] = []
     for _ in range(3):
         with pytest.raises(Permanent):
             reach.ask("GitHub", "a", failing(Permanent("GitHub", "no"), asked))
@@ -54,7 +56,8 @@ def test_an_error_is_remembered_as_an_answer_is() -> None:
 
 
 def test_a_system_that_was_silent_twice_is_not_asked_again_and_others_are() -> None:
-    reach, asked = Reach(), []
+    reach = Reach()
+    asked: list[str] = []
     for number in range(5):
         with pytest.raises(Transient, match="GitHub: away"):
             reach.ask("GitHub", number, failing(Transient("GitHub", "away"), asked))
@@ -63,7 +66,8 @@ def test_a_system_that_was_silent_twice_is_not_asked_again_and_others_are() -> N
 
 
 def test_a_system_that_refuses_is_asked_on() -> None:
-    reach, asked = Reach(), []
+    reach = Reach()
+    asked: list[str] = []
     for number in range(5):
         with pytest.raises(Permanent):
             reach.ask("GitHub", number, failing(Permanent("GitHub", "no"), asked))

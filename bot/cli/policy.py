@@ -35,7 +35,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 @app.callback()
 def _policy() -> None:
-    """Write a first policy, check policies, and print their JSON Schema."""
+    """Check policies, and print their JSON Schema."""
 
 
 app.command("new")(new)

@@ -1,6 +1,7 @@
 """Is a window long enough for the traffic? The events of the last day are set against the floor of each gate.
 
-A rate that is known from a day says what to expect of the next window, not what will come: so this only warns.
+A rate that is known from a day says what to expect of the next window, not what will come: so this only warns. Of
+narrow tiles fewer hours are looked at, since each tile costs the server an evaluation.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from bot.policy.templates import promql_duration
 _RULE = "live-traffic"
 _MINUTE = timedelta(minutes=1)
 _LONGEST = timedelta(days=366)
+_PAST, _MOST_TILES = timedelta(days=1), 5_000
 
 
 def looks(world: World, subject: Subject) -> Iterator[Look]:
@@ -40,10 +42,11 @@ def _look(world: World, subject: Subject, stage: Stage, gate: CountGate, path: s
     query = filled(world, subject.policy, stage, gate.total)
     if query is None or stage.window is None:
         return
+    past = promql_duration(min(_PAST, _MOST_TILES * gate.tile))
     # A tile without data is none of a quiet minute: the service may be a day old.
-    day = f"avg_over_time(({query.text}\n)[1d:{promql_duration(gate.tile)}])"
+    average = f"avg_over_time(({query.text}\n)[{past}:{promql_duration(gate.tile)}])"
     try:
-        found = values(world, day)
+        found = values(world, average)
     except QueryRefused:
         # Too much for this server; what is wrong with the query itself is told of the query.
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from bot.adapters.argocd_json import MalformedItem
@@ -17,7 +19,7 @@ def source(**more: object) -> dict[str, object]:
     return {"repoURL": OURS, "path": "apps/checkout/production", **more}
 
 
-def lacks(*sources: dict[str, object], file: str = VALUES, are_values: bool = False) -> Lack | None:
+def lacks(*sources: Mapping[str, object], file: str = VALUES, are_values: bool = False) -> Lack | None:
     found = why_not_deployed({"sources": list(sources)}, file, COUNTING, are_values=are_values)
     return None if found is None else found.lack
 

@@ -24,6 +24,7 @@ from bot.lab.world import BRANCH, DEVELOPER, GITOPS, Lab, image_of
 from tests.adapters.backends import needs_prometheus
 from tests.cli.live_world import POLICY, a_live_lab, a_prometheus
 from tests.cli.test_doctor import APP, as_app
+from tests.contract.conformance import GITHUB
 
 pytestmark = [needs_prometheus, pytest.mark.prometheus]
 
@@ -145,6 +146,19 @@ def test_a_branch_that_does_not_require_the_check_is_a_warning_at_the_promotion(
     ]
 
 
+def test_what_is_asked_of_github_is_as_its_api_is_described(live: Live) -> None:
+    before = len(live.lab.github.exchanges)
+    live.ask(
+        ("from: staging\n", "from: staging\n    promote: {labels: [release]}\n"),
+        ("production/values.yaml", "production/valeus.yaml"),
+    )
+    live.ask(("branch: main", "branch: mian"))
+    asked = [one for one in live.lab.github.exchanges[before:] if not one.path.endswith("/graphql")]
+    paths = {one.path.rpartition("/")[2] for one in asked}
+    assert {"labels", "branches", "production"} <= paths
+    assert [fault for one in asked for fault in GITHUB.violations(one)] == []
+
+
 def test_without_live_no_server_is_asked(live: Live) -> None:
     before = len(live.lab.github.exchanges)
     result = CliRunner().invoke(app, ["policy", "check", str(live.policy)])
@@ -252,7 +266,7 @@ def test_rules_that_are_at_odds_with_the_policy_are_told_at_its_fields(live: Liv
             "check (docs/github.md, “Require the check, from this App”); or never"
         ),
         (
-            '18:45: warning: stages[1].promote.labels[0]: found no label "Release", expected a label of acme/deploy, '
+            '18:43: warning: stages[1].promote.labels[0]: found no label "Release", expected a label of acme/deploy, '
             "or that GitHub makes it with the first pull request"
         ),
     ]
