@@ -11,7 +11,7 @@ from datetime import timedelta
 from bot.adapters.prometheus_series import SeriesReader
 from bot.doctor import Patient
 from bot.domain.text import count_of, format_duration
-from bot.live_check import applications, artifacts, gitops, queries, traffic
+from bot.live_check import applications, artifacts, gitops, queries, releases, traffic
 from bot.live_check.reach import Reach, say_why
 from bot.live_check.subject import Look, Subject, World
 from bot.policy.checking import ReadPolicy
@@ -34,12 +34,17 @@ def check_live(patient: Patient, policies: Sequence[ReadPolicy], *, within: time
     with SeriesReader(patient.prometheus, patient.access, at_once=section.at_once) as series:
         world = World(patient=patient, series=series, reach=Reach())
         looks = [look for read in policies for look in _looks(world, Subject(read=read))]
-        found, silences = _run(looks, within)
+        return look_at(looks, within)
+
+
+def look_at(looks: Sequence[Look], within: timedelta) -> tuple[Finding, ...]:
+    """Return what looks come to, and what of them gave no answer by then, sorted."""
+    found, silences = _run(looks, within)
     return tuple(sorted({*found, *_unasked(silences)}))
 
 
 def _looks(world: World, subject: Subject) -> Iterator[Look]:
-    for part in (gitops, applications, queries, traffic, artifacts):
+    for part in (gitops, applications, queries, traffic, releases, artifacts):
         yield from part.looks(world, subject)
 
 

@@ -55,9 +55,9 @@ def filled(world: World, policy: Policy, stage: Stage, query: Query) -> Query | 
     return None if tag is None else query.of_release(tag)
 
 
-def values(world: World, query: str) -> tuple[float, ...]:
+def values(world: World, query: str, *, system: str = PROMETHEUS) -> tuple[float, ...]:
     """Return the value of each series of a query now, asked once however many policies have it."""
-    return world.reach.ask(PROMETHEUS, ("values", query), lambda: world.series.values(query))
+    return world.reach.ask(system, ("values", query), lambda: world.series.values(query))
 
 
 def _look(

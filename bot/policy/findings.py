@@ -55,6 +55,7 @@ RULES: Mapping[str, str] = {
     "live-application": "An application that is not there, or does not deploy the stage's file",
     "live-query": "A query that the server refuses, or that gives no number for the stage",
     "live-traffic": "A window that is too short for the traffic",
+    "live-releases": "A rule by which no tag of the registry is a release",
     "live-artifact": "An artifact that is not proven as the policy asks",
     "live-unasked": "Something that could not be asked, since a server gave no answer",
 }

@@ -405,6 +405,21 @@ def test_an_application_that_does_not_deploy_the_file_is_told(live: Live, spec: 
     assert live.ask(("argocd: checkout-production", "argocd: eu")).lines == [f"19:13: {said}"]
 
 
+def test_of_several_applications_those_with_the_same_trouble_are_told_together(live: Live) -> None:
+    url, image = f"{live.lab.github.url}/{GITOPS}.git", image_of("checkout")
+    paths = {"eu": "apps/checkout/production", "us": "apps/us", "asia": "apps/us"}
+    for name, path in paths.items():
+        live.lab.argocd.add(ApplicationSpec(name=name, namespace=name, path=path, repo_url=url, image=image))
+        live.lab.argocd.relabel(name, {"app": "checkout"})
+    asked = live.ask(("argocd: checkout-production", "argocd: {selector: app=checkout}"))
+    assert [line.partition(", expected")[0] for line in asked.lines] == [
+        "19:13: warning: stages[1].argocd: found argocd/asia, argocd/us, which deploys the path apps/us"
+    ]
+    assert (
+        "19:13: note: stages[1].argocd: found argocd/eu, which deploys apps/checkout/production/values.yaml"
+    ) in asked.notes
+
+
 # --- queries ---------------------------------------------------------------------------------------------------------
 
 
@@ -525,6 +540,41 @@ def test_a_floor_of_the_policys_own_is_what_counts(live: Live) -> None:
         (
             "11:19: warning: stages[0].window.for: found 30m, in which http-errors sees 1,800 events at 60 a minute, "
             "expected a window of 1h 40m: the floor of http-errors needs 6,000; or accept: not-shown-bad"
+        )
+    ]
+
+
+# --- releases from the registry --------------------------------------------------------------------------------------
+
+
+def from_registry(live: Live, rule: str) -> Asked:
+    first = "  - name: staging\n"
+    return live.ask((first, f"{first}    from: registry\n    releases: {{{rule}}}\n    promote: {{by: commit}}\n"))
+
+
+def test_a_rule_by_which_some_tags_are_releases_is_told_with_the_first_of_them(live: Live) -> None:
+    live.lab.build("checkout", "1.10.0")
+    assert (
+        "9:24: note: stages[0].releases.semver: found 2 of 2 tags of ghcr.io/acme/checkout, of which 1.10.0 comes first"
+    ) in from_registry(live, "semver: ^1.2").notes
+
+
+def test_a_rule_by_which_no_tag_is_a_release_is_a_warning(live: Live) -> None:
+    assert from_registry(live, "pattern: 'main-{number}'").lines == [
+        (
+            "9:25: warning: stages[0].releases.pattern: found no release among the 1 tag of ghcr.io/acme/checkout, "
+            "expected the tag main-{number} with the highest number; it has 1.8.2"
+        )
+    ]
+    assert "expected what the tag stable points at" in from_registry(live, "follow: stable").lines[0]
+
+
+def test_a_registry_that_the_settings_do_not_name_offers_nothing(live: Live) -> None:
+    live.change('[registries."ghcr.io"]', '[registries."quay.io"]')
+    assert from_registry(live, "newest: any").lines == [
+        (
+            "9:24: stages[0].releases.newest: found a registry ghcr.io that staging cannot be offered releases from, "
+            'expected [registries."ghcr.io"] in the settings'
         )
     ]
 
