@@ -27,7 +27,7 @@ from bot.domain.edit import visible
 from bot.domain.text import join_words, parse_duration
 from bot.draft import Draft, DraftStage, Survey, Wanted, images_near, stages_of, survey, write_policy
 from bot.draft.places import Place
-from bot.draft.stages import Found, chained, with_deployers
+from bot.draft.stages import Found, chained, stage_name, with_deployers
 from bot.draft.texts import MOST_FILES, is_wanted, read_checkout
 from bot.policy import PolicyError, parse_policy
 from bot.policy.checking import check_policies
@@ -115,7 +115,7 @@ def new(  # noqa: PLR0917 - Typer makes each argument an option, by name
     )
     text = write_policy(draft)
     _refuse_what_is_none(text, file)
-    _show(seen, drafts)
+    _show(seen, drafts, service)
     if not asker.confirm(f"Write {visible(str(file))}?"):
         raise refusal("nothing is written")
     _write(file, text, force=force)
@@ -147,6 +147,8 @@ def _open(
     if checkout is None and (settings is None or name is None):
         why = "no checkout of the GitOps repository is named, and no settings say how to get it"
         checkout = Path(asker.ask("Where is a checkout of the GitOps repository?", "--checkout PATH", why=why))
+    if checkout is not None and name is None:
+        _refuse_inside(checkout)
     origin, default = ("", "") if checkout is None else _origin(checkout)
     name = name or asker.ask(
         "What is the GitOps repository called?", "--repository OWNER/NAME", default=origin,
@@ -160,6 +162,14 @@ def _open(
         raise refusal(f"--branch {followed!r}: expected a branch name") from None
     texts = read_checkout(checkout) if checkout is not None else _mirrored(settings, name, followed)
     return _Repository(name=name, branch=followed, texts=texts)
+
+
+def _refuse_inside(checkout: Path) -> None:
+    """Refuse a folder of a checkout: the paths in a policy begin at its root."""
+    folder = checkout.resolve()
+    above = next((one for one in folder.parents if (one / ".git").exists()), None)
+    if above is not None and folder.is_dir() and not (folder / ".git").exists():
+        raise refusal(f"{visible(str(checkout))} is a folder of a checkout: say --checkout {visible(str(above))}")
 
 
 def _origin(checkout: Path) -> tuple[str, str]:
@@ -328,12 +338,13 @@ def _ask_for_application(asker: Asker, seen: Survey, stage: DraftStage, missing:
 # --- the file --------------------------------------------------------------------------------------------------------
 
 
-def _show(seen: Survey, stages: Sequence[DraftStage]) -> None:
+def _show(seen: Survey, stages: Sequence[DraftStage], service: str) -> None:
+    """Say what was found; and what was left out, where it may have been a stage: a base has no tag, and needs none."""
     for stage in stages:
         after = f" after {stage.source}" if stage.source else ""
         apps = join_words(list(stage.applications))
         typer.echo(visible(f"{stage.name}{after}: {_shown(stage.place)}, deployed by {apps}"))
-    for one in seen.unclear[:MOST_SHOWN]:
+    for one in [one for one in seen.unclear if stage_name(one.file, service) is not None][:MOST_SHOWN]:
         typer.echo(visible(f"left out: {one.file}: {one.reason}"))
 
 

@@ -74,6 +74,8 @@ def survey(texts: Mapping[str, str], image: str) -> Survey:
     """Look through the texts of a repository, by path, for an image without a tag."""
     last = image.rpartition("/")[2]
     read = {file: documents_of(text, file=file) for file, text in texts.items() if last in text or _has_kind(text)}
+    # Policies name images, too, but run nothing.
+    read = {file: documents for file, documents in read.items() if not any(map(_is_policy, documents))}
     places: list[Place] = []
     unclear: list[Unclear] = []
     for file, documents in read.items():
@@ -84,6 +86,10 @@ def survey(texts: Mapping[str, str], image: str) -> Survey:
     sets = tuple(file for file, docs in read.items() if any(text_at(one, "kind") == _SETS for one in docs))
     places += _overrides(texts, places, deployers, image)
     return Survey(places=tuple(places), unclear=tuple(unclear), deployers=deployers, sets=sets)
+
+
+def _is_policy(document: Plain) -> bool:
+    return text_at(document, "apiVersion").startswith("liftlock.dev/")
 
 
 def _has_kind(text: str) -> bool:

@@ -347,6 +347,24 @@ def test_a_folder_that_is_no_clone_needs_the_repositorys_name() -> None:
     assert run("--repository", "acme/deploy").exit_code == 0
 
 
+def test_a_folder_of_a_checkout_is_not_its_root() -> None:
+    folder = checkout(OVERLAYS).resolve()
+    result = run("--checkout", "deploy/apps")
+    assert (result.exit_code, result.output) == (
+        2,
+        f"liftlock: deploy/apps is a folder of a checkout: say --checkout {folder}\n",
+    )
+
+
+def test_what_may_have_been_a_stage_is_told_with_the_reason_and_a_base_without_a_tag_is_not() -> None:
+    base = manifest().replace(":1.8.2", "")
+    policy = f"apiVersion: liftlock.dev/v1\nimage: {IMAGE}\n"
+    qa = values("1.10").replace('"', "")
+    checkout({**OVERLAYS, "base/web.yaml": base, "policies/staging.yaml": policy, "qa/values.yaml": qa})
+    left = [line for line in run().output.splitlines() if line.startswith("left out")]
+    assert left == ["left out: qa/values.yaml: YAML readers do not agree that 1.10 is a text; put it in quotes"]
+
+
 def test_a_service_and_a_folder_must_be_what_they_are_said_to_be() -> None:
     assert "SERVICE 'Check out': expected a name" in run(service="Check out").output
     assert "deploy is no folder" in run("--repository", "acme/deploy", "--branch", "main").output
