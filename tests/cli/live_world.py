@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from typer.testing import CliRunner, Result
+
 from bot.adapters.clock import SystemClock
-from bot.lab.world import Lab, running_lab
+from bot.cli.app import app
+from bot.lab.exchanges import Exchange
+from bot.lab.world import BRANCH, DEVELOPER, GITOPS, Lab, running_lab
 from tests.adapters.backends import a_storage, prometheus_on
 
 STEP = timedelta(seconds=30)
@@ -85,3 +91,83 @@ def a_live_lab(folder: Path, prometheus: str) -> Iterator[tuple[Lab, Path]]:
         text = settings.read_text(encoding="utf-8").replace(lab.prometheus_url, prometheus)
         settings.write_text(text, encoding="utf-8")
         yield lab, settings
+
+
+# --- asking ----------------------------------------------------------------------------------------------------------
+
+UNBOUND = "main does not require liftlock/production"
+"""What the lab's GitHub lacks, as most repositories do at first: one test says in which words it is told."""
+_ASKING = re.compile(r"/graphql$|/access_tokens$|/api/v1/query$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a run came to: its lines without the notes, the notes, the last line, and how it ended."""
+
+    lines: list[str]
+    notes: list[str]
+    sums: str
+    code: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """The lab with its settings and its one policy."""
+
+    lab: Lab
+    settings: Path
+
+    @property
+    def policy(self) -> Path:
+        return self.lab.directory / "policies" / "checkout.yaml"
+
+    def run(self, *more: str) -> Result:
+        arguments = ["policy", "check", "--live", "--config", str(self.settings), *more]
+        return CliRunner().invoke(app, arguments)
+
+    def ask(self, *changes: tuple[str, str]) -> Asked:
+        """Check the policy with some of its text replaced."""
+        text = POLICY
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        self.policy.write_text(text, encoding="utf-8")
+        result = self.run()
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        *told, sums = result.output.splitlines()
+        lines = [line.removeprefix(f"{self.policy}:") for line in told]
+        notes = [line for line in lines if ": note: " in line]
+        return Asked(
+            lines=[line for line in lines if line not in notes and UNBOUND not in line],
+            notes=notes,
+            sums=sums,
+            code=result.exit_code,
+        )
+
+    def change(self, old: str, new: str) -> None:
+        text = self.settings.read_text(encoding="utf-8")
+        assert old in text
+        self.settings.write_text(text.replace(old, new), encoding="utf-8")
+
+    def commit(self, file: str, text: str) -> None:
+        self.lab.github.commit_as(DEVELOPER, GITOPS, BRANCH, {file: text}, "Change what runs")
+
+
+def writes(exchange: Exchange) -> bool:
+    """Whether a request could have changed anything. Those of git itself are of the lab's own people."""
+    if exchange.method in {"GET", "HEAD"} or exchange.path.endswith(("git-receive-pack", "git-upload-pack")):
+        return False
+    return not _ASKING.search(exchange.path) or b"mutation" in exchange.request_body
+
+
+ARTIFACT = """\
+    artifact:
+      signer:
+        identity: https://github.com/acme/checkout/.github/workflows/release.yml@refs/tags/v{version}
+        ref: refs/tags/v{version}
+      require: [{use: signature}, {use: provenance}]
+"""
+
+
+def with_artifact(live: Live) -> Asked:
+    return live.ask(("    argocd: checkout-staging\n", f"    argocd: checkout-staging\n{ARTIFACT}"))
