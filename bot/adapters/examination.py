@@ -40,7 +40,7 @@ _LIMITS = Limits(deadline=timedelta(seconds=10), attempts=2, max_bytes=64 * 1024
 _LEDGER_PATIENCE = timedelta(seconds=3)
 """A bot that runs holds the ledger for moments only."""
 _GIT = re.compile(r"git version (\d+)\.(\d+)")
-_FIELDS = "items.metadata.name,items.metadata.namespace,items.metadata.labels"
+_NAMES = "items.metadata.name,items.metadata.namespace,items.metadata.labels"
 
 
 def skew_of(answer: Answer, before: datetime, after: datetime) -> timedelta | None:
@@ -72,24 +72,29 @@ def examine_prometheus(endpoint: Endpoint, access: Access, clock: Clock) -> Prom
     """Ask for the simplest query and for the version."""
     with open_session(endpoint, access) as session:
         before = clock.now()
-        answer = _post(session, endpoint, "/api/v1/query", {"query": "1", **access.parameters})
+        answer = exchange(session, endpoint, "POST", "/api/v1/query", {"query": "1", **access.parameters})
+        raise_for_overload(endpoint, answer)
         after = clock.now()
         refused = refusal(endpoint, answer, tried="answer the query 1")
         if refused is not None:
             raise refused
         body = parse_json(endpoint, answer, expected="query result")
-        version = _version(_post(session, endpoint, "/api/v1/status/buildinfo", None), endpoint)
+        built = exchange(session, endpoint, "GET", "/api/v1/status/buildinfo", {})
+        raise_for_overload(endpoint, built)
+        version = _version(built, endpoint)
     return PrometheusFacts(version=version, answers=_is_one(body), skew=skew_of(answer, before, after))
 
 
-def _post(session: requests.Session, endpoint: Endpoint, path: str, form: Mapping[str, str] | None) -> Answer:
-    method, seconds = "GET" if form is None else "POST", _LIMITS.deadline.total_seconds()
+def exchange(session: requests.Session, endpoint: Endpoint, method: str, path: str, sent: Mapping[str, str]) -> Answer:
+    """Ask a server that speaks Prometheus' API once: a POST with a form, or a GET. Raise OutsideError for no answer."""
+    seconds = _LIMITS.deadline.total_seconds()
     ends = time.monotonic() + seconds
     try:
         with session.request(
             method,
             endpoint.base + path,
-            data=form,
+            data=sent if method == "POST" else None,
+            params=None if method == "POST" else sent,
             timeout=seconds,
             stream=True,
             allow_redirects=False,
@@ -104,7 +109,6 @@ def _post(session: requests.Session, endpoint: Endpoint, path: str, form: Mappin
         raise endpoint.transient(f"did not answer within {seconds:g} s") from error
     except requests.RequestException as error:
         raise endpoint.transient(f"could not be reached ({type(error).__name__})") from error
-    raise_for_overload(endpoint, answer)
     return answer
 
 
@@ -135,18 +139,19 @@ class ArgoFacts:
     applications: tuple[Json, ...]
 
 
-def examine_argocd(endpoint: Endpoint, projects: Sequence[str]) -> ArgoFacts:
-    """Ask who the token belongs to, and for names and labels of all applications."""
+def examine_argocd(endpoint: Endpoint, projects: Sequence[str], *, with_specs: bool = False) -> ArgoFacts:
+    """Ask who the token belongs to, and for names and labels of all applications; for what they deploy if told so."""
     with HttpClient(endpoint, _LIMITS) as client:
         version = _told(client, "/api/version", "tell its version").get("Version")
         user = _told(client, "/api/v1/session/userinfo", "tell whose token it is")
         username = str(user.get("username") or "unnamed") if user.get("loggedIn") is True else None
-        items = _applications(client, projects) if username is not None else ()
+        fields = f"{_NAMES},items.spec" if with_specs else _NAMES
+        items = _applications(client, projects, fields) if username is not None else ()
     return ArgoFacts(version=str(version or ""), username=username, applications=items)
 
 
-def _applications(client: HttpClient, projects: Sequence[str]) -> tuple[Json, ...]:
-    params: dict[str, str | Sequence[str]] = {"fields": _FIELDS}
+def _applications(client: HttpClient, projects: Sequence[str], fields: str) -> tuple[Json, ...]:
+    params: dict[str, str | Sequence[str]] = {"fields": fields}
     if projects:
         params["projects"] = tuple(projects)
     answer = client.read(Question(path="/api/v1/applications", params=params))

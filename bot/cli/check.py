@@ -16,7 +16,7 @@ from rich.console import Console
 
 from bot.adapters.clock import SystemClock
 from bot.adapters.log import configure_logging
-from bot.cli.faults import BAD_NEWS, NOTHING_TO_DO, refusal, told_in_one_sentence
+from bot.cli.faults import BAD_NEWS, CANNOT_TELL, NOTHING_TO_DO, refusal, told_in_one_sentence
 from bot.cli.options import ConfigOption
 from bot.compose.whole import compose
 from bot.domain.decision import Decision, Judgement, State
@@ -27,7 +27,6 @@ from bot.render.terminal import narrow_tiles, verdict_lines
 from bot.settings import load_settings
 
 NO_DATA = 4
-CANNOT_TELL = 5
 _CODES: Mapping[VerdictKind, int] = {
     VerdictKind.HEALTHY: 0,
     VerdictKind.UNHEALTHY: BAD_NEWS,

@@ -1,7 +1,8 @@
 """How the command line ends when something is wrong: one sentence on stderr and an exit code, never a traceback.
 
 Exit codes: 0 done, 1 the answer is bad news (a service that could not be judged, a stale health check, a demo story
-that ended wrong), 2 the command, its settings or the world around it are wrong, 3 there was nothing to do.
+that ended wrong), 2 the command, its settings or the world around it are wrong, 3 there was nothing to do, 5 nobody can
+tell, since something that was asked gave no answer.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bot.settings import SettingsError
 BAD_NEWS = 1
 WRONG_USE = 2
 NOTHING_TO_DO = 3
+CANNOT_TELL = 5
 
 
 @contextmanager

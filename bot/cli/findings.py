@@ -16,8 +16,8 @@ from bot.policy.checking import Checked
 from bot.policy.findings import RULES, Finding, Severity
 
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
-_LEVELS = {Severity.FAULT: "error", Severity.WARNING: "warning"}
-"""What GitHub and SARIF call the severities."""
+_LEVELS = {Severity.FAULT: "error", Severity.WARNING: "warning", Severity.UNASKED: "warning"}
+"""What GitHub and SARIF call the severities. Notes are for people who ask, and no marks in a pull request."""
 
 
 class Format(StrEnum):
@@ -44,21 +44,24 @@ def _as_text(checked: Checked) -> str:
 def _line(finding: Finding) -> str:
     fault = finding.fault
     place = f"{fault.file}:{fault.line}:{fault.column}" if fault.line else fault.file
-    said = "warning: " if finding.severity is Severity.WARNING else ""
+    said = "" if finding.severity is Severity.FAULT else f"{finding.severity}: "
     return visible(f"{place}: {said}{_sentence(finding)}")
 
 
 def _sentence(finding: Finding) -> str:
     fault = finding.fault
     path = f"{fault.path}: " if fault.path else ""
-    return f"{path}found {fault.found}, expected {fault.expected}"
+    expected = f", expected {fault.expected}" if fault.expected else ""
+    return f"{path}found {fault.found}{expected}"
 
 
 def summary(checked: Checked) -> str:
     """Return how many files were checked, and what came of it."""
     severities = [finding.severity for finding in checked.findings]
     faults, warnings = severities.count(Severity.FAULT), severities.count(Severity.WARNING)
+    unasked = severities.count(Severity.UNASKED)
     found = [count_of(faults, "fault"), *([count_of(warnings, "warning")] if warnings else [])]
+    found += [f"{count_of(unasked, 'answer')} missing"] if unasked else []
     return f"{count_of(checked.files, 'file')} checked: {', '.join(found)}"
 
 
@@ -87,7 +90,12 @@ def _object(finding: Finding) -> dict[str, object]:
 
 
 def _as_github(checked: Checked) -> str:
-    return "\n".join([*(_command(finding) for finding in checked.findings), summary(checked)])
+    return "\n".join([*(_command(finding) for finding in _marked(checked)), summary(checked)])
+
+
+def _marked(checked: Checked) -> list[Finding]:
+    """Return the findings that are marked in a pull request."""
+    return [finding for finding in checked.findings if finding.severity in _LEVELS]
 
 
 def _command(finding: Finding) -> str:
@@ -115,7 +123,7 @@ def _as_sarif(checked: Checked) -> str:
     run = {
         "tool": {"driver": {"name": "liftlock", "version": __version__, "rules": rules}},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(finding) for finding in checked.findings],
+        "results": [_result(finding) for finding in _marked(checked)],
     }
     return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=2)
 

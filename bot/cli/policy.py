@@ -1,4 +1,7 @@
-"""`liftlock policy`: check policies before the bot reads them, and print their JSON Schema for editors. Offline."""
+"""`liftlock policy`: write a first policy, check policies before the bot reads them, and print their JSON Schema.
+
+Offline, but for `check --live` and for `new` without a checkout.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.faults import BAD_NEWS, refusal, told_in_one_sentence
+from bot.cli.faults import BAD_NEWS, CANNOT_TELL, refusal, told_in_one_sentence
 from bot.cli.findings import Format, render_findings
+from bot.cli.live import with_live
+from bot.cli.new import new
 from bot.domain.edit import visible
 from bot.domain.text import parse_duration
 from bot.policy.checking import check_policies
@@ -33,6 +38,9 @@ def _policy() -> None:
     """Check policies, and print their JSON Schema."""
 
 
+app.command("new")(new)
+
+
 @app.command("check")
 def check(
     paths: Annotated[
@@ -44,6 +52,9 @@ def check(
         ),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="In which form the findings are written.")] = Format.TEXT,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the servers of the settings, too, and change nothing there.")
+    ] = False,
     scrape: Annotated[str, typer.Option(metavar="DURATION", help="How often your metrics are scraped.")] = "15s",
     config: Annotated[
         Path | None,
@@ -52,17 +63,23 @@ def check(
         ),
     ] = None,
 ) -> None:
-    """Say all that is wrong with policies and with your own templates; asks no server.
+    """Say all that is wrong with policies and with your own templates; asks no server unless told to.
 
-    Ends with 0 if nothing is wrong, with or without warnings, 1 if something is; 2 is wrong use.
+    Ends with 0 if nothing is wrong, with or without warnings, 1 if something is; 2 is wrong use. With --live it ends
+    with 5 where nothing is wrong so far, but a server gave no answer.
     """
     chosen = _chosen(paths or [], config)
-    checked = check_policies(chosen, shipped_gate_templates(), scrape=_parse_scrape(scrape))
+    checked = check_policies(chosen, shipped_gate_templates(), scrape=_parse_scrape(scrape), keeps_policies=live)
     if chosen and not checked.files:
         raise refusal(f"{visible(str(chosen[0]))}: there is no policy in it")
+    if live:
+        checked = with_live(checked, config or _SETTINGS)
     typer.echo(render_findings(checked, form))
-    if any(finding.severity is Severity.FAULT for finding in checked.findings):
+    severities = {finding.severity for finding in checked.findings}
+    if Severity.FAULT in severities:
         raise typer.Exit(BAD_NEWS)
+    if Severity.UNASKED in severities:
+        raise typer.Exit(CANNOT_TELL)
 
 
 def _chosen(paths: Sequence[Path], config: Path | None) -> list[Path]:

@@ -285,6 +285,14 @@ def _broken(file: str, error: PolicyError) -> BrokenPolicy:
 # --- adapters --------------------------------------------------------------------------------------------------------
 
 
+def compose_repositories(stack: ExitStack, settings: Settings, repository: str, clock: Clock) -> GitRepositories:
+    """Build what reads one repository; leaving the stack closes its connections."""
+    known = KnownRepositories(frozenset({repository}))
+    credentials = credentials_of(settings.github, clock, known)
+    github = compose_github(stack, settings.github, credentials, clock)
+    return _repositories(settings, credentials, clock, github.clients)
+
+
 def _repositories(settings: Settings, credentials: Credentials, clock: Clock, clients: Clients) -> GitRepositories:
     mirrors = settings.bot.state / "mirrors"
     make_state_directory(mirrors)

@@ -47,12 +47,22 @@ class ArtifactExaminer:
 
     def examine(self, check: str, policy: Policy, tag: str) -> list[Finding]:
         """Raise OutsideError where the registry, GitHub or files of trust are of no use."""
+        verdicts = self.verdicts(policy, tag)
+        if verdicts is None:
+            return [warning(check, f"no registry is set up for {policy.image}, so nothing can be verified", _REMEDY)]
+        return _judge(check, tag, verdicts)
+
+    def verdicts(self, policy: Policy, tag: str) -> list[Verdict] | None:
+        """Return what each signed rule of any stage says of a tag; None where no registry is set up for the image.
+
+        Raise OutsideError as `examine` does.
+        """
         trust = TrustFiles(trusted_root=self.settings.sigstore.trusted_root, keys=self.settings.sigstore.keys)
         # A file that is of no use is told, also where nothing was signed yet.
         trust.verifier()
         artifact = self.registry.find_artifact(policy.image, tag)
         if artifact is None:
-            return [warning(check, f"no registry is set up for {policy.image}, so nothing can be verified", _REMEDY)]
+            return None
         proving = ArtifactProofs(self.registry, self.attestations, trust)
         verdicts: list[Verdict] = []
         for places, rules in _rules_by_place(policy).items():
@@ -70,7 +80,7 @@ class ArtifactExaminer:
                 now=self.now,
             )
             verdicts += judge_artifact(rules, subject)
-        return _judge(check, tag, verdicts)
+        return verdicts
 
 
 def _judge(check: str, tag: str, verdicts: Sequence[Verdict]) -> list[Finding]:

@@ -102,12 +102,12 @@ def _judge_checks(branch: Branch) -> Iterator[Finding]:
     }
     for name, app_id in foreign.items():
         found = f"{name} must come from the App {app_id}, which is not the bot: no pull request can be merged"
-        yield failed(branch.check, found, f"bind it to {_own(own)}: {_BINDING}")
+        yield failed(branch.check, found, f"bind it to {_own(own)}: {_BINDING}", field="promote")
     known = {check.name for check in required}
     missing = [name for name in names if name not in known]
     if missing:
         found = f"{branch.name} does not require {listed(missing)}: a person can merge an unhealthy release by mistake"
-        yield warning(branch.check, found, f"require it: {_BINDING}")
+        yield warning(branch.check, found, f"require it: {_BINDING}", field="promote")
 
 
 def _own(app_id: int | None) -> str:
@@ -124,9 +124,10 @@ def _judge_arming(branch: Branch) -> Iterator[Finding]:
         found = f"auto_merge: {wanted} of {listed(stages)}: {reason}"
         if wanted is AutoMerge.BOUND:
             remedy = f"allow auto-merge in the repository's settings, and bind the check ({_BINDING}); or never"
-            yield failed(branch.check, found, remedy)
+            yield failed(branch.check, found, remedy, field="promote.auto_merge")
         else:
-            yield warning(branch.check, found, "Settings → General → Pull Requests → Allow auto-merge")
+            remedy = "Settings → General → Pull Requests → Allow auto-merge"
+            yield warning(branch.check, found, remedy, field="promote.auto_merge")
 
 
 # --- merging and pushing ---------------------------------------------------------------------------------------------
@@ -145,7 +146,8 @@ def _judge_methods(branch: Branch) -> Iterator[Finding]:
             refused.setdefault(str(method), []).append(f"{policy.service}/{stage.name}")
     for wanted, stages in refused.items():
         found = f"promote.method: {wanted} of {listed(stages)} is not allowed; allowed: {', '.join(rules.methods)}"
-        yield failed(branch.check, found, "change the policy, or allow it: Settings → General → Pull Requests")
+        remedy = "change the policy, or allow it: Settings → General → Pull Requests"
+        yield failed(branch.check, found, remedy, field="promote.method")
 
 
 def _judge_reviews(branch: Branch) -> Iterator[Finding]:
@@ -155,7 +157,8 @@ def _judge_reviews(branch: Branch) -> Iterator[Finding]:
         found = (
             f"{branch.name} requires {counted(approvals, 'review')}: merge: auto of {listed(automatic)} waits for one"
         )
-        yield warning(branch.check, found, "write merge: human if that is meant, or let the App bypass the review")
+        remedy = "write merge: human if that is meant, or let the App bypass the review"
+        yield warning(branch.check, found, remedy, field="promote.merge")
 
 
 def _judge_pushes(branch: Branch) -> Iterator[Finding]:
@@ -164,7 +167,8 @@ def _judge_pushes(branch: Branch) -> Iterator[Finding]:
     promoted = [f"{p.service}/{s.name}" for p, s in branch.targets() if s.proposing.by is Road.COMMIT]
     if promoted:
         found = f"{branch.name} takes no direct pushes of the bot: promote.by: commit of {listed(promoted)} halts"
-        yield failed(branch.check, found, "write promote: {by: pull-request}, or take the rule off this branch")
+        remedy = "write promote: {by: pull-request}, or take the rule off this branch"
+        yield failed(branch.check, found, remedy, field="promote.by")
     reverted = [
         f"{policy.service}/{stage.name}"
         for policy in branch.policies
@@ -174,4 +178,4 @@ def _judge_pushes(branch: Branch) -> Iterator[Finding]:
     if reverted and not branch.may_bypass:
         found = f"{branch.name} takes no direct pushes of the bot: rollback.by: commit of {listed(reverted)} fails"
         remedy = "add the App to the ruleset's bypass list (Always), or write rollback: {by: pull-request}"
-        yield failed(branch.check, found, remedy)
+        yield failed(branch.check, found, remedy, field="rollback.by")

@@ -22,12 +22,16 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line. `check` names what was looked at, `remedy` is what a person does about it; empty where all is well."""
+    """One line. `check` names what was looked at, `remedy` is what a person does about it; empty where all is well.
+
+    `field` is the field of a stage that it is about, such as `promote.by`; empty where it is about no such field.
+    """
 
     check: str
     mark: Mark
     found: str
     remedy: str = ""
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +52,14 @@ def ok(check: str, found: str) -> Finding:
     return Finding(check=check, mark=Mark.OK, found=found)
 
 
-def warning(check: str, found: str, remedy: str) -> Finding:
+def warning(check: str, found: str, remedy: str, *, field: str = "") -> Finding:
     """The bot works, but not as it could, or not for long."""
-    return Finding(check=check, mark=Mark.WARNING, found=found, remedy=remedy)
+    return Finding(check=check, mark=Mark.WARNING, found=found, remedy=remedy, field=field)
 
 
-def failed(check: str, found: str, remedy: str) -> Finding:
+def failed(check: str, found: str, remedy: str, *, field: str = "") -> Finding:
     """The bot cannot do its work."""
-    return Finding(check=check, mark=Mark.FAILED, found=found, remedy=remedy)
+    return Finding(check=check, mark=Mark.FAILED, found=found, remedy=remedy, field=field)
 
 
 def judge_skew(check: str, skew: timedelta | None) -> Finding:

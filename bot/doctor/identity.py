@@ -85,9 +85,7 @@ def judge_permissions(installation: InstallationFacts, needed: Mapping[str, str]
     """Compare what an installation was granted with what the bot needs: neither less nor more."""
     check = f"permissions {installation.account}"
     granted = installation.permissions
-    missing = [
-        f"{area}: {level}" for area, level in sorted(needed.items()) if _level(granted.get(area)) < _level(level)
-    ]
+    missing = missing_permissions(granted, needed)
     # What is switched off may stay granted: the App asks for it all the same when it is switched on again.
     wanted = {**PERMISSIONS, **needed}
     more = [f"{area}: {level}" for area, level in sorted(granted.items()) if _level(level) > _level(wanted.get(area))]
@@ -99,6 +97,11 @@ def judge_permissions(installation: InstallationFacts, needed: Mapping[str, str]
         remedy = "take it away in the App's settings (Permissions & events): the bot never uses it"
         findings.append(warning(check, f"granted beyond need: {', '.join(more)}", remedy))
     return findings or [ok(check, ", ".join(f"{area}: {level}" for area, level in sorted(granted.items())))]
+
+
+def missing_permissions(granted: Mapping[str, str], needed: Mapping[str, str]) -> list[str]:
+    """Return what is needed and not granted, as `area: level`."""
+    return [f"{area}: {level}" for area, level in sorted(needed.items()) if _level(granted.get(area)) < _level(level)]
 
 
 def _level(word: str | None) -> int:

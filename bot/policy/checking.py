@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from bot.domain.policy import Policy
 from bot.policy.cautions import check_meaning
 from bot.policy.directory import second_of
 from bot.policy.faults import PolicyError, PolicyFault
@@ -21,19 +22,31 @@ from bot.policy.parsing import read_policy
 from bot.policy.promql_checks import Text, check_entries, check_template
 from bot.policy.reading import Faults
 from bot.policy.templates import GateTemplates, read_template
-from bot.policy.tree import read_tree
+from bot.policy.tree import Value, read_tree
 from bot.policy.waves import expand_waves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPolicy:
+    """A policy without faults, the tree that it was read from, and the name by which whoever asked knows its file."""
+
+    policy: Policy
+    tree: Value
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What was found, in the order of the files, and in how many files."""
+    """What was found, in the order of the files, and in how many files; the policies where they were to be kept."""
 
     files: int
     findings: tuple[Finding, ...]
+    policies: tuple[ReadPolicy, ...] = ()
 
 
-def check_policies(places: Sequence[Path], templates: GateTemplates, *, scrape: timedelta) -> Checked:
+def check_policies(
+    places: Sequence[Path], templates: GateTemplates, *, scrape: timedelta, keeps_policies: bool = False
+) -> Checked:
     """Check files, and all policies and own templates of directories; `scrape` is how often metrics are scraped.
 
     Two files with one service are found where both are checked. The own templates are those of the shipped `templates`
@@ -41,16 +54,20 @@ def check_policies(places: Sequence[Path], templates: GateTemplates, *, scrape: 
     """
     directories: dict[Path, _Directory] = {}
     findings: dict[Path, Sequence[Finding]] = {}
+    kept: list[ReadPolicy] | None = [] if keeps_policies else None
     for place in places:
         names, unread = _names(place) if place.is_dir() else ([place], [])
         findings.update({place: unread} if unread else {})
         for path in names:
             if path not in findings:
                 home = _home(path)
-                one = directories.setdefault(home, _Directory(path=home, templates=templates, scrape=scrape))
+                new = _Directory(path=home, templates=templates, scrape=scrape, kept=kept)
+                one = directories.setdefault(home, new)
                 findings[path] = [finding.in_file(str(path)) for finding in one.check(path)]
     return Checked(
-        files=len(findings), findings=tuple(finding for found in findings.values() for finding in sorted(set(found)))
+        files=len(findings),
+        findings=tuple(finding for found in findings.values() for finding in sorted(set(found))),
+        policies=tuple(kept or ()),
     )
 
 
@@ -88,6 +105,7 @@ class _Directory:
     path: Path
     templates: GateTemplates
     scrape: timedelta
+    kept: list[ReadPolicy] | None
     _own: OwnTemplates | None = None
     _owners: dict[str, str] = field(default_factory=dict)
 
@@ -104,7 +122,7 @@ class _Directory:
         name = f"{FOLDER}/{path.name}" if is_template else path.name
         try:
             text = read_text(path, file=name)
-            yield from self._template(text, name) if is_template else self._policy(text, name)
+            yield from self._template(text, name) if is_template else self._policy(text, name, path)
         except PolicyError as error:
             yield from _of_policy(error.faults)
 
@@ -117,7 +135,7 @@ class _Directory:
         template = read_template(tree, faults)
         yield from check_template(tree, template, Text(file=name, lines=text.splitlines()))
 
-    def _policy(self, text: str, name: str) -> Iterator[Finding]:
+    def _policy(self, text: str, name: str, path: Path) -> Iterator[Finding]:
         faults = Faults(file=name)
         tree = expand_waves(read_tree(text, file=name, faults=faults.found), faults)
         templates = {**self.templates, **self.own.templates}
@@ -126,6 +144,8 @@ class _Directory:
         owner = self._owners.setdefault(policy.service, name)
         if owner != name:
             yield from _of_policy([second_of(policy.service, name, owner)])
+        if self.kept is not None:
+            self.kept.append(ReadPolicy(policy=policy, tree=tree, file=str(path)))
         yield from check_meaning(policy, tree, scrape=self.scrape)
 
 

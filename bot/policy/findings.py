@@ -1,4 +1,8 @@
-"""What a check of policies finds: faults, for which the bot refuses a file, and warnings, for which it does not."""
+"""What a check of policies finds: faults, for which the bot refuses a file, and warnings, for which it does not.
+
+A check that asks the servers finds faults of another kind, too: what the bot takes, and what would not work there. It
+also notes what it saw, and what it could not ask.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,15 @@ from bot.policy.faults import PolicyFault
 
 
 class Severity(StrEnum):
-    """How much a finding matters: a fault must be mended, a warning should be looked at."""
+    """How much a finding matters: a fault must be mended, a warning should be looked at.
+
+    What was not asked may be right or wrong: a server gave no answer. A note says what was seen, and wants nothing.
+    """
 
     FAULT = "fault"
     WARNING = "warning"
+    UNASKED = "not asked"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -38,5 +47,16 @@ RULES: Mapping[str, str] = {
     "without-effect": "A field that changes nothing where it stands",
     "outlasts-watch": "A trigger that takes longer than the watch",
     "only-shadow": "A rollback of which no trigger decides",
+    "live-repository": "A repository or branch that is not there, or cannot be worked in",
+    "live-permission": "A right at GitHub that the policy needs",
+    "live-rules": "Rules of the branch that are at odds with the policy",
+    "live-label": "A label of pull requests that the repository does not have",
+    "live-edit": "A file or value that is not there, or cannot be read",
+    "live-application": "An application that is not there, or does not deploy the stage's file",
+    "live-query": "A query that the server refuses, or that gives no number for the stage",
+    "live-traffic": "A window that is too short for the traffic",
+    "live-releases": "A rule by which no tag of the registry is a release",
+    "live-artifact": "An artifact that is not proven as the policy asks",
+    "live-unasked": "Something that could not be asked, since a server gave no answer",
 }
 """All rules, with what breaks each."""

@@ -60,6 +60,19 @@ def mirror_of(tmp_path: Path) -> Path:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
+def test_all_wanted_texts_of_a_commit_are_read_at_once_and_those_too_large_are_left_out(
+    tmp_path: Path, server: GitServer
+) -> None:
+    repositories = make_repositories(tmp_path / "mirrors", server.url, GitLimits(max_file_bytes=1000))
+    server.commit({"big.yaml": "a: b\n" * 300, "ü/x y.yaml": "c: 1\n"})
+    head = repositories.refresh(REPO, "main")
+    texts = repositories.read_texts(REPO, head, lambda path: path.endswith(".yaml"), most=10)
+    assert texts == {FILE: OLD, "apps/checkout/other.yaml": "a: 1\n", "ü/x y.yaml": "c: 1\n"}
+    with pytest.raises(Permanent, match=r"has 4 such files, more than 3"):
+        repositories.read_texts(REPO, head, lambda path: path.endswith(".yaml"), most=3)
+    assert repositories.read_texts(REPO, head, lambda _: False, most=1) == {}
+
+
 def test_refresh_returns_the_branch_head_and_sees_a_later_commit(
     repositories: GitRepositories, server: GitServer
 ) -> None:

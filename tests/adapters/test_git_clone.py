@@ -211,3 +211,11 @@ def test_no_configuration_of_the_clone_changes_an_answer_or_runs_a_command(tmp_p
     assert found.committed_at(head).year == 2026
     assert found.descent(first, head) == Descent(contains=False, behind=3)
     assert not ran.exists()
+
+
+def test_a_clone_tells_where_it_is_from_and_a_folder_of_its_own_does_not(server: GitServer, tmp_path: Path) -> None:
+    found = LocalClone.at(clone(server, tmp_path / "clone"))
+    assert (found.origin(), found.origin_branch()) == (f"file://{server.directory}", "main")
+    git(tmp_path, "init", "--quiet", "own")
+    own = LocalClone.at(tmp_path / "own")
+    assert (own.origin(), own.origin_branch()) == ("", "")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bot.policy import GateTemplates, PolicyError, load_policies, parse_template, shipped_gate_templates
 from bot.policy.checking import Checked, check_policies
 from bot.policy.findings import RULES, Finding, Severity
+from bot.policy.places import value_at
 from tests.policy.a_rule import DEPTH, SHARE, with_gate
 
 SHIPPED = shipped_gate_templates()
@@ -226,3 +227,14 @@ def test_what_is_found_in_a_stage_in_waves_is_told_once_where_the_file_has_it(tm
         ("promql", 19, "stages[1].gates[0].errors"),
         ("promql", 20, "stages[1].gates[1].query"),
     ]
+
+
+def test_policies_are_kept_with_their_trees_only_where_they_are_wanted(tmp_path: Path) -> None:
+    (tmp_path / "checkout.yaml").write_text(CHECKOUT)
+    (tmp_path / "wrong.yaml").write_text("service: x\n")
+    assert check(tmp_path).policies == ()
+    (read,) = check_policies(
+        [tmp_path], shipped_gate_templates(), scrape=timedelta(seconds=15), keeps_policies=True
+    ).policies
+    assert (read.policy.service, read.file) == ("checkout", str(tmp_path / "checkout.yaml"))
+    assert value_at(read.tree, "stages[0].name").text == "staging"

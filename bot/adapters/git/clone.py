@@ -1,4 +1,4 @@
-"""Ask a clone on this machine how two commits are related. It is read only, and nothing is fetched."""
+"""Ask a clone on this machine how two commits are related, and where it is from. Read only; nothing is fetched."""
 
 from __future__ import annotations
 
@@ -56,6 +56,15 @@ class LocalClone:
             return found.out.decode("utf-8") if found.status == 0 else None
         except UnicodeDecodeError:
             return None
+
+    def origin(self) -> str:
+        """Return the URL of the remote `origin`; empty where there is none."""
+        return self._ask("config", "--get", "remote.origin.url").out.decode("utf-8", "replace").strip()
+
+    def origin_branch(self) -> str:
+        """Return the default branch of `origin`, as the clone knows it; empty where it does not."""
+        found = self._ask("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
+        return found.out.decode("utf-8", "replace").strip().removeprefix("origin/")
 
     def descent(self, commit: Sha, ancestor: Sha) -> Descent | None:
         """Say how `commit` is related to `ancestor`; None if the clone does not know one of them."""

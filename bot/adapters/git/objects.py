@@ -178,13 +178,24 @@ def list_blobs(mirror: Mirror, commit: Sha, paths: Sequence[str]) -> dict[str, S
     found: dict[str, Sha | None] = dict.fromkeys(paths)
     for start in range(0, len(paths), _PATHS_AT_ONCE):
         some = paths[start : start + _PATHS_AT_ONCE]
-        out = mirror.ask("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit, "--", *some).out
-        for row in out.decode("utf-8", "backslashreplace").split("\0")[:-1]:
-            facts, _, path = row.partition("\t")
-            mode, _, sha = facts.split(" ")
-            if path in found and mode in REGULAR:
-                found[path] = Sha(sha)
+        found |= {path: sha for path, sha in _regular_files(mirror, commit, some) if path in found}
     return found
+
+
+def list_files(mirror: Mirror, commit: Sha) -> dict[str, Sha]:
+    """Return the contents of all regular files of a commit, by path."""
+    return dict(_regular_files(mirror, commit, ()))
+
+
+def _regular_files(mirror: Mirror, commit: Sha, paths: Sequence[str]) -> Iterator[tuple[str, Sha]]:
+    # Git takes a -- with nothing behind it for a path.
+    named = ("--", *paths) if paths else ()
+    out = mirror.ask("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit, *named).out
+    for row in out.decode("utf-8", "backslashreplace").split("\0")[:-1]:
+        facts, _, path = row.partition("\t")
+        mode, _, sha = facts.split(" ")
+        if mode in REGULAR:
+            yield path, Sha(sha)
 
 
 def missing_blobs(mirror: Mirror, blobs: Sequence[Sha]) -> list[Sha]:

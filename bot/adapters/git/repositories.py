@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bot.adapters.git.commits import ServerCommits, Signature, make_commit, make_commit_on_server
 from bot.adapters.git.fetching import fetch_branch, fetch_tracked, has_or_fetches, need_commit, own_branch
@@ -11,7 +11,7 @@ from bot.adapters.git.history import compare, count_between, describe_versions, 
 from bot.adapters.git.index import BranchIndex
 from bot.adapters.git.mirror import Mirror
 from bot.adapters.git.names import SYSTEM, check_branch, check_path, check_repository, check_sha
-from bot.adapters.git.objects import decode_text, locate, need_regular, read_blobs
+from bot.adapters.git.objects import decode_text, list_files, locate, need_regular, read_blobs
 from bot.adapters.git.pushes import push_commit
 from bot.adapters.git.settings import GitSettings, TokenFor
 from bot.adapters.git.upkeep import tidy
@@ -60,6 +60,27 @@ class GitRepositories:
         check_sha(commit)
         check_path(path)
         return self._mirror(repository).work(lambda mirror: _read_text(mirror, commit, path))
+
+    def read_texts(
+        self, repository: str, commit: Sha, is_wanted: Callable[[str], bool], *, most: int
+    ) -> dict[str, str]:
+        """Return the texts of all regular files whose paths are wanted, without those that are no text or too large.
+
+        Raise Permanent where there are more than `most`.
+        """
+        check_sha(commit)
+
+        def task(mirror: Mirror) -> dict[str, str]:
+            need_commit(mirror, commit)
+            wanted = {path: sha for path, sha in list_files(mirror, commit).items() if is_wanted(path)}
+            if len(wanted) > most:
+                raise Permanent(SYSTEM, f"{repository} has {len(wanted):,} such files, more than {most:,}")
+            contents = read_blobs(mirror, list(wanted.values()))
+            limit = mirror.limits.max_file_bytes
+            texts = {path: _as_text(contents[sha]) for path, sha in wanted.items() if len(contents[sha]) <= limit}
+            return {path: text for path, text in texts.items() if text is not None}
+
+        return self._mirror(repository).work(task)
 
     def file_history(
         self, repository: str, head: Sha, path: str, *, limit: int, since: Sha | None = None

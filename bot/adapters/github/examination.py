@@ -35,6 +35,7 @@ from bot.adapters.github.facts import (
     parse_hooks,
     parse_installation,
     parse_limits,
+    parse_names,
     parse_repository,
 )
 from bot.adapters.github.names import check_repository
@@ -49,6 +50,7 @@ _AT_ONCE = 8
 """GitHub asks for few requests at the same time."""
 _NO_KEY = "the GitHub App's private key is no RSA key in PEM form: give the file that GitHub made"
 _PAGE = {"per_page": "100"}
+_MOST_PAGES = 10
 _LIMITS = Limits(deadline=timedelta(seconds=10), attempts=2)
 
 
@@ -138,6 +140,37 @@ class Examination:
         where = f"{_repository(repository)}/contents/{quote_path(path)}"
         answer = self._ask(where, self._token_for(repository), {"ref": branch})
         return self._find(answer, f"show {as_sentence(path, longest=100)} of {repository}", parse_content)
+
+    def has_branch(self, repository: str, branch: str) -> bool:
+        """Say whether a repository has a branch."""
+        where = f"{_repository(repository)}/branches/{quote_path(branch, safe='')}"
+        answer = self._ask(where, self._token_for(repository))
+        return (
+            self._find(answer, f"show the branches of {repository}", lambda value: Node(value).text("name")) is not None
+        )
+
+    def list_branches(self, repository: str) -> tuple[str, ...]:
+        """Return the names of a repository's branches, the first hundred."""
+        answer = self._ask(f"{_repository(repository)}/branches", self._token_for(repository), _PAGE)
+        return self._parse(answer, f"list the branches of {repository}", parse_names)
+
+    def list_folder(self, repository: str, branch: str, path: str) -> tuple[str, ...]:
+        """Return the names in a folder at the head of a branch; none where there is no such folder."""
+        where = f"{_repository(repository)}/contents/{quote_path(path)}"
+        answer = self._ask(where, self._token_for(repository), {"ref": branch})
+        return self._find(answer, f"list a folder of {repository}", parse_names) or ()
+
+    def list_labels(self, repository: str) -> tuple[str, ...]:
+        """Return the names of the labels that pull requests may have, the first thousand."""
+        found: list[str] = []
+        for page in range(1, _MOST_PAGES + 1):
+            params = {**_PAGE, "page": str(page)}
+            answer = self._ask(f"{_repository(repository)}/labels", self._token_for(repository), params)
+            names = self._parse(answer, f"list the labels of {repository}", parse_names)
+            found += names
+            if len(names) < int(_PAGE["per_page"]):
+                break
+        return tuple(found)
 
     def may_bypass(self, repository: str, branch: str) -> bool:
         """Say whether each ruleset that forbids pushes to a branch lets the asker pass at any time."""

@@ -165,6 +165,11 @@ def parse_content(value: object) -> str:
     return b64decode(Node(value).text("content")).decode("utf-8", "replace")
 
 
+def parse_names(value: object) -> tuple[str, ...]:
+    """Return the names of a list's entries; none of what is no list, such as a file where a folder was asked for."""
+    return tuple(one.text("name") for one in objects(value)) if isinstance(value, list) else ()
+
+
 def parse_forbidding(value: object) -> frozenset[int]:
     """Return the numbers of the rulesets that forbid pushes."""
     return frozenset(rule.number("ruleset_id") for rule in objects(value) if rule.text("type") in _FORBID_PUSHES)
