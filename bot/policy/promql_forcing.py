@@ -30,7 +30,7 @@ _PLACE = "\x00"
 """Stands for a place of the label matchers; no text of a policy or template can have it."""
 _TOKEN = re.compile(
     r"""
-      (?P<space>[ \t\r\n]+|\#[^\r\n]*)
+      (?P<space>[ \t\r\n]+|\#[^\r\n\x00]*)
     | (?P<string>"(?:[^"\\\n\x00]|\\[^\n\x00])*"|'(?:[^'\\\n\x00]|\\[^\n\x00])*')
     | (?P<raw>`[^`\x00]*`)
     | (?P<range>\[[0-9a-zA-Z_.: \t\r\n]*\])
@@ -144,7 +144,7 @@ class _Rewriter:
         """Take a list of labels, whose names are no series; group_left may stand without one."""
         if self._following() != "(":
             return ""
-        taken = []
+        taken: list[str] = []
         while not taken or taken[-1] != ")":
             kind, text = self._next()
             if kind not in ("space", "name", "string") and text not in ("(", ",", ")"):
@@ -208,7 +208,7 @@ def _compare(before: str, after: str, matchers: Sequence[Forced]) -> None:
 def _with(node: Node, forced: Sequence[Match]) -> tuple[str, Sequence[Match]]:
     """Return a part with the matchers that a selector must have, in an order of their own."""
     kind, has = node
-    return kind, () if has is None else sorted([*has, *(one for one in forced if one not in has)])
+    return kind, () if has is None else sorted({*has, *forced})
 
 
 def _nodes_of(query: str) -> list[Node]:
@@ -253,4 +253,5 @@ def _parts(expr: object) -> Sequence[object]:
             return (expr.lhs, expr.rhs)
         case promql_parser.ParenExpr() | promql_parser.UnaryExpr() | promql_parser.SubqueryExpr():
             return (expr.expr,)
-    raise NotForced(f"has a part that is not known: {type(expr).__name__}")
+        case _:
+            raise NotForced(f"has a part that is not known: {type(expr).__name__}")
