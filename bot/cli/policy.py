@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,7 @@ import typer
 from bot.cli.faults import BAD_NEWS, refusal, told_in_one_sentence
 from bot.cli.findings import Format, render_findings
 from bot.domain.edit import visible
+from bot.domain.tenancy import Tenancy
 from bot.domain.text import parse_duration
 from bot.policy.checking import check_policies
 from bot.policy.findings import Severity
@@ -57,7 +58,9 @@ def check(
     Ends with 0 if nothing is wrong, with or without warnings, 1 if something is; 2 is wrong use.
     """
     chosen = _chosen(paths or [], config)
-    checked = check_policies(chosen, shipped_gate_templates(), scrape=_parse_scrape(scrape))
+    checked = check_policies(
+        chosen, shipped_gate_templates(), scrape=_parse_scrape(scrape), tenancies=_tenancies(paths or [], config)
+    )
     if chosen and not checked.files:
         raise refusal(f"{visible(str(chosen[0]))}: there is no policy in it")
     typer.echo(render_findings(checked, form))
@@ -74,8 +77,21 @@ def _chosen(paths: Sequence[Path], config: Path | None) -> list[Path]:
     return [place for place in places if not place.name.endswith(_LEFT_OUT)]
 
 
+def _tenancies(paths: Sequence[Path], config: Path | None) -> Mapping[str, Tenancy] | None:
+    """Return what settings force that were named, or that named the directory; None without any."""
+    settings = config if paths else _settings(config)
+    if settings is None:
+        return None
+    with told_in_one_sentence():
+        return {name: section.tenancy for name, section in load_settings(settings).sources.items()}
+
+
+def _settings(config: Path | None) -> Path | None:
+    return config or (_SETTINGS if _SETTINGS.exists() else None)
+
+
 def _usual(config: Path | None) -> Path:
-    settings = config or (_SETTINGS if _SETTINGS.exists() else None)
+    settings = _settings(config)
     if settings is None:
         return _POLICIES
     with told_in_one_sentence():

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from bot.domain.tenancy import Tenancy
 from bot.policy.cautions import check_meaning
 from bot.policy.directory import second_of
 from bot.policy.faults import PolicyError, PolicyFault
@@ -20,6 +21,7 @@ from bot.policy.own_templates import FOLDER, OwnTemplates, read_own_templates
 from bot.policy.parsing import read_policy
 from bot.policy.promql_checks import Text, check_entries, check_template
 from bot.policy.reading import Faults
+from bot.policy.source_checks import check_sources
 from bot.policy.templates import GateTemplates, read_template
 from bot.policy.tree import read_tree
 
@@ -32,8 +34,16 @@ class Checked:
     findings: tuple[Finding, ...]
 
 
-def check_policies(places: Sequence[Path], templates: GateTemplates, *, scrape: timedelta) -> Checked:
+def check_policies(
+    places: Sequence[Path],
+    templates: GateTemplates,
+    *,
+    scrape: timedelta,
+    tenancies: Mapping[str, Tenancy] | None = None,
+) -> Checked:
     """Check files, and all policies and own templates of directories; `scrape` is how often metrics are scraped.
+
+    `tenancies` are what the settings force at each data source, None where the settings are not known.
 
     Two files with one service are found where both are checked. The own templates are those of the shipped `templates`
     and of the folder `gates` beside a policy. A directory that cannot be read is a finding of its own.
@@ -46,7 +56,9 @@ def check_policies(places: Sequence[Path], templates: GateTemplates, *, scrape: 
         for path in names:
             if path not in findings:
                 home = _home(path)
-                one = directories.setdefault(home, _Directory(path=home, templates=templates, scrape=scrape))
+                one = directories.setdefault(
+                    home, _Directory(path=home, templates=templates, scrape=scrape, tenancies=tenancies)
+                )
                 findings[path] = [finding.in_file(str(path)) for finding in one.check(path)]
     return Checked(
         files=len(findings), findings=tuple(finding for found in findings.values() for finding in sorted(set(found)))
@@ -87,6 +99,7 @@ class _Directory:
     path: Path
     templates: GateTemplates
     scrape: timedelta
+    tenancies: Mapping[str, Tenancy] | None
     _own: OwnTemplates | None = None
     _owners: dict[str, str] = field(default_factory=dict)
 
@@ -126,6 +139,8 @@ class _Directory:
         if owner != name:
             yield from _of_policy([second_of(policy.service, name, owner)])
         yield from check_meaning(policy, tree, scrape=self.scrape)
+        if self.tenancies is not None:
+            yield from (caution.at(tree, name) for caution in check_sources(policy, tree, self.tenancies))
 
 
 def _whole(templates: GateTemplates, broken: Mapping[str, str]) -> GateTemplates:

@@ -38,5 +38,9 @@ RULES: Mapping[str, str] = {
     "without-effect": "A field that changes nothing where it stands",
     "outlasts-watch": "A trigger that takes longer than the watch",
     "only-shadow": "A rollback of which no trigger decides",
+    "unknown-source": "A data source that the settings do not name",
+    "no-tenant": "A service that no tenant of its data source names",
+    "forced-label": "A label that no series can have beside those that the settings force",
+    "not-forced": "A query into which the settings' labels cannot be put",
 }
 """All rules, with what breaks each."""
