@@ -72,6 +72,16 @@ def test_a_query_that_cannot_be_forced_is_not_sent(tmp_path: Path) -> None:
         )
 
 
+def test_a_query_keeps_its_labels_and_is_asked_for_with_others(tmp_path: Path) -> None:
+    force = force_of(load(tmp_path, BASE + TENANT))
+    for value, told in (("a", '"a"'), ('"} or b{c="', '"\\"} or b{c=\\""')):
+        query = Query(parts=("sum by (x) (a{", "})"), labels=(("x", value),), is_shared=True)
+        found = force(POLICY, query)
+        assert text_of(found) == f'sum by (x) (a{{team="shop",x={told}}})'
+        assert isinstance(found, Query)
+        assert found.shape is not None
+
+
 def test_the_owner_of_the_gitops_repository_may_be_the_tenant(tmp_path: Path) -> None:
     force = force_of(load(tmp_path, f'{BASE}force = {{team = "{{owner}}"}}\n'))
     assert text_of(force(POLICY, UP)) == 'up{team="acme"}'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from bot.adapters.http import Limits
@@ -17,7 +18,7 @@ from bot.sampling import Asking, Force, as_it_is
 from bot.settings import PrometheusSection, Settings
 
 _REMEMBERED = 10_000
-"""How many rewritten queries are kept: some per service, and a bot has thousands of services."""
+"""How many rewritten queries are kept: some per service, where its name is in what is forced."""
 _LONGEST = 160
 
 
@@ -56,11 +57,11 @@ def force_of(settings: Settings) -> Force:
     from bot.policy.promql_forcing import NotForced, force  # noqa: PLC0415 - see above
 
     @lru_cache(maxsize=_REMEMBERED)
-    def forced(query: Query, matchers: tuple[Forced, ...]) -> Query | Trouble:
+    def forced(query: Query, matchers: tuple[Forced, ...]) -> Query | str:
         try:
             return force(query, matchers)
         except NotForced as refused:
-            return Trouble(system="settings", sentence=_not_sent(query, refused.reason))
+            return refused.reason
 
     def apply(policy: Policy, query: Query) -> Query | Trouble:
         tenancy = tenancies.get(query.source)
@@ -69,7 +70,11 @@ def force_of(settings: Settings) -> Force:
         matchers = tenancy.forced_on(policy.service, policy.gitops.repository)
         if matchers is None:
             return Trouble(system="settings", sentence=_of_nobody(policy.service, query.source))
-        return forced(query, matchers)
+        # What the labels' values are makes no difference: they are quoted, whatever they are.
+        found = forced(replace(query, labels=tuple((name, "x") for name, _ in query.labels)), matchers)
+        if isinstance(found, str):
+            return Trouble(system="settings", sentence=_not_sent(query, found))
+        return replace(query, parts=found.parts)
 
     return apply
 

@@ -89,9 +89,10 @@ def test_a_source_that_is_down_is_the_trouble_of_those_who_ask_it(
     for _ in range(3):
         down, up = read(sources, at("eu"), at("us"))
         assert isinstance(down, Transient)
+        sentence = down.sentence
         assert down.system == "Prometheus eu"
         assert up == (7.0, 7.0)
-    assert "failed 2 times in a row" in down.sentence  # The breaker of one stops nobody else.
+    assert "failed 2 times in a row" in sentence  # The breaker of one stops nobody else.
 
 
 def test_an_id_that_the_settings_do_not_name_is_told_with_those_that_they_do(

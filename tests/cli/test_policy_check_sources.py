@@ -33,8 +33,17 @@ def test_an_unknown_source_and_a_contradicted_label_are_warned_of_by_the_setting
     code, said = check()
     assert code == 0
     assert any('metrics_from: found "eu", expected one of prometheus' in line for line in said)
-    (tmp := Path("liftlock.toml")).write_text(tmp.read_text() + '[prometheus_servers.eu]\nurl = "https://eu.example"\n')
+    (tmp := Path("liftlock.toml")).write_text(
+        f'{SETTINGS}{TENANTS}[prometheus_servers.eu]\nurl = "https://eu.example"\n'
+    )
     assert not any("metrics_from" in line for line in check()[1])
+    tmp.write_text(
+        f'{SETTINGS}{TENANTS}[prometheus_servers.eu]\nurl = "https://eu.example"\nforce = {{namespace = "x"}}\n'
+    )
+    said = check()[1]
+    assert any(
+        'found namespace "checkout-staging", expected namespace="x", which the settings' in line for line in said
+    )
 
 
 def test_files_that_are_named_are_checked_by_settings_that_are_named() -> None:
