@@ -38,11 +38,11 @@ from bot.doctor.identity import (
 from bot.doctor.systems import (
     judge_argocd,
     judge_artifact,
+    judge_data_sources,
     judge_files,
     judge_git,
     judge_prometheus,
     judge_state,
-    judge_unknown_sources,
 )
 from bot.domain.argo import NamedApplication
 from bot.domain.model import Artifact, Digest
@@ -357,10 +357,20 @@ def test_prometheus_must_answer_one() -> None:
 
 
 def test_data_sources_that_only_policies_name_are_told_with_the_services() -> None:
-    found = judge_unknown_sources({"eu": {"shop", "cart"}, "kafka": {"shop"}})
+    found = only(judge_data_sources({"eu": {"shop", "cart"}, "kafka": {"shop"}}, {}))
     assert found.mark is Mark.FAILED
     assert found.found.startswith("the settings do not name eu (for cart, shop), kafka (for shop); ")
     assert "[prometheus_servers.NAME]" in found.remedy
+
+
+def test_services_that_no_tenant_of_a_source_names_are_told() -> None:
+    found = only(judge_data_sources({}, {"prometheus": {"shop"}}))
+    assert (found.mark, found.found) == (
+        Mark.FAILED,
+        "no tenant is named at prometheus (for shop); no query of theirs is sent",
+    )
+    assert judge_data_sources({}, {}) == []
+    assert marks(judge_data_sources({"eu": {"shop"}}, {"prometheus": {"shop"}})) == [Mark.FAILED, Mark.FAILED]
 
 
 def test_argocd_tells_whose_the_token_is_and_which_applications_it_does_not_see() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -205,10 +206,9 @@ def _files(patient: Patient, name: str, branch: str, policies: Sequence[Policy])
 def _systems(patient: Patient) -> Iterator[Check]:
     for name, endpoint in patient.prometheus.items():
         yield _prometheus(patient, name, endpoint)
-    wanted = services_by_source(patient.policies)
-    unknown = {name: services for name, services in wanted.items() if name not in patient.prometheus}
-    if unknown:
-        yield Check(name="data sources", look=lambda: [systems.judge_unknown_sources(unknown)])
+    unanswered = _unanswered(patient)
+    if unanswered:
+        yield Check(name="data sources", look=lambda: unanswered)
     for name, endpoint in patient.argocd.items():
         yield _argocd(patient, name, endpoint)
     hosts = {_host(policy.image): policy for policy in reversed(patient.policies)}
@@ -217,6 +217,19 @@ def _systems(patient: Patient) -> Iterator[Check]:
     for policy in patient.policies:
         if signed_rules(policy):
             yield _artifact(patient, policy)
+
+
+def _unanswered(patient: Patient) -> list[Finding]:
+    """Say which services ask a source that is not there, or that gives them nothing; nothing is asked for that."""
+    known = patient.settings.sources
+    unknown = {name: has for name, has in services_by_source(patient.policies).items() if name not in known}
+    unserved: dict[str, set[str]] = defaultdict(set)
+    for name, section in known.items():
+        asking = [one for one in patient.policies if name in services_by_source([one])]
+        unserved[name] = {
+            one.service for one in asking if section.tenancy.forced_on(one.service, one.gitops.repository) is None
+        }
+    return systems.judge_data_sources(unknown, {name: has for name, has in unserved.items() if has})
 
 
 def _prometheus(patient: Patient, name: str, endpoint: Endpoint) -> Check:

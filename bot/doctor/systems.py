@@ -33,11 +33,24 @@ def source_section(name: str) -> str:
     return name if name == DEFAULT_SOURCE else f"prometheus_servers.{name}"
 
 
-def judge_unknown_sources(unknown: Mapping[str, Collection[str]]) -> Finding:
-    """Say which data sources policies name, by the services that do, and the settings do not."""
-    named = listed(sorted(f"{source} (for {listed(sorted(services))})" for source, services in unknown.items()))
-    remedy = "correct metrics_from in the policies, or add a section [prometheus_servers.NAME] to the settings"
-    return failed("data sources", f"the settings do not name {named}; gates that ask them cannot tell", remedy)
+def judge_data_sources(
+    unknown: Mapping[str, Collection[str]], unserved: Mapping[str, Collection[str]]
+) -> list[Finding]:
+    """Say which data sources only policies name, and which name no tenant for some services: both by the services."""
+    findings = []
+    if unknown:
+        remedy = "correct metrics_from in the policies, or add a section [prometheus_servers.NAME] to the settings"
+        found = f"the settings do not name {_with_services(unknown)}; gates that ask them cannot tell"
+        findings.append(failed("data sources", found, remedy))
+    if unserved:
+        remedy = "name the services in one of its tenants in the settings"
+        found = f"no tenant is named at {_with_services(unserved)}; no query of theirs is sent"
+        findings.append(failed("data sources", found, remedy))
+    return findings
+
+
+def _with_services(sources: Mapping[str, Collection[str]]) -> str:
+    return listed(sorted(f"{source} (for {listed(sorted(services))})" for source, services in sources.items()))
 
 
 def judge_argocd(name: str, facts: ArgoFacts, targets: Collection[Target]) -> list[Finding]:
