@@ -18,7 +18,7 @@ from bot.domain.model import Samples, Trouble
 from bot.domain.observation import Observation
 from bot.domain.observed import Measurement, measurements, stage_liveness
 from bot.domain.policy import Policy
-from bot.domain.queries import Query
+from bot.domain.queries import Query, source_name
 from bot.domain.rules import Ask, BaselineGate, BurnRateGate, CountGate, Counts
 from bot.ports import Look, Metrics, OutsideError
 from bot.records import Arrival, Kept, Ledger
@@ -140,7 +140,7 @@ class Sampler:
             counted[source, service] += 1
             most = self._asking.most.get(source)
             if most is not None and counted[source, service] > most:
-                stage.failed[series] = Trouble(system="settings", sentence=_too_many(service, source, most))
+                stage.failed[series] = Trouble(system=source_name(source), sentence=_too_many(service, most))
             else:
                 yield stage, series, look
 
@@ -166,9 +166,9 @@ class Sampler:
         return f"its bounds are {', '.join(bounds[:_MOST_BOUNDS_SHOWN])}{more}" if bounds else ""
 
 
-def _too_many(service: str, source: str, most: int) -> str:
-    found = f"{service} may ask {source} for {most:,} series of numbers in a sweep, and its policy asks for more"
-    return f"{found}: raise most_per_service of the source, or measure less"
+def _too_many(service: str, most: int) -> str:
+    found = f"{service} may have {most:,} series of numbers in a sweep, and its policy asks for more"
+    return f"{found}: raise most_per_service in the settings, or measure less"
 
 
 def _forced(item: Measurement, force: Callable[[Query], Query | Trouble]) -> Measurement | Trouble:

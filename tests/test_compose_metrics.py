@@ -55,8 +55,8 @@ def test_labels_are_forced_at_the_sources_that_say_so(tmp_path: Path) -> None:
 def test_a_service_that_no_tenant_names_gets_no_query(tmp_path: Path) -> None:
     force = force_of(load(tmp_path, BASE + TENANT))
     assert force(replace(POLICY, service="search"), UP) == Trouble(
-        system="settings",
-        sentence="no query for search is sent to prometheus: none of the tenants there names this service",
+        system="Prometheus",
+        sentence="no query for search is sent there: none of its tenants in the settings names this service",
     )
 
 
@@ -64,10 +64,10 @@ def test_a_query_that_cannot_be_forced_is_not_sent(tmp_path: Path) -> None:
     force = force_of(load(tmp_path, BASE + TENANT))
     for _ in range(2):
         assert force(POLICY, Query.plain("info(up)")) == Trouble(
-            system="settings",
+            system="Prometheus",
             sentence=(
-                "`info(up)` is not sent to prometheus, where labels are forced on every query: it calls info(), which "
-                "reads series that no selector names"
+                "`info(up)` is not sent there, since the settings force labels on every query, and it calls info(), "
+                "which reads series that no selector names"
             ),
         )
 

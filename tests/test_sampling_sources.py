@@ -167,10 +167,10 @@ def test_one_service_alone_cannot_keep_a_source_busy() -> None:
     refused = [key for key, one in first.items() if isinstance(one, Trouble)]
     assert refused == ["gate:g2"]
     assert first["gate:g2"] == Trouble(
-        system="settings",
+        system="Prometheus",
         sentence=(
-            "checkout may ask prometheus for 4 series of numbers in a sweep, and its policy asks for more: raise "
-            "most_per_service of the source, or measure less"
+            "checkout may have 4 series of numbers in a sweep, and its policy asks for more: raise most_per_service "
+            "in the settings, or measure less"
         ),
     )
     assert isinstance(second["gate:lag"], Samples)

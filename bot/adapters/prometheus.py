@@ -62,7 +62,6 @@ from bot.domain.queries import DEFAULT_SOURCE, Labels
 from bot.domain.text import format_date_instant
 from bot.ports import Cost, Look, OutsideError, Permanent, Transient
 
-SYSTEM = "Prometheus"
 _LIMITS = Limits(deadline=timedelta(seconds=20), max_bytes=32 * 1024 * 1024)
 _DESCRIBE_SECONDS = 3.0
 _VERSION = re.compile(r"[0-9A-Za-z.+~-]{1,40}\Z")

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Self
 
-from bot.adapters.prometheus import SYSTEM, PrometheusMetrics
+from bot.adapters.prometheus import PrometheusMetrics
 from bot.domain.model import Numbers
-from bot.domain.queries import DEFAULT_SOURCE
+from bot.domain.queries import DEFAULT_SOURCE, source_name
 from bot.ports import Cost, Look, OutsideError, Permanent
 
 
@@ -60,7 +60,7 @@ class PrometheusSources:
     def describe(self, source: str = DEFAULT_SOURCE, /) -> str:
         """Return a source's name, version and address for the evidence."""
         server = self._servers.get(source)
-        return f"{SYSTEM} {source}" if server is None else server.describe()
+        return source_name(source) if server is None else server.describe()
 
     def scrape_interval(self, source: str = DEFAULT_SOURCE, /) -> timedelta | None:
         """Return how often a source scrapes, if it tells."""
@@ -78,4 +78,4 @@ class PrometheusSources:
 
     def _unknown(self, name: str) -> Permanent:
         known = ", ".join(sorted(self._servers))
-        return Permanent(SYSTEM, f"the settings name no Prometheus {name!r}; they name: {known}")
+        return Permanent(source_name(name), f"the settings name no Prometheus {name!r}; they name: {known}")

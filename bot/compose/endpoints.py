@@ -9,7 +9,7 @@ from bot.adapters.prometheus_access import Access, Dialect
 from bot.adapters.registry import DOCKER_HUB, RegistryAccess
 from bot.compose.secrets import secret_of, source_of
 from bot.domain.argo import DEFAULT_SERVER
-from bot.domain.queries import DEFAULT_SOURCE
+from bot.domain.queries import DEFAULT_SOURCE, source_name
 from bot.settings import ArgoSection, PrometheusSection, RegistrySection, Settings
 
 _HUB, _HUB_TOKENS = "registry-1.docker.io", "https://auth.docker.io"
@@ -18,8 +18,7 @@ _HUB, _HUB_TOKENS = "registry-1.docker.io", "https://auth.docker.io"
 
 def prometheus_endpoint(section: PrometheusSection, name: str = DEFAULT_SOURCE) -> Endpoint:
     """Return where a Prometheus is; `name` is its id, which people see where it is not the only one there has to be."""
-    system = "Prometheus" if name == DEFAULT_SOURCE else f"Prometheus {name}"
-    return Endpoint(system=system, url=section.url, token=_token(section), ca_file=section.ca_file)
+    return Endpoint(system=source_name(name), url=section.url, token=_token(section), ca_file=section.ca_file)
 
 
 def prometheus_access(section: PrometheusSection) -> Access:

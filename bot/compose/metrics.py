@@ -11,7 +11,7 @@ from bot.adapters.prometheus_sources import PrometheusSources
 from bot.compose.endpoints import prometheus_access, prometheus_endpoint
 from bot.domain.model import Trouble
 from bot.domain.policy import Policy
-from bot.domain.queries import Query
+from bot.domain.queries import Query, source_name
 from bot.domain.tenancy import Forced
 from bot.domain.text import one_line
 from bot.sampling import Asking, Force, as_it_is
@@ -69,11 +69,11 @@ def force_of(settings: Settings) -> Force:
             return query
         matchers = tenancy.forced_on(policy.service, policy.gitops.repository)
         if matchers is None:
-            return Trouble(system="settings", sentence=_of_nobody(policy.service, query.source))
+            return Trouble(system=source_name(query.source), sentence=_of_nobody(policy.service))
         # What the labels' values are makes no difference: they are quoted, whatever they are.
         found = forced(replace(query, labels=tuple((name, "x") for name, _ in query.labels)), matchers)
         if isinstance(found, str):
-            return Trouble(system="settings", sentence=_not_sent(query, found))
+            return Trouble(system=source_name(query.source), sentence=_not_sent(query, found))
         return replace(query, parts=found.parts)
 
     return apply
@@ -81,8 +81,8 @@ def force_of(settings: Settings) -> Force:
 
 def _not_sent(query: Query, why: str) -> str:
     shown = one_line(query.text, limit=_LONGEST)
-    return f"`{shown}` is not sent to {query.source}, where labels are forced on every query: it {why}"
+    return f"`{shown}` is not sent there, since the settings force labels on every query, and it {why}"
 
 
-def _of_nobody(service: str, source: str) -> str:
-    return f"no query for {service} is sent to {source}: none of the tenants there names this service"
+def _of_nobody(service: str) -> str:
+    return f"no query for {service} is sent there: none of its tenants in the settings names this service"

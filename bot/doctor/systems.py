@@ -10,7 +10,7 @@ from bot.adapters.examination import ArgoFacts, PrometheusFacts
 from bot.doctor.findings import Finding, counted, failed, judge_skew, listed, ok, warning
 from bot.domain.argo import SelectedApplications, Target
 from bot.domain.model import Artifact
-from bot.domain.queries import DEFAULT_SOURCE
+from bot.domain.queries import DEFAULT_SOURCE, source_name
 
 _OLDEST_GIT, _OLDEST_SIGNING_GIT = (2, 31), (2, 34)
 """`GIT_CONFIG_COUNT` and `--diff-merges=first-parent` came with 2.31, signatures by SSH keys with 2.34."""
@@ -19,7 +19,7 @@ _LITTLE_SPACE, _NO_SPACE = 1024**3, 100 * 1024**2
 
 def judge_prometheus(name: str, facts: PrometheusFacts) -> list[Finding]:
     """Say whether a data source answers, and whether its clock agrees with ours."""
-    check = "Prometheus" if name == DEFAULT_SOURCE else f"Prometheus {name}"
+    check = source_name(name)
     if not facts.answers:
         url = f"{source_section(name)}.url"
         remedy = f"look at {url}: is it the API's root, with the path of a proxy in front of it?"

@@ -95,6 +95,11 @@ def joint_text(queries: Sequence[Query]) -> str:
     return ",".join(joined).join(first.parts)
 
 
+def source_name(source: str) -> str:
+    """Return what people call a data source: `Prometheus`, or `Prometheus eu`."""
+    return "Prometheus" if source == DEFAULT_SOURCE else f"Prometheus {source}"
+
+
 def _one_of(values: Iterable[str]) -> str:
     return "|".join(literal(value) for value in values)
 

@@ -101,7 +101,7 @@ def test_an_id_that_the_settings_do_not_name_is_told_with_those_that_they_do(
     servers["us"].plan(RANGE, a_number_each)
     unknown, known = read(sources, at("asia"), at("us"))
     assert isinstance(unknown, Permanent)
-    assert str(unknown) == "Prometheus: the settings name no Prometheus 'asia'; they name: eu, prometheus, us"
+    assert str(unknown) == "Prometheus asia: the settings name no Prometheus 'asia'; they name: eu, prometheus, us"
     assert known == (7.0, 7.0)
     with pytest.raises(Permanent, match="no Prometheus 'asia'"):
         sources.bucket_bounds("x", NOON, NOON + MINUTE, "asia")

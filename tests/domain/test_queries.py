@@ -11,7 +11,7 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.queries import RELEASE_TAG, Labels, Query, joint_text, matchers, quote
+from bot.domain.queries import DEFAULT_SOURCE, RELEASE_TAG, Labels, Query, joint_text, matchers, quote, source_name
 from tests.builders import MINUTE
 
 OLD_FINGERPRINT = "7ea1e4e3a39a94a252dfcf330209fb43"
@@ -183,6 +183,10 @@ def test_the_same_question_to_two_sources_is_two_questions() -> None:
     assert here.text == there.text
     assert here.shape != there.shape
     assert here.fingerprint(MINUTE) != there.fingerprint(MINUTE)
+
+
+def test_people_know_a_source_by_the_id_of_its_section() -> None:
+    assert (source_name(DEFAULT_SOURCE), source_name("eu")) == ("Prometheus", "Prometheus eu")
 
 
 def test_what_a_ledger_kept_before_there_were_sources_is_found_again() -> None:
