@@ -15,7 +15,7 @@ from bot.domain.argo import Application, NoApplication, Target
 from bot.domain.model import Artifact, Digest, ImageFacts, Numbers, Sha, Trouble
 from bot.domain.policy import CommitsBy
 from bot.domain.proofs import Proofs
-from bot.domain.queries import Query
+from bot.domain.queries import DEFAULT_SOURCE, Query
 from bot.domain.summaries import Summary
 
 
@@ -240,25 +240,27 @@ class Cost:
 
 
 class Metrics(Protocol):
-    """How releases behave, as Prometheus measured it."""
+    """How releases behave, as Prometheus measured it: one data source or several, by ids."""
 
     def read(self, looks: Sequence[Look]) -> Sequence[Numbers | OutsideError]:
-        """Answer each look, looks of one shape together: a number for each tile, or why there is none.
+        """Answer each look, of its query's source, looks of one shape together: a number for each tile, or why none.
 
         Errors, warnings and unexpected shapes are errors of the looks they concern, they never become zeros. Nothing is
         raised for what the outside does.
         """
         ...
 
-    def bucket_bounds(self, histogram: str, start: datetime, end: datetime) -> Sequence[str]:
+    def bucket_bounds(
+        self, histogram: str, start: datetime, end: datetime, source: str = DEFAULT_SOURCE, /
+    ) -> Sequence[str]:
         """Return the bounds of a histogram's buckets, smallest first; `histogram` is a series selector."""
         ...
 
-    def describe(self) -> str:
+    def describe(self, source: str = DEFAULT_SOURCE, /) -> str:
         """Return the backend's name, version and address for the evidence; never raise, never ask twice."""
         ...
 
-    def scrape_interval(self) -> timedelta | None:
+    def scrape_interval(self, source: str = DEFAULT_SOURCE, /) -> timedelta | None:
         """Return how often the backend scrapes, if it tells; never raise, never ask twice."""
         ...
 

@@ -22,6 +22,7 @@ from bot.domain.argo import (
 )
 from bot.domain.model import Artifact, Digest, ImageFacts, Numbers, Sha, Trouble
 from bot.domain.proofs import Proofs
+from bot.domain.queries import DEFAULT_SOURCE
 from bot.domain.summaries import Summary
 from bot.ports import (
     BranchChange,
@@ -264,18 +265,20 @@ class FakeMetrics(Failing):
         value = None if self.silent else total * share if is_bad else total
         return (value,) * ((look.end - look.start) // look.width)
 
-    def bucket_bounds(self, histogram: str, start: datetime, end: datetime) -> Sequence[str]:
+    def bucket_bounds(
+        self, histogram: str, start: datetime, end: datetime, source: str = DEFAULT_SOURCE, /
+    ) -> Sequence[str]:
         self.called("bucket_bounds")
         return ()
 
-    def scrape_interval(self) -> timedelta | None:
+    def scrape_interval(self, source: str = DEFAULT_SOURCE, /) -> timedelta | None:
         return timedelta(seconds=15)
 
     def cost(self) -> Cost:
         return Cost(queries=len(self.asked))
 
-    def describe(self) -> str:
-        return "Prometheus (fake)"
+    def describe(self, source: str = DEFAULT_SOURCE, /) -> str:
+        return "Prometheus (fake)" if source == DEFAULT_SOURCE else f"Prometheus {source} (fake)"
 
 
 @dataclass

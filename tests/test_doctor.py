@@ -35,7 +35,15 @@ from bot.doctor.identity import (
     judge_user,
     needed_permissions,
 )
-from bot.doctor.systems import judge_argocd, judge_artifact, judge_files, judge_git, judge_prometheus, judge_state
+from bot.doctor.systems import (
+    judge_argocd,
+    judge_artifact,
+    judge_data_sources,
+    judge_files,
+    judge_git,
+    judge_prometheus,
+    judge_state,
+)
 from bot.domain.argo import NamedApplication
 from bot.domain.model import Artifact, Digest
 from bot.domain.observation import ForgeFacts
@@ -339,9 +347,30 @@ def test_without_webhooks_polling_is_enough() -> None:
 
 def test_prometheus_must_answer_one() -> None:
     facts = PrometheusFacts(version="2.53.0", answers=True, skew=timedelta())
-    assert marks(judge_prometheus(facts)) == [Mark.OK, Mark.OK]
-    assert only(judge_prometheus(replace(facts, answers=False))).mark is Mark.FAILED
-    assert marks(judge_prometheus(replace(facts, skew=timedelta(minutes=-1)))) == [Mark.OK, Mark.FAILED]
+    assert marks(judge_prometheus("prometheus", facts)) == [Mark.OK, Mark.OK]
+    assert only(judge_prometheus("prometheus", replace(facts, answers=False))).mark is Mark.FAILED
+    slow = replace(facts, skew=timedelta(minutes=-1))
+    assert marks(judge_prometheus("prometheus", slow)) == [Mark.OK, Mark.FAILED]
+    named = judge_prometheus("eu", facts)
+    assert [one.check for one in named] == ["Prometheus eu", "clock of Prometheus eu"]
+    assert "prometheus_servers.eu.url" in only(judge_prometheus("eu", replace(facts, answers=False))).remedy
+
+
+def test_data_sources_that_only_policies_name_are_told_with_the_services() -> None:
+    found = only(judge_data_sources({"eu": {"shop", "cart"}, "kafka": {"shop"}}, {}))
+    assert found.mark is Mark.FAILED
+    assert found.found.startswith("the settings do not name eu (for cart, shop), kafka (for shop); ")
+    assert "[prometheus_servers.NAME]" in found.remedy
+
+
+def test_services_that_no_tenant_of_a_source_names_are_told() -> None:
+    found = only(judge_data_sources({}, {"prometheus": {"shop"}}))
+    assert (found.mark, found.found) == (
+        Mark.FAILED,
+        "no tenant is named at prometheus (for shop); no query of theirs is sent",
+    )
+    assert judge_data_sources({}, {}) == []
+    assert marks(judge_data_sources({"eu": {"shop"}}, {"prometheus": {"shop"}})) == [Mark.FAILED, Mark.FAILED]
 
 
 def test_argocd_tells_whose_the_token_is_and_which_applications_it_does_not_see() -> None:

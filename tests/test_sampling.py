@@ -15,7 +15,7 @@ from bot.domain.decision import Decision
 from bot.domain.model import Numbers, Samples, Trouble
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Policy
-from bot.domain.queries import Query
+from bot.domain.queries import DEFAULT_SOURCE, Query
 from bot.domain.rules import (
     ArgoHealthyGate,
     BaselineGate,
@@ -83,7 +83,9 @@ class RecordedMetrics(FakeMetrics):
         first = (look.start - NOON) // look.width
         return tuple(recorded[(first + at) % len(recorded)] for at in range((look.end - look.start) // look.width))
 
-    def bucket_bounds(self, histogram: str, start: datetime, end: datetime) -> Sequence[str]:
+    def bucket_bounds(
+        self, histogram: str, start: datetime, end: datetime, source: str = DEFAULT_SOURCE, /
+    ) -> Sequence[str]:
         self.called("bucket_bounds")
         self.histograms.append(histogram)
         return self.bounds

@@ -58,11 +58,10 @@ from bot.adapters.prometheus_answer import (
 )
 from bot.adapters.prometheus_batch import Batch, Series, numbers_of, plan, points_of, sort_series
 from bot.domain.model import Numbers
-from bot.domain.queries import Labels
+from bot.domain.queries import DEFAULT_SOURCE, Labels
 from bot.domain.text import format_date_instant
 from bot.ports import Cost, Look, OutsideError, Permanent, Transient
 
-SYSTEM = "Prometheus"
 _LIMITS = Limits(deadline=timedelta(seconds=20), max_bytes=32 * 1024 * 1024)
 _DESCRIBE_SECONDS = 3.0
 _VERSION = re.compile(r"[0-9A-Za-z.+~-]{1,40}\Z")
@@ -110,7 +109,7 @@ class _Doubtful(Transient):
 
 
 class PrometheusMetrics:
-    """One Prometheus. Safe to share between threads; at most `at_once` queries are under way.
+    """One Prometheus, whatever its id. Safe to share between threads; at most `at_once` queries are under way.
 
     One query asks for at most `together` stages at once, and for fewer where that is too much for the server.
 
@@ -175,7 +174,9 @@ class PrometheusMetrics:
                     found[number] = answer
         return found
 
-    def bucket_bounds(self, histogram: str, start: datetime, end: datetime) -> Sequence[str]:
+    def bucket_bounds(
+        self, histogram: str, start: datetime, end: datetime, _source: str = DEFAULT_SOURCE, /
+    ) -> Sequence[str]:
         """Return the bounds of a histogram's buckets, smallest first, from the values of the label `le`."""
         form = {"match[]": histogram, "start": decimal(milliseconds(start)), "end": decimal(milliseconds(end))}
         with self._speaking_plainly(self._limits.deadline.total_seconds()):
@@ -190,14 +191,14 @@ class PrometheusMetrics:
         with self._counting:
             return self._cost
 
-    def describe(self) -> str:
+    def describe(self, _source: str = DEFAULT_SOURCE, /) -> str:
         """Return the backend's name, version and address for the evidence; never raise, never ask twice."""
         with self._describing:
             if self._description is None:
-                self._description = f"{SYSTEM}{self._version()} at {self._endpoint.shown}"
+                self._description = f"{self._endpoint.system}{self._version()} at {self._endpoint.shown}"
             return self._description
 
-    def scrape_interval(self) -> timedelta | None:
+    def scrape_interval(self, _source: str = DEFAULT_SOURCE, /) -> timedelta | None:
         """Return how often the server scrapes where a job says nothing else; None where it does not tell."""
         with self._describing:
             if not self._asked_interval:

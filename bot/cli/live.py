@@ -23,6 +23,7 @@ def with_live(checked: Checked, config: Path) -> Checked:
     """Return what was found in files with what the servers say of the policies in them."""
     # What asks servers takes a while to import, and without --live nobody needs it.
     from bot.compose.examination import compose_patient  # noqa: PLC0415 - see above
+    from bot.compose.metrics import force_of  # noqa: PLC0415 - see above
     from bot.live_check import check_live  # noqa: PLC0415 - see above
 
     configure_logging(level="error", as_json=False)
@@ -33,7 +34,7 @@ def with_live(checked: Checked, config: Path) -> Checked:
         settings = load_settings(config)
         named = [read.policy for read in policies]
         with compose_patient(settings, named, SystemClock(), events=frozenset()) as patient, waiting:
-            found = check_live(patient, policies)
+            found = check_live(patient, policies, force=force_of(settings))
     return replace(checked, findings=_by_file(checked.findings, found, policies), policies=())
 
 

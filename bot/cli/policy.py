@@ -6,7 +6,7 @@ Offline, but for `check --live` and for `new` without a checkout.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +18,7 @@ from bot.cli.findings import Format, render_findings
 from bot.cli.live import with_live
 from bot.cli.new import new
 from bot.domain.edit import visible
+from bot.domain.tenancy import Tenancy
 from bot.domain.text import parse_duration
 from bot.policy.checking import check_policies
 from bot.policy.findings import Severity
@@ -69,7 +70,13 @@ def check(
     with 5 where nothing is wrong so far, but a server gave no answer.
     """
     chosen = _chosen(paths or [], config)
-    checked = check_policies(chosen, shipped_gate_templates(), scrape=_parse_scrape(scrape), keeps_policies=live)
+    checked = check_policies(
+        chosen,
+        shipped_gate_templates(),
+        scrape=_parse_scrape(scrape),
+        tenancies=_tenancies(paths or [], config),
+        keeps_policies=live,
+    )
     if chosen and not checked.files:
         raise refusal(f"{visible(str(chosen[0]))}: there is no policy in it")
     if live:
@@ -91,8 +98,21 @@ def _chosen(paths: Sequence[Path], config: Path | None) -> list[Path]:
     return [place for place in places if not place.name.endswith(_LEFT_OUT)]
 
 
+def _tenancies(paths: Sequence[Path], config: Path | None) -> Mapping[str, Tenancy] | None:
+    """Return what settings force that were named, or that named the directory; None without any."""
+    settings = config if paths else _settings(config)
+    if settings is None:
+        return None
+    with told_in_one_sentence():
+        return {name: section.tenancy for name, section in load_settings(settings).sources.items()}
+
+
+def _settings(config: Path | None) -> Path | None:
+    return config or (_SETTINGS if _SETTINGS.exists() else None)
+
+
 def _usual(config: Path | None) -> Path:
-    settings = config or (_SETTINGS if _SETTINGS.exists() else None)
+    settings = _settings(config)
     if settings is None:
         return _POLICIES
     with told_in_one_sentence():

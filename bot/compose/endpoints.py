@@ -9,15 +9,16 @@ from bot.adapters.prometheus_access import Access, Dialect
 from bot.adapters.registry import DOCKER_HUB, RegistryAccess
 from bot.compose.secrets import secret_of, source_of
 from bot.domain.argo import DEFAULT_SERVER
+from bot.domain.queries import DEFAULT_SOURCE, source_name
 from bot.settings import ArgoSection, PrometheusSection, RegistrySection, Settings
 
 _HUB, _HUB_TOKENS = "registry-1.docker.io", "https://auth.docker.io"
 """Where the images of docker.io are served, and who gives tokens for them."""
 
 
-def prometheus_endpoint(section: PrometheusSection) -> Endpoint:
-    """Return where Prometheus is."""
-    return Endpoint(system="Prometheus", url=section.url, token=_token(section), ca_file=section.ca_file)
+def prometheus_endpoint(section: PrometheusSection, name: str = DEFAULT_SOURCE) -> Endpoint:
+    """Return where a Prometheus is; `name` is its id, which people see where it is not the only one there has to be."""
+    return Endpoint(system=source_name(name), url=section.url, token=_token(section), ca_file=section.ca_file)
 
 
 def prometheus_access(section: PrometheusSection) -> Access:

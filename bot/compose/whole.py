@@ -16,8 +16,6 @@ from bot.adapters.argocd import LIST_LIMITS, ArgoDeployments, ArgoServer, WatchS
 from bot.adapters.clock import StandingClock, SystemClock
 from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings, SignatureFormat, Signing
 from bot.adapters.github import Clients, Credentials, GitHubCommits
-from bot.adapters.http import Limits
-from bot.adapters.prometheus import PrometheusMetrics
 from bot.adapters.proving import ArtifactProofs, TrustFiles
 from bot.adapters.registry import OciRegistry
 from bot.adapters.summaries import SignedSummaries
@@ -25,12 +23,11 @@ from bot.apply import Applier
 from bot.compose.endpoints import (
     argocd_endpoint,
     argocd_sections,
-    prometheus_access,
-    prometheus_endpoint,
     registry_access,
     registry_endpoints,
 )
 from bot.compose.github import KnownRepositories, compose_github, credentials_of
+from bot.compose.metrics import asking_of, compose_metrics
 from bot.compose.records import Records, make_state_directory, open_records
 from bot.domain.edit import Reading
 from bot.domain.model import Trouble
@@ -128,7 +125,9 @@ def compose(
             clock_trouble=composed.clock_trouble,
             workers=settings.bot.workers,
             storm_limit=StormLimit(most=settings.bot.most_rollbacks, within=settings.bot.rollbacks_within),
-            sampler=Sampler(metrics=world.metrics, ledger=records.ledger, lag=settings.bot.ingestion_lag),
+            sampler=Sampler(
+                metrics=world.metrics, ledger=records.ledger, lag=settings.bot.ingestion_lag, asking=asking_of(settings)
+            ),
             dry_run=dry_run,
             listeners=listeners if dry_run else (_signalling(world, telling, settings.github), *listeners),
             stopping=threading.Event(),
@@ -167,7 +166,7 @@ def _world(
         clock=clock,
         repositories=repositories,
         deployments=deployments,
-        metrics=stack.enter_context(_metrics(settings)),
+        metrics=stack.enter_context(compose_metrics(settings)),
         forge=github.forge,
         merging=github.merging,
         conversation=github.conversation,
@@ -336,15 +335,4 @@ def _argo_server(name: str, section: ArgoSection, forge_host: str | None, *, is_
         limits=replace(LIST_LIMITS, deadline=section.timeout),
         # One look needs no stream.
         watch=watch if section.watch and not is_once else None,
-    )
-
-
-def _metrics(settings: Settings) -> PrometheusMetrics:
-    section = settings.prometheus
-    return PrometheusMetrics(
-        prometheus_endpoint(section),
-        access=prometheus_access(section),
-        limits=Limits(deadline=section.timeout),
-        at_once=section.at_once,
-        together=section.together,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from bot.doctor.findings import Check, Finding, failed, judge_skew, ok
 from bot.domain.edit import EditRefused, read_tag
 from bot.domain.observation import ForgeFacts
 from bot.domain.policy import Policy, Stage
+from bot.domain.questions import services_by_source
 from bot.forge import Forge
 from bot.ports import Clock, Permanent
 from bot.settings import Settings
@@ -46,8 +48,8 @@ class Patient:
     github: Examination
     forge: Forge
     attestations: GitHubAttestations
-    prometheus: Endpoint
-    access: Access
+    prometheus: Mapping[str, Endpoint]
+    access: Mapping[str, Access]
     argocd: Mapping[str, Endpoint]
     registries: Mapping[str, Endpoint]
     registry_access: Mapping[str, RegistryAccess]
@@ -202,11 +204,11 @@ def _files(patient: Patient, name: str, branch: str, policies: Sequence[Policy])
 
 
 def _systems(patient: Patient) -> Iterator[Check]:
-    yield Check(
-        name="Prometheus",
-        look=lambda: systems.judge_prometheus(examine_prometheus(patient.prometheus, patient.access, patient.clock)),
-        remedy=f"prometheus.url: {_REACH}",
-    )
+    for name, endpoint in patient.prometheus.items():
+        yield _prometheus(patient, name, endpoint)
+    unanswered = _unanswered(patient)
+    if unanswered:
+        yield Check(name="data sources", look=lambda: unanswered)
     for name, endpoint in patient.argocd.items():
         yield _argocd(patient, name, endpoint)
     hosts = {_host(policy.image): policy for policy in reversed(patient.policies)}
@@ -215,6 +217,27 @@ def _systems(patient: Patient) -> Iterator[Check]:
     for policy in patient.policies:
         if signed_rules(policy):
             yield _artifact(patient, policy)
+
+
+def _unanswered(patient: Patient) -> list[Finding]:
+    """Say which services ask a source that is not there, or that gives them nothing; nothing is asked for that."""
+    known = patient.settings.sources
+    unknown = {name: has for name, has in services_by_source(patient.policies).items() if name not in known}
+    unserved: dict[str, set[str]] = defaultdict(set)
+    for name, section in known.items():
+        asking = [one for one in patient.policies if name in services_by_source([one])]
+        unserved[name] = {
+            one.service for one in asking if section.tenancy.forced_on(one.service, one.gitops.repository) is None
+        }
+    return systems.judge_data_sources(unknown, {name: has for name, has in unserved.items() if has})
+
+
+def _prometheus(patient: Patient, name: str, endpoint: Endpoint) -> Check:
+    def look() -> list[Finding]:
+        facts = examine_prometheus(endpoint, patient.access[name], patient.clock)
+        return systems.judge_prometheus(name, facts)
+
+    return Check(name=endpoint.system, look=look, remedy=f"{systems.source_section(name)}.url: {_REACH}")
 
 
 def _argocd(patient: Patient, name: str, endpoint: Endpoint) -> Check:

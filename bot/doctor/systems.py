@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from bot.adapters.argocd_index import Index
@@ -10,19 +10,47 @@ from bot.adapters.examination import ArgoFacts, PrometheusFacts
 from bot.doctor.findings import Finding, counted, failed, judge_skew, listed, ok, warning
 from bot.domain.argo import SelectedApplications, Target
 from bot.domain.model import Artifact
+from bot.domain.queries import DEFAULT_SOURCE, source_name
 
 _OLDEST_GIT, _OLDEST_SIGNING_GIT = (2, 31), (2, 34)
 """`GIT_CONFIG_COUNT` and `--diff-merges=first-parent` came with 2.31, signatures by SSH keys with 2.34."""
 _LITTLE_SPACE, _NO_SPACE = 1024**3, 100 * 1024**2
 
 
-def judge_prometheus(facts: PrometheusFacts) -> list[Finding]:
-    """Say whether it answers, and whether its clock agrees with ours."""
+def judge_prometheus(name: str, facts: PrometheusFacts) -> list[Finding]:
+    """Say whether a data source answers, and whether its clock agrees with ours."""
+    check = source_name(name)
     if not facts.answers:
-        remedy = "look at prometheus.url: is it the API's root, with the path of a proxy in front of it?"
-        return [failed("Prometheus", "it does not answer the query 1 with 1", remedy)]
+        url = f"{source_section(name)}.url"
+        remedy = f"look at {url}: is it the API's root, with the path of a proxy in front of it?"
+        return [failed(check, "it does not answer the query 1 with 1", remedy)]
     version = f", version {facts.version}" if facts.version else ""
-    return [ok("Prometheus", f"answers{version}"), judge_skew("clock of Prometheus", facts.skew)]
+    return [ok(check, f"answers{version}"), judge_skew(f"clock of {check}", facts.skew)]
+
+
+def source_section(name: str) -> str:
+    """Return the section of the settings that a data source is."""
+    return name if name == DEFAULT_SOURCE else f"prometheus_servers.{name}"
+
+
+def judge_data_sources(
+    unknown: Mapping[str, Collection[str]], unserved: Mapping[str, Collection[str]]
+) -> list[Finding]:
+    """Say which data sources only policies name, and which name no tenant for some services: both by the services."""
+    findings = []
+    if unknown:
+        remedy = "correct metrics_from in the policies, or add a section [prometheus_servers.NAME] to the settings"
+        found = f"the settings do not name {_with_services(unknown)}; gates that ask them cannot tell"
+        findings.append(failed("data sources", found, remedy))
+    if unserved:
+        remedy = "name the services in one of its tenants in the settings"
+        found = f"no tenant is named at {_with_services(unserved)}; no query of theirs is sent"
+        findings.append(failed("data sources", found, remedy))
+    return findings
+
+
+def _with_services(sources: Mapping[str, Collection[str]]) -> str:
+    return listed(sorted(f"{source} (for {listed(sorted(services))})" for source, services in sources.items()))
 
 
 def judge_argocd(name: str, facts: ArgoFacts, targets: Collection[Target]) -> list[Finding]:

@@ -16,6 +16,9 @@ from datetime import timedelta
 Labels = tuple[tuple[str, str], ...]
 """Label names with values, sorted by name."""
 
+DEFAULT_SOURCE = "prometheus"
+"""The id of the data source that the settings' section `[prometheus]` is, which is asked where a policy names none."""
+
 RELEASE_TAG = "$tag"
 """The label value that stands for the running release's tag."""
 
@@ -29,13 +32,15 @@ class Query:
 
     `parts` are the text around each place where the label matchers go. `labels` select the stage's series. `is_shared`
     says that the result is grouped by the names of `labels`, so that several stages can be told apart in it. A count
-    is finite and never below 0; what is none may be any finite number.
+    is finite and never below 0; what is none may be any finite number. `source` is the id of the data source that is
+    asked.
     """
 
     parts: tuple[str, ...]
     labels: Labels = ()
     is_shared: bool = False
     is_count: bool = True
+    source: str = DEFAULT_SOURCE
 
     @classmethod
     def plain(cls, text: str, *, is_count: bool = True) -> Query:
@@ -62,14 +67,16 @@ class Query:
         """What two queries have in common that can be asked as one; None for one that is always asked alone."""
         if not self.is_shared or len(self.parts) < 2 or not self.labels:
             return None
-        return (self.parts, tuple(name for name, _ in self.labels), self.is_count)
+        return (self.parts, tuple(name for name, _ in self.labels), self.is_count, self.source)
 
     def fingerprint(self, width: timedelta) -> str:
         """Return what the numbers of this question are kept under: the same text, over tiles of the same width.
 
-        What was read as a value is not kept for a count: it may be a number that no count can be.
+        What was read as a value is not kept for a count: it may be a number that no count can be. Nor is what one
+        source said kept for another. (That of the default source stands for itself: a ledger may be older than ids.)
         """
-        text = f"{self.text}\n{width.total_seconds()}\n{self.is_count}"
+        source = "" if self.source == DEFAULT_SOURCE else f"\n{self.source}"
+        text = f"{self.text}\n{width.total_seconds()}\n{self.is_count}{source}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -88,8 +95,18 @@ def joint_text(queries: Sequence[Query]) -> str:
     return ",".join(joined).join(first.parts)
 
 
+def source_name(source: str) -> str:
+    """Return what people call a data source: `Prometheus`, or `Prometheus eu`."""
+    return "Prometheus" if source == DEFAULT_SOURCE else f"Prometheus {source}"
+
+
 def _one_of(values: Iterable[str]) -> str:
-    return "|".join(_SPECIAL.sub(r"\\\g<0>", value) for value in values)
+    return "|".join(literal(value) for value in values)
+
+
+def literal(value: str) -> str:
+    """Return a regular expression that matches this text and nothing else."""
+    return _SPECIAL.sub(r"\\\g<0>", value)
 
 
 def quote(value: str) -> str:

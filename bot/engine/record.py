@@ -105,12 +105,24 @@ def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: dateti
     The same file may mean something else after an upgrade or with another template: what it means is compared.
     """
     meaning = _POLICY.dump_python(policy, mode="json")
-    if known is not None and (known.body.get("version"), known.body.get("policy")) == (policy.version, meaning):
+    if known is not None and _is_known(known, policy, meaning):
         return None if known.body.get("first") else known.at
     first = known is None
     body = {"version": policy.version, "first": first, "policy": meaning}
     ledger.record(Event(at=now, service=policy.service, kind="policy", body=body))
     return None if first else now
+
+
+def _is_known(known: Event, policy: Policy, meaning: object) -> bool:
+    """Say whether a recorded policy means the same: also one written before a field was there that has its default."""
+    if known.body.get("version") != policy.version:
+        return False
+    if known.body.get("policy") == meaning:
+        return True
+    try:
+        return _parse(_POLICY, known.body.get("policy")) == policy
+    except AnotherVersion:
+        return False
 
 
 def note_beginning(ledger: Ledger, seen: Observation, known: Event | None) -> Event | None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
+from contextlib import ExitStack
 from datetime import timedelta
 
 from bot.adapters.prometheus_series import SeriesReader
@@ -18,6 +19,7 @@ from bot.policy.checking import ReadPolicy
 from bot.policy.findings import Finding
 from bot.policy.places import value_at
 from bot.ports import OutsideError
+from bot.sampling import Force, as_it_is
 from bot.settings import SettingsError
 
 _AT_ONCE = 8
@@ -28,11 +30,21 @@ _Silence = tuple[Subject, str, str]
 """Whom a question was about, the path that it would have been told at, and why there was no answer."""
 
 
-def check_live(patient: Patient, policies: Sequence[ReadPolicy], *, within: timedelta = WITHIN) -> tuple[Finding, ...]:
-    """Return what the servers say of policies without faults, by file and line. Nothing is written anywhere."""
-    section = patient.settings.prometheus
-    with SeriesReader(patient.prometheus, patient.access, at_once=section.at_once) as series:
-        world = World(patient=patient, series=series, reach=Reach())
+def check_live(
+    patient: Patient, policies: Sequence[ReadPolicy], *, force: Force = as_it_is, within: timedelta = WITHIN
+) -> tuple[Finding, ...]:
+    """Return what the servers say of policies without faults, by file and line. Nothing is written anywhere.
+
+    `force` is what queries become before they are sent, by the settings.
+    """
+    with ExitStack() as stack:
+        series = {
+            name: stack.enter_context(
+                SeriesReader(endpoint, patient.access[name], at_once=patient.settings.sources[name].at_once)
+            )
+            for name, endpoint in patient.prometheus.items()
+        }
+        world = World(patient=patient, series=series, reach=Reach(), force=force)
         looks = [look for read in policies for look in _looks(world, Subject(read=read))]
         return look_at(looks, within)
 

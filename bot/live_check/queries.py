@@ -11,7 +11,7 @@ from functools import partial
 
 from bot.adapters.prometheus_series import QueryRefused
 from bot.domain.policy import Policy, Stage
-from bot.domain.queries import RELEASE_TAG, Query
+from bot.domain.queries import RELEASE_TAG, Query, source_name
 from bot.domain.rules import (
     ArgoHealthyGate,
     BaselineGate,
@@ -24,7 +24,7 @@ from bot.domain.rules import (
 from bot.domain.text import count_of, join_words
 from bot.live_check.gitops import tag_of
 from bot.live_check.series import Blame, blame
-from bot.live_check.subject import PROMETHEUS, Look, Subject, World
+from bot.live_check.subject import Look, Subject, World
 from bot.policy.findings import Finding
 
 _RULE = "live-query"
@@ -55,20 +55,21 @@ def filled(world: World, policy: Policy, stage: Stage, query: Query) -> Query | 
     return None if tag is None else query.of_release(tag)
 
 
-def values(world: World, query: str, *, system: str = PROMETHEUS) -> tuple[float, ...]:
+def values(world: World, source: str, query: str, *, system: str = "") -> tuple[float, ...]:
     """Return the value of each series of a query now, asked once however many policies have it."""
-    return world.reach.ask(system, ("values", query), lambda: world.series.values(query))
+    reader = world.reader(source)
+    return world.reach.ask(system or source_name(source), ("values", source, query), lambda: reader.values(query))
 
 
 def _look(
     world: World, subject: Subject, stage: Stage, path: str, rule: MeasuredRule | ArgoHealthyGate
 ) -> Iterator[Finding]:
     asked = {role: filled(world, subject.policy, stage, ask.query) for role, ask in rule.asks.items()}
-    queries = {role: query for role, query in asked.items() if query is not None}
+    queries = {role: world.forced(subject.policy, query) for role, query in asked.items() if query is not None}
     counts: dict[str, int] = {}
     for role, query in queries.items():
         try:
-            counts[role] = len(values(world, query.text))
+            counts[role] = len(values(world, query.source, query.text))
         except QueryRefused as refused:
             yield subject.fault(_RULE, path, f"no answer: {refused.sentence}", "a query that Prometheus takes")
             return
@@ -81,7 +82,8 @@ def _look(
         yield subject.fault(_RULE, path, f"{number} series of {rule.name}", expected)
     empty = [role for role in _needed(rule, counts) if counts.get(role) == 0]
     if empty:
-        yield _without_series(world, subject, path, queries[empty[0]], empty[0])
+        written = asked[empty[0]]
+        yield _without_series(world, subject, path, queries[empty[0]], empty[0], is_forced=queries[empty[0]] != written)
     elif counts and not many:
         said = join_words([f"{role} {count_of(number, 'series', 'series')}" for role, number in counts.items()])
         yield subject.note(_RULE, path, f"an answer for {rule.name}: {said}")
@@ -99,9 +101,16 @@ def _good(kind: Counts, role: str) -> tuple[str, ...]:
     return (role,) if kind is Counts.GOOD else ()
 
 
-def _without_series(world: World, subject: Subject, path: str, query: Query, role: str) -> Finding:
+def _without_series(world: World, subject: Subject, path: str, query: Query, role: str, *, is_forced: bool) -> Finding:
+    if is_forced:
+        # To look for the condition that leaves none would ask for series of others.
+        expected = "some with the labels that the policy says and those that the settings force"
+        return subject.warning(_RULE, path, f"no series ({role})", expected)
+    reader = world.reader(query.source)
     found: Blame = world.reach.ask(
-        PROMETHEUS, ("blame", query.text), lambda: blame(partial(values, world), world.series, query.text)
+        source_name(query.source),
+        ("blame", query.source, query.text),
+        lambda: blame(partial(values, world, query.source), reader, query.text),
     )
     where = path if found.label is None else _place_of(subject, path, found.label)
     return subject.warning(_RULE, where, f"{found.found} ({role})", found.expected)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bot.adapters.prometheus_series import SeriesReader
 from bot.doctor import Finding as Line
 from bot.doctor import Mark, Patient
 from bot.domain.edit import Reading, Written, read_image
+from bot.domain.model import Trouble
 from bot.domain.policy import Policy, Stage
+from bot.domain.queries import Query, source_name
 from bot.domain.text import one_line
 from bot.live_check.reach import Reach
 from bot.policy.checking import ReadPolicy
 from bot.policy.faults import PolicyFault
 from bot.policy.findings import Finding, Severity
 from bot.policy.places import value_at
+from bot.ports import Permanent
+from bot.sampling import Force, as_it_is
 
 GITHUB = "GitHub"
-PROMETHEUS = "Prometheus"
 REGISTRY = "registry"
 _LONGEST = 400
 _SEVERITIES = {Mark.FAILED: Severity.FAULT, Mark.WARNING: Severity.WARNING}
@@ -78,11 +81,29 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The servers, as the settings name them, and what was asked of them so far."""
+    """The servers, as the settings name them, and what was asked of them so far.
+
+    `series` reads each data source by its id, `force` is what the settings make of a query before it is sent.
+    """
 
     patient: Patient
-    series: SeriesReader
+    series: Mapping[str, SeriesReader]
     reach: Reach
+    force: Force = as_it_is
+
+    def reader(self, source: str) -> SeriesReader:
+        """Return what reads a data source; raise Permanent for one that the settings do not name."""
+        found = self.series.get(source)
+        if found is None:
+            raise Permanent(source_name(source), f"the settings name no data source {source}")
+        return found
+
+    def forced(self, policy: Policy, query: Query) -> Query:
+        """Return a query as it is sent for a policy; raise Permanent where the settings let it not be sent."""
+        found = self.force(policy, query)
+        if isinstance(found, Trouble):
+            raise Permanent(found.system, found.sentence)
+        return found
 
     def text(self, policy: Policy, path: str) -> str | None:
         """Return the text of a file of a policy's repository; None where there is none."""

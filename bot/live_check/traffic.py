@@ -14,6 +14,7 @@ from functools import partial
 from bot.adapters.prometheus_series import QueryRefused
 from bot.domain import statistics
 from bot.domain.policy import HealthWindow, Stage
+from bot.domain.queries import source_name
 from bot.domain.rules import Accept, CountGate
 from bot.domain.text import format_count, format_duration, format_limit, format_number
 from bot.live_check.queries import filled, values
@@ -24,8 +25,6 @@ from bot.policy.templates import promql_duration
 _RULE = "live-traffic"
 _MINUTE = timedelta(minutes=1)
 _LONGEST = timedelta(days=366)
-_A_DAY = "Prometheus, of a day"
-"""These questions are long ones: that they take too long does not speak against the others."""
 _PAST, _MOST_TILES = timedelta(days=1), 5_000
 
 
@@ -45,10 +44,12 @@ def _look(world: World, subject: Subject, stage: Stage, gate: CountGate, path: s
     if query is None or stage.window is None:
         return
     past = promql_duration(min(_PAST, _MOST_TILES * gate.tile))
+    query = world.forced(subject.policy, query)
     # A tile without data is none of a quiet minute: the service may be a day old.
     average = f"avg_over_time(({query.text}\n)[{past}:{promql_duration(gate.tile)}])"
+    # These questions are long ones: that they take too long does not speak against the others.
     try:
-        found = values(world, average, system=_A_DAY)
+        found = values(world, query.source, average, system=f"{source_name(query.source)}, of a day")
     except QueryRefused:
         # Too much for this server; what is wrong with the query itself is told of the query.
         return

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.domain.queries import RELEASE_TAG
+from bot.domain.queries import DEFAULT_SOURCE, RELEASE_TAG
 from bot.domain.rules import (
     NO_TIME,
     BaselineGate,
@@ -27,7 +27,7 @@ def read_baseline(filling: Filling) -> BaselineGate | None:
     if base is None or times is None or points is None:
         return None
     query, total = filling.counts(filling.labels)
-    base_query, base_total = filling.counts(base.labels)
+    base_query, base_total = filling.counts(base.labels, source=base.source)
     return BaselineGate(
         name=filling.name,
         template=filling.template.name,
@@ -56,7 +56,12 @@ def _base(filling: Filling) -> _Base | None:
     found = None
     if RELEASE_TAG in base.labels.values():
         found = f"{RELEASE_TAG} in the baseline's labels"
-    elif filling.around.labels and not base.past and _overlap(base.labels, filling.labels):
+    elif (
+        filling.around.labels
+        and not base.past
+        and base.source in (None, filling.source)
+        and _overlap(base.labels, filling.labels)
+    ):
         found = "a baseline that has series of this stage itself"
     if found is not None:
         expected = "labels that do not select this release itself"
@@ -66,16 +71,28 @@ def _base(filling: Filling) -> _Base | None:
 
 
 def _base_of_stage(filling: Filling, name: str) -> _Base | None:
-    labels = filling.around.stages.get(name)
-    if labels is None or labels == filling.around.labels:
+    around = filling.around
+    others = [stage for stage in around.stages if not _is_itself(filling, stage)]
+    if name not in others:
         value = filling.section.entries["against"]
-        others = [stage for stage, labels in filling.around.stages.items() if labels != filling.around.labels]
         expected = "labels or ago"
         if others:
             expected = f"a stage with metrics that gets the release later: {one_of_these(name, others)}"
         filling.section.faults.note(value, filling.section.at("against"), shown(value), expected)
         return None
-    return _Base(labels={**labels, **filling.more}, called=name, stage=name)
+    labels, source = {**around.stages[name], **filling.more}, _source_of(filling, name)
+    return _Base(labels=labels, called=name, stage=name, source=source)
+
+
+def _source_of(filling: Filling, stage: str) -> str:
+    """Return where a stage's series are: where the entry says that it looks, or else where that stage has its own."""
+    return filling.own_source or filling.around.sources.get(stage, DEFAULT_SOURCE)
+
+
+def _is_itself(filling: Filling, stage: str) -> bool:
+    """Say whether a stage has the very series of the entry's own."""
+    is_there = _source_of(filling, stage) == filling.source
+    return is_there and filling.around.stages[stage] == filling.around.labels
 
 
 def _base_of_mapping(filling: Filling) -> _Base | None:
@@ -119,12 +136,16 @@ def _base_of_past(filling: Filling, against: Section) -> _Base | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Base:
-    """What a baseline is: the labels of its series, what people call it, how long ago it was, and which stage it is."""
+    """What a baseline is: the labels of its series, what people call it, how long ago it was, and which stage it is.
+
+    `source` is the data source that has its series, None for that of the entry.
+    """
 
     labels: Mapping[str, str]
     called: str
     past: timedelta = NO_TIME
     stage: str | None = None
+    source: str | None = None
 
 
 def _overlap(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

@@ -7,7 +7,7 @@ reached, depends on the service, and nothing here guesses it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.domain import statistics
@@ -30,21 +30,22 @@ class Caution:
     found: str
     expected: str
 
+    def at(self, tree: Value, file: str) -> Finding:
+        """Return it with its place in a file that has this tree."""
+        value = value_at(tree, self.path)
+        fault = PolicyFault(
+            file=file, line=value.line, column=value.column, path=self.path, found=self.found, expected=self.expected
+        )
+        return Finding(fault=fault, rule=self.rule, severity=Severity.WARNING)
+
 
 def check_meaning(policy: Policy, tree: Value, *, scrape: timedelta) -> Iterator[Finding]:
     """Give the warnings of a policy whose file has this tree; `scrape` is how often metrics are scraped."""
     for number, stage in enumerate(policy.stages):
         for caution in _of_stage(stage, f"stages[{number}]", scrape):
-            value = value_at(tree, caution.path)
-            fault = PolicyFault(
-                file=policy.file,
-                line=value.line,
-                column=value.column,
-                path=_in_file(tree, number, caution.path),
-                found=caution.found,
-                expected=caution.expected,
-            )
-            yield Finding(fault=fault, rule=caution.rule, severity=Severity.WARNING)
+            found = caution.at(tree, policy.file)
+            path = _in_file(tree, number, caution.path)
+            yield replace(found, fault=replace(found.fault, path=path))
 
 
 def _in_file(tree: Value, number: int, path: str) -> str:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.domain.policy import Policy
+from bot.domain.tenancy import Tenancy
 from bot.policy.cautions import check_meaning
 from bot.policy.directory import second_of
 from bot.policy.faults import PolicyError, PolicyFault
@@ -21,6 +22,7 @@ from bot.policy.own_templates import FOLDER, OwnTemplates, read_own_templates
 from bot.policy.parsing import read_policy
 from bot.policy.promql_checks import Text, check_entries, check_template
 from bot.policy.reading import Faults
+from bot.policy.source_checks import check_sources
 from bot.policy.templates import GateTemplates, read_template
 from bot.policy.tree import Value, read_tree
 from bot.policy.waves import expand_waves
@@ -45,9 +47,16 @@ class Checked:
 
 
 def check_policies(
-    places: Sequence[Path], templates: GateTemplates, *, scrape: timedelta, keeps_policies: bool = False
+    places: Sequence[Path],
+    templates: GateTemplates,
+    *,
+    scrape: timedelta,
+    tenancies: Mapping[str, Tenancy] | None = None,
+    keeps_policies: bool = False,
 ) -> Checked:
     """Check files, and all policies and own templates of directories; `scrape` is how often metrics are scraped.
+
+    `tenancies` are what the settings force at each data source, None where the settings are not known.
 
     Two files with one service are found where both are checked. The own templates are those of the shipped `templates`
     and of the folder `gates` beside a policy. A directory that cannot be read is a finding of its own.
@@ -61,7 +70,7 @@ def check_policies(
         for path in names:
             if path not in findings:
                 home = _home(path)
-                new = _Directory(path=home, templates=templates, scrape=scrape, kept=kept)
+                new = _Directory(path=home, templates=templates, scrape=scrape, tenancies=tenancies, kept=kept)
                 one = directories.setdefault(home, new)
                 findings[path] = [finding.in_file(str(path)) for finding in one.check(path)]
     return Checked(
@@ -106,6 +115,7 @@ class _Directory:
     templates: GateTemplates
     scrape: timedelta
     kept: list[ReadPolicy] | None
+    tenancies: Mapping[str, Tenancy] | None
     _own: OwnTemplates | None = None
     _owners: dict[str, str] = field(default_factory=dict)
 
@@ -147,6 +157,8 @@ class _Directory:
         if self.kept is not None:
             self.kept.append(ReadPolicy(policy=policy, tree=tree, file=str(path)))
         yield from check_meaning(policy, tree, scrape=self.scrape)
+        if self.tenancies is not None:
+            yield from (caution.at(tree, name) for caution in check_sources(policy, tree, self.tenancies))
 
 
 def _whole(templates: GateTemplates, broken: Mapping[str, str]) -> GateTemplates:

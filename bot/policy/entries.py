@@ -13,6 +13,7 @@ from bot.policy.grammar import NAME
 from bot.policy.labels import read_labels
 from bot.policy.reading import Section, matching, one_of, one_of_these, shown
 from bot.policy.share_rules import read_burn_rate, read_ratio
+from bot.policy.sources import read_source
 from bot.policy.templates import (
     GateTemplate,
     GateTemplates,
@@ -61,6 +62,7 @@ class Entry:
         before = len(self.section.faults.found)
         more = self.section.section("labels")
         added = read_labels(more) if more is not None else {}
+        own_source = read_source(self.section)
         words, said = self._words(template, around.tile)
         filling = Filling(
             section=self.section,
@@ -72,6 +74,7 @@ class Entry:
             more=added,
             words=words,
             title=template.say(said),
+            own_source=own_source,
         )
         rule = _rule(filling)
         self.section.finish()

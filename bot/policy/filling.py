@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from bot.domain.policy import HealthWindow
-from bot.domain.queries import Query
+from bot.domain.queries import DEFAULT_SOURCE, Query
 from bot.policy.grammar import parse_count, parse_number
 from bot.policy.reading import Section
 from bot.policy.templates import GateTemplate
@@ -17,7 +17,8 @@ from bot.policy.templates import GateTemplate
 class Surroundings:
     """What an entry is read in: its stage's labels (None for none), the width of a tile, what may be a baseline.
 
-    `stages` are the labels of stages that get a release later.
+    `stages` are the labels of stages that get a release later. `source` is the id of the data source that has the
+    stage's series, `sources` those that stages name, by the stages' names.
     `is_trigger` says that it may take a release back: then there is a `watch`, else a `window`; None for faulty ones.
     """
 
@@ -27,6 +28,8 @@ class Surroundings:
     window: HealthWindow | None
     watch: timedelta | None = None
     is_trigger: bool = False
+    source: str = DEFAULT_SOURCE
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def span(self) -> timedelta | None:
@@ -38,7 +41,7 @@ class Surroundings:
 class Filling:
     """An entry with its template, the words for it, and the labels that select its series.
 
-    `more` are those that the entry adds to its stage's.
+    `more` are those that the entry adds to its stage's. `own_source` is the data source that the entry itself names.
     """
 
     section: Section
@@ -50,11 +53,18 @@ class Filling:
     more: Mapping[str, str]
     words: Mapping[str, str]
     title: str
+    own_source: str | None = None
 
-    def counts(self, labels: Mapping[str, str]) -> tuple[Query, Query]:
+    @property
+    def source(self) -> str:
+        """The id of the data source that is asked: the entry's own, or its stage's."""
+        return self.own_source or self.around.source
+
+    def counts(self, labels: Mapping[str, str], *, source: str | None = None) -> tuple[Query, Query]:
         """Return the two queries of a share: what counts bad or good events, and what counts all."""
-        total = self.template.total or self.template.query
-        return self.query(self.template.query, labels, is_count=True), self.query(total, labels, is_count=True)
+        texts = self.template.query, self.template.total or self.template.query
+        bad, total = (self.query(text, labels, is_count=True) for text in texts)
+        return replace(bad, source=source or self.source), replace(total, source=source or self.source)
 
     def buckets(self) -> Query | None:
         """Return what selects the buckets of the stage's histogram; None where the template names none."""
@@ -63,7 +73,8 @@ class Filling:
 
     def query(self, text: str, labels: Mapping[str, str], *, is_count: bool) -> Query:
         """Fill one of the template's texts for series of these labels."""
-        return self.template.fill(text, self.words, tuple(sorted(labels.items())), is_count=is_count)
+        query = self.template.fill(text, self.words, tuple(sorted(labels.items())), is_count=is_count)
+        return replace(query, source=self.source)
 
 
 def some_events(text: str) -> float:

@@ -58,5 +58,9 @@ RULES: Mapping[str, str] = {
     "live-releases": "A rule by which no tag of the registry is a release",
     "live-artifact": "An artifact that is not proven as the policy asks",
     "live-unasked": "Something that could not be asked, since a server gave no answer",
+    "unknown-source": "A data source that the settings do not name",
+    "no-tenant": "A service that no tenant of its data source names",
+    "forced-label": "A label that no series can have beside those that the settings force",
+    "not-forced": "A query into which the settings' labels cannot be put",
 }
 """All rules, with what breaks each."""

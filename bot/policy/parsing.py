@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -12,7 +12,7 @@ from bot.domain.argo import NamedApplication, Target
 from bot.domain.calendar import GATE as CALENDAR
 from bot.domain.intake import REGISTRY
 from bot.domain.policy import AtDeadline, CommitsBy, GitOps, HealthWindow, Policy, ProofsIn, Stage, SyncBy
-from bot.domain.queries import Query
+from bot.domain.queries import DEFAULT_SOURCE, Query
 from bot.domain.rules import ArgoHealthyGate, Gate, SoakGate
 from bot.domain.text import parse_duration
 from bot.policy.applications import read_applications
@@ -34,6 +34,7 @@ from bot.policy.labels import labels_of_others, read_labels
 from bot.policy.origins import StageText, check_origins, check_pause, read_origin
 from bot.policy.promoting import read_promote
 from bot.policy.reading import Faults, Section, matching, one_of, positive_duration
+from bot.policy.sources import read_source, sources_of_stages
 from bot.policy.taking_back import read_rollback
 from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.together import check_values, read_together
@@ -134,7 +135,14 @@ class _Reader:
         window = self._window(section.section("window"))
         tile = window.tile if window is not None else _TILE
         others = labels_of_others(stages, name)
-        around = Surroundings(labels=labels, stages=others, tile=tile, window=window)
+        around = Surroundings(
+            labels=labels,
+            stages=others,
+            tile=tile,
+            window=window,
+            source=read_source(section) or DEFAULT_SOURCE,
+            sources=sources_of_stages(stages),
+        )
         gates = self._gates(section, around, applications)
         artifact, proofs_in = read_artifact(section.section("artifact"), self._check_names)
         merge, proposing = read_promote(section.section("promote"))
@@ -200,7 +208,7 @@ class _Reader:
         for path, value in section.items("gates"):
             entry = self._entry(path, value)
             if entry is not None and entry.use == "argocd-healthy":
-                gates.append(_argocd_healthy(entry, around.tile, applications))
+                gates.append(_argocd_healthy(entry, around, applications))
             elif entry is not None and entry.use == "soak":
                 entry.section.finish()
                 gates.append(SoakGate(name=entry.name, is_shadow=entry.is_shadow))
@@ -257,13 +265,14 @@ class _Reader:
                 self.faults.note(item.value, f"{item.path}.artifact.found_in", '"github" without a source', expected)
 
 
-def _argocd_healthy(entry: Entry, tile: timedelta, applications: Sequence[Target]) -> ArgoHealthyGate:
+def _argocd_healthy(entry: Entry, around: Surroundings, applications: Sequence[Target]) -> ArgoHealthyGate:
     """Read the gate; Prometheus is asked for the past of each application, by its name without a namespace."""
     expected = "the name of Argo CD's metric of applications, or none"
     metric = entry.section.read("history", matching(METRIC), expected, default=_APPLICATIONS)
     drift = entry.section.read("out-of-sync", one_of(("report", "unhealthy")), "report or unhealthy", default="report")
+    source = read_source(entry.section) or around.source
     entry.section.finish()
-    asked = None if metric in (None, "none") else _illness(metric, tile)
+    asked = None if metric in (None, "none") else replace(_illness(metric, around.tile), source=source)
     names = [one.name.rpartition("/")[2] for one in applications if isinstance(one, NamedApplication)]
     return ArgoHealthyGate(
         name=entry.name,
@@ -271,7 +280,7 @@ def _argocd_healthy(entry: Entry, tile: timedelta, applications: Sequence[Target
         history=() if asked is None else tuple(asked.of_labels(name=name) for name in dict.fromkeys(names)),
         of_members=None if len(names) == len(applications) else asked,
         must_be_synced=drift == "unhealthy",
-        tile=tile,
+        tile=around.tile,
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import promql_parser
@@ -61,13 +62,18 @@ class Flaw:
 def judge_promql(query: str) -> Flaw | None:
     """Return what is wrong with a query, None for nothing."""
     words = [found.group() for found in TOKEN.finditer(query)]
-    if sum(not (word[0].isalnum() or word[0] in "_\"'`#,") for word in words) > _MOST:
+    if is_too_deep(words):
         return Flaw(reason=f"more than {_MOST} brackets and operators: it was not checked", is_certain=False)
     try:
         promql_parser.parse(query)
     except ValueError as error:
         return _flaw(query, words, str(error))
     return None
+
+
+def is_too_deep(words: Sequence[str]) -> bool:
+    """Say whether a query of these tokens has more brackets and operators than the parser may be given."""
+    return sum(not (word[0].isalnum() or word[0] in "_\"'`#,") for word in words) > _MOST
 
 
 def _flaw(query: str, words: list[str], said: str) -> Flaw:

@@ -31,8 +31,8 @@ _TYPES = ("metric", "label", "text", "duration", "promql")
 _OWN = ("selector", "key", "tile")
 _BUILT_IN = ("argocd-healthy", "argocd-degraded", "argocd-sync-failed", "soak")
 _OPTIONS = (
-    "use", "name", "mode", "labels", "limit", "floor", "accept", "against", "times", "points", "objective", "windows",
-    "least_bad", "above", "below", "tiles", "hard", "at_most", "absent",
+    "use", "name", "mode", "labels", "metrics_from", "limit", "floor", "accept", "against", "times", "points",
+    "objective", "windows", "least_bad", "above", "below", "tiles", "hard", "at_most", "absent",
 )  # fmt: skip
 _TAKEN = (*_OWN, *_OPTIONS)
 _FORMS = ("bucket", "bucket_ms", "seconds")

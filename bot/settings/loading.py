@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError as SourceError
 
 from bot.domain.argo import DEFAULT_SERVER
+from bot.domain.queries import DEFAULT_SOURCE
 from bot.domain.text import one_line
 from bot.settings.sections import (
     ArgoSection,
@@ -32,7 +33,7 @@ from bot.settings.sections import (
 
 _SECRETS = ("token",)
 _SERVER = r"^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$"
-_GROUPS = ("registries", "argocd_servers")
+_GROUPS = ("registries", "argocd_servers", "prometheus_servers")
 """Sections that hold one section for each of several servers."""
 _NO_SECRETS = "secrets do not belong into the settings file"
 
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     argocd: ArgoSection
     argocd_servers: Mapping[Annotated[str, Field(pattern=_SERVER)], ArgoSection] = Field(default_factory=dict)
     prometheus: PrometheusSection
+    prometheus_servers: Mapping[Annotated[str, Field(pattern=_SERVER)], PrometheusSection] = Field(default_factory=dict)
     registries: Mapping[str, RegistrySection] = Field(default_factory=dict)
     sigstore: SigstoreSection = Field(default_factory=SigstoreSection)
     summaries: SummariesSection = Field(default_factory=SummariesSection)
@@ -75,7 +77,15 @@ class Settings(BaseSettings):
         if DEFAULT_SERVER in self.argocd_servers:
             taken = f"that one is the section {DEFAULT_SERVER}"
             raise ValueError(f"another name than {DEFAULT_SERVER} for a server of argocd_servers: {taken}")
+        if DEFAULT_SOURCE in self.prometheus_servers:
+            taken = f"that one is the section {DEFAULT_SOURCE}"
+            raise ValueError(f"another name than {DEFAULT_SOURCE} for a server of prometheus_servers: {taken}")
         return self
+
+    @property
+    def sources(self) -> Mapping[str, PrometheusSection]:
+        """The data sources by the ids that policies name."""
+        return {DEFAULT_SOURCE: self.prometheus, **self.prometheus_servers}
 
     @property
     def ledger_url(self) -> str:

@@ -16,7 +16,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from bot.domain.tenancy import Tenancy
 from bot.domain.text import parse_duration
+from bot.settings.tenants import ForcedLabels, TenantSection, tenancy_of
 
 
 class SettingsError(Exception):
@@ -173,13 +175,19 @@ class PrometheusSection(_Server):
     """The Prometheus server, or one that speaks its API: `dialect` says which.
 
     A user with `password_file`, a client's certificate, a tenant and further headers may say who we are, beside or
-    instead of the token. Headers name files, since their values may be secrets.
+    instead of the token. Headers name files, since their values may be secrets. `lag` is how old a tile must be before
+    it is read, in place of `bot.ingestion_lag`. `force` and `tenants` are the labels that stand in every query,
+    whatever a policy says; `most_per_service` is how much may be asked for one service in one sweep.
     """
 
     dialect: Literal["prometheus", "thanos", "mimir", "victoriametrics"] = "prometheus"
     timeout: Duration = timedelta(seconds=20)
     at_once: Annotated[int, Field(ge=1, le=64)] = 4
     together: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    most_per_service: Annotated[int, Field(ge=1, le=100_000)] = 500
+    lag: Lag | None = None
+    force: ForcedLabels = Field(default_factory=dict)
+    tenants: tuple[TenantSection, ...] = ()
     tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9!._*'()|-]{1,150}$")] | None = None
     user: Annotated[str, Field(min_length=1, pattern=r"^[^:\x00-\x1f]+$")] | None = None
     password_file: Path | None = None
@@ -196,6 +204,11 @@ class PrometheusSection(_Server):
         if self.key_file is not None and self.cert_file is None:
             raise ValueError("key_file only with cert_file")
         return self
+
+    @property
+    def tenancy(self) -> Tenancy:
+        """What is forced on queries to it."""
+        return tenancy_of(self.force, self.tenants)
 
 
 class RegistrySection(_Section):

@@ -325,6 +325,28 @@ async def _forbid(_: Request) -> JSONResponse:
     return JSONResponse({"error": "permission denied", "code": 7}, 403)
 
 
+def test_every_data_source_is_examined_and_what_none_of_them_answers_is_told(live: Lab, settings: Path) -> None:
+    change(
+        live.directory / "policies" / "checkout.yaml",
+        "metrics: {namespace: checkout-staging}",
+        "metrics: {namespace: checkout-staging}\n    metrics_from: asia",
+    )
+    servers = (
+        f'[prometheus_servers.eu]\nurl = "{live.prometheus_url}"\n'
+        '[prometheus_servers.us]\nurl = "http://127.0.0.1:1"\n'
+        '[[prometheus.tenants]]\nservices = ["search"]\nmatchers = {team = "search"}\n'
+    )
+    settings.write_text(settings.read_text("utf-8") + servers, encoding="utf-8")
+    found = findings(settings)
+    marks = {name: about(found, name).mark for name in ("Prometheus", "Prometheus eu", "Prometheus us")}
+    assert marks == {"Prometheus": Mark.OK, "Prometheus eu": Mark.OK, "Prometheus us": Mark.FAILED}
+    assert about(found, "Prometheus us").remedy.startswith("prometheus_servers.us.url: ")
+    assert [one.found for one in found if one.check == "data sources"] == [
+        "the settings do not name asia (for checkout); gates that ask them cannot tell",
+        "no tenant is named at prometheus (for checkout); no query of theirs is sent",
+    ]
+
+
 def test_an_argocd_that_forbids_is_told(live: Lab, settings: Path) -> None:
     with Served(Starlette(routes=[Route("/{rest:path}", _forbid)])) as served:
         change(settings, live.argocd_url, served.url)

@@ -81,8 +81,8 @@ def test_all_faults_are_said_at_once_and_the_exit_code_is_1() -> None:
     assert result.output.splitlines() == [
         (
             "policies/checkout.yaml:12:5: stages[0].gatess: found an unknown key, expected one of argocd, artifact, "
-            "calendar, edit, from, gates, metrics, name, promote, releases, rollback, sync, waves, window, with; "
-            'did you mean "gates"?'
+            "calendar, edit, from, gates, metrics, metrics_from, name, promote, releases, rollback, sync, waves, "
+            'window, with; did you mean "gates"?'
         ),
         (
             'policies/checkout.yaml:21:40: stages[1].promote.merge: found "atuo", expected auto or human; '

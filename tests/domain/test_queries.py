@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,10 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.queries import RELEASE_TAG, Labels, Query, joint_text, matchers, quote
+from bot.domain.queries import DEFAULT_SOURCE, RELEASE_TAG, Labels, Query, joint_text, matchers, quote, source_name
 from tests.builders import MINUTE
 
+OLD_FINGERPRINT = "7ea1e4e3a39a94a252dfcf330209fb43"
 HOSTILE = (
     'a"} or vector(1) or x{y="',
     "a\\",
@@ -174,3 +176,19 @@ def test_a_count_does_not_take_over_what_was_kept_of_a_value() -> None:
     """A value may be negative; a count that is would be refused where it is read, and must be refused here, too."""
     count, value = Query.plain("x"), Query.plain("x", is_count=False)
     assert count.fingerprint(MINUTE) != value.fingerprint(MINUTE)
+
+
+def test_the_same_question_to_two_sources_is_two_questions() -> None:
+    here, there = a_query(), replace(a_query(), source="eu")
+    assert here.text == there.text
+    assert here.shape != there.shape
+    assert here.fingerprint(MINUTE) != there.fingerprint(MINUTE)
+
+
+def test_people_know_a_source_by_the_id_of_its_section() -> None:
+    assert (source_name(DEFAULT_SOURCE), source_name("eu")) == ("Prometheus", "Prometheus eu")
+
+
+def test_what_a_ledger_kept_before_there_were_sources_is_found_again() -> None:
+    # As computed by the version before.
+    assert Query.plain("up").fingerprint(MINUTE) == OLD_FINGERPRINT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -33,6 +34,28 @@ def test_a_file_that_means_something_else_than_before_is_a_new_policy() -> None:
     assert note_policy(ledger, other, ledger.latest("policy")["checkout"], later) == later
     assert note_policy(ledger, other, ledger.latest("policy")["checkout"], later + MINUTE) == later
     assert len(ledger.recorded) == 2
+
+
+def test_a_policy_of_a_version_that_knew_no_data_sources_is_the_same_policy() -> None:
+    """Else an upgrade would begin every health window anew."""
+    ledger = FakeLedger()
+    note_policy(ledger, a_policy(), None, NOON)
+    known = ledger.latest("policy")["checkout"]
+    text = json.dumps(known.body)
+    assert '"source": "prometheus"' in text
+    before = replace(known, body=json.loads(text.replace(', "source": "prometheus"', "")))
+    assert before.body != known.body
+    assert note_policy(ledger, a_policy(), before, NOON + MINUTE) is None
+    assert len(ledger.recorded) == 1
+
+
+@pytest.mark.parametrize("told", [None, {}, {"service": "checkout"}], ids=["nothing", "empty", "cut"])
+def test_a_policy_that_this_version_cannot_read_is_another(told: object) -> None:
+    ledger = FakeLedger()
+    note_policy(ledger, a_policy(), None, NOON)
+    known = ledger.latest("policy")["checkout"]
+    later = NOON + MINUTE
+    assert note_policy(ledger, a_policy(), replace(known, body={**known.body, "policy": told}), later) == later
 
 
 def test_an_entry_of_another_version_is_told_apart() -> None:

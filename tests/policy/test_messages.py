@@ -235,8 +235,8 @@ EDITS = "kustomize, helm, manifest, argocd-application, path, regex"
             "12:5",
             "stages[0].gatess",
             (
-                "found an unknown key, expected one of argocd, artifact, calendar, edit, from, gates, metrics, name, "
-                'promote, releases, rollback, sync, waves, window, with; did you mean "gates"?'
+                "found an unknown key, expected one of argocd, artifact, calendar, edit, from, gates, metrics, "
+                'metrics_from, name, promote, releases, rollback, sync, waves, window, with; did you mean "gates"?'
             ),
         ),
         (

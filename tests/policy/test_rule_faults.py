@@ -16,7 +16,8 @@ TILES = "how many tiles of how many in a row, such as 3 of 5, at most of 100"
 ITSELF = "labels that do not select this release itself"
 SELF_SERIES = f"found a baseline that has series of this stage itself, expected {ITSELF}"
 EMPTY = "found nothing, expected a value, or not this key at all"
-AGAINST = "against, labels, limit, mode, name, objective, points, queue, times, use"
+AGAINST = "against, labels, limit, metrics_from, mode, name, objective, points, queue, times, use"
+DEPTH = "above, absent, below, hard, labels, metrics_from, mode, name, tiles, use"
 LATER = "a stage with metrics that gets the release later:"
 AT_LEAST_ONE = "a number of at least 1, such as"
 
@@ -259,7 +260,7 @@ AT_LEAST_ONE = "a number of at least 1, such as"
             "{use: depth, above: 1, limit: 1%}",
             32,
             "limit",
-            "found an unknown key, expected one of above, absent, below, hard, labels, mode, name, tiles, use",
+            f"found an unknown key, expected one of {DEPTH}",
         ),
         # Events.
         ("{use: crashes, at_most: -1}", 33, "at_most", f'found "-1", expected {A_COUNT}'),
@@ -268,7 +269,7 @@ AT_LEAST_ONE = "a number of at least 1, such as"
             "{use: crashes, above: 1}",
             24,
             "above",
-            "found an unknown key, expected one of absent, at_most, labels, mode, name, use",
+            "found an unknown key, expected one of absent, at_most, labels, metrics_from, mode, name, use",
         ),
         # What every entry has.
         ("{use: jobs, limit: 1%, mode: dark}", 38, "mode", 'found "dark", expected decide or shadow'),

@@ -13,8 +13,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.adapters.prometheus import PrometheusMetrics
+from bot.adapters.prometheus_sources import PrometheusSources
 from bot.domain.decision import State
+from bot.domain.queries import DEFAULT_SOURCE
 from bot.lab.answerer import PrometheusAnswerer
 from bot.lab.world import Lab
 from tests.scenarios.promoting import FAILING, live, merged, pass_window, tell_no_source, use
@@ -47,8 +48,9 @@ def answerer(stage: Stage) -> PrometheusAnswerer:
 
 def ask_once(stage: Stage, *, within: float) -> None:
     """Let the bot ask Prometheus a single time at each look, and wait for the answer for so many seconds."""
-    metrics = stage.sweeper.world.metrics
-    assert isinstance(metrics, PrometheusMetrics)
+    sources = stage.sweeper.world.metrics
+    assert isinstance(sources, PrometheusSources)
+    metrics = sources._servers[DEFAULT_SOURCE]
     metrics._limits = replace(metrics._limits, attempts=1, deadline=timedelta(seconds=within))
 
 

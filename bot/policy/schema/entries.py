@@ -55,6 +55,14 @@ _MEASURED: Fields = {
     ),
 }
 
+_FROM: Fields = {
+    "metrics_from": field(
+        A_NAME,
+        "The data source that is asked, in place of the stage's. Of all that measure, and of `argocd-healthy`'s "
+        "`history`.",
+    ),
+}
+
 _SHARE: Fields = {
     "limit": field(
         SHARE,
@@ -167,8 +175,8 @@ _BESIDE = {
     "least_bad": ["objective"],
 }
 """Which fields of a share belong to which of its three ways."""
-_ALL: Fields = {**_OF_ALL, **_MEASURED, **_SHARE, **_VALUE, **_EVENTS, **_ABSENT, **_LASTING, **_HEALTHY}
-_BUILT_IN_GATES: Mapping[str, Fields] = {"argocd-healthy": _HEALTHY, "soak": {}}
+_ALL: Fields = {**_OF_ALL, **_MEASURED, **_FROM, **_SHARE, **_VALUE, **_EVENTS, **_ABSENT, **_LASTING, **_HEALTHY}
+_BUILT_IN_GATES: Mapping[str, Fields] = {"argocd-healthy": {**_HEALTHY, **_FROM}, "soak": {}}
 _BUILT_IN_TRIGGERS: Mapping[str, Fields] = {"argocd-degraded": _LASTING, "argocd-sync-failed": _LASTING}
 _TYPES: Mapping[str, Shape] = {"metric": A_METRIC, "label": A_LABEL, "duration": DURATION, "text": TEXT, "promql": TEXT}
 
@@ -197,7 +205,7 @@ def _built_in(kinds: Mapping[str, Fields]) -> Mapping[str, Shape]:
 
 def _of_template(template: GateTemplate) -> Shape:
     parameters = {parameter.name: _parameter(parameter) for parameter in template.parameters}
-    options = _referred({**_OF_ALL, **_MEASURED, **_OPTIONS[template.kind]})
+    options = _referred({**_OF_ALL, **_MEASURED, **_FROM, **_OPTIONS[template.kind]})
     rules = _rules(template)
     return {"description": template.description, **mapping({"use": field({}), **options, **parameters}, **rules)}
 

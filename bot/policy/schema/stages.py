@@ -317,6 +317,12 @@ _OF_STAGES: Fields = {
         "Label values that select the stage's series. They are part of every query. Gates and triggers that "
         "measure need it. The value `$tag` stands for the release's tag.",
     ),
+    "metrics_from": field(
+        A_NAME,
+        "The data source that has the stage's series: `prometheus`, or the NAME of a section "
+        "`[prometheus_servers.NAME]` of the settings. Never an address: those stand in the settings.",
+        default="prometheus",
+    ),
     "window": field(
         mapping(_WINDOW),
         "The health window.",
