@@ -15,9 +15,9 @@ from bot.domain.merging import RUNGS, cooling_down, frozen, is_bound_to, merge_n
 from bot.domain.model import Artifact, Digest, Offer, Release, Trouble
 from bot.domain.naming import release_branch
 from bot.domain.observation import ForgeFacts, Observation
-from bot.domain.observed import quarantined_tags
+from bot.domain.observed import quarantined_tags, window_end
 from bot.domain.orders import lifted_tags, standing
-from bot.domain.policy import Opens, Policy, Road, Stage
+from bot.domain.policy import ApprovedWhen, Opens, Policy, Road, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running
 from bot.domain.stops import hold_of
@@ -68,6 +68,8 @@ def judge_candidate(
         stop=hold_of(observation.stops, policy.service, target.name),
         is_new=not isinstance(observation.offer, Offer) or observation.offer.is_new,
         verified_before=_verified_before(policy, target, observation),
+        policy_since=observation.policy_since,
+        window_end=_window_end(policy, target, observation, now),
         now=now,
     )
     rungs = (
@@ -80,6 +82,14 @@ def judge_candidate(
         if answer is not None:
             return answer
     return _commit(case) if target.proposing.by is Road.COMMIT else merge_now(case)
+
+
+def _window_end(policy: Policy, target: Stage, observation: Observation, now: datetime) -> datetime | None:
+    """Return when the window of the stage before ends, where approvals must come after it."""
+    wanted = target.proposing.approvals
+    if wanted is None or wanted.when is ApprovedWhen.ANY_TIME or target.source is None:
+        return None
+    return window_end(policy, policy.stage(target.source), observation, now)
 
 
 def _verified_before(policy: Policy, target: Stage, observation: Observation) -> Digest | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.domain.approvals import Approving
 from bot.domain.argo import Ancestry, Application, Memory, NoApplication
 from bot.domain.model import Artifact, Checked, Offer, Samples, TagHistory, Trouble
 from bot.domain.orders import Order
@@ -36,7 +37,8 @@ class StageObservation:
     where the policy asks for nothing. `set_there` is the same of the release that is set in a stage which takes its
     releases from the registry: it may have come by hand. `promotion` is the candidate's proposal, `arrival` the one
     that brought the running release, `revert` the one that takes it back; each None if not looked for. `superseded` are
-    open proposals for other releases.
+    open proposals for other releases. `approving` is what the forge says of those who approved the candidate's
+    proposal, None where nobody was looked up.
     """
 
     stage: str
@@ -53,6 +55,7 @@ class StageObservation:
     arrival: Proposal | Trouble | None = None
     revert: Proposal | Trouble | None = None
     superseded: tuple[Pull, ...] = ()
+    approving: Approving | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

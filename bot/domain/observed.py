@@ -186,6 +186,20 @@ def watch_end(rollback: Rollback, tags: TagHistory, liveness: Liveness) -> datet
     return end
 
 
+def window_end(policy: Policy, stage: Stage, seen: Observation, now: datetime) -> datetime | None:
+    """Return when the release in a stage has stood its whole window, if nothing begins that anew.
+
+    None where the stage has no window, or its release is not known to be live.
+    """
+    tags = seen.stage(stage.name).tags if stage.window is not None else None
+    if stage.window is None or not isinstance(tags, TagHistory):
+        return None
+    since = stage_liveness(policy, stage, seen.stage(stage.name), tags, now).proof_since
+    if since is None:
+        return None
+    return max(since, seen.policy_since or since) + stage.window.warmup + stage.window.length
+
+
 def gate_measurements(stage: Stage, tags: TagHistory, liveness: Liveness, seen: Observation) -> tuple[Measurement, ...]:
     """Return what the stage's gates must measure; nothing before the release was live for the first time."""
     if stage.window is None or liveness.first_live is None:
