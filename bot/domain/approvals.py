@@ -50,12 +50,12 @@ class Writers:
 class Voter:
     """Somebody who approved, and what the forge says of them now.
 
-    `names` are those of the policy's people that they are, or are in. `trouble` is why that could not be found out.
+    `name` is the one of the policy's people that they are, or are in. `trouble` is why that could not be found out.
     """
 
     id: int
     permission: Permission = Permission.NONE
-    names: tuple[str, ...] = ()
+    name: str = ""
     trouble: Trouble | None = None
 
 
@@ -243,7 +243,7 @@ def _not_asked(voter: Voter, wanted: Approvals) -> str:
     rungs = (
         (voter.trouble is not None, "could not be looked up"),
         (voter.permission is Permission.NONE, "has no access here, or another name by now"),
-        (wanted.people and not voter.names, f"is not {in_team}{_named(wanted.people)}"),
+        (wanted.people and not voter.name, f"is not {in_team}{_named(wanted.people)}"),
         (not wanted.people and voter.permission < Permission.WRITE, "may not write in the repository"),
     )
     return next((why for stands, why in rungs if stands), "")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.domain import statistics
-from bot.domain.policy import Policy, Rollback, Stage
+from bot.domain.policy import Approvals, Policy, Rollback, Stage
 from bot.domain.rules import Accept, CountGate, DegradedTrigger, Gate, MeasuredRule, SyncFailedTrigger, Trigger
 from bot.domain.text import format_count, format_duration, format_limit
 from bot.domain.verdicts import SCRAPES_IN_A_TILE
@@ -52,6 +52,7 @@ def _of_stage(stage: Stage, path: str, scrape: timedelta) -> Iterator[Caution]:
     for number, gate in enumerate(stage.gates):
         if isinstance(gate, CountGate):
             yield from _of_floor(gate, f"{path}.gates[{number}]")
+    yield from _of_approvals(stage.proposing.approvals, f"{path}.promote.approvals")
     if stage.rollback is not None:
         yield from _of_rollback(stage.rollback, f"{path}.rollback", scrape)
 
@@ -80,6 +81,17 @@ def _of_floor(gate: CountGate, path: str) -> Iterator[Caution]:
         yield Caution(
             rule="floor-proves-nothing", path=f"{path}.floor", found=format_count(gate.floor), expected=expected
         )
+
+
+def _of_approvals(approvals: Approvals | None, path: str) -> Iterator[Caution]:
+    """Warn of more approvals than people are named; who is in a team, only the forge knows."""
+    if approvals is None or not approvals.people or any("/" in name for name in approvals.people):
+        return
+    people = {name.lower() for name in approvals.people if not name.endswith("[bot]")}
+    if len(people) < approvals.need:
+        is_few = f"at most {len(people)}, as many as people are named" if people else "the login of a person"
+        expected = f"{is_few}: nothing is ever merged into this stage"
+        yield Caution(rule="out-of-reach", path=f"{path}.need", found=f"{approvals.need} approvals", expected=expected)
 
 
 def _of_rollback(rollback: Rollback, path: str, scrape: timedelta) -> Iterator[Caution]:

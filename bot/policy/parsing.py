@@ -17,6 +17,7 @@ from bot.domain.queries import Query
 from bot.domain.rules import ArgoHealthyGate, Gate, SoakGate
 from bot.domain.text import parse_duration
 from bot.policy.applications import read_applications
+from bot.policy.approving import check_approvals
 from bot.policy.calendars import read_calendar
 from bot.policy.edits import read_edit
 from bot.policy.entries import Entry
@@ -99,6 +100,7 @@ class _Reader:
         texts = [item for item in listed if item is not None]
         self._check_stages(top, texts, whole=len(texts) == len(listed))
         self._check_places(top, texts)
+        check_approvals(((item.stage, item.path, item.value) for item in texts), top.get("source"), self.faults)
         if service is None or image is None or gitops is None or not texts:
             return None
         return Policy(

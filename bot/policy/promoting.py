@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from bot.domain.policy import DEFAULT_TITLE, AutoMerge, EvidenceIn, Merge, Opens, Proposing, Road
 from bot.domain.pulls import MergeMethod
+from bot.policy.approving import read_approvals
+from bot.policy.grammar import HANDLE
 from bot.policy.reading import Section, matching, one_of, parsed
 
-LOGIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:\[bot\])?"
-HANDLE = rf"@{LOGIN}(?:/[A-Za-z0-9][A-Za-z0-9._-]{{0,99}})?"
 _LABEL = r"[^\s,][^,]{0,48}[^\s,]|[^\s,]"
 _PLACES = frozenset({"service", "stage", "old", "new"})
 _LONGEST_TITLE = 200
@@ -24,6 +24,7 @@ ONLY_PULL_REQUESTS = (
     "title",
     "labels",
     "reviewers",
+    "approvals",
 )
 
 
@@ -39,6 +40,7 @@ def read_promote(section: Section | None) -> tuple[Merge, Proposing]:
     evidence = section.read("evidence", EvidenceIn, "comment or body", default=EvidenceIn.COMMENT)
     arms = section.read("auto_merge", AutoMerge, "never, bound or any", default=AutoMerge.NEVER)
     title = section.read("title", parse_title, _A_TITLE, default=DEFAULT_TITLE)
+    approvers = _texts(section, "approvers", matching(HANDLE), "a login or a team, such as @dana or @acme/release")
     source = section.read("tell_source", one_of(("true", "false")), "true or false", default="false")
     proposing = Proposing(
         by=Road(by or "pull-request"),
@@ -47,11 +49,12 @@ def read_promote(section: Section | None) -> tuple[Merge, Proposing]:
         method=_method(section),
         auto_merge=arms or AutoMerge.NEVER,
         title=title or DEFAULT_TITLE,
-        approvers=_texts(section, "approvers", matching(HANDLE), "a login or a team, such as @dana or @acme/release"),
+        approvers=approvers,
         notify=_texts(section, "notify", matching(HANDLE), "a login or a team, such as @dana or @acme/release"),
         labels=_texts(section, "labels", matching(_LABEL), "a label of 1 to 50 characters without commas"),
         reviewers=_texts(section, "reviewers", matching(HANDLE), "a login or a team, such as @dana or @acme/release"),
         tells_source=source == "true",
+        approvals=read_approvals(section.section("approvals"), approvers),
     )
     section.finish()
     return Merge(merge or "human"), proposing

@@ -9,6 +9,7 @@ from bot.domain.edit import Change
 from bot.domain.evidence import evidence_hash
 from bot.domain.model import Trailers
 from bot.domain.trailers import render_trailers
+from bot.render.approvals import approved_by
 from bot.render.escape import for_commit
 from bot.render.views import MoveView, RevertView
 
@@ -28,7 +29,7 @@ def promotion_commit(view: MoveView, why: str = "") -> str:
     """Return the message of a promotion's commit.
 
     `why` says why it moves where the stage before has not proven it by itself: a person overrode a gate, or the pull
-    request was opened early.
+    request was opened early. Who approved it is named where the view tells.
     """
     trailers = Trailers(
         service=view.policy.service,
@@ -40,7 +41,9 @@ def promotion_commit(view: MoveView, why: str = "") -> str:
     )
     passed = f"has passed {view.source.name}: {for_commit(view.judgement.reason)}."
     said = f"{for_commit(view.release.tag)} {for_commit(why) if why else passed}"
-    body = f"{_LINES.fill(said)}\n\n{_changed(view.changes)}"
+    approved = approved_by(view.approvals)
+    paragraphs = [_LINES.fill(text) for text in (said, approved) if text]
+    body = "\n\n".join([*paragraphs, _changed(view.changes)])
     return f"{promotion_subject(view)}\n\n{body}{render_trailers(trailers)}\n"
 
 

@@ -10,6 +10,7 @@ from bot.domain.pulls import Checks
 from bot.domain.text import count_of
 from bot.domain.timeline import Step
 from bot.domain.verdicts import MeasuredEvidence
+from bot.render.approvals import whoever_is_asked
 from bot.render.escape import code, plain
 from bot.render.people import named, whoever_may, whoever_overrides
 from bot.render.views import CommentView
@@ -117,8 +118,17 @@ def for_checks(view: CommentView, judgement: Judgement) -> Screen:
     )
 
 
-def for_a_review(view: CommentView, _: Judgement) -> Screen:
-    """The branch asks for more reviews."""
+def for_a_review(view: CommentView, judgement: Judgement) -> Screen:
+    """The policy asks for more approvals, or the branch for more reviews."""
+    tally = judgement.approvals
+    if tally is not None and tally.missing:
+        return Screen(
+            word="Waits for approvals.",
+            lead=f"{proven(view)} You may approve it, but do not merge it yet.",
+            why=f"{plain(judgement.reason)}.",
+            who=f"{capital(whoever_is_asked(tally))}: approve it in a review, or comment `/liftlock approve`.",
+            when=once(view, "it is approved"),
+        )
     circumstances = view.circumstances
     pull, wanted = circumstances.pull, circumstances.rules.approvals
     given = named(pull.reviews.approved_by) if pull is not None and pull.reviews.approved_by else "nobody"

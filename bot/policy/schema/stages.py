@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.intake import REGISTRY
-from bot.domain.policy import AtDeadline, AutoMerge, EvidenceIn, Merge, Opens, Road, SyncBy
+from bot.domain.policy import ApprovedWhen, AtDeadline, AutoMerge, EvidenceIn, Merge, Opens, Road, SyncBy
 from bot.domain.pulls import MergeMethod
 from bot.policy.promoting import ONLY_PULL_REQUESTS
 from bot.policy.schema.artifacts import AN_ARTIFACT
@@ -116,6 +116,29 @@ _WINDOW: Fields = {
     ),
 }
 
+_APPROVALS: Fields = {
+    "need": field(
+        whole(1, 10),
+        "How many different people, 1 to 10.",
+        default=1,
+    ),
+    "from": field(
+        {**HANDLES, "minItems": 1},
+        "Whose approval counts. Where `approvers` names nobody either, that of whoever may write in the repository.",
+    ),
+    "four_eyes": field(
+        FLAG,
+        "With `true`, whoever wrote one of the source commits that come with the release does not count. Needs the "
+        "policy's `source`.",
+        default=False,
+    ),
+    "when": field(
+        words(*ApprovedWhen),
+        "Whether an approval counts that was given before the release had passed in the stage before.",
+        default="any-time",
+    ),
+}
+
 _PROMOTE: Fields = {
     "by": field(
         words(*Road),
@@ -159,6 +182,11 @@ _PROMOTE: Fields = {
         HANDLES,
         "Who may approve, and override a gate, beside those whose role allows it. Where some are named, only "
         "they and administrators approve.",
+    ),
+    "approvals": field(
+        mapping(_APPROVALS),
+        "How many people must have approved the pull request at its head, by a review or by `/liftlock approve`, "
+        "before it is merged. Without it nobody must.",
     ),
     "notify": field(
         HANDLES,
