@@ -23,6 +23,7 @@ from bot.ports import Permanent, Transient
 
 MOST_COMMITS = 1000
 """Of more nobody is told who wrote them: reading them costs a request for each hundred."""
+_NAMELESS = "somebody without a name"
 _GITHUB = "noreply@github.com"
 _OF_A_BOT = re.compile(r"(\d{1,18})\+([A-Za-z0-9-]{1,100}\[bot\])@users\.noreply\.github\.com")
 """The address that GitHub gives to an app's commits; the number is the account's."""
@@ -168,7 +169,7 @@ def _each_once(hands: Iterable[_Hand]) -> Writers:
         if known is not None:
             accounts.setdefault(known.id, known.login)
         else:
-            unknown.setdefault(hand.address or hand.name, hand.name or hand.address)
+            unknown.setdefault(hand.address or hand.name, hand.name or _NAMELESS)
     return Writers(
         accounts=tuple(Writer(id=number, login=login) for number, login in sorted(accounts.items())),
         unknown=tuple(name for _, name in sorted(unknown.items())),
