@@ -217,7 +217,8 @@ def _not_of_this(vote: _Vote, wanted: Approvals, ballot: Ballot) -> str:
     rungs = (
         (vote.is_app, "is an app"),
         (vote.id == 0, "has no account"),
-        (vote.head != head, f"approved {vote.head[:_SHORT] if vote.head else 'a commit that is gone'}, not this head"),
+        (vote.head is None, "approved a commit that is gone"),
+        (vote.head != head, f"approved the earlier head {(vote.head or '')[:_SHORT]}"),
         (standing.stopped_at is not None and vote.at <= standing.stopped_at, "approved before it was rejected"),
         (ballot.policy_since is not None and vote.at < ballot.policy_since, "approved under another policy"),
         (wanted.when is ApprovedWhen.AFTER_WINDOW and is_early, "approved before the release had passed"),

@@ -13,7 +13,7 @@ from datetime import timedelta
 from bot.domain import statistics
 from bot.domain.policy import Approvals, Policy, Rollback, Stage
 from bot.domain.rules import Accept, CountGate, DegradedTrigger, Gate, MeasuredRule, SyncFailedTrigger, Trigger
-from bot.domain.text import format_count, format_duration, format_limit
+from bot.domain.text import count_of, format_count, format_duration, format_limit
 from bot.domain.verdicts import SCRAPES_IN_A_TILE
 from bot.policy.faults import PolicyFault
 from bot.policy.findings import Finding, Severity
@@ -91,7 +91,9 @@ def _of_approvals(approvals: Approvals | None, path: str) -> Iterator[Caution]:
     if len(people) < approvals.need:
         is_few = f"at most {len(people)}, as many as people are named" if people else "the login of a person"
         expected = f"{is_few}: nothing is ever merged into this stage"
-        yield Caution(rule="out-of-reach", path=f"{path}.need", found=f"{approvals.need} approvals", expected=expected)
+        yield Caution(
+            rule="out-of-reach", path=f"{path}.need", found=count_of(approvals.need, "approval"), expected=expected
+        )
 
 
 def _of_rollback(rollback: Rollback, path: str, scrape: timedelta) -> Iterator[Caution]:

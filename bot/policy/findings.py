@@ -37,6 +37,7 @@ RULES: Mapping[str, str] = {
     "floor-proves-nothing": "A floor with which the limit cannot be shown to hold",
     "without-effect": "A field that changes nothing where it stands",
     "outlasts-watch": "A trigger that takes longer than the watch",
+    "out-of-reach": "More approvals than people may give",
     "only-shadow": "A rollback of which no trigger decides",
 }
 """All rules, with what breaks each."""

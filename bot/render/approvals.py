@@ -28,12 +28,21 @@ def approval_section(tally: Tally | None) -> str:
     return "\n".join([head, "", *lines]) if lines else head
 
 
+def approvals_in_short(tally: Tally) -> str:
+    """Return how it stands as one short sentence; the section tells the rest."""
+    count = len(tally.others)
+    more = f"; {in_words(count)} more {'does' if count == 1 else 'do'} not count, as told below" if count else ""
+    unclear = "; not all of it could be found out, as told below" if tally.trouble else more
+    return f"It has {plain(has_of(tally))}{unclear}."
+
+
 def _given(one: Approver) -> str:
     return f"{code(one.login)} ({' and '.join(one.ways)})"
 
 
 def _needs(tally: Tally) -> str:
-    return f" It needs {in_words(tally.missing)} more from {whoever_is_asked(tally)}." if tally.missing else ""
+    more = f"{in_words(tally.missing)}{' more' if tally.given else ''}"
+    return f" It needs {more} from {whoever_is_asked(tally)}." if tally.missing else ""
 
 
 def whoever_is_asked(tally: Tally) -> str:

@@ -10,7 +10,7 @@ from bot.adapters.github.writers import MOST_COMMITS
 from bot.domain.approvals import Writer, Writers
 from bot.ports import OutsideError, Permanent, Transient
 from tests.adapters.githubparts import BAD_GATEWAY, HEAD, OLD_HEAD, REPO, Parts, always, parts_for
-from tests.adapters.githubserver import FakeGitHub, fake_github
+from tests.adapters.githubserver import Answer, FakeGitHub, fake_github
 from tests.adapters.githubworld import IDS, Json, user
 
 DANA, RITA = Writer(id=IDS["dana"], login="dana"), Writer(id=IDS["rita"], login="rita")
@@ -145,7 +145,7 @@ def test_of_more_than_a_thousand_nobody_is_told(parts: Parts, github: FakeGitHub
 
 
 def test_a_list_that_ends_too_early_is_not_taken_for_whole(parts: Parts, github: FakeGitHub) -> None:
-    answers = [
+    answers: list[Answer] = [
         (200, {"total_commits": 2, "commits": [commit(1, person("dana"))]}, {}),
         (200, {"total_commits": 2, "commits": []}, {}),
     ]

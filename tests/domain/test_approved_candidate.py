@@ -147,7 +147,7 @@ def test_auto_merge_is_not_armed_and_taken_back_while_approvals_are_missing(arms
 
 def test_what_a_person_armed_or_queued_waits_for_approvals_too() -> None:
     for changes in ({"armed_by": "bob", "checks": Checks(pending=("build",))}, {"is_queued": True}):
-        assert judged(decided(asked(), seen(proposed(**changes)))).state is State.WAITING_FOR_REVIEW  # type: ignore[arg-type]
+        assert judged(decided(asked(), seen(proposed(**changes)))).state is State.WAITING_FOR_REVIEW
 
 
 def test_a_draft_is_made_ready_so_that_people_look_at_it() -> None:

@@ -124,7 +124,10 @@ def test_the_comment_and_the_body_say_who_approved_who_does_not_count_and_who_is
     review(world, "dana", "bob")
     world.sweep()
     comment = world.forge.comment(1)
-    assert comment.startswith("**Waits for approvals.** `1.9.0` has proven itself in `staging`. You may approve it")
+    assert comment.startswith(
+        "**Waits for approvals.** `1.9.0` has proven itself in `staging`. Do not merge this before"
+    )
+    assert "- **Why:** It has one of two approvals \\(dana\\); one more does not count, as told below." in comment
     assert "**Approvals:** 1 of 2: `dana` (review). It needs one more from `@acme/release`." in comment
     assert "- `bob` is not in acme/release and does not count" in comment
     assert "**Approvals:** 1 of 2: `dana` (review)." in world.forge.bodies[1]
@@ -184,7 +187,7 @@ def test_a_new_head_takes_the_approvals_away() -> None:
     play(world, 2)
     assert world.repositories.branches[world.forge.pulls[1].branch] != old
     review(world, "erin")
-    assert reason(world).startswith("#1 has one of two approvals (erin); dana approved ")
+    assert reason(world).startswith("#1 has one of two approvals (erin); dana approved the earlier head ")
     assert not is_promoted(world)
 
 
