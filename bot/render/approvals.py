@@ -57,11 +57,10 @@ def _discounted(one: Discounted) -> str:
 def _unknown(tally: Tally) -> list[str]:
     if not tally.unknown:
         return []
-    who, count = named(tally.unknown), len(tally.unknown)
-    each = "may be one of those who approve, so one more is" if count == 1 else (
-        f"may be among those who approve, so {in_words(count)} more are"
-    )  # fmt: skip
-    return [f"- {who} wrote source commits without a known account and {each} needed"]
+    count = len(tally.unknown)
+    among, are = ("one of", "one more is") if count == 1 else ("among", f"{in_words(count)} more are")
+    wrote = f"{named(tally.unknown)} wrote source commits without a known account"
+    return [f"- {wrote} and may be {among} those who approve, so {are} needed"]
 
 
 def approval_lines(tally: Tally | None) -> Sequence[str]:
