@@ -12,6 +12,7 @@ from bot.domain.authority import Permission
 from bot.domain.decision import State
 from bot.domain.model import Artifact, Digest, Sha
 from bot.domain.policy import Approvals, ApprovedWhen, AutoMerge, Merge, Opens, Proposing
+from bot.domain.proofs import Proofs
 from bot.domain.pulls import Checks, MergeRules, Pull, Review, Reviews
 from bot.engine.record import replay
 from bot.forge import Reaction, Urgency
@@ -20,6 +21,7 @@ from tests.builders import IMAGE, NEW, OLD, a_policy
 from tests.fake_world import PRODUCTION_FILE, FakeWorld, values
 from tests.scenarios.test_after_a_rollback_on_fakes import play
 from tests.scenarios.test_loop_on_fakes import failing_world, state_of
+from tests.trusted import DIGEST, REVISION, a_signature, a_signature_rule
 
 PASSED = 36
 CHECK = "liftlock/production"
@@ -346,6 +348,27 @@ def test_a_release_that_was_built_anew_from_the_same_commit_has_no_new_authors()
     play(world, PASSED)
     review(world, "eve")
     play(world, 2)
+    assert is_promoted(world)
+
+
+@pytest.mark.parametrize("asking", ["production", "staging"])
+def test_where_a_certificate_names_the_source_commit_a_forged_label_hides_no_author(asking: str) -> None:
+    world = with_sources(a_world(Approvals(need=1, four_eyes=True)), None)
+    stages = [
+        replace(stage, artifact=(a_signature_rule(),) if stage.name == asking else ()) for stage in world.policy.stages
+    ]  # fmt: skip
+    world.policy = replace(world.policy, stages=tuple(stages))
+    world.registry.artifacts[f"{IMAGE}:{NEW}"] = Artifact(digest=DIGEST, revision=BEFORE)
+    world.proving.is_configured, world.proving.proofs = (
+        True,
+        {DIGEST: Proofs(digest=DIGEST, signatures=(a_signature(),))},
+    )
+    world.signals.writers[BEFORE, REVISION] = BY_EVE
+    play(world, PASSED)
+    review(world, "eve")
+    assert "eve wrote a source commit and does not count" in reason(world)
+    review(world, "dana")
+    play(world, 3)
     assert is_promoted(world)
 
 
