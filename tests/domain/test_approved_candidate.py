@@ -31,6 +31,7 @@ from bot.domain.decision import (
     WaitsOn,
 )
 from bot.domain.observation import ForgeFacts, Observation
+from bot.domain.observed import window_end
 from bot.domain.orders import Order
 from bot.domain.policy import Approvals, ApprovedWhen, AutoMerge, Merge, Opens, Policy, Proposing
 from bot.domain.pulls import Checks, MergeRules, Proposal, PullState, Review, Reviews
@@ -40,6 +41,7 @@ from tests.builders import (
     a_policy,
     a_proposal,
     a_pull,
+    an_application,
     an_observation,
     old_production,
     proven_staging,
@@ -222,3 +224,14 @@ def test_auto_merge_is_armed_once_it_is_approved() -> None:
     decision = decided(asked(), observation, arms=AutoMerge.ANY)
     assert MergePromotion in kinds(decision)
     assert MergePromotion not in kinds(decided(asked(2), observation, arms=AutoMerge.ANY))
+
+
+def test_a_window_ends_only_where_there_is_one_and_the_release_is_live() -> None:
+    policy, observation = a_policy(), seen(proposed())
+    staging, production = policy.stages
+    assert window_end(policy, staging, observation, NOW) == ENDS
+    assert window_end(policy, production, observation, NOW) is None
+    away = replace(proven_staging(), applications=(an_application(health="Degraded", health_since=NOW),))
+    assert window_end(policy, staging, replace(observation, stages=(away, observation.stages[1])), NOW) is None
+    unread = replace(proven_staging(), tags=DOWN)
+    assert window_end(policy, staging, replace(observation, stages=(unread, observation.stages[1])), NOW) is None
