@@ -16,6 +16,8 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.domain.approvals import Approving, Voter, Writers
 from bot.domain.commands import Verb
@@ -235,3 +237,37 @@ def test_a_window_ends_only_where_there_is_one_and_the_release_is_live() -> None
     assert window_end(policy, staging, replace(observation, stages=(away, observation.stages[1])), NOW) is None
     unread = replace(proven_staging(), tags=DOWN)
     assert window_end(policy, staging, replace(observation, stages=(unread, observation.stages[1])), NOW) is None
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "draft": st.booleans(),
+            "mergeable": st.sampled_from([True, False, None]),
+            "is_behind": st.booleans(),
+            "is_queued": st.booleans(),
+            "queued_by_bot": st.booleans(),
+            "armed_by": st.sampled_from([None, "bob", "liftlock"]),
+            "armed_by_bot": st.booleans(),
+            "checks": st.sampled_from(
+                [Checks(), Checks(pending=("a",)), Checks(failed=("a",)), Checks(missing=("a",))]
+            ),
+        },
+    ),
+    st.integers(0, 2),
+    st.sampled_from(Merge),
+    st.sampled_from(AutoMerge),
+    st.booleans(),
+)
+def test_nothing_short_of_approvals_is_merged_armed_or_queued_whatever_else_is_so(
+    changes: dict[str, object], count: int, merge: Merge, arms: AutoMerge, has_queue: bool
+) -> None:
+    given_ = [a_review(DANA), a_review(ERIN)][:count]
+    rules = MergeRules(may_arm=True, has_queue=has_queue)
+    observation = replace(seen(proposed(*given_, **changes)), forge=ForgeFacts(rules=rules))
+    decision = decided(asked(3), observation, merge=merge, arms=arms)
+    assert MergePromotion not in kinds(decision)
+    tally = judged(decision).approvals
+    assert tally is not None
+    assert tally.missing == 3 - count
