@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from bot.domain.approvals import still_missing
 from bot.domain.argo import Mark, MarkKind
 from bot.domain.calendar import GATE as CALENDAR
 from bot.domain.calendar import Closed, judge_calendar
@@ -41,6 +42,7 @@ from bot.domain.observed import is_revert
 from bot.domain.orders import standing
 from bot.domain.policy import Policy
 from bot.domain.pulls import MergeMethod, MergeRoad, MergeRules, Proposal, Pull, PullState, without_own
+from bot.domain.text import count_of
 from bot.forge import MergeOrder, MergeText, PullText, Urgency
 from bot.hearing import commands_wait
 from bot.making import Maker
@@ -277,12 +279,22 @@ class _Step:
         # Nobody's question holds up a rollback; what people say on its pull request is heard nowhere.
         if against is None and action.reverts is None and commands_wait(self.world, self.repository, pull):
             against = "a command waits to be heard"
+        if against is None and action.reverts is None:
+            against = self._unapproved_now(action, pull)
         if against is None and action.reverts is None and not self._is_calendar_overridden(action):
             against = self._frozen_now(action.stage)
         if against is None:
             against = self._not_planned_now(action)
         if against is not None:
             raise Conflict("GitHub", f"#{action.number} was not merged: {against}; look again")
+
+    def _unapproved_now(self, action: MergePromotion, pull: Pull) -> str | None:
+        """Say whether an approval that was counted was taken back since; what came since is counted next time."""
+        judgement = self.maker.judgement(action.stage, "candidate")
+        tally = judgement.approvals if judgement is not None else None
+        missing = still_missing(tally, pull) if tally is not None else 0
+        gone = f"{count_of(missing, 'approval')} of those that counted {'is' if missing == 1 else 'are'} gone"
+        return gone if missing else None
 
     def _frozen_now(self, stage: str) -> str | None:
         """Return why the calendar lets nothing move by now: it may have closed since the sweep looked."""

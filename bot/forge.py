@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Literal, Protocol
 
+from bot.domain.approvals import Writers
 from bot.domain.authority import Permission
 from bot.domain.model import Sha
 from bot.domain.pulls import MergeMethod, MergeRoad, Proposals, Pull
@@ -259,4 +260,11 @@ class Signals(Protocol):
 
     def span(self, repository: str, before: Sha, after: Sha, *, limit: int) -> Span | None:
         """Return the commits between two of a repository; None where it knows one of them not."""
+        ...
+
+    def writers_of(self, repository: str, before: Sha, after: Sha) -> Writers | None:
+        """Return who wrote the commits that `after` has and `before` lacks; None where it knows one of them not.
+
+        Raise Permanent where there are too many to say of each.
+        """
         ...

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import structlog
 
+from bot.approving import name_among
 from bot.domain.authority import (
     Accepted,
     Author,
@@ -236,13 +237,17 @@ class _Ear:
         return [event.at for event in events if event.body.get("author_id") == author]
 
     def _authority(self, author: Author) -> Authority:
-        conversation, approvers = self.world.conversation, self.subject.stage.proposing.approvers
-        permission = conversation.permission_of(self._repository, author.id, author.login)
-        names = [name.removeprefix("@") for name in approvers]
-        is_named = author.login.lower() in {name.lower() for name in names if "/" not in name}
-        teams = [name for name in names if "/" in name]
-        is_approver = is_named or any(conversation.is_member(team, author.login) for team in teams)
-        return Authority(permission=permission, is_approver=is_approver)
+        permission = self.world.conversation.permission_of(self._repository, author.id, author.login)
+        approvers, asked = self.subject.stage.proposing.approvers, self._asked
+        is_approver = bool(name_among(self.world, approvers, author.login))
+        is_asked = is_approver if asked == approvers else bool(name_among(self.world, asked, author.login))
+        return Authority(permission=permission, is_approver=is_approver, is_asked=is_asked)
+
+    @property
+    def _asked(self) -> Sequence[str]:
+        """From whom the policy wants approvals, where it names them."""
+        approvals = self.subject.stage.proposing.approvals
+        return approvals.people if approvals is not None else ()
 
     def _judged(self, command: Command | Mistake, said: Said, authority: Authority) -> Accepted | Denied | Mistake:
         if isinstance(command, Mistake):
@@ -259,7 +264,8 @@ class _Ear:
             head=about.pull.head,
             head_since=about.pull.head_at or pushed.get(about.pull.head),
             gates=tuple(dict.fromkeys(name for one in before for name in self._gates(one))),
-            has_approvers=bool(about.stage.proposing.approvers),
+            has_approvers=bool(about.stage.proposing.approvers or self._asked),
+            counts_approvals=about.stage.proposing.approvals is not None,
             is_present=about.is_present,
             is_quarantined=about.is_quarantined,
         )

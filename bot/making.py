@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter, ValidationError
 
+from bot.domain.approvals import Tally
 from bot.domain.candidacy import OVERRIDDEN
 from bot.domain.decision import (
     CommitPromotion,
@@ -42,6 +43,7 @@ from bot.render.views import MoveView, RevertView
 
 _SHORT = 7
 _JUDGEMENT = TypeAdapter(Judgement)
+_TALLY = TypeAdapter(Tally)
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """What stands for the time where two summaries are compared."""
 
@@ -89,6 +91,9 @@ class Maker:
     def promotion_message(self, action: Move) -> str:
         """Return the message of a promotion's commit."""
         view = replace(self.move(action), summary=self.summary(action))
+        if not isinstance(action, MergePromotion):
+            # Approvals are of one head, and this makes another one.
+            view = replace(view, approvals=None)
         why = ""
         if view.judgement.state is State.OFFERED:
             why = f"came from the registry: {action.reason.partition(': ')[2]}."
@@ -172,7 +177,11 @@ class Maker:
         view = self._move(stage, action.release, self.sources_of(stage, action.release))
         candidate = self.judgement(action.stage, "candidate")
         # What moves rests on what was judged now, never on what is remembered of another day or other bytes.
-        return replace(view, trust=candidate.verdicts if candidate is not None else ())
+        return replace(
+            view,
+            trust=candidate.verdicts if candidate is not None else (),
+            approvals=candidate.approvals if candidate is not None else None,
+        )
 
     def move_of(self, stage_name: str, release: Release) -> MoveView:
         """Return what the texts of a promotion show that is proposed already, or was merged."""
@@ -196,6 +205,7 @@ class Maker:
         edited = _planned(lambda: planner.promotion(self.head(stage_name), release))
         return MoveView(
             trust=self._trust(stage_name, release),
+            approvals=self._approvals(stage_name, release),
             policy=self.policy,
             source=self.policy.stage(judgement.stage),
             stage=stage,
@@ -234,6 +244,17 @@ class Maker:
         if written != kept:
             self.world.ledger.note(key, written)
         return now.verdicts
+
+    def _approvals(self, stage: str, release: Release) -> Tally | None:
+        """Return who has approved a release; once it has moved, who had."""
+        key = f"approved/{self.policy.service}/{stage}/{release.image}:{release.tag}"
+        kept, now = self.world.ledger.noted([key]).get(key), self.judgement(stage, "candidate")
+        if now is None or now.approvals is None or now.release is None or now.release.tag != release.tag:
+            return _parse_tally(kept)
+        written = _TALLY.dump_json(now.approvals).decode()
+        if written != kept:
+            self.world.ledger.note(key, written)
+        return now.approvals
 
     def _nothing_measured(self, stage: str) -> Judgement:
         return replace(self.running(stage), verdicts=(), timeline=())
@@ -330,6 +351,13 @@ def _parse_judgement(kept: str | None) -> Judgement | None:
     """Read a judgement back; None where there is none, or another version wrote it."""
     try:
         return None if kept is None else _JUDGEMENT.validate_json(kept)
+    except ValidationError:
+        return None
+
+
+def _parse_tally(kept: str | None) -> Tally | None:
+    try:
+        return None if kept is None else _TALLY.validate_json(kept)
     except ValidationError:
         return None
 

@@ -350,7 +350,9 @@ def _state_key(view: CommentView) -> str:
     answered = view.circumstances.answers[0].at.isoformat() if view.circumstances.answers else ""
     head = str(pull.head) if pull is not None else ""
     helped = "" if view.did_not_help is None else "did not help"
-    return "/".join([*states, str(view.reverted_by or ""), helped, head, answered])
+    tally = view.candidate.approvals if view.candidate is not None else None
+    approved = [] if tally is None else [_digest(repr(tally))]
+    return "/".join([*states, str(view.reverted_by or ""), helped, head, answered, *approved])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

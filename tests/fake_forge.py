@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from bot.domain.approvals import Writers
 from bot.domain.authority import Permission
 from bot.domain.model import Sha
 from bot.domain.pulls import Bystander, MergeRoad, MergeRules, Proposals, Pull, PullState, Remark
@@ -196,6 +197,7 @@ class FakeSignals(Failing):
     source_pulls: dict[Sha, tuple[int, ...]] = field(default_factory=dict)
     files: dict[tuple[Sha, str], str] = field(default_factory=dict)
     spans: dict[tuple[Sha, Sha], Span] = field(default_factory=dict)
+    writers: dict[tuple[Sha, Sha], Writers] = field(default_factory=dict)
     reported: dict[tuple[Sha, str], str] = field(default_factory=dict)
 
     def set_check(self, repository: str, commit: Sha, check: CheckText) -> None:
@@ -227,3 +229,7 @@ class FakeSignals(Failing):
     def span(self, repository: str, before: Sha, after: Sha, *, limit: int) -> Span | None:
         self.called("span")
         return self.spans.get((before, after))
+
+    def writers_of(self, repository: str, before: Sha, after: Sha) -> Writers | None:
+        self.called("writers_of")
+        return self.writers.get((before, after))

@@ -47,7 +47,7 @@ from bot.doctor.systems import (
 from bot.domain.argo import NamedApplication
 from bot.domain.model import Artifact, Digest
 from bot.domain.observation import ForgeFacts
-from bot.domain.policy import AutoMerge, Merge, Policy, ProofsIn, Proposing, Road, Rollback
+from bot.domain.policy import Approvals, AutoMerge, Merge, Policy, ProofsIn, Proposing, Road, Rollback
 from bot.domain.pulls import MergeMethod, MergeRules, RequiredCheck
 from bot.ports import Permanent
 from bot.settings import SettingsError
@@ -150,6 +150,10 @@ def test_deployments_are_needed_only_where_they_are_told_and_members_only_where_
     stages = tuple(replace(one, proposing=Proposing(approvers=("@acme/release",))) for one in policy.stages)
     needed = needed_permissions([replace(policy, stages=stages)], ())
     assert needed["members"] == "read"
+    asking = Proposing(approvals=Approvals(need=1, people=("@dana", "@acme/release")))
+    stages = tuple(replace(one, proposing=asking) for one in policy.stages)
+    assert needed_permissions([replace(policy, stages=stages)], ())["members"] == "read"
+    assert "members" not in needed_permissions([policy], ())
 
 
 def test_attestations_are_needed_only_where_proofs_are_looked_for_at_github() -> None:

@@ -23,8 +23,9 @@ def needed_permissions(policies: Collection[Policy], signals: Collection[str]) -
     """
     unused = {"deployments"} - set(signals)
     needed = {area: level for area, level in PERMISSIONS.items() if area not in unused}
-    approvers = (one for policy in policies for stage in policy.stages for one in stage.proposing.approvers)
-    if any("/" in approver for approver in approvers):
+    proposing = [stage.proposing for policy in policies for stage in policy.stages]
+    named = [one for each in proposing for one in (*each.approvers, *(each.approvals.people if each.approvals else ()))]
+    if any("/" in name for name in named):
         needed["members"] = "read"
     if any(ProofsIn.GITHUB in stage.proofs_in for policy in policies for stage in policy.stages):
         needed["attestations"] = "read"

@@ -61,10 +61,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """What the author may do, read now. `is_approver`: the policy names them, or a team that they are in."""
+    """What the author may do, read now. `is_approver`: the policy names them, or a team that they are in.
+
+    `is_asked`: they are one of those from whom the policy wants approvals, which gives them that right alone.
+    """
 
     permission: Permission
     is_approver: bool = False
+    is_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,8 @@ class Subject:
     """What a command is about: the move of `release` from `source` into `stage`, and its pull request as it is now.
 
     `head_since` is when the head came, None where that is not known. `gates` are the names of the source's gates.
-    `has_approvers` says that the policy names some. `is_present` says that this pull request's merge is what brought
+    `has_approvers` says that the policy names some, or from whom it wants approvals; `counts_approvals` that one alone
+    decides nothing there. `is_present` says that this pull request's merge is what brought
     the stage its present release, `is_quarantined` that the release was taken back somewhere.
     """
 
@@ -85,17 +90,22 @@ class Subject:
     head_since: datetime | None = None
     gates: tuple[str, ...] = ()
     has_approvers: bool = False
+    counts_approvals: bool = False
     is_present: bool = False
     is_quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """A command that its author may give. One that only asks (status, explain, help) leaves no order."""
+    """A command that its author may give. One that only asks (status, explain, help) leaves no order.
+
+    `is_counted` is of an approval that is one of several, and may not be among those that count.
+    """
 
     command: Command
     by: Author
     order: Order | None = None
+    is_counted: bool = False
     kind: Literal["accepted"] = "accepted"
 
 
@@ -189,7 +199,8 @@ def judge_command(command: Command, said: Said, authority: Authority, subject: S
         return Denied(reason=f"@{said.author.login}'s `/liftlock {command.verb}` is not carried out: {obstacle}.")
     if command.verb in QUESTIONS:
         return Accepted(command=command, by=said.author)
-    return Accepted(command=command, by=said.author, order=_order(command, said, subject))
+    is_counted = command.verb is Verb.APPROVE and subject.counts_approvals
+    return Accepted(command=command, by=said.author, order=_order(command, said, subject), is_counted=is_counted)
 
 
 def _order(command: Command, said: Said, subject: Subject) -> Order:
@@ -217,6 +228,8 @@ def _lacks_right(verb: Verb, author: Author, authority: Authority, subject: Subj
     # Where the policy names approvers, the role to write is no longer enough to approve.
     least = Permission.ADMIN if verb is Verb.APPROVE and subject.has_approvers else right.least
     if authority.permission >= least or (right.or_approver and authority.is_approver):
+        return None
+    if verb is Verb.APPROVE and authority.is_asked:
         return None
     needs = f"the {least.name.lower()} role"
     if right.or_approver and subject.has_approvers:
@@ -310,12 +323,18 @@ _EFFECTS: Mapping[Verb, str] = {
 }
 
 
+_COUNTED = (
+    "Approved by {who}: {release} with commit {head} and no other. How many that makes is told with the approvals."
+)
+
+
 def effect_sentence(accepted: Accepted) -> str:
     """Say in one sentence of plain text what an accepted command does."""
     order = accepted.order
     if order is None:
         return f"Answered {accepted.by.login}'s `/liftlock {accepted.command.verb}`."
-    return _EFFECTS[order.kind].format(
+    effect = _COUNTED if accepted.is_counted else _EFFECTS[order.kind]
+    return effect.format(
         who=order.by_login,
         stage=order.stage,
         release=order.release,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from bot.domain.approvals import Ballot, Tally, tally_of
 from bot.domain.calendar import GATE as CALENDAR
 from bot.domain.calendar import Closed, judge_calendar
 from bot.domain.decision import (
@@ -52,7 +53,7 @@ class Case:
     that it came after the last word in Git. `observed_before` are the bytes that each stage before had or verified,
     in this same look; `sources` are those that run the release. `standing` is what people have commanded of this
     release in this stage and still stands, `lifted` when a person lifted its quarantine for the last time. `stop`
-    is a hold of the stage beside those.
+    is a hold of the stage beside those. `policy_since` is when the policy in force replaced an earlier one.
     """
 
     policy: Policy
@@ -71,6 +72,7 @@ class Case:
     observed_before: tuple[tuple[str, Digest], ...] = ()
     sources: tuple[str, ...] = ()
     stop: Stop | None = None
+    policy_since: datetime | None = None
     now: datetime
 
     @property
@@ -151,6 +153,29 @@ class Case:
         came = [change.at for change in self.there.changes if change.new == self.release.tag]
         return bool(came) and (self.lifted is None or self.lifted <= max(came))
 
+    @cached_property
+    def approvals(self) -> Tally | None:
+        """Who has approved the open pull request; None where there is none, or the policy asks for no approvals."""
+        wanted, pull = self.target.proposing.approvals, self.open_pull
+        if wanted is None or pull is None:
+            return None
+        ballot = Ballot(
+            pull=pull,
+            standing=self.standing,
+            facts=self.seen.approving,
+            policy_since=self.policy_since,
+            passed_at=self._passed_at,
+        )
+        return tally_of(wanted, ballot)
+
+    @property
+    def _passed_at(self) -> datetime | None:
+        """When it had passed: at the end of its window, or when a person overrode the last gate; None: it has not."""
+        if self.source.is_proven:
+            return self.source.window_end
+        overrides = [self.standing.overrides[one.gate].at for one in self.overridden]
+        return max(overrides) if self.is_proven else None
+
     # --- answers ---
 
     def answer(self, state: State, waits_on: WaitsOn, reason: str, *actions: Action) -> Candidate:
@@ -166,6 +191,7 @@ class Case:
             verdicts=self.trust,
             pull=pull.number if pull is not None else None,
             sources=self.sources,
+            approvals=self.approvals,
         )
         if not actions:
             actions = (Wait(stage=self.target.name, reason=reason),)

@@ -70,6 +70,7 @@ def judge_candidate(
         is_new=not isinstance(observation.offer, Offer) or observation.offer.is_new,
         sources=carriers(target, observation),
         observed_before=tuple(_observed_before(policy, target, observation)),
+        policy_since=observation.policy_since,
         now=now,
     )
     rungs = (

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from bot.domain.approvals import Tally
 from bot.domain.model import Release, Sha
 from bot.domain.policy import Road
 from bot.domain.pulls import MergeMethod, MergeRoad
@@ -256,7 +257,8 @@ class Judgement:
     """A release in a stage: state, what it waits on, one sentence why, and the verdicts of that stage's gates.
 
     `role` tells a release that runs in the stage from a candidate on its way in. `timeline` is how a running one came,
-    `sources` are the stages before that run a candidate.
+    `sources` are the stages before that run a candidate, `approvals` how many its open pull request has, where the
+    policy asks for some.
     """
 
     stage: str
@@ -269,6 +271,7 @@ class Judgement:
     pull: int | None = None
     timeline: tuple[Milestone, ...] = ()
     sources: tuple[str, ...] = ()
+    approvals: Tally | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,8 +44,8 @@ def judge_observed(case: RunningCase, window: HealthWindow) -> Judgement:
 
 
 def window_end(case: RunningCase, window: HealthWindow) -> datetime | None:
-    """Return when the window is over at the earliest; None where the release was never live yet."""
-    began = case.liveness.proof_since or case.liveness.first_live
+    """Return when the window is over, if nothing begins it anew; None where the release is not known to be live."""
+    began = case.liveness.proof_since
     if began is None:
         return None
     return max(began, case.observation.policy_since or began) + window.warmup + window.length

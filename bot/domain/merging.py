@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.domain.approvals import sentence_of
 from bot.domain.candidacy import Candidate, Case
 from bot.domain.decision import ReadyPromotion, RemakePromotion, State, Wait, WaitsOn
 from bot.domain.model import Release
@@ -110,8 +111,12 @@ def _out_of_date(case: Case) -> Candidate | None:
 
 def _behind(case: Case) -> Candidate | None:
     """Bring it up to date where the branch demands that; last, since a new head takes reviews and approvals away."""
+    return None if _pull(case).reviews.is_short else _brought_up_to_date(case)
+
+
+def _brought_up_to_date(case: Case) -> Candidate | None:
     pull = _pull(case)
-    if not pull.is_behind or pull.reviews.is_short or case.proposal.is_current:
+    if not pull.is_behind or case.proposal.is_current:
         return None
     return _anew(case, f"#{pull.number} is behind {pull.base}, which must not be")
 
@@ -144,6 +149,22 @@ def _objections(case: Case) -> Candidate | None:
         reason = f"checks failed on #{pull.number}: {', '.join(pull.checks.failed)}"
         return case.answer(State.WAITING_FOR_CHECKS, WaitsOn.PROMOTION, reason)
     return None
+
+
+def _not_approved(case: Case) -> Candidate | None:
+    """Nothing merges it before as many people have approved this very head as the policy asks for.
+
+    Where it is behind and nobody has approved it yet, it is brought up to date before they do: approvals are of one
+    head.
+    """
+    tally, pull = case.approvals, _pull(case)
+    if tally is None or tally.is_enough:
+        return None
+    stale = None if tally.given else _brought_up_to_date(case)
+    if stale is not None:
+        return stale
+    state = State.CANNOT_TELL if tally.trouble else State.WAITING_FOR_REVIEW
+    return case.answer(state, WaitsOn.HUMAN, sentence_of(tally, pull.number))
 
 
 def _under_way_by_others(case: Case) -> Candidate | None:
@@ -264,6 +285,7 @@ RUNGS = (
     _out_of_date,
     _own_draft,
     _objections,
+    _not_approved,
     _under_way_by_others,
     _left_to_people,
     cooling_down,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.domain.approvals import Approving
 from bot.domain.argo import Ancestry, Application, Memory, NoApplication
 from bot.domain.model import Artifact, Checked, Offer, Samples, TagHistory, Trouble
 from bot.domain.orders import Order
@@ -37,7 +38,8 @@ class StageObservation:
     releases from the registry: it may have come by hand. `promotion` is the candidate's proposal, `arrival` the one
     that brought the running release, `revert` the one that takes it back; each None if not looked for. `superseded` are
     open proposals for other releases. `apart` says which of the values that move together says another tag than the
-    first at the head, empty if none does.
+    first at the head, empty if none does. `approving` is what the forge says of those who approved the candidate's
+    proposal, None where nobody was looked up.
     """
 
     stage: str
@@ -55,6 +57,7 @@ class StageObservation:
     revert: Proposal | Trouble | None = None
     superseded: tuple[Pull, ...] = ()
     apart: str = ""
+    approving: Approving | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,8 @@ class Standing:
     `hold` is of the whole stage, until somebody resumes it. `rejected` and `rollback` are of this release, until a
     later approval or retry of it. `approved`, `overrides` (by gate) and `retried` hold for exactly this release, if
     they came after all that stopped it; the first two for exactly this head. `outdated` is the newest approval of this
-    release at another head, where none is of this one.
+    release at another head, where none is of this one. `approvals` are all that make up `approved`, oldest first, one
+    of each account; `stopped_at` is when this release was stopped for the last time.
     """
 
     hold: Order | None = None
@@ -66,6 +67,8 @@ class Standing:
     overrides: Mapping[str, Order] = field(default_factory=dict)
     retried: Order | None = None
     outdated: Order | None = None
+    approvals: tuple[Order, ...] = ()
+    stopped_at: datetime | None = None
 
 
 def standing(orders: Iterable[Order], *, service: str, stage: str, release: str, head: Sha | None) -> Standing:
@@ -87,6 +90,8 @@ def standing(orders: Iterable[Order], *, service: str, stage: str, release: str,
         overrides={order.gate: order for order in at_head if order.kind is Verb.PROMOTE},
         retried=_newest(since_stopped, Verb.RETRY),
         outdated=_newest(since_stopped, Verb.APPROVE) if approved is None and head is not None else None,
+        approvals=tuple({order.by_id: order for order in at_head if order.kind is Verb.APPROVE}.values()),
+        stopped_at=max((order.at for order in of_release if order.kind in _STOPS), default=None),
     )
 
 

@@ -103,6 +103,27 @@ class AutoMerge(StrEnum):
     ANY = "any"
 
 
+class ApprovedWhen(StrEnum):
+    """Whether an approval counts that was given before the release had passed in the stage before."""
+
+    AFTER_WINDOW = "after-window"
+    ANY_TIME = "any-time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals:
+    """That `need` different people (1 to 10) must have approved a pull request at its head before it is merged.
+
+    They come from `people`, logins and teams as in `Proposing`; where none are named, whoever may write in the
+    repository counts. With `four_eyes` nobody counts who wrote one of the source commits that come with the release.
+    """
+
+    need: int
+    people: tuple[str, ...] = ()
+    four_eyes: bool = False
+    when: ApprovedWhen = ApprovedWhen.ANY_TIME
+
+
 DEFAULT_TITLE = "Promote {service} to {stage}: {old} → {new}"
 
 
@@ -113,7 +134,8 @@ class Proposing:
     `method` None takes what the repository allows: a merge commit before a squash before a rebase. `approvers` are
     logins and teams (`@dana`, `@acme/release`) who may approve and override; `notify` whom the bot may mention.
     `tells_source` comments on the source pull request when the release arrives or is taken back. `pause` is how long
-    after the window before a release waits at least, while its gates go on being judged.
+    after the window before a release waits at least, while its gates go on being judged. `approvals` None asks for
+    none.
     """
 
     by: Road = Road.PULL_REQUEST
@@ -129,6 +151,7 @@ class Proposing:
     assignees: tuple[str, ...] = ()
     tells_source: bool = False
     pause: timedelta = timedelta(0)
+    approvals: Approvals | None = None
 
 
 class Join(StrEnum):

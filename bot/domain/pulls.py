@@ -58,12 +58,33 @@ def without_own(checks: Checks, name: str) -> Checks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """An account's newest review that approves, or asks for changes, and was not dismissed.
+
+    `by_id` is the account's number, which a renamed login does not change; 0 where the account is gone. `head` is the
+    commit that it is of, None where the forge knows that no more. `at` is told in whole seconds.
+    """
+
+    by_id: int
+    by: str
+    at: datetime
+    head: Sha | None
+    approves: bool = True
+    is_app: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reviews:
-    """The newest review of each person that counts. Logins only. `is_short` says that the branch demands more."""
+    """The newest review of each person that counts, as the forge counts them: of those who may write.
+
+    `approved_by` (at the very head) and `changes_requested_by` are logins. `is_short` says that the branch demands
+    more. `given` are the same reviews as a whole, and those of other heads, but none of the bot's.
+    """
 
     approved_by: tuple[str, ...] = ()
     changes_requested_by: tuple[str, ...] = ()
     is_short: bool = False
+    given: tuple[Review, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,7 +186,10 @@ def note_decision(
 def _meaning(decision: Decision) -> str:
     """Return what makes two decisions different to people: who stands where, and what is done about it."""
     judgements = [
-        [item.stage, item.role, item.release.name if item.release else None, item.state, item.pull, _steps(item)]
+        [
+            *(item.stage, item.role, item.release.name if item.release else None, item.state, item.pull, _steps(item)),
+            *_approved(item),
+        ]
         for item in decision.judgements
     ]
     actions = [action_json(action) for action in decision.actions if not is_quiet(action)]
@@ -198,6 +201,11 @@ def _meaning(decision: Decision) -> str:
 def _steps(judgement: Judgement) -> list[str]:
     """Return the steps that a release has taken: a new one is noted, so that the ledger has the whole timeline."""
     return [milestone.step for milestone in judgement.timeline]
+
+
+def _approved(judgement: Judgement) -> list[list[int]]:
+    """Return who has approved it, where that is asked for: each approval is noted."""
+    return [] if judgement.approvals is None else [[one.id for one in judgement.approvals.given]]
 
 
 def parse_observation(body: Mapping[str, object]) -> Observation:

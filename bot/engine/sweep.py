@@ -21,6 +21,7 @@ from typing import TypeVar
 
 import structlog
 
+from bot.approving import with_approvals
 from bot.bystanders import tell_bystanders
 from bot.domain.decide import decide
 from bot.domain.decision import Action, Decision
@@ -266,7 +267,7 @@ class Sweeper:
             verified = with_proofs(self.world, policy, proposed)
             # A stop of everything lets nobody be answered either: they are heard when it is over.
             is_dry = self.dry_run or stop_of_everything(verified.stops) is not None
-            observation = with_orders(self.world, policy, verified, is_dry=is_dry)
+            observation = with_approvals(self.world, policy, with_orders(self.world, policy, verified, is_dry=is_dry))
             return Decided(policy=policy, seen=observation, decision=decide(policy, observation, observation.at))
 
         return self._told_if_failed(policy, step)

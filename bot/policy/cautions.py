@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.domain import statistics
-from bot.domain.policy import Policy, Rollback, Stage
+from bot.domain.policy import Approvals, Policy, Rollback, Stage
 from bot.domain.rules import Accept, CountGate, DegradedTrigger, Gate, MeasuredRule, SyncFailedTrigger, Trigger
-from bot.domain.text import format_count, format_duration, format_limit
+from bot.domain.text import count_of, format_count, format_duration, format_limit
 from bot.domain.verdicts import SCRAPES_IN_A_TILE
 from bot.policy.faults import PolicyFault
 from bot.policy.findings import Finding, Severity
@@ -59,6 +59,7 @@ def _of_stage(stage: Stage, path: str, scrape: timedelta) -> Iterator[Caution]:
     for number, gate in enumerate(stage.gates):
         if isinstance(gate, CountGate):
             yield from _of_floor(gate, f"{path}.gates[{number}]")
+    yield from _of_approvals(stage.proposing.approvals, f"{path}.promote.approvals")
     if stage.rollback is not None:
         yield from _of_rollback(stage.rollback, f"{path}.rollback", scrape)
 
@@ -86,6 +87,19 @@ def _of_floor(gate: CountGate, path: str) -> Iterator[Caution]:
         expected = f"{needed} or more: even if none of fewer is bad, they do not show {format_limit(gate.limit)}"
         yield Caution(
             rule="floor-proves-nothing", path=f"{path}.floor", found=format_count(gate.floor), expected=expected
+        )
+
+
+def _of_approvals(approvals: Approvals | None, path: str) -> Iterator[Caution]:
+    """Warn of more approvals than people are named; who is in a team, only the forge knows."""
+    if approvals is None or not approvals.people or any("/" in name for name in approvals.people):
+        return
+    people = {name.lower() for name in approvals.people if not name.endswith("[bot]")}
+    if len(people) < approvals.need:
+        is_few = f"at most {len(people)}, as many as people are named" if people else "the login of a person"
+        expected = f"{is_few}: nothing is ever merged into this stage"
+        yield Caution(
+            rule="out-of-reach", path=f"{path}.need", found=count_of(approvals.need, "approval"), expected=expected
         )
 
 

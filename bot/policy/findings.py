@@ -46,6 +46,7 @@ RULES: Mapping[str, str] = {
     "floor-proves-nothing": "A floor with which the limit cannot be shown to hold",
     "without-effect": "A field that changes nothing where it stands",
     "outlasts-watch": "A trigger that takes longer than the watch",
+    "out-of-reach": "More approvals than people may give",
     "only-shadow": "A rollback of which no trigger decides",
     "live-repository": "A repository or branch that is not there, or cannot be worked in",
     "live-permission": "A right at GitHub that the policy needs",

@@ -16,6 +16,7 @@ from bot.domain.queries import DEFAULT_SOURCE, Query
 from bot.domain.rules import ArgoHealthyGate, Gate, SoakGate
 from bot.domain.text import parse_duration
 from bot.policy.applications import read_applications
+from bot.policy.approving import check_approvals
 from bot.policy.calendars import read_calendar
 from bot.policy.edits import read_edit
 from bot.policy.entries import Entry
@@ -93,6 +94,7 @@ class _Reader:
         texts = [item for item in listed if item is not None]
         self._check_stages(top, texts, image, whole=len(texts) == len(listed))
         self._check_places(top, texts)
+        check_approvals(((item.stage, item.path, item.value) for item in texts), top.get("source"), self.faults)
         if service is None or image is None or gitops is None or not texts:
             return None
         return Policy(

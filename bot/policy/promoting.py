@@ -9,12 +9,10 @@ from datetime import timedelta
 from bot.domain.policy import DEFAULT_TITLE, AutoMerge, EvidenceIn, Merge, Opens, Proposing, Road
 from bot.domain.pulls import MergeMethod
 from bot.domain.text import parse_duration
-from bot.policy.grammar import A_DURATION
+from bot.policy.approving import read_approvals
+from bot.policy.grammar import A_DURATION, HANDLE, PERSON
 from bot.policy.reading import Section, matching, one_of, parsed
 
-LOGIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:\[bot\])?"
-PERSON = rf"@{LOGIN}"
-HANDLE = rf"@{LOGIN}(?:/[A-Za-z0-9][A-Za-z0-9._-]{{0,99}})?"
 _LABEL = r"[^\s,][^,]{0,48}[^\s,]|[^\s,]"
 _PLACES = frozenset({"service", "stage", "old", "new"})
 _LONGEST_TITLE = 200
@@ -29,6 +27,7 @@ ONLY_PULL_REQUESTS = (
     "labels",
     "reviewers",
     "assignees",
+    "approvals",
 )
 
 
@@ -45,6 +44,7 @@ def read_promote(section: Section | None) -> tuple[Merge, Proposing]:
     arms = section.read("auto_merge", AutoMerge, "never, bound or any", default=AutoMerge.NEVER)
     title = section.read("title", parse_title, _A_TITLE, default=DEFAULT_TITLE)
     pause = section.read("pause", parse_duration, A_DURATION, default=timedelta(0))
+    approvers = _texts(section, "approvers", matching(HANDLE), "a login or a team, such as @dana or @acme/release")
     source = section.read("tell_source", one_of(("true", "false")), "true or false", default="false")
     proposing = Proposing(
         by=Road(by or "pull-request"),
@@ -53,13 +53,14 @@ def read_promote(section: Section | None) -> tuple[Merge, Proposing]:
         method=_method(section),
         auto_merge=arms or AutoMerge.NEVER,
         title=title or DEFAULT_TITLE,
-        approvers=_texts(section, "approvers", matching(HANDLE), "a login or a team, such as @dana or @acme/release"),
+        approvers=approvers,
         notify=_texts(section, "notify", matching(HANDLE), "a login or a team, such as @dana or @acme/release"),
         labels=_texts(section, "labels", matching(_LABEL), "a label of 1 to 50 characters without commas"),
         reviewers=_texts(section, "reviewers", matching(HANDLE), "a login or a team, such as @dana or @acme/release"),
         assignees=_texts(section, "assignees", matching(PERSON), "a login, such as @dana"),
         tells_source=source == "true",
         pause=pause or timedelta(0),
+        approvals=read_approvals(section.section("approvals"), approvers),
     )
     section.finish()
     return Merge(merge or "human"), proposing

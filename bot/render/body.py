@@ -10,6 +10,7 @@ from bot.domain.policy import EvidenceIn
 from bot.domain.pulls import PullState
 from bot.domain.verdicts import Verdict
 from bot.render.answers import command_section, history_section, newest_answer, override_lines
+from bot.render.approvals import approval_section
 from bot.render.artifact import artifact_section
 from bot.render.escape import code
 from bot.render.moves import what_moves
@@ -50,6 +51,7 @@ def _parts(view: MoveView, room: Room) -> list[str]:
         _screen(view).text,
         newest_answer(stands) if has_all else "",
         override_lines(circumstances.overrides),
+        approval_section(view.approvals),
         superseding_line(circumstances.supersedes),
         *_in_stage(view, room),
         what_moves(view, room.commits),

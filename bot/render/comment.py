@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.render.answers import command_section, history_section, newest_answer, override_lines
+from bot.render.approvals import approval_section, whoever_is_asked
 from bot.render.artifact import artifact_section
 from bot.render.escape import code, mention, plain
 from bot.render.people import whoever_may
@@ -27,6 +28,7 @@ def _parts(view: CommentView, room: Room) -> list[str]:
         way_paragraph(view.path),
         newest_answer(view),
         override_lines(circumstances.overrides),
+        approval_section(view.candidate.approvals if view.candidate is not None else None),
         *(evidence_of(view.stage, view.running, room) if view.running is not None else []),
         *(part for one in view.sources for part in evidence_of(view.policy.stage(one.stage), one, room)),
         artifact_section(view.candidate.release or view.release, view.candidate.verdicts)
@@ -51,8 +53,13 @@ def attention_comment(view: CommentView) -> str | None:
     calls = f"{told}: " if told else ""
     return (
         f"{calls}**A person must act** on {code(view.release.tag)} for {code(view.stage.name)}: "
-        f"{plain(reason)}. It waits for {whoever_may(view)}."
+        f"{plain(reason)}. It waits for {_whoever(view)}."
     )
+
+
+def _whoever(view: CommentView) -> str:
+    tally = view.candidate.approvals if view.candidate is not None else None
+    return whoever_is_asked(tally) if tally is not None and tally.missing else whoever_may(view)
 
 
 def attention_over_comment() -> str:

@@ -10,6 +10,7 @@ from bot.domain.evidence import evidence_hash
 from bot.domain.model import Trailers
 from bot.domain.text import join_words
 from bot.domain.trailers import render_trailers
+from bot.render.approvals import approved_by
 from bot.render.escape import for_commit
 from bot.render.views import MoveView, RevertView
 
@@ -29,7 +30,7 @@ def promotion_commit(view: MoveView, why: str = "") -> str:
     """Return the message of a promotion's commit.
 
     `why` says why it moves where the stage before has not proven it by itself: a person overrode a gate, or the pull
-    request was opened early.
+    request was opened early. Who approved it is named where the view tells.
     """
     trailers = Trailers(
         service=view.policy.service,
@@ -42,7 +43,9 @@ def promotion_commit(view: MoveView, why: str = "") -> str:
     reasons = "; ".join(dict.fromkeys(one.reason for one in view.sources))
     passed = f"has passed {join_words(view.come_from)}: {for_commit(reasons)}."
     said = f"{for_commit(view.release.tag)} {for_commit(why) if why else passed}"
-    body = f"{_LINES.fill(said)}\n\n{_changed(view.changes)}"
+    approved = approved_by(view.approvals)
+    paragraphs = [_LINES.fill(text) for text in (said, approved) if text]
+    body = "\n\n".join([*paragraphs, _changed(view.changes)])
     return f"{promotion_subject(view)}\n\n{body}{render_trailers(trailers)}\n"
 
 

@@ -40,7 +40,9 @@ def _rights(stage: Stage) -> Mapping[Verb, str]:
     """Say who may, in the words of `bot.domain.authority`, which decides it; all others need the role to write."""
     rights = dict.fromkeys((Verb.STATUS, Verb.EXPLAIN, Verb.HELP), _READERS)
     if not stage.proposing.approvers:
-        return rights | dict.fromkeys((Verb.PROMOTE, Verb.LIFT), "the role to maintain")
+        asked = stage.proposing.approvals.people if stage.proposing.approvals is not None else ()
+        approving = {Verb.APPROVE: "somebody whose approval is asked for, or an administrator"} if asked else {}
+        return rights | approving | dict.fromkeys((Verb.PROMOTE, Verb.LIFT), "the role to maintain")
     either = dict.fromkeys((Verb.REJECT, Verb.ROLLBACK), "an approver, or the role to write")
     approvers = {Verb.APPROVE: "an approver, or an administrator"}
     maintainers = dict.fromkeys((Verb.PROMOTE, Verb.LIFT), "an approver, or the role to maintain")

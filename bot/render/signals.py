@@ -3,6 +3,7 @@
 | state of the candidate                                   | check   |
 |----------------------------------------------------------|---------|
 | on its way, and every gate healthy or overridden (I1)    | passed  |
+| the same, but it lacks approvals that the policy wants   | waiting |
 | unhealthy, quarantined, rejected, held, halted, replaced | failed  |
 | anything else: observing, cannot tell, no verdict, …     | waiting |
 
@@ -22,6 +23,7 @@ from bot.domain.text import count_of, format_instant
 from bot.domain.verdicts import MeasuredEvidence, VerdictKind, deciding
 from bot.forge import CheckState, CheckText, DeploymentState, DeploymentText, StatusState, StatusText
 from bot.render.answers import override_lines
+from bot.render.approvals import approval_section
 from bot.render.artifact import artifact_table
 from bot.render.escape import code, for_status, plain
 from bot.render.links import commit_link, pull_link
@@ -99,7 +101,8 @@ def check_state(view: CommentView) -> CheckState:
         return "waiting"
     if judgement.state in _FAILED or (judgement.state is State.HALTED and judgement.waits_on is WaitsOn.HUMAN):
         return "failed"
-    return "passed" if judgement.state in _ON_ITS_WAY and _is_cleared(view) else "waiting"
+    is_approved = judgement.approvals is None or judgement.approvals.is_enough
+    return "passed" if judgement.state in _ON_ITS_WAY and is_approved and _is_cleared(view) else "waiting"
 
 
 def _is_cleared(view: CommentView) -> bool:
@@ -116,6 +119,7 @@ def _summary(view: CommentView, room: Room) -> list[str]:
     return [
         first_screen(view).text,
         override_lines(view.circumstances.overrides),
+        approval_section(view.candidate.approvals if view.candidate is not None else None),
         *(part for one in view.sources for part in evidence_of(view.policy.stage(one.stage), one, room)),
         artifact_table(view.candidate.verdicts) if view.candidate is not None and view.candidate.verdicts else "",
         judged_by(view.policy, view.circumstances.policy_commit, view.forge_url),

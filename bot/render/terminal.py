@@ -30,6 +30,7 @@ from bot.domain.decision import (
 from bot.domain.path import path_of
 from bot.domain.text import format_date_instant, format_duration, one_line
 from bot.domain.verdicts import SCRAPES_IN_A_TILE, MeasuredEvidence
+from bot.render.approvals import approval_lines
 from bot.render.course import sparkline
 from bot.render.timeline import timeline_lines
 from bot.render.way import way_line
@@ -110,6 +111,7 @@ def explanation_lines(decision: Decision, judgements: Sequence[Judgement]) -> li
         lines += ["", *verdict_lines(decision, [judgement])]
         if judgement.role == "candidate":
             lines.append(f"  path: {way_line(path_of(judgement, decision.judgements))}")
+        lines += [f"  {line}" for line in approval_lines(judgement.approvals)]
         lines.append(f"  waits on: {judgement.waits_on}")
         lines += [f"  {line}" for line in timeline_lines(judgement.timeline)]
     return lines

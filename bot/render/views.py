@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.domain.approvals import Tally
 from bot.domain.decision import Judgement, State
 from bot.domain.edit import Change
 from bot.domain.model import Release, Sha
@@ -117,7 +118,8 @@ class MoveView:
     source commits between the two releases, None where they are not known; `changelog` is an excerpt as plain text.
     Where the policy wants the evidence in the body, the body carries what the comment would. `watched` is what the
     stage itself measured last of the release, once it was there; `trust` are the verdicts on its artifact,
-    `summary` what is kept of all that was verified, once it moves.
+    `summary` what is kept of all that was verified, once it moves, and `approvals` who has approved it, where the
+    policy asks for that.
     """
 
     policy: Policy
@@ -132,6 +134,7 @@ class MoveView:
     watched: Judgement | None = None
     trust: tuple[Verdict, ...] = ()
     summary: Summary | None = None
+    approvals: Tally | None = None
     standing: CommentView | None = None
     span: Span | None = None
     changelog: str = ""

@@ -10,6 +10,7 @@ from bot.domain.pulls import Checks
 from bot.domain.text import count_of
 from bot.domain.timeline import Step
 from bot.domain.verdicts import MeasuredEvidence
+from bot.render.approvals import approvals_in_short, whoever_is_asked
 from bot.render.escape import code, plain
 from bot.render.people import named, whoever_may, whoever_overrides
 from bot.render.views import CommentView
@@ -30,7 +31,9 @@ from bot.render.words import (
 
 
 def not_yet(view: CommentView, judgement: Judgement) -> Screen:
-    """It has not proven itself."""
+    """It has not proven itself, or who has approved it cannot be told."""
+    if judgement.waits_on is WaitsOn.HUMAN and judgement.approvals is not None and judgement.approvals.trouble:
+        return for_a_review(view, judgement)
     lead = _observed(view) if judgement.state is State.OBSERVING else f"{move_of(view)} has not proven itself."
     if judgement.state is State.WAITING_FOR_ROLLOUT:
         lead = f"{code(view.release.tag)} is not live in {source_of(view)} yet."
@@ -117,8 +120,17 @@ def for_checks(view: CommentView, judgement: Judgement) -> Screen:
     )
 
 
-def for_a_review(view: CommentView, _: Judgement) -> Screen:
-    """The branch asks for more reviews."""
+def for_a_review(view: CommentView, judgement: Judgement) -> Screen:
+    """The policy asks for more approvals, or the branch for more reviews."""
+    tally = judgement.approvals
+    if tally is not None and tally.missing:
+        return Screen(
+            word="Waits for approvals.",
+            lead=f"{proven(view)} Do not merge this before enough people have approved it.",
+            why=approvals_in_short(tally),
+            who=f"{capital(whoever_is_asked(tally))}: approve it in a review, or comment `/liftlock approve`.",
+            when=once(view, "it is approved"),
+        )
     circumstances = view.circumstances
     pull, wanted = circumstances.pull, circumstances.rules.approvals
     given = named(pull.reviews.approved_by) if pull is not None and pull.reviews.approved_by else "nobody"

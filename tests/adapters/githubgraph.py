@@ -128,8 +128,15 @@ class _Root:
             "pullRequests": self._pulls,
             "pullRequest": lambda _info, *, number: self._pull(number),
             "mergeQueue": lambda _info, **_: {"id": "Q"} if g.has_queue else None,
+            "object": lambda _info, *, oid: self._commit(oid),
             "ref": lambda _info, *, qualifiedName: self._ref(qualifiedName),  # noqa: N803  (GitHub's name)
         }
+
+    def _commit(self, oid: str) -> Json | None:
+        authors = self._github.authors.get(oid)
+        if authors is None:
+            return None
+        return {"__typename": "Commit", "authors": lambda _info, *, first, **_: _page(authors, first, None)}
 
     def _organization(self, _info: object, *, login: str) -> Json:
         if login != "acme":

@@ -37,6 +37,7 @@ class FakeGitHub:
         self.statuses: list[Json] = []
         self.deployments: list[Json] = []
         self.compared: dict[str, Json] = {}
+        self.authors: dict[str, list[Json]] = {}
         self.commit_pulls: list[Json] = []
         self.permissions: dict[str, Json] = {}
         self.members: dict[str, list[str]] = {}

@@ -64,9 +64,10 @@ def pushed(sha: str, at: str = T0) -> Json:
     return {"__typename": "PullRequestCommit", "commit": {"oid": sha, "committedDate": at}}
 
 
-def review(by: str, state: str, sha: str) -> Json:
+def review(by: str, state: str, sha: str | None, at: str = "2026-03-01T11:00:00Z") -> Json:
     """A review."""
-    return {"state": state, "author": actor(by), "commit": {"oid": sha}}
+    commit = None if sha is None else {"oid": sha}
+    return {"state": state, "author": actor(by), "commit": commit, "submittedAt": at}
 
 
 @dataclass

@@ -75,6 +75,7 @@ def signal(parts: Parts) -> None:
     parts.signals.set_deployment(REPO, deployment, None)
     parts.signals.pulls_of(REPO, HEAD)
     parts.signals.span(REPO, OLD_HEAD, HEAD, limit=5)
+    parts.signals.writers_of(REPO, OLD_HEAD, HEAD)
 
 
 def finish(parts: Parts, github: FakeGitHub) -> None:

@@ -226,6 +226,7 @@ def test_a_repository_name_that_is_none_never_reaches_an_address(
         lambda: parts.conversation.permission_of(repository, 1, "dana"),
         lambda: parts.signals.pulls_of(repository, HEAD),
         lambda: parts.signals.span(repository, HEAD, HEAD, limit=1),
+        lambda: parts.signals.writers_of(repository, HEAD, HEAD),
     ):
         with pytest.raises(Permanent, match="cannot be used as a repository"):
             call()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -344,7 +345,27 @@ def test_reviews_of_the_present_head_count(
     parts: Parts, github: FakeGitHub, reviews: list[Any], decision: str | None, expected: Reviews
 ) -> None:
     github.add_pull(BRANCH, reviews=reviews, decision=decision)
-    assert newest(parts).reviews == expected
+    assert replace(newest(parts).reviews, given=()) == expected
+
+
+def test_a_review_is_told_with_its_account_its_commit_and_its_time(parts: Parts, github: FakeGitHub) -> None:
+    reviews = [
+        review("rita", "APPROVED", HEAD),
+        review("dana", "CHANGES_REQUESTED", OLD_HEAD, at="2026-03-01T11:30:00Z"),
+        review("ci[bot]", "APPROVED", HEAD),
+        review("eve", "DISMISSED", HEAD),
+        {**review("ghost", "APPROVED", None), "author": None},
+        review("lift-bot", "APPROVED", HEAD),
+    ]
+    github.add_pull(BRANCH, reviews=reviews)
+    found = newest(parts).reviews.given
+    assert [(one.by, one.by_id > 0, one.is_app, one.approves, one.head) for one in found] == [
+        ("rita", True, False, True, HEAD),
+        ("dana", True, False, False, OLD_HEAD),
+        ("ci[bot]", True, True, True, HEAD),
+        ("ghost", False, False, True, None),
+    ]
+    assert [one.at.minute for one in found] == [0, 30, 0, 0]
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------

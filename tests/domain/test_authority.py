@@ -128,6 +128,25 @@ def test_a_denial_says_who_what_and_what_it_would_take(verb: Verb, permission: P
     assert refusal(verb, by=Authority(permission=permission)) == f"@dana may not {says}."
 
 
+@pytest.mark.parametrize("verb", [verb for verb, *_ in RIGHTS if verb not in QUESTIONS])
+def test_whoever_is_asked_for_an_approval_may_approve_and_nothing_else(verb: Verb) -> None:
+    about = replace(MERGED if verb is Verb.ROLLBACK else SUBJECT, has_approvers=True)
+    asked = Authority(permission=Permission.READ, is_asked=True)
+    assert isinstance(judged(verb, by=asked, about=about), Accepted) is (verb is Verb.APPROVE)
+
+
+def test_an_approval_that_is_one_of_several_does_not_say_that_it_moves_the_release() -> None:
+    found = judged(Verb.APPROVE, about=replace(SUBJECT, counts_approvals=True))
+    assert isinstance(found, Accepted)
+    assert effect_sentence(found) == (
+        f"Approved by dana: ghcr.io/acme/checkout:1.9.0 with commit {HEAD[:7]} and no other. "
+        "How many that makes is told with the approvals."
+    )
+    held = judged(Verb.HOLD, about=replace(SUBJECT, counts_approvals=True))
+    assert isinstance(held, Accepted)
+    assert held.is_counted is False
+
+
 @pytest.mark.parametrize(
     ("verb", "says"),
     [

@@ -161,12 +161,12 @@ def test_what_was_granted_before_a_stop_does_not_come_back_with_a_retry(stop: Ve
     seen = stands(orders)
     assert (seen.approved, seen.overrides, seen.retried) == (None, {}, None)
     retry = an_order(Verb.RETRY, 9)
-    assert stands([*orders, retry]) == Standing(retried=retry)
+    assert stands([*orders, retry]) == Standing(retried=retry, stopped_at=orders[-1].at)
 
 
 def test_a_hold_leaves_what_was_granted() -> None:
     approval, hold = in_turn(Verb.APPROVE, Verb.HOLD)
-    assert stands([approval, hold]) == Standing(approved=approval, hold=hold)
+    assert stands([approval, hold]) == Standing(approved=approval, hold=hold, approvals=(approval,))
 
 
 # --- Laws ------------------------------------------------------------------------------------------------------------

@@ -116,6 +116,21 @@ def test_a_pull_request_is_told_whole(world: GitHubWorld) -> None:
     ]
 
 
+def test_a_commit_names_its_author_and_its_co_authors_and_whose_addresses_these_are(world: GitHubWorld) -> None:
+    rita = world.lab.world.account("rita").email
+    message = f"Change\n\nCo-authored-by: Rita <{rita}>\nco-authored-by: Guest <g@elsewhere.example>\nCo-authored-by: x"
+    sha = world.lab.commit_as("dana", REPO, "topic", {FILE: NEW}, message)
+    query = """query($oid: GitObjectID!) { repository(owner: "acme", name: "deploy") { object(oid: $oid) {
+      ... on Commit { authors(first: 10) { totalCount nodes { name email user { login } } } }
+    } } }"""
+    told = ask(world, query, oid=sha)["data"]["repository"]["object"]["authors"]
+    assert [(one["name"], (one["user"] or {}).get("login")) for one in told["nodes"]] == [
+        ("dana", "dana"),
+        ("Rita", "rita"),
+        ("Guest", None),
+    ]
+
+
 def test_a_repository_its_viewer_and_the_allowance_are_told(world: GitHubWorld) -> None:
     world.lab.allow_auto_merge(REPO)
     query = """{

@@ -101,6 +101,14 @@ def test_a_merge_is_a_real_merge_commit(world: GitHubWorld) -> None:
     assert world.pull(number)["merge_commit_sha"] == commit.sha
 
 
+@pytest.mark.parametrize(("method", "is_signed"), [("merge", True), ("squash", True), ("rebase", False)])
+def test_github_signs_what_it_commits_itself(world: GitHubWorld, method: str, is_signed: bool) -> None:
+    assert merge(world, world.propose(), merge_method=method)[0] == 200
+    told = world.http.get(f"/repos/{REPO}/commits/{world.lab.head(REPO, 'main')}").json()["commit"]
+    assert told["verification"]["verified"] is is_signed
+    assert (told["committer"]["email"] == "noreply@github.com") is is_signed
+
+
 def test_a_merge_without_texts_gets_githubs_own(world: GitHubWorld) -> None:
     world.lab.merge_pull(REPO, world.propose(), "dana")
     commit = world.lab.log(REPO, "main")[0]

@@ -31,7 +31,7 @@ stages:
     calendar: {zzz: 1, allow: [{zzz: 1}], freeze: [{zzz: 1}]}
     edit: {zzz: 1, helm: {zzz: 1}}
     window: {zzz: 1}
-    promote: {zzz: 1}
+    promote: {zzz: 1, approvals: {zzz: 1}}
     artifact:
       zzz: 1
       signer: {zzz: 1}

@@ -11,6 +11,7 @@ from dataclasses import replace
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from bot.domain.approvals import Discounted, Tally
 from bot.domain.argo import NamedApplication
 from bot.domain.decision import Judgement
 from bot.domain.edit import Change
@@ -216,9 +217,23 @@ def a_judgement_of(judgement: Judgement | None, text: str) -> Judgement | None:
         release=a_release(text),
         reason=text,
         verdicts=(*(a_verdict_of(one, text) for one in judgement.verdicts), _against_base(text), _bare(text)),
+        approvals=a_tally_of(judgement.approvals, text),
         timeline=tuple(
             Milestone(step=step, at=NOON + n * MINUTE, source=text, application=text) for n, step in enumerate(Step)
         ),
+    )
+
+
+def a_tally_of(tally: Tally | None, text: str) -> Tally | None:
+    if tally is None:
+        return None
+    return replace(
+        tally,
+        people=(text,) * len(tally.people),
+        given=tuple(replace(one, login=text) for one in tally.given),
+        others=tuple(Discounted(login=text, why=text) for _ in tally.others),
+        unknown=(text,) * len(tally.unknown),
+        trouble=text if tally.trouble else "",
     )
 
 
@@ -295,6 +310,7 @@ def a_move_of(stands: CommentView, text: str) -> MoveView:
         changes=(a_change_of(text),),
         judgement=judgement,
         changelog=text,
+        approvals=a_tally_of(stands.candidate.approvals if stands.candidate is not None else None, text),
     )
 
 

@@ -45,6 +45,8 @@ BLOCKED = {
     "waiting-for-build",
     "not-trusted",
     "frozen",
+    "waiting-for-approvals",
+    "approvals-cannot-be-told",
 }
 MOVES_ITSELF = {
     "observing",
@@ -56,6 +58,9 @@ MOVES_ITSELF = {
     "waiting-for-build",
     "verified",
     "waiting-for-review",
+    "waiting-for-approvals",
+    "approvals-cannot-be-told",
+    "approved",
     "changes-requested",
     "being-merged",
     "overridden",
@@ -199,6 +204,8 @@ CALLS = {
     "pushed-to",
     "no-verdict",
     "rolled-back-in-vain",
+    "waiting-for-approvals",
+    "approvals-cannot-be-told",
 }
 
 

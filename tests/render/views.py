@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.domain.approvals import Approver, Discounted, Tally, sentence_of
 from bot.domain.decision import Judgement, State, WaitsOn
 from bot.domain.edit import Change
 from bot.domain.gates.artifact import judge_artifact
@@ -142,8 +143,10 @@ def a_move(**changes: object) -> MoveView:
 
 def moved(stands: CommentView, **changes: object) -> MoveView:
     """The move whose standing the comment shows."""
+    approvals = stands.candidate.approvals if stands.candidate is not None else None
+    kept: dict[str, object] = {"approvals": approvals, **changes}
     judgement = stands.source or PROVEN
-    return a_move(stage=stands.stage, judgement=judgement, beside=stands.beside, standing=stands, **changes)
+    return a_move(stage=stands.stage, judgement=judgement, beside=stands.beside, standing=stands, **kept)
 
 
 def a_stage(merge: Merge = Merge.AUTO, evidence: EvidenceIn = EvidenceIn.COMMENT) -> Stage:
@@ -215,6 +218,17 @@ def _joined() -> CommentView:
     )
 
 
+def _asking(tally: Tally) -> CommentView:
+    """How it stands with the approvals that the policy asks for."""
+    if tally.is_enough:
+        view = _waiting(State.READY_TO_MERGE, "staging: both gates are healthy")
+    else:
+        state = State.CANNOT_TELL if tally.trouble else State.WAITING_FOR_REVIEW
+        view = _waiting(state, sentence_of(tally, 7), WaitsOn.HUMAN)
+    assert view.candidate is not None
+    return replace(view, candidate=replace(view.candidate, approvals=tally))
+
+
 def _verified(state: State, reason: str, waits_on: WaitsOn, proven: Proven) -> CommentView:
     view = _waiting(state, reason, waits_on)
     assert view.candidate is not None
@@ -284,6 +298,36 @@ STATES: Mapping[str, Callable[[], CommentView]] = {
         WaitsOn.HUMAN,
         pull=a_pull(reviews=Reviews(approved_by=("bob",), is_short=True)),
         rules=RULES,
+    ),
+    "waiting-for-approvals": lambda: _asking(
+        Tally(
+            need=2,
+            people=("@acme/release",),
+            given=(Approver(id=11, login="dana", ways=("command", "review")),),
+            others=(
+                Discounted(login="eve", why="wrote a source commit"),
+                Discounted(login="bob", why="approved the earlier head 1234567"),
+            ),
+        )
+    ),
+    "approvals-cannot-be-told": lambda: _asking(
+        Tally(
+            need=1,
+            people=(),
+            others=(Discounted(login="dana", why="could not be looked up"),),
+            unknown=("Dev Eloper", "Ops"),
+            trouble="GitHub: it did not answer within 10 s",
+        )
+    ),
+    "approved": lambda: _asking(
+        Tally(
+            need=2,
+            people=("@acme/release",),
+            given=(
+                Approver(id=11, login="dana", ways=("review",)),
+                Approver(id=12, login="erin", ways=("command",)),
+            ),
+        )
     ),
     "changes-requested": lambda: _waiting(
         State.WAITING_FOR_HUMAN,

@@ -29,7 +29,9 @@ fragment Full on PullRequest {{
   autoMergeRequest {{ enabledBy {_ACTOR} }}
   mergeQueueEntry {{ enqueuer {_ACTOR} }}
   labels(first: 50) {{ nodes {{ name }} }}
-  latestOpinionatedReviews(first: 100, writersOnly: true) {{ nodes {{ state author {_ACTOR} commit {{ oid }} }} }}
+  latestOpinionatedReviews(first: 100, writersOnly: true) {{
+    nodes {{ state submittedAt author {_ACTOR} commit {{ oid }} }}
+  }}
   comments(last: 50) {{ ...Remarks }}
   timelineItems(
     last: 100
@@ -226,6 +228,28 @@ MEMBERS = f"""query Members($org: String!, $team: String!, $login: String!, $aft
   }}
 }}
 """
+
+_AUTHORS = """
+fragment Authors on Commit {
+  authors(first: 100) { nodes { name email user { databaseId login } } pageInfo { hasNextPage } }
+}"""
+
+
+def authors_document(commits: int) -> str:
+    """Return the document that asks for the authors and co-authors of commits.
+
+    Variables: `owner`, `name`, `c0` ….
+    """
+    names = ["$owner: String!", "$name: String!", *(f"$c{i}: GitObjectID!" for i in range(commits))]
+    asked = "\n    ".join(f"c{i}: object(oid: $c{i}) {{ ...Authors }}" for i in range(commits))
+    return f"""query Writers({", ".join(names)}) {{
+  {_LIMIT}
+  repository(owner: $owner, name: $name) {{
+    {asked}
+  }}
+}}{_AUTHORS}
+"""
+
 
 STATE = f"""query State($owner: String!, $name: String!, $number: Int!) {{
   {_LIMIT}

@@ -10,7 +10,7 @@ from bot.adapters.github.checks import Report, judge_reports, parse_report
 from bot.adapters.github.identity import Account, Identity, account_of_graph, name_of
 from bot.adapters.github.nodes import Node
 from bot.domain.model import Sha
-from bot.domain.pulls import Pull, PullState, Remark, RequiredCheck, Reviews
+from bot.domain.pulls import Pull, PullState, Remark, RequiredCheck, Review, Reviews
 
 _MERGEABLE = {"MERGEABLE": True, "CONFLICTING": False}
 
@@ -128,7 +128,7 @@ def _parse_pull(node: Node, own: Identity) -> Pull:
         is_queued=node.flag("isInMergeQueue"),
         queued_by_bot=queuer is not None and queuer.is_same(own),
         labels=tuple(label.text("name") for label in node.connection("labels")),
-        reviews=_parse_reviews(node, head),
+        reviews=_parse_reviews(node, head, own),
         remarks=parse_remarks(node.node("comments"), own),
     )
 
@@ -190,18 +190,31 @@ class _Events:
         return None if actor is not None and actor.is_same(self.own) else name_of(actor)
 
 
-def _parse_reviews(node: Node, head: Sha) -> Reviews:
+def _parse_reviews(node: Node, head: Sha, own: Identity) -> Reviews:
     """Keep the newest decisive review of each person with write access; an approval of another head does not count."""
-    approved, refused = [], []
-    for review in node.connection("latestOpinionatedReviews"):
-        who, state = name_of(account_of_graph(review.maybe_node("author"))), review.text("state")
-        commit = review.maybe_node("commit")
-        if state == "CHANGES_REQUESTED":
-            refused.append(who)
-        elif state == "APPROVED" and commit is not None and commit.text("oid") == head:
-            approved.append(who)
-    is_short = node.maybe_text("reviewDecision") == "REVIEW_REQUIRED"
-    return Reviews(approved_by=tuple(approved), changes_requested_by=tuple(refused), is_short=is_short)
+    given = [_parse_review(review, own) for review in node.connection("latestOpinionatedReviews")]
+    kept = [review for review in given if review is not None]
+    return Reviews(
+        approved_by=tuple(review.by for review in kept if review.approves and review.head == head),
+        changes_requested_by=tuple(review.by for review in kept if not review.approves),
+        is_short=node.maybe_text("reviewDecision") == "REVIEW_REQUIRED",
+        given=tuple(kept),
+    )
+
+
+def _parse_review(node: Node, own: Identity) -> Review | None:
+    """Read a review that approves or asks for changes; None of a dismissed one, and of the bot's own."""
+    state, author, commit = node.text("state"), account_of_graph(node.maybe_node("author")), node.maybe_node("commit")
+    if state not in ("APPROVED", "CHANGES_REQUESTED") or (author is not None and author.is_same(own)):
+        return None
+    return Review(
+        by_id=0 if author is None else author.id or 0,
+        by=name_of(author),
+        is_app=author is not None and author.is_app,
+        approves=state == "APPROVED",
+        head=None if commit is None else commit.sha("oid"),
+        at=node.instant("submittedAt"),
+    )
 
 
 def parse_remarks(comments: Node, own: Identity) -> tuple[Remark, ...]:

@@ -19,6 +19,8 @@ from bot.adapters.github.identity import account_of_rest, name_of
 from bot.adapters.github.names import check_repository, shown
 from bot.adapters.github.nodes import Node, objects
 from bot.adapters.github.texts import LONGEST_BODY, cut_line
+from bot.adapters.github.writers import read_writers
+from bot.domain.approvals import Writers
 from bot.domain.model import Sha
 from bot.forge import CheckState, CheckText, DeploymentText, SourceCommit, Span, StatusState, StatusText
 from bot.ports import Conflict
@@ -270,6 +272,10 @@ class GitHubSignals:
             return None
         commits = [commit for one in pages for commit in one]
         return Span(commits=tuple(reversed(commits))[:limit], total=total, is_forward=is_forward)
+
+    def writers_of(self, repository: str, before: Sha, after: Sha) -> Writers | None:
+        """Return who wrote the commits between two."""
+        return read_writers(self._clients, repository, before, after)
 
     def _compare(self, repository: str, before: Sha, after: Sha, page: int) -> tuple[int, bool, list[SourceCommit]]:
         read = Read(

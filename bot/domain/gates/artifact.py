@@ -74,7 +74,7 @@ def signed_commit(rules: Sequence[TrustRule], subject: Subject) -> Sha | None:
 
     Where the policy asks for a certificate and none counts, nobody's word is taken.
     """
-    signed = [rule for rule in rules if not isinstance(rule, BuildRule) and isinstance(rule.signer, Keyless)]
+    signed = _of_certificates(rules)
     if isinstance(subject.proven, Proven):
         for rule in signed:
             for claim in _claims(rule, subject.proven):
@@ -84,6 +84,15 @@ def signed_commit(rules: Sequence[TrustRule], subject: Subject) -> Sha | None:
     if signed or not isinstance(subject.artifact, Artifact):
         return None
     return subject.artifact.revision
+
+
+def asks_for_certificate(rules: Sequence[TrustRule]) -> bool:
+    """Say whether one of the rules asks for a certificate, which names the source commit."""
+    return bool(_of_certificates(rules))
+
+
+def _of_certificates(rules: Sequence[TrustRule]) -> list[SignedRule]:
+    return [rule for rule in rules if not isinstance(rule, BuildRule) and isinstance(rule.signer, Keyless)]
 
 
 # --- signatures and what is attested ---------------------------------------------------------------------------------

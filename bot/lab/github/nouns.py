@@ -77,7 +77,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seal:
-    """GitHub's signature of a commit that it made for an app; `payload` is what was signed."""
+    """GitHub's signature of a commit that it made itself; `payload` is what was signed."""
 
     signature: str
     payload: str

@@ -10,6 +10,7 @@ from bot.lab.github.call import Refusal, invalid
 from bot.lab.github.merging import commits_of, make_merge
 from bot.lab.github.nouns import Account, App, MergeRequest, Pull
 from bot.lab.github.requirements import blocked, conflicts
+from bot.lab.github.sealing import sealed
 from bot.lab.github.timeline import record, tell_pull
 from bot.lab.github.world import Happening, Repository, World
 
@@ -202,6 +203,8 @@ def merge_now(world: World, repository: Repository, pull: Pull, actor: Account, 
         raise Refusal(405, "This branch can't be rebased")
     if made is None:
         raise Refusal(405, _NOT_MERGEABLE)
+    # What it rebases bears the name of who merged it, and so no signature of GitHub's.
+    made = made if request.method == "rebase" else sealed(world, repository, made)
     before = repository.bare.branches()
     pull.base_sha = before[pull.base]
     _note_merge(world, repository, pull, made, actor)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.policy.grammar import IMAGE, NAME, OWNER_AND_NAME
-from bot.policy.promoting import HANDLE
+from bot.policy.grammar import HANDLE, IMAGE, NAME, OWNER_AND_NAME
 from bot.policy.templates import LABEL, METRIC
 
 Shape = Mapping[str, object]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bot.domain.intake import REGISTRY
-from bot.domain.policy import AtDeadline, AutoMerge, EvidenceIn, Merge, Opens, Road, SyncBy
+from bot.domain.policy import ApprovedWhen, AtDeadline, AutoMerge, EvidenceIn, Merge, Opens, Road, SyncBy
 from bot.domain.pulls import MergeMethod
-from bot.policy.promoting import ONLY_PULL_REQUESTS, PERSON
+from bot.policy.grammar import PERSON
+from bot.policy.promoting import ONLY_PULL_REQUESTS
 from bot.policy.schema.artifacts import AN_ARTIFACT
 from bot.policy.schema.calendars import A_CALENDAR
 from bot.policy.schema.edits import AN_EDIT
@@ -118,6 +119,29 @@ _WINDOW: Fields = {
     ),
 }
 
+_APPROVALS: Fields = {
+    "need": field(
+        whole(1, 10),
+        "How many different people, 1 to 10.",
+        default=1,
+    ),
+    "from": field(
+        {**HANDLES, "minItems": 1},
+        "Whose approval counts. Where `approvers` names nobody either, that of whoever may write in the repository.",
+    ),
+    "four_eyes": field(
+        FLAG,
+        "With `true`, whoever wrote one of the source commits that come with the release does not count. Needs the "
+        "policy's `source`.",
+        default=False,
+    ),
+    "when": field(
+        words(*ApprovedWhen),
+        "Whether an approval counts that was given before the release had passed in the stage before.",
+        default="any-time",
+    ),
+}
+
 _PROMOTE: Fields = {
     "by": field(
         words(*Road),
@@ -161,6 +185,11 @@ _PROMOTE: Fields = {
         HANDLES,
         "Who may approve, and override a gate, beside those whose role allows it. Where some are named, only "
         "they and administrators approve.",
+    ),
+    "approvals": field(
+        mapping(_APPROVALS),
+        "How many people must have approved the pull request at its head, by a review or by `/liftlock approve`, "
+        "before it is merged. Without it nobody must.",
     ),
     "notify": field(
         HANDLES,

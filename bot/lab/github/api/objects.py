@@ -9,15 +9,13 @@ caller's own, which are dropped.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bot.lab.github.call import Call, Endpoint, Refusal, Reply, invalid
 from bot.lab.github.git import Commit, Person, Signature, TreeEntry
 from bot.lab.github.merging import person
-from bot.lab.github.nouns import Seal
+from bot.lab.github.sealing import sealed
 from bot.lab.github.shapes import objects as show
 
 _REPO = "/repos/{owner}/{repo}"
@@ -127,12 +125,7 @@ def _sealed(call: Call, sha: str) -> Commit:
     bare = call.repository.bare
     if call.credential is None or call.credential.app is None or _OWN_WORDS & call.body.keys():
         return bare.commit(sha)
-    payload = bare.run("cat-file", "commit", sha).decode(errors="replace")
-    digest = base64.b64encode(hashlib.sha256(payload.encode()).digest()).decode()
-    signature = f"-----BEGIN PGP SIGNATURE-----\n\n{digest}\n-----END PGP SIGNATURE-----\n"
-    signed = bare.sign_commit(sha, signature)
-    call.repository.seals[signed] = Seal(signature=signature, payload=payload, at=call.world.now())
-    return bare.commit(signed)
+    return bare.commit(sealed(call.world, call.repository, sha))
 
 
 ENDPOINTS = (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bot.lab.github.authors import authors_of
 from bot.lab.github.checks import check_runs_of, latest_statuses
+from bot.lab.github.git import Person
 from bot.lab.github.graph import repositories
 from bot.lab.github.graph.connections import connection
 from bot.lab.github.graph.view import Field, Shape, View, field, not_resolved, number_of
@@ -27,7 +29,14 @@ def commit(view: View, repository: Repository, sha: str) -> Shape:
         "committedDate": instant(one.committed_at),
         "url": f"{view.world.url}/{repository.full_name}/commit/{sha}",
         "statusCheckRollup": field(lambda: rollup(view, repository, sha)),
+        "authors": connection("authors", lambda: authors_of(one), lambda who: _actor(view, who)),
     }
+
+
+def _actor(view: View, who: Person) -> Shape:
+    """A `GitActor`: what a commit says of somebody, and whose address that is."""
+    account = repositories.optional_account(view, view.world.account_by_email(who.email))
+    return {"name": who.name, "email": who.email, "user": account}
 
 
 def rollup(view: View, repository: Repository, sha: str) -> Shape | None:
