@@ -19,7 +19,7 @@ from bot.domain.policy import Policy
 from bot.domain.queries import Query
 from bot.domain.rules import Ask, BaselineGate, BurnRateGate, CountGate, Counts
 from bot.ports import Look, Metrics, OutsideError
-from bot.records import Arrival, Kept, Ledger
+from bot.records import Arrival, Kept, KeptNumbers
 
 _MOST_BOUNDS_ASKED = 10
 """For how many wrong thresholds the bounds of the histogram are looked up in one sweep."""
@@ -41,7 +41,7 @@ class Sampler:
     The numbers of releases that are still measured are remembered from sweep to sweep; the ledger has them all.
     """
 
-    def __init__(self, *, metrics: Metrics, ledger: Ledger, lag: timedelta) -> None:
+    def __init__(self, *, metrics: Metrics, ledger: KeptNumbers, lag: timedelta) -> None:
         self._metrics = metrics
         self._ledger = ledger
         self._lag = lag
