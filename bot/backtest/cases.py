@@ -18,7 +18,7 @@ from bot.domain.argo import Ancestry, Application, Deployed, Operation
 from bot.domain.model import Carries, Release, Sha, TagHistory, Trailers
 from bot.domain.observation import Observation, StageObservation
 from bot.domain.policy import Merge, Policy, Proposing, Road, Stage
-from bot.domain.rules import ArgoHealthyGate, MeasuredRule
+from bot.domain.rules import ArgoHealthyGate, BaselineGate, MeasuredRule
 from bot.domain.tiles import align_up
 
 _BEFORE = Sha("1" * 40)
@@ -115,6 +115,18 @@ class Case:
             spans = (window.warmup + window.length, max(window.deadline, window.warmup + window.length))
             ends = [self.live.at + span + 2 * self.width + lag for span in spans] + ends
         return min(self.last, next(end for end in ends if end >= now))
+
+    def waits_for_alarms(self, now: datetime) -> bool:
+        """Say whether nothing but an alarm can decide at a look: in a watch, and before a window can be complete.
+
+        A baseline in another stage may end to be one, which takes an alarm away again.
+        """
+        window, stage = self.stage.window, self.stage
+        if any(isinstance(gate, BaselineGate) and gate.base_stage is not None for gate in stage.gates):
+            return False
+        if self.asked.question is Question.WATCH or window is None:
+            return True
+        return now < self.live.at + window.warmup + window.length
 
     def is_replaced_before(self, at: datetime) -> bool:
         """Say whether another release took its place, and not only what is looked at ended."""

@@ -74,18 +74,79 @@ _FORBIDDEN = frozenset({State.HALTED, State.WAITING_FOR_HUMAN, State.QUARANTINED
 _DELAYED = frozenset({State.FROZEN, State.COOLING_DOWN})
 
 
+STRIDE = 12
+"""How many looks are passed over at once where nothing but an alarm can happen: an alarm stands, so none is missed."""
+
+
+def replay(case: Case, sample: Sample, lag: timedelta, *, stride: int = STRIDE) -> Outcome:
+    """Judge a case at each look. `lag` is how old a tile must be before it is read.
+
+    It comes to the same with any `stride`: of looks that are passed over, the last one said what those before it said.
+    """
+    looking = _Looking(case=case, sample=sample, lag=lag, stride=stride)
+    return _replay_move(case, looking) if case.asked.question is Question.MOVE else _replay_watch(case, looking)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Looking:
+    """Goes from look to look. What the next looks need is read at once, then judged tile by tile."""
+
+    case: Case
+    sample: Sample
+    lag: timedelta
+    stride: int
+    looks: int = 0
+    closed_until: datetime | None = None
+    _read_until: datetime | None = None
+
+    def decisions(self) -> Iterator[Decision]:
+        """Yield a decision for each look that may matter, oldest first."""
+        before: object = None
+        for some in self._strides():
+            last = self._decide(some[-1])
+            if len(some) > 1 and _signature(last) != before:
+                for now in some[:-1]:
+                    decision = self._decide(now)
+                    self.looks += 1
+                    yield decision
+            else:
+                self.looks += len(some) - 1
+            self.looks += 1
+            before = _signature(last)
+            yield last
+
+    def _strides(self) -> Iterator[list[datetime]]:
+        some: list[datetime] = []
+        for now in self.case.looks(self.lag):
+            if self.closed_until is not None and now < self.closed_until:
+                # Alarms stand: what would have spoken against it meanwhile is seen when it may move again.
+                continue
+            some.append(now)
+            if len(some) >= self.stride or not self.case.waits_for_alarms(now) or self.looks == 0:
+                yield some
+                some = []
+        if some:
+            yield some
+
+    def _decide(self, now: datetime) -> Decision:
+        case = self.case
+        if self._read_until is None or now > self._read_until:
+            self._read_until = case.read_ahead(now, self.lag)
+            self.sample(case.policy, case.observe(self._read_until))
+        observed = self.sample(case.policy, case.observe(now))
+        return decide(case.policy, _without_shared_baseline(case, observed), now)
+
+
 @dataclass(slots=True)
 class _Course:
     """How a case goes: what is gathered from look to look."""
 
+    looking: _Looking
     verdicts: tuple[Verdict, ...] = ()
     delays: tuple[str, ...] = ()
     shadows: tuple[InShadow, ...] = ()
-    looks: int = 0
-    closed_until: datetime | None = None
 
     def take(self, running: Judgement, now: datetime) -> None:
-        self.looks += 1
         self.verdicts = running.verdicts
         seen = {one.rule for one in self.shadows}
         self.shadows += tuple(
@@ -103,36 +164,23 @@ class _Course:
             verdicts=self.verdicts,
             delays=self.delays,
             shadows=self.shadows,
-            looks=self.looks,
+            looks=self.looking.looks,
             from_tile=_first_tile(self.verdicts),
         )
 
 
-def replay(case: Case, sample: Sample, lag: timedelta) -> Outcome:
-    """Judge a case at each look. `lag` is how old a tile must be before it is read."""
-    return _replay_move(case, sample, lag) if case.asked.question is Question.MOVE else _replay_watch(case, sample, lag)
-
-
-def _decisions(case: Case, sample: Sample, lag: timedelta, course: _Course) -> Iterator[Decision]:
-    """Yield a decision for each look. What the next looks need is read at once, then judged tile by tile."""
-    read_until: datetime | None = None
-    for now in case.looks(lag):
-        if course.closed_until is not None and now < course.closed_until:
-            # Alarms stand: what would have spoken against it meanwhile is seen when it may move again.
-            continue
-        if read_until is None or now > read_until:
-            read_until = case.read_ahead(now, lag)
-            sample(case.policy, case.observe(read_until))
-        observed = sample(case.policy, case.observe(now))
-        yield decide(case.policy, _without_shared_baseline(case, observed), now)
+def _signature(decision: Decision) -> object:
+    """Return what must be the same for two looks to have said the same: the states, and which alarms stand."""
+    alarms = [one.gate for found in decision.judgements for one in found.verdicts if one.kind is VerdictKind.UNHEALTHY]
+    return [found.state for found in decision.judgements], alarms
 
 
 # --- may it move on --------------------------------------------------------------------------------------------------
 
 
-def _replay_move(case: Case, sample: Sample, lag: timedelta) -> Outcome:
-    course, last = _Course(), ""
-    for decision in _decisions(case, sample, lag, course):
+def _replay_move(case: Case, looking: _Looking) -> Outcome:
+    course, last = _Course(looking=looking), ""
+    for decision in looking.decisions():
         running, candidate = _running(decision, case.stand.stage), _candidate(decision, case.asked.target)
         course.take(running, decision.at)
         if candidate is None:
@@ -143,9 +191,9 @@ def _replay_move(case: Case, sample: Sample, lag: timedelta) -> Outcome:
         is_delayed = candidate.state in _DELAYED
         last = candidate.reason if is_delayed else running.reason
         if is_delayed:
-            course.closed_until = _until(decision, case.asked.target)
+            looking.closed_until = _until(decision, case.asked.target)
             course.delays = tuple(dict.fromkeys((*course.delays, last)))
-        if is_delayed and course.closed_until is None:
+        if is_delayed and looking.closed_until is None:
             return course.ends(End.HELD, decision.at, last)
     return _undecided(case, course, last)
 
@@ -166,7 +214,7 @@ def _end_of_move(course: _Course, running: Judgement, candidate: Judgement, now:
 
 
 def _undecided(case: Case, course: _Course, last: str) -> Outcome:
-    if not course.looks:
+    if not course.looking.looks:
         return course.ends(End.REPLACED if not case.is_cut else End.CANNOT_TELL, None, "nothing was measured by then")
     if course.verdicts and combine(course.verdicts) is VerdictKind.CANNOT_TELL:
         return course.ends(End.CANNOT_TELL, None, last, worst(course.verdicts).gate)
@@ -179,9 +227,9 @@ def _undecided(case: Case, course: _Course, last: str) -> Outcome:
 # --- must it be taken back -------------------------------------------------------------------------------------------
 
 
-def _replay_watch(case: Case, sample: Sample, lag: timedelta) -> Outcome:
-    course = _Course()
-    for decision in _decisions(case, sample, lag, course):
+def _replay_watch(case: Case, looking: _Looking) -> Outcome:
+    course = _Course(looking=looking)
+    for decision in looking.decisions():
         running = _running(decision, case.stand.stage)
         course.take(running, decision.at)
         if running.state is State.ROLLING_BACK:

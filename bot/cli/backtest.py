@@ -14,7 +14,7 @@ import typer
 from bot.cli.options import ConfigOption
 
 
-def backtest(
+def backtest(  # noqa: PLR0917 - Typer makes each argument an option, by name
     service: Annotated[str, typer.Argument(help="The service, as its policy calls it.", show_default=False)],
     since: Annotated[
         str, typer.Option(metavar="DURATION|TIME", help="Releases that came since then: 30d, or 2026-03-02T12:00Z.")

@@ -251,7 +251,7 @@ def _kept_when_it_ends(journal: Journal) -> Iterator[None]:
 def _progress(service: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar with the time left on a terminal; nothing anywhere else."""
     if not sys.stderr.isatty():
-        yield lambda done, whole: None
+        yield lambda *_: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -6,7 +6,7 @@ release is taken to have been live some time after its commit, or nobody knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -49,7 +49,7 @@ class HistoryReader:
         for stage in policy.stages:
             look = self.world.stage_look(policy, stage)
             seen = look.applications(found)
-            notes += [f"{stage.name}: {one.system}: {one.sentence}" for one in seen if isinstance(one, Trouble)]
+            notes += [f"{stage.name}: {_told(one)}" for one in seen if isinstance(one, Trouble)]
             members[stage.name] = _members(stage, seen)
             live |= dict(self._live(look, tags[stage.name], [one for one in seen if isinstance(one, Application)]))
         notes += [note for stage in policy.stages for note in self._missing(stage, tags[stage.name])]
@@ -68,7 +68,7 @@ class HistoryReader:
 
     def _missing(self, stage: Stage, tags: TagHistory | Trouble) -> Iterator[str]:
         if isinstance(tags, Trouble):
-            yield f"{stage.name}: {tags.system}: {tags.sentence}"
+            yield f"{stage.name}: {_told(tags)}"
         elif not tags.complete and tags.changes[-1].at >= self.since:
             first = format_date_instant(tags.changes[-1].at)
             yield f"{stage.name}: Git's history is known from {first} on only, so earlier releases are not looked at"
@@ -90,6 +90,11 @@ class HistoryReader:
             elif self.deploy_delay is not None:
                 at = stand.at + self.deploy_delay
                 yield (name, stand.since.commit), Live(at=at, known_from=LiveFrom.ASSUMED)
+
+
+def _told(trouble: Trouble) -> str:
+    is_named = trouble.sentence.startswith(trouble.system)
+    return trouble.sentence if is_named else f"{trouble.system}: {trouble.sentence}"
 
 
 def _members(stage: Stage, seen: Sequence[object]) -> tuple[str, ...]:
@@ -119,8 +124,3 @@ def _synced_at(look: StageLook, history: TagHistory, stand: Stand, app: Applicat
     alone = replace(app, revisions=(), operation=None, history=entries)
     ancestry = look.ancestry(history, [alone])
     return next((max(one.at, stand.at) for one in entries if ancestry.all_carry(one.revisions)), None)
-
-
-def assumed(live: Mapping[tuple[str, Sha], Live]) -> int:
-    """Return how many releases are only taken to have been live from some time on."""
-    return sum(one.known_from is LiveFrom.ASSUMED for one in live.values())

@@ -8,14 +8,14 @@ from datetime import timedelta
 
 from bot.backtest.blind_spots import blind_spots
 from bot.backtest.cases import Case, Unknown, cases_of
-from bot.backtest.facts import Facts
+from bot.backtest.facts import Facts, LiveFrom
 from bot.backtest.fates import Range, entry_of, fate_of
 from bot.backtest.replay import End, Outcome, Sample, replay
 from bot.backtest.report import Judged, Report, Row, differences, judged, without_history
 from bot.domain.observation import Observation
 from bot.domain.policy import Policy
-from bot.domain.text import count_of, format_duration
-from bot.hindsight.history import HistoryReader, assumed
+from bot.domain.text import count_of, format_duration, times
+from bot.hindsight.history import HistoryReader
 from bot.hindsight.tiles import PastTiles
 from bot.records import Arrival, Kept
 from bot.sampling import Sampler, Subject
@@ -89,14 +89,16 @@ class Backtest:
             file=facts.policy.file,
             version=facts.policy.version,
             blind_spots=blind_spots(facts.policy),
-            missing=[*facts.notes, *self._assumed(facts), *_cut_off(rows, known)],
+            missing=[*facts.notes, *self._assumed(rows), *_cut_off(rows, known)],
         )
 
-    def _assumed(self, facts: Facts) -> Iterable[str]:
-        count, delay = assumed(facts.live), self.history.deploy_delay
-        if count and delay is not None:
-            what = f"Argo CD's history does not tell when {count_of(count, 'release')} came to a stage"
-            yield f"{what}: taken to be live {format_duration(delay)} after the commit"
+    def _assumed(self, rows: Sequence[Row]) -> Iterable[str]:
+        live = {(row.stage, row.tag): row.live for row in rows if row.live is not None}
+        count = sum(one.known_from is LiveFrom.ASSUMED for one in live.values())
+        if count and self.history.deploy_delay is not None:
+            delay = format_duration(self.history.deploy_delay)
+            what = f"Argo CD's history does not tell {times(count)} when a release was live in a stage"
+            yield f"{what}: taken to be {delay} after the commit"
 
 
 @dataclass(slots=True, kw_only=True)
