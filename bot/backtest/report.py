@@ -204,9 +204,7 @@ def without_history(row: Row, earliest: datetime | None, *, source: str) -> Row:
         reason = f"{source} has no samples at all of what the policy measures"
     else:
         first = format_date_instant(earliest)
-        reason = (
-            f"what it measured begins {format_date_instant(start)}, and {source} has no samples from before {first}"
-        )
+        reason = f"its tiles begin at {format_date_instant(start)}, and the first sample of {source} is from {first}"
     return replace(row, outcome=replace(row.outcome, end=End.CANNOT_TELL, at=None, rule="", reason=reason))
 
 

@@ -64,7 +64,8 @@ def charts(row: Row) -> list[str]:
     for verdict in row.outcome.verdicts:
         course = _course(verdict)
         if course is not None and course.bars:
-            found.append(_chart(row, verdict, course))
+            caption = html.escape(one_line(verdict.gate))
+            found.append(f"<figure><figcaption>{caption}</figcaption>{_chart(row, verdict, course)}</figure>")
     return found
 
 

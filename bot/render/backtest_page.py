@@ -31,7 +31,7 @@ _STYLE = """
   --bar: #388bfd; --good: #3fb950; --bad: #f85149; --mark: #ab7df8; --band: #151b23; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem; max-width: 64rem; color: var(--ink); background: var(--paper);
-  font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+  font: 16px/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.25rem; margin-top: 2.5rem; } h3 { font-size: 1rem; margin: 0; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 caption { text-align: left; font-weight: 600; padding: .25rem 0; }
@@ -42,7 +42,8 @@ article { border: 1px solid var(--line); border-radius: 6px; padding: .75rem 1re
 p { margin: .25rem 0; } .soft { color: var(--soft); }
 .was { border: 1px solid currentColor; border-radius: 1rem; padding: 0 .6rem; font-weight: 400; }
 .was.good { color: var(--good); } .was.bad { color: var(--bad); } .was.unknown { color: var(--soft); }
-svg { width: 100%; height: auto; margin-top: .5rem; }
+figure { margin: .5rem 0 0; } figcaption { font-weight: 600; font-size: .875rem; }
+svg { width: 100%; height: auto; }
 svg text { font: 11px system-ui, sans-serif; fill: var(--ink); }
 svg .axis { stroke: var(--line); } svg .bar { fill: var(--bar); } svg .beyond { fill: var(--bad); }
 svg .absent { fill: var(--line); } svg .limit { stroke: var(--bad); stroke-dasharray: 5 4; }
@@ -117,7 +118,7 @@ def _differences(report: Report) -> Iterator[str]:
     if not report.differences:
         yield "<p>Nothing: both come to the same for every release.</p>"
         return
-    head = "".join(f'<th scope="col">{one}</th>' for one in ("release", "", "in force → new"))
+    head = "".join(f'<th scope="col">{one}</th>' for one in ("release", "what is asked", "in force → new"))
     rows = "".join(
         f'<tr><th scope="row">{_safe(one.tag)}</th><td>{_safe(one.name)}</td><td>{_safe(differs(one))}</td></tr>'
         for one in report.differences

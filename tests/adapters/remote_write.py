@@ -1,6 +1,8 @@
-"""Send samples to a Prometheus by remote write: native histograms, which promtool cannot write, and months of counters.
+"""Send samples to a Prometheus by remote write: native histograms, and months of counters.
 
-promtool reads the whole text again for every two hours of it, which takes minutes for two months. The few messages of `prometheus/prompb` that this needs are encoded by hand; the snappy block has literals only.
+promtool cannot write the first, and reads the whole text again for every two hours of the second, which takes minutes
+for two months. The few messages of `prometheus/prompb` that this needs are encoded by hand; the snappy block has
+literals only.
 """
 
 from __future__ import annotations
