@@ -22,6 +22,7 @@ from bot.cli.app import app
 from bot.domain.text import parse_instant
 from tests.adapters.backends import needs_prometheus
 from tests.adapters.gitserver import GitServer, served_over_http
+from tests.adapters.scripted import an_answer, serving
 from tests.hindsight.between import Between, before
 from tests.hindsight.past import (
     BEGINNING,
@@ -48,6 +49,7 @@ class Past:
     """The servers that know the past."""
 
     history: History
+    commits: Mapping[str, str]
     git: str
     prometheus: str
 
@@ -57,8 +59,10 @@ def fixture_past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
     history = the_history()
     server = GitServer(tmp_path_factory.mktemp("git"))
     commit_all(server, history.commits)
+    log = server.git("log", "--format=%s%x09%H", "main").splitlines()
+    commits = dict(line.split("\t") for line in log)
     with measured(tmp_path_factory.mktemp("prometheus"), history) as url, served_over_http(server) as (template, _):
-        yield Past(history=history, git=template.partition("/{")[0], prometheus=url)
+        yield Past(history=history, commits=commits, git=template.partition("/{")[0], prometheus=url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +298,49 @@ def test_a_range_without_releases_says_so_by_its_exit_code(desk: Desk) -> None:
     result = desk.run("--since", "1h", "--until", (BEGINNING + timedelta(days=1)).isoformat())
     assert result.exit_code == 3
     assert result.stdout.startswith("checkout: 0 releases from 2026-01-01 23:00 to 2026-01-02 00:00 UTC")
+
+
+# --- when it was live ------------------------------------------------------------------------------------------------
+
+SYNCED_AFTER = timedelta(minutes=9)
+
+
+def an_entry(name: str, synced: Mapping[str, datetime]) -> dict[str, object]:
+    """An application whose history has these commits."""
+    repository = "https://git.example/acme/deploy.git"
+    history = [
+        {"id": number, "revision": revision, "deployedAt": at.isoformat(), "source": {"repoURL": repository}}
+        for number, (revision, at) in enumerate(synced.items())
+    ]
+    return {
+        "metadata": {"name": name, "namespace": "argocd"},
+        "spec": {"source": {"repoURL": repository, "targetRevision": "main", "path": "."}},
+        "status": {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}, "history": history},
+    }
+
+
+def test_argo_cds_history_says_since_when_a_release_was_live_as_far_as_it_reaches(tmp_path: Path, past: Past) -> None:
+    """It has the first syncs of 1.2.0 only: a later commit that still carries the release, and then itself again."""
+    commits = past.commits
+    came = past.history.came["1.2.0"]
+    synced = {commits["staging: 1.2.0"]: came + SYNCED_AFTER, commits["production: 1.2.0"]: came + 5 * SYNCED_AFTER}
+    entries = [an_entry("checkout-staging", synced), an_entry("checkout-production", {})]
+    with serving() as server:
+        server.plan("/api/v1/applications", an_answer({"metadata": {"resourceVersion": "1"}, "items": entries}))
+        desk = a_desk(tmp_path, past, argocd=server.url)
+        report = desk.report("--since", "3d", "--until", (BEGINNING + timedelta(days=4)).isoformat())
+    found = rows(report["policy"], "staging → production")
+    assert found["1.2.0"]["live_from"] == "Argo CD"
+    assert parse_instant(found["1.2.0"]["live_at"]) == came + SYNCED_AFTER
+    assert found["1.1.0"]["live_from"] == "assumed"
+    watched = rows(report["policy"], "watch in production")
+    assert {row["live_from"] for row in watched.values()} == {"assumed"}
+    assert report["policy"]["not_known"] == [
+        (
+            "Argo CD's history does not tell three times when a release was live in a stage: "
+            "taken to be 2m after the commit"
+        )
+    ]
 
 
 # --- interrupted -----------------------------------------------------------------------------------------------------
