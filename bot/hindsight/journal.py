@@ -48,12 +48,8 @@ class Journal:
         starts = list(tiles)
         width = (starts[1] - starts[0]).total_seconds() if len(starts) > 1 else 0
         line = {"series": series, "start": starts[0].isoformat(), "width": width, "numbers": list(tiles.values())}
-        self._append(line)
-
-    def _append(self, line: Mapping[str, object]) -> None:
-        assert self.path is not None  # noqa: S101 - the caller asked
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        with self.path.open("ab") as file:
+            file.write(_line(line))
 
     def remove(self) -> None:
         """Take the file away: the backtest is done."""
@@ -64,14 +60,30 @@ class Journal:
 def open_journal(path: Path | None, inputs: Inputs) -> Journal:
     """Open the journal of a backtest, or begin one. One that is there goes on over the range that it has.
 
-    Raise ForeignJournal where the file is of another backtest.
+    Raise ForeignJournal where the file is of another backtest; it is left as it is then.
     """
-    if path is None or not path.exists() or not path.stat().st_size:
-        journal = Journal(path=path, inputs=inputs)
-        if path is not None:
-            journal._append(_head(inputs))  # noqa: SLF001 - it is being made here
-        return journal
-    head, *lines = _lines(path)
+    if path is None:
+        return Journal(path=None, inputs=inputs)
+    head, body = _line(_head(inputs)), path.read_bytes() if path.exists() else b""
+    if len(body) < len(head) and head.startswith(body):
+        # New, or its run was killed while it began.
+        path.write_bytes(head)
+        return Journal(path=path, inputs=inputs)
+    journal, whole = _read(path, body, inputs)
+    if whole < len(body):
+        # The next line must not be joined to one that was cut off.
+        with path.open("r+b") as file:
+            file.truncate(whole)
+    return journal
+
+
+def _read(path: Path, body: bytes, inputs: Inputs) -> tuple[Journal, int]:
+    """Return what a file holds, and how much of it are whole lines."""
+    whole = body.rfind(b"\n") + 1
+    try:
+        head, *lines = [json.loads(line) for line in body[:whole].splitlines()]
+    except (ValueError, RecursionError):
+        raise ForeignJournal(f"{path} is no journal of a backtest") from None
     known = _inputs(head, path)
     differing = [name for name in inputs.of if known.of.get(name) != inputs.of[name]]
     if differing or known.of.keys() != inputs.of.keys():
@@ -80,7 +92,7 @@ def open_journal(path: Path | None, inputs: Inputs) -> Journal:
     journal = Journal(path=path, inputs=known)
     for line in lines:
         _take(journal, line)
-    return journal
+    return journal, whole
 
 
 def _head(inputs: Inputs) -> Mapping[str, object]:
@@ -92,20 +104,8 @@ def _head(inputs: Inputs) -> Mapping[str, object]:
     }
 
 
-def _lines(path: Path) -> list[Any]:
-    """Return the whole lines. A last one that was cut off is taken away, or the next would be joined to it."""
-    body = path.read_bytes()
-    whole = body[: body.rfind(b"\n") + 1]
-    if len(whole) < len(body):
-        with path.open("r+b") as file:
-            file.truncate(len(whole))
-    try:
-        found = [json.loads(line) for line in whole.decode("utf-8").splitlines()]
-    except (ValueError, RecursionError):
-        raise ForeignJournal(f"{path} is no journal of a backtest") from None
-    if not found:
-        raise ForeignJournal(f"{path} is no journal of a backtest")
-    return found
+def _line(value: Mapping[str, object]) -> bytes:
+    return json.dumps(value).encode() + b"\n"
 
 
 def _inputs(head: Any, path: Path) -> Inputs:
