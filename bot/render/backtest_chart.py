@@ -27,6 +27,8 @@ from bot.render.backtest_words import moment, span
 _WIDTH, _HEIGHT = 720, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 26, 22
 _LEAST = timedelta(minutes=1)
+_REACH = 6
+"""How many times as long as the measurements the time after them may be that is shown."""
 _BEYOND = 1.25
 """How much higher than the highest bar, or the limit, the chart is."""
 
@@ -178,7 +180,7 @@ def _text(x: float, y: float, text: str, *, anchor: str) -> str:
 
 def _marks(row: Row, course: _Course) -> list[_Mark]:
     """Return what happened while it was measured, or not so long after that the bars would become invisible."""
-    reach = course.bars[-1].end + 2 * max(course.bars[-1].end - course.bars[0].start, _LEAST)
+    reach = course.bars[-1].end + _REACH * max(course.bars[-1].end - course.bars[0].start, _LEAST)
     marks = []
     if row.live is not None:
         marks.append(_Mark(at=row.live.at, says="live", look="live"))
