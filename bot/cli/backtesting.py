@@ -35,6 +35,7 @@ from bot.policy import PolicyError, shipped_gate_templates
 from bot.policy.files import read_text
 from bot.policy.own_templates import read_own_templates
 from bot.policy.parsing import parse_policy
+from bot.ports import OutsideError
 from bot.render.backtest_json import backtest_json
 from bot.render.backtest_page import backtest_page
 from bot.render.backtest_table import backtest_lines
@@ -84,7 +85,7 @@ def run(options: Options, config: Path) -> None:
             policy = _in_force(bot, options.service)
             new = _new(options.policy, settings, policy)
             journal = _journal(options, settings, asked, [policy, *([new] if new is not None else [])])
-            with _kept_when_it_ends(journal), _progress(options.service) as heard:
+            with _kept_when_it_ends(journal, options), _progress(options.service) as heard:
                 report = _backtest(bot, asked, journal, policy, new, options).run(heard)
     _print(report, options)
     if options.resume is None:
@@ -204,7 +205,7 @@ def _journal(options: Options, settings: Settings, asked: _Asked, policies: Sequ
         raise refusal(visible(str(error))) from None
     except OSError as error:
         raise refusal(f"{visible(str(path))} cannot be written: {error.strerror}") from None
-    if journal.tiles():
+    if not journal.is_empty:
         until = format_date_instant(journal.inputs.until)
         typer.echo(f"liftlock: going on with the backtest up to {until} that {visible(str(path))} has", err=True)
     return journal
@@ -234,17 +235,24 @@ def _usual_path(settings: Settings, service: str, inputs: Inputs) -> Path:
 
 
 @contextmanager
-def _kept_when_it_ends(journal: Journal) -> Iterator[None]:
+def _kept_when_it_ends(journal: Journal, options: Options) -> Iterator[None]:
     """Say where what was read is kept, if it does not come to an end."""
-    kept = f"what was read is kept in {visible(str(journal.path))}; the same command goes on from there"
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(f"liftlock: interrupted; {kept}", err=True)
+        typer.echo(f"liftlock: interrupted; {_what_is_kept(journal, options)}", err=True)
         raise typer.Exit(_INTERRUPTED) from None
-    except Exception:
-        typer.echo(f"liftlock: {kept}", err=True)
+    except OutsideError:
+        typer.echo(f"liftlock: {_what_is_kept(journal, options)}", err=True)
         raise
+
+
+def _what_is_kept(journal: Journal, options: Options) -> str:
+    if not journal.is_empty:
+        return f"what was read is kept in {visible(str(journal.path))}; the same command goes on from there"
+    if options.resume is None:
+        journal.remove()
+    return "nothing was read yet"
 
 
 @contextmanager

@@ -31,10 +31,11 @@ class Inputs:
 
 @dataclass(slots=True, kw_only=True)
 class Journal:
-    """What was read of one backtest. `path` None keeps nothing."""
+    """What was read of one backtest. `path` None keeps nothing; `is_empty` says that nothing was kept yet."""
 
     path: Path | None
     inputs: Inputs
+    is_empty: bool = True
     _tiles: dict[str, dict[datetime, float | None]] = field(default_factory=dict)
 
     def tiles(self) -> Mapping[str, Mapping[datetime, float | None]]:
@@ -50,6 +51,7 @@ class Journal:
         line = {"series": series, "start": starts[0].isoformat(), "width": width, "numbers": list(tiles.values())}
         with self.path.open("ab") as file:
             file.write(_line(line))
+        self.is_empty = False
 
     def remove(self) -> None:
         """Take the file away: the backtest is done."""
@@ -121,6 +123,7 @@ def _take(journal: Journal, line: Any) -> None:
     try:
         start, numbers = _instant(line["start"]), line["numbers"]
         step = timedelta(seconds=line["width"])
+        journal.is_empty = False
         kept = journal._tiles.setdefault(line["series"], {})  # noqa: SLF001 - it is being made here
         for at, number in enumerate(numbers):
             kept[start + at * step] = None if number is None else float(number)
