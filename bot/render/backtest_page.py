@@ -37,6 +37,7 @@ table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: a
 caption { text-align: left; font-weight: 600; padding: .25rem 0; }
 th, td { border: 1px solid var(--line); padding: .25rem .6rem; text-align: left; vertical-align: top; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.outside { overflow-wrap: anywhere; min-width: 5rem; }
 thead th { background: var(--band); }
 article { border: 1px solid var(--line); border-radius: 6px; padding: .75rem 1rem; margin: 1rem 0; }
 p { margin: .25rem 0; } .soft { color: var(--soft); }
@@ -120,7 +121,8 @@ def _differences(report: Report) -> Iterator[str]:
         return
     head = "".join(f'<th scope="col">{one}</th>' for one in ("release", "what is asked", "in force → new"))
     rows = "".join(
-        f'<tr><th scope="row">{_safe(one.tag)}</th><td>{_safe(one.name)}</td><td>{_safe(differs(one))}</td></tr>'
+        f'<tr><th class="outside" scope="row">{_safe(one.tag)}</th>'
+        f"<td>{_safe(one.name)}</td><td>{_safe(differs(one))}</td></tr>"
         for one in report.differences
     )
     yield f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

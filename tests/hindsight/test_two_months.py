@@ -305,9 +305,8 @@ def test_a_range_without_releases_says_so_by_its_exit_code(desk: Desk) -> None:
 SYNCED_AFTER = timedelta(minutes=9)
 
 
-def an_entry(name: str, synced: Mapping[str, datetime]) -> dict[str, object]:
+def an_entry(name: str, repository: str, synced: Mapping[str, datetime]) -> dict[str, object]:
     """An application whose history has these commits."""
-    repository = "https://git.example/acme/deploy.git"
     history = [
         {"id": number, "revision": revision, "deployedAt": at.isoformat(), "source": {"repoURL": repository}}
         for number, (revision, at) in enumerate(synced.items())
@@ -320,11 +319,12 @@ def an_entry(name: str, synced: Mapping[str, datetime]) -> dict[str, object]:
 
 
 def test_argo_cds_history_says_since_when_a_release_was_live_as_far_as_it_reaches(tmp_path: Path, past: Past) -> None:
-    """It has the first syncs of 1.2.0 only: a later commit that still carries the release, and then itself again."""
+    """It has two syncs while 1.2.0 stood in staging, the second of a later commit that still carries it."""
     commits = past.commits
     came = past.history.came["1.2.0"]
     synced = {commits["staging: 1.2.0"]: came + SYNCED_AFTER, commits["production: 1.2.0"]: came + 5 * SYNCED_AFTER}
-    entries = [an_entry("checkout-staging", synced), an_entry("checkout-production", {})]
+    deploy = f"{past.git}/acme/deploy.git"
+    entries = [an_entry("checkout-staging", deploy, synced), an_entry("checkout-production", deploy, {})]
     with serving() as server:
         server.plan("/api/v1/applications", an_answer({"metadata": {"resourceVersion": "1"}, "items": entries}))
         desk = a_desk(tmp_path, past, argocd=server.url)
@@ -337,7 +337,7 @@ def test_argo_cds_history_says_since_when_a_release_was_live_as_far_as_it_reache
     assert {row["live_from"] for row in watched.values()} == {"assumed"}
     assert report["policy"]["not_known"] == [
         (
-            "Argo CD's history does not tell three times when a release was live in a stage: "
+            "Argo CD's history does not tell four times when a release was live in a stage: "
             "taken to be 2m after the commit"
         )
     ]
