@@ -10,7 +10,7 @@ from bot.backtest.facts import Facts, LiveFrom
 from bot.backtest.fates import Range
 from bot.backtest.replay import End
 from bot.backtest.report import Report
-from bot.domain.argo import Deployed
+from bot.domain.argo import Application, Deployed
 from bot.domain.model import Numbers, Sha, Trouble
 from bot.domain.policy import Policy, Proposing, Road
 from bot.hindsight.history import HistoryReader
@@ -86,7 +86,8 @@ def test_argo_cds_history_is_believed_where_it_has_the_commit_and_not_for_one_be
     older, newer = facts.stands("staging")[1:]
     app = world.deployments.applications["checkout-staging"]
     entries = (Deployed(revisions=(newer.since.commit,), at=newer.at + 7 * MINUTE, number=8),)
-    world.deployments.applications["checkout-staging"] = replace(app, history=entries)  # type: ignore[type-var]
+    assert isinstance(app, Application)
+    world.deployments.applications["checkout-staging"] = replace(app, history=entries)
     live = read(world, delay=None).live
     assert live["staging", newer.since.commit].at == newer.at + 7 * MINUTE
     assert ("staging", older.since.commit) not in live

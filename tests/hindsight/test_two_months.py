@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import signal
@@ -10,92 +9,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from bot.cli.app import app
 from bot.domain.text import parse_instant
 from tests.adapters.backends import needs_prometheus
-from tests.adapters.gitserver import GitServer, served_over_http
 from tests.adapters.scripted import an_answer, serving
 from tests.hindsight.between import Between, before
+from tests.hindsight.desk import TEN_DAYS, WHOLE, Desk, Past, a_desk, rows, tables, the_past
 from tests.hindsight.past import (
     BEGINNING,
-    END,
-    NEW_POLICY,
     POLICY,
-    SETTINGS,
     SPECIAL,
-    History,
-    commit_all,
-    measured,
-    the_history,
 )
 
 pytestmark = [pytest.mark.prometheus, needs_prometheus, pytest.mark.timeout(300)]
 
-NOWHERE = "http://127.0.0.1:9"
-TEN_DAYS = ("--since", "10d", "--until", (BEGINNING + timedelta(days=10)).isoformat())
-WHOLE = ("--since", BEGINNING.isoformat(), "--until", END.isoformat())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """The servers that know the past."""
-
-    history: History
-    commits: Mapping[str, str]
-    git: str
-    prometheus: str
-
 
 @pytest.fixture(scope="module", name="past")
 def fixture_past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
-    history = the_history()
-    server = GitServer(tmp_path_factory.mktemp("git"))
-    commit_all(server, history.commits)
-    log = server.git("log", "--format=%s%x09%H", "main").splitlines()
-    commits = dict(line.split("\t") for line in log)
-    with measured(tmp_path_factory.mktemp("prometheus"), history) as url, served_over_http(server) as (template, _):
-        yield Past(history=history, commits=commits, git=template.partition("/{")[0], prometheus=url)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """A folder with settings and policies, and the command."""
-
-    folder: Path
-
-    @property
-    def journals(self) -> list[Path]:
-        return sorted((self.folder / "state" / "backtests").glob("*"))
-
-    def arguments(self, *arguments: str) -> list[str]:
-        fixed = ("--pause", "0s", "--config", str(self.folder / "liftlock.toml"))
-        return ["policy", "backtest", "checkout", *fixed, *arguments]
-
-    def run(self, *arguments: str) -> Result:
-        return CliRunner().invoke(app, self.arguments(*arguments), catch_exceptions=False)
-
-    def report(self, *arguments: str) -> Any:
-        result = self.run("--json", *arguments)
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
-
-
-def a_desk(folder: Path, past: Past, *, prometheus: str | None = None, argocd: str = NOWHERE) -> Desk:
-    (folder / "policies").mkdir(exist_ok=True)
-    (folder / "policies" / "checkout.yaml").write_text(POLICY)
-    (folder / "new.yaml").write_text(NEW_POLICY)
-    (folder / "token").write_text("t0ken")
-    text = SETTINGS.format(git=past.git, argocd=argocd, prometheus=prometheus or past.prometheus)
-    (folder / "liftlock.toml").write_text(text)
-    return Desk(folder=folder)
+    with the_past(tmp_path_factory.mktemp("git"), tmp_path_factory.mktemp("prometheus")) as past:
+        yield past
 
 
 @pytest.fixture(name="desk")
@@ -112,22 +49,6 @@ def fixture_report(tmp_path_factory: pytest.TempPathFactory, past: Past) -> Any:
     page = desk.folder / "page.html"
     report = desk.report(*WHOLE, "--policy", str(desk.folder / "new.yaml"), "--html", str(page))
     return {**report, "page": page.read_text(encoding="utf-8")}
-
-
-def tables(judged: Any) -> dict[str, dict[str, dict[str, int]]]:
-    """Return the tables without the rows and columns that are 0 throughout."""
-    return {
-        table["name"]: {
-            was: {column: count for column, count in counts.items() if count}
-            for was, counts in table["counts"].items()
-            if any(counts.values())
-        }
-        for table in judged["tables"]
-    }
-
-
-def rows(judged: Any, name: str) -> Mapping[str, Any]:
-    return {row["release"]: row for row in judged["releases"] if row["name"] == name}
 
 
 def test_forty_releases_of_known_fate_come_to_exactly_this_table(report: Any) -> None:
