@@ -73,7 +73,19 @@ class Archive(Protocol):
         ...
 
 
-class Ledger(Protocol):
+class KeptNumbers(Protocol):
+    """What was measured of releases before."""
+
+    def numbers(self, arrivals: Sequence[Arrival]) -> Mapping[Arrival, Kept]:
+        """Return all numbers kept of each arrival."""
+        ...
+
+    def keep_numbers(self, numbers: Mapping[Arrival, Kept]) -> None:
+        """Keep numbers; one that is kept already is left as it was first seen."""
+        ...
+
+
+class Ledger(KeptNumbers, Protocol):
     """The append-only record of what was seen, decided and done. Safety never depends on it."""
 
     def record(self, event: Event) -> None:
@@ -90,14 +102,6 @@ class Ledger(Protocol):
 
     def began(self, service: str) -> datetime | None:
         """Return when the first entry of a service was recorded; None where there is none."""
-        ...
-
-    def numbers(self, arrivals: Sequence[Arrival]) -> Mapping[Arrival, Kept]:
-        """Return all numbers kept of each arrival."""
-        ...
-
-    def keep_numbers(self, numbers: Mapping[Arrival, Kept]) -> None:
-        """Keep numbers; one that is kept already is left as it was first seen."""
         ...
 
     def noted(self, keys: Sequence[str]) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ from bot.domain.policy import Policy
 from bot.domain.queries import Query, source_name
 from bot.domain.rules import Ask, BaselineGate, BurnRateGate, CountGate, Counts
 from bot.ports import Look, Metrics, OutsideError
-from bot.records import Arrival, Kept, Ledger
+from bot.records import Arrival, Kept, KeptNumbers
 
 _MOST_BOUNDS_ASKED = 10
 """For how many wrong thresholds the bounds of the histogram are looked up in one sweep."""
@@ -68,7 +68,7 @@ class Sampler:
     The numbers of releases that are still measured are remembered from sweep to sweep; the ledger has them all.
     """
 
-    def __init__(self, *, metrics: Metrics, ledger: Ledger, lag: timedelta, asking: Asking = _AS_IT_IS) -> None:
+    def __init__(self, *, metrics: Metrics, ledger: KeptNumbers, lag: timedelta, asking: Asking = _AS_IT_IS) -> None:
         self._metrics = metrics
         self._ledger = ledger
         self._lags = defaultdict(lambda: lag, asking.lags)

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.backtest import backtest
 from bot.cli.faults import BAD_NEWS, CANNOT_TELL, refusal, told_in_one_sentence
 from bot.cli.findings import Format, render_findings
 from bot.cli.live import with_live
@@ -32,6 +33,7 @@ _POLICIES = Path("policies")
 _LEFT_OUT = (".test.yaml", ".test.yml")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.command("backtest")(backtest)
 
 
 @app.callback()
