@@ -7,20 +7,35 @@ from collections.abc import Sequence
 
 from bot.policy.tree import Value
 
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]|\[([^\[\]]+)\]")
 
 
 def value_at(tree: Value, path: str) -> Value:
-    """Return the value under a path such as `stages[0].gates[1].limit`; the last one on the way that there is."""
+    """Return the value under a path; the last one on the way that there is.
+
+    An item of a list stands in it by its number or by its name: `stages[0].gates[1]` or `stages[staging].gates[errors]`.
+    """
     at = tree
-    for key, index in _STEP.findall(path):
+    for key, index, name in _STEP.findall(path):
         if key and key in (at.entries or {}):
             at = (at.entries or {})[key]
         elif index and int(index) < len(at.items):
             at = at.items[int(index)]
+        elif name and (found := item_called(at, name)) is not None:
+            at = found
         else:
             break
     return at
+
+
+def item_called(listed: Value, name: str) -> Value | None:
+    """Return the item of a list that has a name, or that uses what is called so and has no other name."""
+    for item in listed.items:
+        entries = item.entries or {}
+        own = entries.get("name") or entries.get("use")
+        if own is not None and own.text == name:
+            return item
+    return None
 
 
 def place_inside(value: Value, at: int, lines: Sequence[str]) -> tuple[int, int] | None:
