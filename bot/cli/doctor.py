@@ -78,7 +78,7 @@ def _policies(settings: Settings) -> tuple[list[Policy], list[Finding]]:
     """Return the policies that can be read, and a line for each that cannot."""
     remedy = "correct the file: docs/policy.md"
     try:
-        read = load_policies(settings.bot.policies, shipped_gate_templates())
+        read = load_policies(settings.bot.policies, shipped_gate_templates(), settings.bot.floor)
     except PolicyError as error:
         return [], [failed("policies", _faults(error), "set bot.policies to the directory of the policies")]
     policies = [one for one in read.values() if isinstance(one, Policy)]

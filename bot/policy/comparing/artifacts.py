@@ -115,6 +115,10 @@ def _fits_into(inner: Template, outer: Template) -> bool:
     return re.fullmatch(pattern, marked, re.DOTALL) is not None
 
 
+def _judge_text(old: str, new: str) -> Way | None:
+    return judge_template(Template(old), Template(new))
+
+
 def _text(template: Template) -> str:
     return template.text
 
@@ -144,7 +148,7 @@ def _any_is_weakest(judge: Judge[Sequence[str]]) -> Judge[Sequence[str]]:
 KEYLESS: Sequence[Aspect[Keyless]] = (
     aspect("issuer", "issuer", lambda one: one.issuer, differs, str),
     aspect("identity", "identity", lambda one: one.identity, judge_template, _text),
-    aspect("repository", "repository", lambda one: one.repository, nothing_is_weakest(differs), said),
+    aspect("repository", "repository", lambda one: one.repository, nothing_is_weakest(_judge_text), said),
     aspect("repository_id", "repository_id", lambda one: one.repository_id, nothing_is_weakest(differs), said),
     aspect("owner_id", "owner_id", lambda one: one.owner_id, nothing_is_weakest(differs), said),
     aspect("ref", "ref", lambda one: one.ref, nothing_is_weakest(judge_template), or_nothing(_text)),
