@@ -16,8 +16,11 @@ from bot.policy.checking import Checked
 from bot.policy.findings import RULES, Finding, Severity
 
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
-_LEVELS = {Severity.FAULT: "error", Severity.WARNING: "warning"}
+_GITHUB = {Severity.FAULT: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_LEVELS = {Severity.FAULT: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 """What GitHub and SARIF call the severities."""
+_WORDS = {"weakened": "weaker: ", "changed": "changed: ", "tightened": "stricter: "}
+"""How a difference from before begins."""
 
 
 class Format(StrEnum):
@@ -44,21 +47,25 @@ def _as_text(checked: Checked) -> str:
 def _line(finding: Finding) -> str:
     fault = finding.fault
     place = f"{fault.file}:{fault.line}:{fault.column}" if fault.line else fault.file
-    said = "warning: " if finding.severity is Severity.WARNING else ""
+    said = "warning: " if finding.severity is Severity.WARNING and finding.rule not in _WORDS else ""
     return visible(f"{place}: {said}{_sentence(finding)}")
 
 
 def _sentence(finding: Finding) -> str:
     fault = finding.fault
     path = f"{fault.path}: " if fault.path else ""
-    return f"{path}found {fault.found}, expected {fault.expected}"
+    said = finding.said or f"found {fault.found}, expected {fault.expected}"
+    return f"{_WORDS.get(finding.rule, '')}{path}{said}"
 
 
 def summary(checked: Checked) -> str:
     """Return how many files were checked, and what came of it."""
     severities = [finding.severity for finding in checked.findings]
-    faults, warnings = severities.count(Severity.FAULT), severities.count(Severity.WARNING)
-    found = [count_of(faults, "fault"), *([count_of(warnings, "warning")] if warnings else [])]
+    others = [(severities.count(one), str(one)) for one in (Severity.WARNING, Severity.NOTE)]
+    found = [
+        count_of(severities.count(Severity.FAULT), "fault"),
+        *(count_of(number, noun) for number, noun in others if number),
+    ]
     return f"{count_of(checked.files, 'file')} checked: {', '.join(found)}"
 
 
@@ -98,7 +105,7 @@ def _command(finding: Finding) -> str:
         properties |= {"line": str(fault.line), "col": str(fault.column)}
     properties["title"] = f"liftlock policy: {finding.rule}"
     said = ",".join(f"{name}={_escaped(value, also=':,')}" for name, value in properties.items())
-    return f"::{_LEVELS[finding.severity]} {said}::{_escaped(_sentence(finding))}"
+    return f"::{_GITHUB[finding.severity]} {said}::{_escaped(_sentence(finding))}"
 
 
 def _escaped(text: str, *, also: str = "") -> str:

@@ -16,12 +16,14 @@ from bot.policy.directory import second_of
 from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.files import read_text, yaml_files
 from bot.policy.findings import Finding
+from bot.policy.floor import Floor, ReadPolicy, faults_below
 from bot.policy.own_templates import FOLDER, OwnTemplates, read_own_templates
 from bot.policy.parsing import read_policy
 from bot.policy.promql_checks import Text, check_entries, check_template
 from bot.policy.reading import Faults
 from bot.policy.templates import GateTemplates, read_template
 from bot.policy.tree import read_tree
+from bot.policy.weakening import Earlier, EarlierOf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,25 +34,44 @@ class Checked:
     findings: tuple[Finding, ...]
 
 
-def check_policies(places: Sequence[Path], templates: GateTemplates, *, scrape: timedelta) -> Checked:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measures:
+    """What policies are held against: how often metrics are scraped, a floor, and what they were before."""
+
+    scrape: timedelta
+    floor: Floor | None
+    earlier: EarlierOf
+
+
+def check_policies(
+    places: Sequence[Path],
+    templates: GateTemplates,
+    *,
+    scrape: timedelta,
+    floor: Floor | None = None,
+    earlier: EarlierOf = lambda _: {},
+) -> Checked:
     """Check files, and all policies and own templates of directories; `scrape` is how often metrics are scraped.
 
-    Two files with one service are found where both are checked. The own templates are those of the shipped `templates`
-    and of the folder `gates` beside a policy. A directory that cannot be read is a finding of its own.
+    Two files with one service are found where both are checked, and a service that was there `earlier` and is gone
+    where its directory is. The own templates are those of the shipped `templates` and of the folder `gates` beside a
+    policy. A directory that cannot be read is a finding of its own.
     """
+    measures = _Measures(scrape=scrape, floor=floor, earlier=earlier)
     directories: dict[Path, _Directory] = {}
     findings: dict[Path, Sequence[Finding]] = {}
+
+    def at(home: Path) -> _Directory:
+        return directories.setdefault(home, _Directory(path=home, templates=templates, measures=measures))
+
     for place in places:
         names, unread = _names(place) if place.is_dir() else ([place], [])
         findings.update({place: unread} if unread else {})
         for path in names:
             if path not in findings:
-                home = _home(path)
-                one = directories.setdefault(home, _Directory(path=home, templates=templates, scrape=scrape))
-                findings[path] = [finding.in_file(str(path)) for finding in one.check(path)]
-    return Checked(
-        files=len(findings), findings=tuple(finding for found in findings.values() for finding in sorted(set(found)))
-    )
+                findings[path] = [finding.in_file(str(path)) for finding in at(_home(path)).check(path)]
+    found = [*findings.values(), *(at(place).gone() for place in dict.fromkeys(places) if place.is_dir())]
+    return Checked(files=len(findings), findings=tuple(finding for some in found for finding in sorted(set(some))))
 
 
 def _names(directory: Path) -> tuple[list[Path], list[Finding]]:
@@ -86,9 +107,11 @@ class _Directory:
 
     path: Path
     templates: GateTemplates
-    scrape: timedelta
+    measures: _Measures
     _own: OwnTemplates | None = None
+    _before: Earlier | None = None
     _owners: dict[str, str] = field(default_factory=dict)
+    _broken: dict[str, PolicyError] = field(default_factory=dict)
 
     @property
     def own(self) -> OwnTemplates:
@@ -96,6 +119,18 @@ class _Directory:
         if self._own is None:
             self._own = read_own_templates(self.path)
         return self._own
+
+    @property
+    def before(self) -> Earlier:
+        """What the policies were before, read once."""
+        if self._before is None:
+            self._before = Earlier.of(self.measures.earlier(self.path))
+        return self._before
+
+    def gone(self) -> list[Finding]:
+        """Return the services that are there no more, once all files of the directory are checked."""
+        found = self.before.gone(self._owners, self._broken)
+        return [finding.in_file(str(self.path / file)) for file, finding in found]
 
     def check(self, path: Path) -> Iterator[Finding]:
         """Give what is found in a file, under its name in the directory."""
@@ -105,6 +140,7 @@ class _Directory:
             text = read_text(path, file=name)
             yield from self._template(text, name) if is_template else self._policy(text, name)
         except PolicyError as error:
+            self._broken[name] = error
             yield from _of_policy(error.faults)
 
     def _template(self, text: str, name: str) -> Iterator[Finding]:
@@ -125,7 +161,12 @@ class _Directory:
         owner = self._owners.setdefault(policy.service, name)
         if owner != name:
             yield from _of_policy([second_of(policy.service, name, owner)])
-        yield from check_meaning(policy, tree, scrape=self.scrape)
+        if self.measures.floor is not None:
+            read = ReadPolicy(policy=policy, tree=tree, templates=templates, own=self.own.texts.keys())
+            below = faults_below(read, self.measures.floor)
+            yield from (Finding(fault=fault, rule="below-floor") for fault in below)
+        yield from self.before.since(policy, tree)
+        yield from check_meaning(policy, tree, scrape=self.measures.scrape)
 
 
 def _whole(templates: GateTemplates, broken: Mapping[str, str]) -> GateTemplates:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from os.path import commonprefix
 from typing import Any, Generic, Protocol, TypeVar
 
 from bot.domain.text import one_line
@@ -17,7 +18,7 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 _WIDEST = 100
-_CUT, _CONTEXT = 70, 20
+_AROUND = 20
 
 
 class Way(StrEnum):
@@ -170,9 +171,11 @@ def or_nothing(show: Callable[[V], str]) -> Callable[[V | None], str]:
 
 
 def shortened(text: str, *, beside: str) -> str:
-    """Show a long text from shortly before its first difference from another one."""
+    """Show of a long text what is different from another one, with a little of what is around it."""
     if len(text) <= _WIDEST and len(beside) <= _WIDEST:
         return one_line(text)
-    same = next((at for at, (one, other) in enumerate(zip(text, beside, strict=False)) if one != other), len(beside))
-    begin = max(0, same - _CONTEXT)
-    return one_line(("…" if begin else "") + text[begin:], limit=_CUT)
+    same = commonprefix([text, beside])
+    same_end = commonprefix([text[len(same) :][::-1], beside[len(same) :][::-1]])
+    begin, end = max(0, len(same) - _AROUND), min(len(text), len(text) - len(same_end) + _AROUND)
+    shown = one_line(text[begin:end], limit=_WIDEST)
+    return f"{'…' if begin else ''}{shown}{'…' if end < len(text) else ''}"
