@@ -56,9 +56,8 @@ def named(path: str, rule: str) -> str:
 
 def _compare(old: TrustRule | None, new: TrustRule | None, path: str, *, has_signer: bool) -> Iterator[Change]:
     if old is None or new is None:
-        way = higher_is_stricter(old is not None, new is not None)
-        if way is not None:
-            yield Change(way=way, path=path, old=_title(old), new=_title(new))
+        way = Way.STRICTER if old is None else Way.WEAKER
+        yield Change(way=way, path=path, old=_title(old), new=_title(new))
         return
     yield from compare_requirement(old, new, path)
     if has_signer and isinstance(old, SignedRule) and isinstance(new, SignedRule):

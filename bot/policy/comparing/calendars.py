@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
+from typing import assert_never
 
 from bot.domain.calendar import Calendar, Dates, Holidays, Repeating, Weekly, Window
 from bot.domain.text import format_duration
@@ -77,6 +78,8 @@ def _window(window: Window) -> str:
         case Repeating():
             first = f"{window.rule.since} {window.begins:%H:%M}"
             return f"{window.rule.frequency} from {first} for {format_duration(window.lasts)}"
+        case _:  # pragma: no cover
+            assert_never(window)
 
 
 def _described(calendar: Calendar) -> str:

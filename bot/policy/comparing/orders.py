@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from os.path import commonprefix
 from typing import Any, Generic, Protocol, TypeVar
 
 from bot.domain.text import one_line
@@ -27,6 +26,11 @@ class Way(StrEnum):
     WEAKER = "weaker"
     STRICTER = "stricter"
     CHANGED = "changed"
+
+    @property
+    def opposite(self) -> Way:
+        """What it is when the new one becomes the old one again."""
+        return {Way.WEAKER: Way.STRICTER, Way.STRICTER: Way.WEAKER}.get(self, self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +178,14 @@ def shortened(text: str, *, beside: str) -> str:
     """Show of a long text what is different from another one, with a little of what is around it."""
     if len(text) <= _WIDEST and len(beside) <= _WIDEST:
         return one_line(text)
-    same = commonprefix([text, beside])
-    same_end = commonprefix([text[len(same) :][::-1], beside[len(same) :][::-1]])
-    begin, end = max(0, len(same) - _AROUND), min(len(text), len(text) - len(same_end) + _AROUND)
+    same = _shared(text, beside)
+    same_end = _shared(text[same:][::-1], beside[same:][::-1])
+    begin, end = max(0, same - _AROUND), min(len(text), len(text) - same_end + _AROUND)
     shown = one_line(text[begin:end], limit=_WIDEST)
     return f"{'…' if begin else ''}{shown}{'…' if end < len(text) else ''}"
+
+
+def _shared(one: str, other: str) -> int:
+    """Return for how many characters two texts are the same from their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (mine, theirs) in pairs if mine != theirs), min(len(one), len(other)))

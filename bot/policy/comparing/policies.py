@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from bot.domain.argo import SelectedApplications, Target
-from bot.domain.edit import Edit
+from bot.domain.edit.kinds import ANY_DOCUMENT, DocumentWhere, Edit
 from bot.domain.intake import TagRule, describe
 from bot.domain.policy import (
     AtDeadline,
@@ -145,8 +145,16 @@ def _without_pin(edit: Edit) -> Edit:
 
 
 def _edit(edit: Edit) -> str:
-    told = [f"{one.name} {getattr(edit, one.name)}" for one in fields(edit) if getattr(edit, one.name) != one.default]
-    return f"{edit.kind}: {', '.join(told)}"
+    document = getattr(edit, "document", ANY_DOCUMENT)
+    return ", ".join([str(edit.kind), *_set(edit), *(f"document {what}" for what in _set(document))])
+
+
+def _set(value: Edit | DocumentWhere) -> Iterator[str]:
+    """Give the fields of a value that are not what they are by themselves, but for those with fields of their own."""
+    for one in fields(value):
+        found = getattr(value, one.name)
+        if found != one.default and not isinstance(found, DocumentWhere):
+            yield f"{one.name} {found}"
 
 
 def _applications(targets: Sequence[Target]) -> Sequence[str]:

@@ -100,15 +100,17 @@ def _asked(rule: CountGate | BaselineGate | BurnRateGate) -> str:
     return f"{rule.template}, {rule.counts}: {'; '.join(texts)}"
 
 
-def _labels(query: Query) -> str:
-    return listed(f"{name}={value}" for name, value in query.labels)
+def _labels(*queries: Query | None) -> str:
+    """Return the labels of queries, told once where all have the same."""
+    found = (listed(f"{name}={value}" for name, value in query.labels) for query in queries if query is not None)
+    return "; ".join(dict.fromkeys(found))
 
 
 def _share_of(rule_type: type[R]) -> tuple[Aspect[R], Aspect[R]]:
     del rule_type  # It tells the reader, and the checker of types, of which kind the aspects are.
     return (
         aspect("template query total buckets counts", "", _asked, differs, str),
-        aspect("query", "labels", lambda gate: _labels(gate.query), differs, str),
+        aspect("query", "labels", lambda gate: _labels(gate.query, gate.total, gate.buckets), differs, str),
     )
 
 
@@ -134,15 +136,23 @@ COUNT: Sequence[Aspect[CountGate]] = (
 )
 
 
+def _base(gate: BaselineGate) -> object:
+    return gate.base, gate.base_stage, gate.past, _against(gate)
+
+
 def _against(gate: BaselineGate) -> str:
     texts = [_texts(query, gate.tile) for query in (gate.base_query, gate.base_total)]
-    stage = f" (the stage {gate.base_stage})" if gate.base_stage is not None else ""
-    return f"{gate.base}{stage}, {_labels(gate.base_query)}, {format_duration(gate.past)} ago: {'; '.join(texts)}"
+    return f"{gate.base}, {_labels(gate.base_query, gate.base_total)}: {'; '.join(texts)}"
 
 
 BASELINE: Sequence[Aspect[BaselineGate]] = (
     *_share_of(BaselineGate),
-    aspect("base base_stage past base_query base_total", "against", _against, differs, str),
+    Aspect(
+        fields=("base", "base_stage", "past", "base_query", "base_total"),
+        key="against",
+        judge=lambda old, new: differs(_base(old), _base(new)),
+        show=_against,
+    ),
     aspect("times", "times", lambda gate: gate.times, lower_is_stricter, format_number),
     aspect("points", "points", lambda gate: gate.points, lower_is_stricter, format_limit),
 )
@@ -214,7 +224,7 @@ VALUE: Sequence[Aspect[ValueGate]] = (
         differs,
         str,
     ),
-    aspect("query", "labels", lambda gate: _labels(gate.query), differs, str),
+    aspect("query", "labels", lambda gate: _labels(gate.query, gate.alive), differs, str),
     Aspect(
         fields=("bound", "side"),
         key=lambda gate: "at_most" if gate.is_sum else str(gate.side),

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.domain.intake import REGISTRY
 from bot.domain.policy import HealthWindow, Policy, Road, Stage
-from bot.domain.rules import CountGate, Gate, MeasuredRule, Trigger
+from bot.domain.rules import CountGate, Gate, MeasuredRule, Trigger, ValueGate
 from bot.domain.signers import Signer
 from bot.domain.text import join_words, one_line, parse_duration
 from bot.domain.trust import SignedRule, TrustRule
@@ -173,7 +173,7 @@ class _Entries:
         if isinstance(rule, MeasuredRule) and rule.template in self.read.own and not entry.own:
             found, expected = f"the template {rule.template} of the team's own", "the one that Liftlock ships"
             yield _Shortfall(path=f"{path}.use", found=found, expected=expected, place=entry.place)
-        elif entry.kinds and not isinstance(rule, entry.kinds):
+        elif not _is_of_kind(rule, entry):
             expected = f"one with {' and '.join(entry.asked)}"
             yield _Shortfall(path=path, found=f"a rule of the kind {rule.kind}", expected=expected, place=entry.place)
         else:
@@ -206,6 +206,13 @@ class _Entries:
                     expected=f"{wanted}{or_less}",
                     place=entry.place,
                 )
+
+
+def _is_of_kind(rule: Gate | Trigger, entry: Entry) -> bool:
+    """Say whether a rule has what the entry bounds; events, which are summed up, have another bound than values."""
+    if isinstance(rule, ValueGate) and entry.bounds.get("is_sum", rule.is_sum) is not rule.is_sum:
+        return False
+    return not entry.kinds or isinstance(rule, entry.kinds)
 
 
 def _use(rule: Gate | Trigger) -> str:
