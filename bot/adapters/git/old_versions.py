@@ -36,8 +36,10 @@ def yaml_files_at(revision: str, folder: Path) -> Mapping[str, bytes]:
     if commit is None:
         raise Permanent(SYSTEM, f"the repository of {folder} has no revision {revision}")
     listed = _git(root, "ls-tree", "-z", "-l", "--full-tree", commit.decode("ascii").strip(), "--", *within)
+    if listed is None:
+        raise _incomplete(root)
     depth = len(os.fsencode("".join(within)))
-    return dict(_contents(root, list(_entries(listed or b"", depth=depth))))
+    return dict(_contents(root, list(_entries(listed, depth=depth))))
 
 
 def _repository_of(folder: Path) -> tuple[Path, Sequence[str]]:
@@ -69,9 +71,13 @@ def _contents(root: Path, entries: Sequence[tuple[str, bytes]]) -> Iterator[tupl
     answer = _git(root, "cat-file", "--batch", stdin=asked) if entries else b""
     stored = list(split_batch(answer or b""))
     if len(stored) != len(entries) or None in stored:
-        raise Permanent(SYSTEM, f"the clone {root} does not have all files of that revision")
+        raise _incomplete(root)
     for (name, _), one in zip(entries, stored, strict=True):
         yield name, one.content if one is not None else b""
+
+
+def _incomplete(root: Path) -> Permanent:
+    return Permanent(SYSTEM, f"the clone {root} does not have all files of that revision")
 
 
 def _git(root: Path, *arguments: str, stdin: bytes = b"") -> bytes | None:
