@@ -138,7 +138,7 @@ TEXTS = [HOLIDAYS, *INTAKES.values()]
 
 
 def test_every_field_of_a_policy_is_compared_or_said_not_to_be() -> None:
-    reached = set()
+    reached: set[Place] = set()
     for text in TEXTS:
         old = policy(text)
         for way, new in mutations(old):

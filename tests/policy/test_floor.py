@@ -333,6 +333,11 @@ def test_releases_straight_from_the_registry_are_below_what_is_asked_before() ->
     ]
 
 
+def test_a_floor_may_let_releases_come_straight_from_the_registry() -> None:
+    assert told("before: {registry: allowed, gates: [{use: soak}]}", INTAKE) == []
+    assert len(told("before: {registry: refused}", INTAKE)) == 1
+
+
 @pytest.mark.parametrize(
     ("target", "is_for"),
     [

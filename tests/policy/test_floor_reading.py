@@ -218,7 +218,8 @@ def test_an_unknown_template_is_a_fault_unless_it_may_be_a_teams_own() -> None:
     (line,) = faults_of(EVERYTHING.replace("use: soak", "use: http-erors"))
     assert line.startswith('floor.yaml:31:19: floor[1].gates[0].use: found "http-erors", expected one of alerts, ')
     assert line.endswith('; did you mean "http-errors"?; a template of teams\' own only with own: true')
-    assert read(EVERYTHING.replace("use: soak", "use: http-erors, own: true"))
+    floor = read(EVERYTHING.replace("use: soak", "use: http-erors, own: true"))
+    assert floor.rules[1].judged.gates[0].uses == ("http-erors",)
 
 
 def test_a_gate_is_no_trigger_and_a_trigger_no_gate() -> None:
@@ -239,7 +240,7 @@ def test_a_gate_is_no_trigger_and_a_trigger_no_gate() -> None:
         ("apiVersion: liftlock.dev/v1\nfloor: [1]\n", 'floor.yaml:2:9: floor[0]: found "1", expected a mapping'),
         (
             "apiVersion: liftlock.dev/v1\nfloor: [{every: stage, before: {}}]\n",
-            "floor.yaml:2:32: floor[0].before: found nothing in it, expected window or gates",
+            "floor.yaml:2:32: floor[0].before: found nothing in it, expected window, gates or registry",
         ),
     ],
 )

@@ -19,7 +19,7 @@ from bot.ports import Permanent, Transient
 
 _DEADLINE = timedelta(seconds=30)
 _MOST_BYTES = 64 * 1024 * 1024
-_ENTRY = re.compile(rb"(?P<mode>[0-7]{6}) blob (?P<sha>[0-9a-f]{40,64}) +(?P<size>[0-9]+)\t(?P<path>.+)", re.DOTALL)
+_ENTRY = re.compile(rb"(?P<mode>[0-7]{6}) blob (?P<sha>[0-9a-f]{40,64}) +(?P<size>[0-9]+|BAD)\t(?P<path>.+)", re.DOTALL)
 _ONLY_THIS = {"GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
 _SUFFIXES = (".yaml", ".yml")
 
@@ -39,7 +39,12 @@ def yaml_files_at(revision: str, folder: Path) -> Mapping[str, bytes]:
     if listed is None:
         raise _incomplete(root)
     depth = len(os.fsencode("".join(within)))
-    return dict(_contents(root, list(_entries(listed, depth=depth))))
+    entries = list(_entries(listed, depth=depth))
+    if any(size is None for _, _, size in entries):
+        raise _incomplete(root)
+    if sum(size or 0 for _, _, size in entries) > _MOST_BYTES:
+        raise Permanent(SYSTEM, "the YAML files of that revision are too large to compare")
+    return dict(_contents(root, [(name, sha) for name, sha, _ in entries]))
 
 
 def _repository_of(folder: Path) -> tuple[Path, Sequence[str]]:
@@ -52,18 +57,13 @@ def _repository_of(folder: Path) -> tuple[Path, Sequence[str]]:
     raise Permanent(SYSTEM, f"{folder} lies in no Git repository")
 
 
-def _entries(listed: bytes, *, depth: int) -> Iterator[tuple[str, bytes]]:
-    """Give name and object of the YAML files; `depth` is how long the folder's path is."""
-    total = 0
+def _entries(listed: bytes, *, depth: int) -> Iterator[tuple[str, bytes, int | None]]:
+    """Give name, object and size of the YAML files, no size of one that is missing; `depth` is the path's length."""
     for line in listed.split(b"\0"):
         found = _ENTRY.fullmatch(line)
-        name = found["path"][depth:].decode("utf-8", "surrogateescape") if found is not None else ""
-        if found is None or found["mode"].decode() not in REGULAR or "/" in name or not name.endswith(_SUFFIXES):
-            continue
-        total += int(found["size"])
-        if total > _MOST_BYTES:
-            raise Permanent(SYSTEM, "the YAML files of that revision are too large to compare")
-        yield name, found["sha"]
+        name = os.fsdecode(found["path"][depth:]) if found is not None else ""
+        if found is not None and found["mode"].decode() in REGULAR and "/" not in name and name.endswith(_SUFFIXES):
+            yield name, found["sha"], None if found["size"] == b"BAD" else int(found["size"])
 
 
 def _contents(root: Path, entries: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:

@@ -87,7 +87,7 @@ def _of_stage(read: ReadPolicy, stage: Stage, rule: FloorRule) -> Iterator[_Shor
         yield _Shortfall(path=path, found="a first stage", expected=expected, place=rule.place)
         return
     if rule.before is not None:
-        yield from _before(read, stage, rule.before, rule.place)
+        yield from _before(read, stage, rule.before, rule)
     yield from _judged(read, stage, rule.judged)
     if rule.promote is not None:
         yield from _promote(stage, rule.promote, f"{path}.promote")
@@ -116,11 +116,10 @@ def _short(found: Iterable[Change], place: str) -> Iterator[_Shortfall]:
 # --- how a release is judged -----------------------------------------------------------------------------------------
 
 
-def _before(read: ReadPolicy, stage: Stage, floor: Judged, place: str) -> Iterator[_Shortfall]:
-    if stage.source == REGISTRY:
+def _before(read: ReadPolicy, stage: Stage, floor: Judged, rule: FloorRule) -> Iterator[_Shortfall]:
+    if stage.source == REGISTRY and not rule.lets_registry:
         expected = "a stage in which releases are judged before"
-        yield _Shortfall(path=f"{_path(stage)}.from", found="the registry", expected=expected, place=place)
-        return
+        yield _Shortfall(path=f"{_path(stage)}.from", found="the registry", expected=expected, place=rule.place)
     for source in read.policy.stages:
         if source.name == stage.source:
             yield from _judged(read, source, floor)

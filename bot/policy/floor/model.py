@@ -97,7 +97,8 @@ class RollbackFloor:
 class FloorRule:
     """What is asked of some stages of some services: stages by their names, or `every` of a kind.
 
-    `before` is asked of the stages that releases come from, `judged` of the stage itself.
+    `before` is asked of the stages that releases come from, `judged` of the stage itself. `lets_registry` says that
+    they may come straight from the registry, where nothing was asked.
     """
 
     place: str
@@ -106,6 +107,7 @@ class FloorRule:
     stages: tuple[str, ...] = ()
     every: Every | None = None
     before: Judged | None = None
+    lets_registry: bool = False
     judged: Judged = Judged()
     promote: PromoteFloor | None = None
     artifact: ArtifactFloor | None = None

@@ -67,13 +67,15 @@ class _Reader:
         return tuple(self._rule(item) for item in items if item is not None)
 
     def _rule(self, section: Section) -> FloorRule:
+        before = section.section("before")
         rule = FloorRule(
             place=self._place(section.value),
             services=_globs(section, "services") or ("*",),
             but=_globs(section, "except"),
             stages=_globs(section, "stages"),
             every=_optional(section, "every", Every, "promoted or stage"),
-            before=self._before(section.section("before")),
+            before=self._judged(before) if before is not None else None,
+            lets_registry=before is not None and self._lets_registry(before),
             judged=self._judged(section),
             promote=self._promote(section.section("promote")),
             artifact=self._artifact(section.section("artifact")),
@@ -83,19 +85,16 @@ class _Reader:
         if (section.get("stages") is None) is (section.get("every") is None):
             found = "neither stages nor every" if section.get("stages") is None else "every beside stages"
             self.faults.note(section.value, section.path, found, "stages, or every: promoted or stage")
+        if before is not None:
+            self._finish(before, "window, gates or registry")
         if all(section.get(key) is None for key in _ASKS):
             self.faults.note(section.value, section.path, "a rule that asks for nothing", f"one of {', '.join(_ASKS)}")
         section.finish()
         return rule
 
-    def _before(self, section: Section | None) -> Judged | None:
-        if section is None:
-            return None
-        judged = self._judged(section)
-        if judged == Judged():
-            self.faults.note(section.value, section.path, "nothing in it", "window or gates")
-        section.finish()
-        return judged
+    def _lets_registry(self, section: Section) -> bool:
+        words = one_of(("allowed", "refused"))
+        return section.read("registry", words, "allowed or refused", default="refused") == "allowed"
 
     def _judged(self, section: Section) -> Judged:
         window = section.section("window")
