@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.doctor import _policies
+from bot.settings import load_settings
 from tests.cli.test_policy_check import CHECKOUT, SETTINGS, run
 
 HUMAN = "apiVersion: liftlock.dev/v1\nfloor:\n  - every: promoted\n    promote: {merge: human}\n"
@@ -142,3 +144,11 @@ def test_a_floor_that_cannot_be_used_is_told_with_all_its_faults() -> None:
         'floor.yaml:4:22: floor[0].promote.merge: found "me", expected human',
         "1 file checked: 2 faults",
     ]
+
+
+def test_doctor_says_to_mend_the_floor_and_not_the_policies(tmp_path: Path) -> None:
+    (tmp_path / "liftlock.toml").write_text(SETTINGS.replace('state = "state"', 'state = "state"\nfloor = "none.yaml"'))
+    policies, (found,) = _policies(load_settings(tmp_path / "liftlock.toml"))
+    assert policies == []
+    assert "no policy is accepted until there is one" in found.found
+    assert found.remedy == "correct the floor: docs/floor.md"
