@@ -102,10 +102,12 @@ def test_without_a_good_floor_no_policy_is_accepted(place: Place, text: str | No
         place.floor.write_text(text)
     with pytest.raises(FloorError) as caught:
         place.directory().load()
-    assert (
+    first, *why = str(caught.value).splitlines()
+    assert first == (
         f"{place.floor}: found a floor that cannot be used, expected one without faults: no policy is accepted until "
         "there is one"
-    ) in str(caught.value).splitlines()
+    )
+    assert why == [str(fault) for fault in caught.value.faults[1:]]
     assert sentence in str(caught.value)
     with pytest.raises(FloorError):
         load_policies(place.policies, SHIPPED, place.floor)

@@ -20,7 +20,10 @@ class FloorError(PolicyError):
 
     def __init__(self, file: str, error: PolicyError, *, consequence: str) -> None:
         self.file = file
-        super().__init__([fault_of(file, "a floor that cannot be used", consequence), *error.faults])
+        super().__init__([])
+        # What it means comes first, then why.
+        self.faults = (fault_of(file, "a floor that cannot be used", consequence), *error.faults)
+        self.args = ("\n".join(str(fault) for fault in self.faults),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
