@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bot.compose.endpoints import registry_access, registry_endpoints
 from bot.compose.whole import compose
 from bot.domain.argo import Application, NamedApplication
-from bot.records import Event
+from bot.records import SWEEP, Event
 from bot.settings import load_settings
 from tests.adapters.scripted import serving
 
@@ -101,3 +101,56 @@ def test_docker_hub_is_asked_where_it_serves_its_images_unless_the_settings_say_
         "ecr.example": None,
     }
     assert access["ecr.example"].docker_config == tmp_path / "config.json"
+
+
+FLOOR = "apiVersion: liftlock.dev/v1\nfloor:\n  - every: promoted\n    promote: {merge: human}\n"
+CHECKOUT = Path(__file__).resolve().parents[1] / "policies" / "examples" / "checkout.yaml"
+
+
+def a_place_with_a_floor(tmp_path: Path) -> Path:
+    (tmp_path / "token").write_text("t0ken")
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "checkout.yaml").write_bytes(CHECKOUT.read_bytes())
+    text = CHECKOUT.read_text("utf-8").replace("checkout", "till").replace("merge: auto", "merge: human")
+    (tmp_path / "policies" / "till.yaml").write_text(text)
+    path = tmp_path / "liftlock.toml"
+    settings = SETTINGS.format(url="http://127.0.0.1:9").replace(
+        'state = "state"', 'state = "state"\nfloor = "floor.yaml"'
+    )
+    path.write_text(settings)
+    return path
+
+
+def test_a_service_below_the_floor_stops_as_one_with_a_broken_policy_and_others_go_on(tmp_path: Path) -> None:
+    path = a_place_with_a_floor(tmp_path)
+    (tmp_path / "floor.yaml").write_text(FLOOR)
+    with compose(load_settings(path), dry_run=True) as bot:
+        policies, (below,) = bot.sweeper.load_policies()
+    assert [policy.service for policy in policies] == ["till"]
+    assert below.file == "checkout.yaml"
+    place = "checkout.yaml:21:40: stages[production].promote.merge"
+    assert below.faults == (f"{place}: found auto, expected human or stricter, by {tmp_path / 'floor.yaml'}:4:14",)
+
+
+def test_with_a_floor_that_is_not_there_no_policy_is_accepted_and_the_board_says_why(tmp_path: Path) -> None:
+    path = a_place_with_a_floor(tmp_path)
+    with compose(load_settings(path)) as bot:
+        (report,) = bot.sweeper.sweep()
+        postings = {posting.subject: posting.body for posting in bot.sweeper.board.postings()}
+    floor = str(tmp_path / "floor.yaml")
+    assert report.subject == floor
+    assert report.error is not None
+    assert "no policy is accepted until there is one" in report.error
+    assert postings[floor]["file"] == floor
+    assert postings[SWEEP]["services"] == 0
+
+
+def test_a_floor_that_breaks_while_the_bot_runs_stays_in_force_and_is_shown(tmp_path: Path) -> None:
+    path = a_place_with_a_floor(tmp_path)
+    (tmp_path / "floor.yaml").write_text(FLOOR)
+    with compose(load_settings(path), dry_run=True) as bot:
+        bot.sweeper.load_policies()
+        (tmp_path / "floor.yaml").write_text("floor: [")
+        policies, broken = bot.sweeper.load_policies()
+    assert [policy.service for policy in policies] == ["till"]
+    assert [item.file for item in broken] == [str(tmp_path / "floor.yaml"), "checkout.yaml"]

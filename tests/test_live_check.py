@@ -14,7 +14,7 @@ from bot.live_check.asking import look_at
 from bot.live_check.reach import Reach, say_why
 from bot.live_check.subject import Look, Subject
 from bot.policy import parse_policy, shipped_gate_templates
-from bot.policy.checking import ReadPolicy
+from bot.policy.checking import KeptPolicy
 from bot.policy.findings import Finding
 from bot.policy.tree import read_tree
 from bot.ports import Permanent, Transient
@@ -97,7 +97,7 @@ def a_subject() -> Subject:
     text = POLICY.read_text(encoding="utf-8")
     tree = read_tree(text, file="checkout.yaml", faults=[])
     policy = parse_policy(text, file="checkout.yaml", templates=shipped_gate_templates())
-    return Subject(read=ReadPolicy(policy=policy, tree=tree, file="checkout.yaml"))
+    return Subject(read=KeptPolicy(policy=policy, tree=tree, file="checkout.yaml"))
 
 
 def a_look(error: Exception | None, path: str, *, hangs: threading.Event | None = None) -> Look:

@@ -23,6 +23,7 @@ from bot.doctor.findings import counted, failed, ok, warning
 from bot.domain.policy import Policy
 from bot.domain.text import one_line
 from bot.policy import PolicyError, load_policies, shipped_gate_templates
+from bot.policy.floor import FloorError
 from bot.ports import Clock, OutsideError
 from bot.settings import Settings, SettingsError, load_settings
 from bot.web.deliveries import WAKING_EVENTS
@@ -78,9 +79,11 @@ def _policies(settings: Settings) -> tuple[list[Policy], list[Finding]]:
     """Return the policies that can be read, and a line for each that cannot."""
     remedy = "correct the file: docs/policy.md"
     try:
-        read = load_policies(settings.bot.policies, shipped_gate_templates())
+        read = load_policies(settings.bot.policies, shipped_gate_templates(), settings.bot.floor)
     except PolicyError as error:
-        return [], [failed("policies", _faults(error), "set bot.policies to the directory of the policies")]
+        is_floor = isinstance(error, FloorError)
+        wanted = "correct the floor: docs/floor.md" if is_floor else "set bot.policies to the directory of the policies"
+        return [], [failed("policies", _faults(error), wanted)]
     policies = [one for one in read.values() if isinstance(one, Policy)]
     broken = [
         failed(f"policy {one_line(name)}", _faults(one), remedy)

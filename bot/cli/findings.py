@@ -16,8 +16,11 @@ from bot.policy.checking import Checked
 from bot.policy.findings import RULES, Finding, Severity
 
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
+_GITHUB = {"error": "error", "warning": "warning", "note": "notice"}
 _LEVELS = {Severity.FAULT: "error", Severity.WARNING: "warning", Severity.UNASKED: "warning"}
-"""What GitHub and SARIF call the severities. Notes are for people who ask, and no marks in a pull request."""
+"""What SARIF calls the severities. Notes of what was seen are for people who ask, and no marks in a pull request."""
+_WORDS = {"weakened": "weaker: ", "changed": "changed: ", "tightened": "stricter: "}
+"""How a difference from before begins."""
 
 
 class Format(StrEnum):
@@ -44,7 +47,8 @@ def _as_text(checked: Checked) -> str:
 def _line(finding: Finding) -> str:
     fault = finding.fault
     place = f"{fault.file}:{fault.line}:{fault.column}" if fault.line else fault.file
-    said = "" if finding.severity is Severity.FAULT else f"{finding.severity}: "
+    is_plain = finding.severity is Severity.FAULT or finding.rule in _WORDS
+    said = "" if is_plain else f"{finding.severity}: "
     return visible(f"{place}: {said}{_sentence(finding)}")
 
 
@@ -52,15 +56,18 @@ def _sentence(finding: Finding) -> str:
     fault = finding.fault
     path = f"{fault.path}: " if fault.path else ""
     expected = f", expected {fault.expected}" if fault.expected else ""
-    return f"{path}found {fault.found}{expected}"
+    said = finding.said or f"found {fault.found}{expected}"
+    return f"{_WORDS.get(finding.rule, '')}{path}{said}"
 
 
 def summary(checked: Checked) -> str:
     """Return how many files were checked, and what came of it."""
     severities = [finding.severity for finding in checked.findings]
-    faults, warnings = severities.count(Severity.FAULT), severities.count(Severity.WARNING)
+    differences = sum(finding.rule in _WORDS and finding.severity is Severity.NOTE for finding in checked.findings)
+    counted = [(severities.count(Severity.WARNING), "warning"), (differences, "note")]
+    found = [count_of(severities.count(Severity.FAULT), "fault")]
+    found += [count_of(number, noun) for number, noun in counted if number]
     unasked = severities.count(Severity.UNASKED)
-    found = [count_of(faults, "fault"), *([count_of(warnings, "warning")] if warnings else [])]
     found += [f"{count_of(unasked, 'answer')} missing"] if unasked else []
     return f"{count_of(checked.files, 'file')} checked: {', '.join(found)}"
 
@@ -95,7 +102,12 @@ def _as_github(checked: Checked) -> str:
 
 def _marked(checked: Checked) -> list[Finding]:
     """Return the findings that are marked in a pull request."""
-    return [finding for finding in checked.findings if finding.severity in _LEVELS]
+    return [finding for finding in checked.findings if _level(finding)]
+
+
+def _level(finding: Finding) -> str:
+    """Return what SARIF calls a finding's severity; empty for what is no mark in a pull request."""
+    return "note" if finding.rule == "tightened" else _LEVELS.get(finding.severity, "")
 
 
 def _command(finding: Finding) -> str:
@@ -106,7 +118,7 @@ def _command(finding: Finding) -> str:
         properties |= {"line": str(fault.line), "col": str(fault.column)}
     properties["title"] = f"liftlock policy: {finding.rule}"
     said = ",".join(f"{name}={_escaped(value, also=':,')}" for name, value in properties.items())
-    return f"::{_LEVELS[finding.severity]} {said}::{_escaped(_sentence(finding))}"
+    return f"::{_GITHUB[_level(finding)]} {said}::{_escaped(_sentence(finding))}"
 
 
 def _escaped(text: str, *, also: str = "") -> str:
@@ -136,7 +148,7 @@ def _result(finding: Finding) -> dict[str, object]:
     return {
         "ruleId": finding.rule,
         "ruleIndex": list(RULES).index(finding.rule),
-        "level": _LEVELS[finding.severity],
+        "level": _level(finding),
         "message": {"text": _sentence(finding)},
         "locations": [{"physicalLocation": physical}],
     }

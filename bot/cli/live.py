@@ -14,7 +14,7 @@ from bot.adapters.clock import SystemClock
 from bot.adapters.log import configure_logging
 from bot.cli.faults import told_in_one_sentence
 from bot.domain.text import count_of
-from bot.policy.checking import Checked, ReadPolicy
+from bot.policy.checking import Checked, KeptPolicy
 from bot.policy.findings import Finding
 from bot.settings import load_settings
 
@@ -39,7 +39,7 @@ def with_live(checked: Checked, config: Path) -> Checked:
 
 
 def _by_file(
-    before: Sequence[Finding], found: Sequence[Finding], policies: Sequence[ReadPolicy]
+    before: Sequence[Finding], found: Sequence[Finding], policies: Sequence[KeptPolicy]
 ) -> tuple[Finding, ...]:
     """Return all findings file by file, the files in the order in which they were checked."""
     groups: dict[str, list[Finding]] = {read.file: [] for read in policies}

@@ -30,7 +30,7 @@ from bot.draft.places import Place
 from bot.draft.stages import Found, chained, stage_name, with_deployers
 from bot.draft.texts import MOST_FILES, is_wanted, read_checkout
 from bot.policy import PolicyError, parse_policy
-from bot.policy.checking import check_policies
+from bot.policy.checking import Measures, check_policies
 from bot.policy.findings import Severity
 from bot.policy.grammar import APPLICATION, IMAGE, NAME, OWNER_AND_NAME, parse_branch, parse_path
 from bot.policy.templates import shipped_gate_templates
@@ -375,7 +375,7 @@ def _write(file: Path, text: str, *, force: bool) -> None:
 
 def _check(file: Path) -> None:
     """Check what was written, as anybody would, and say what comes next."""
-    checked = check_policies([file], shipped_gate_templates(), scrape=parse_duration("15s"))
+    checked = check_policies([file], shipped_gate_templates(), measures=Measures(scrape=parse_duration("15s")))
     typer.echo(f"{visible(str(file))} is written")
     typer.echo(render_findings(checked, Format.TEXT))
     if any(finding.severity is Severity.FAULT for finding in checked.findings):

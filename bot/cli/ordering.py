@@ -37,7 +37,7 @@ ByOption = Annotated[str | None, typer.Option("--by", help="Who orders it; else 
 def policy_of(settings: Settings, service: str) -> Policy:
     """Return the policy of a service; refuse where there is none, and say which there are."""
     try:
-        found = load_policies(settings.bot.policies, shipped_gate_templates())
+        found = load_policies(settings.bot.policies, shipped_gate_templates(), settings.bot.floor)
     except PolicyError as error:
         raise refusal(str(error)) from None
     policies = {one.service: one for one in found.values() if isinstance(one, Policy)}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.backtest import backtest
+from bot.cli.earlier import earlier_of
 from bot.cli.faults import BAD_NEWS, CANNOT_TELL, refusal, told_in_one_sentence
 from bot.cli.findings import Format, render_findings
 from bot.cli.live import with_live
@@ -21,12 +23,14 @@ from bot.cli.new import new
 from bot.domain.edit import visible
 from bot.domain.tenancy import Tenancy
 from bot.domain.text import parse_duration
-from bot.policy.checking import check_policies
-from bot.policy.findings import Severity
+from bot.policy.checking import Measures, check_policies
+from bot.policy.findings import Finding, Severity
+from bot.policy.floor import Floor, FloorError, FloorFile
 from bot.policy.own_templates import read_own_templates
 from bot.policy.schema import policy_schema
 from bot.policy.templates import GateTemplates, shipped_gate_templates
-from bot.settings import load_settings
+from bot.policy.weakening import LOOSER
+from bot.settings import Settings, load_settings
 
 _SETTINGS = Path("liftlock.toml")
 _POLICIES = Path("policies")
@@ -65,27 +69,52 @@ def check(
             "--config", "-c", help="The settings file, liftlock.toml where that is there.", envvar="LIFTLOCK_CONFIG"
         ),
     ] = None,
+    *,
+    floor: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The floor that no policy may be below; else the one that the settings name."
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REV|DIR", help="Say what got weaker or stricter since a Git revision, or than in a directory."
+        ),
+    ] = None,
+    fail_on_weakened: Annotated[
+        bool, typer.Option("--fail-on-weakened", help="End with 1 if --against finds what may let more through.")
+    ] = False,
 ) -> None:
     """Say all that is wrong with policies and with your own templates; asks no server unless told to.
 
     Ends with 0 if nothing is wrong, with or without warnings, 1 if something is; 2 is wrong use. With --live it ends
     with 5 where nothing is wrong so far, but a server gave no answer.
     """
+    if fail_on_weakened and against is None:
+        raise refusal("--fail-on-weakened: expected --against beside it")
     chosen = _chosen(paths or [], config)
+    base, findings = _read_floor(floor, config)
     checked = check_policies(
         chosen,
         shipped_gate_templates(),
-        scrape=_parse_scrape(scrape),
-        tenancies=_tenancies(paths or [], config),
+        measures=Measures(
+            scrape=_parse_scrape(scrape),
+            floor=base,
+            earlier=earlier_of(against) if against is not None else lambda _: {},
+            tenancies=_tenancies(paths or [], config),
+        ),
         keeps_policies=live,
     )
     if chosen and not checked.files:
         raise refusal(f"{visible(str(chosen[0]))}: there is no policy in it")
     if live:
         checked = with_live(checked, config or _SETTINGS)
+    checked = replace(checked, findings=(*findings, *checked.findings))
     typer.echo(render_findings(checked, form))
     severities = {finding.severity for finding in checked.findings}
-    if Severity.FAULT in severities:
+    is_weaker = fail_on_weakened and any(one.rule in LOOSER for one in checked.findings)
+    if Severity.FAULT in severities or is_weaker:
         raise typer.Exit(BAD_NEWS)
     if Severity.UNASKED in severities:
         raise typer.Exit(CANNOT_TELL)
@@ -100,25 +129,35 @@ def _chosen(paths: Sequence[Path], config: Path | None) -> list[Path]:
     return [place for place in places if not place.name.endswith(_LEFT_OUT)]
 
 
-def _tenancies(paths: Sequence[Path], config: Path | None) -> Mapping[str, Tenancy] | None:
-    """Return what settings force that were named, or that named the directory; None without any."""
-    settings = config if paths else _settings(config)
-    if settings is None:
-        return None
-    with told_in_one_sentence():
-        return {name: section.tenancy for name, section in load_settings(settings).sources.items()}
-
-
-def _settings(config: Path | None) -> Path | None:
-    return config or (_SETTINGS if _SETTINGS.exists() else None)
-
-
 def _usual(config: Path | None) -> Path:
     settings = _settings(config)
-    if settings is None:
-        return _POLICIES
+    return _POLICIES if settings is None else settings.bot.policies
+
+
+def _tenancies(paths: Sequence[Path], config: Path | None) -> Mapping[str, Tenancy] | None:
+    """Return what settings force that were named, or that named the directory; None without any."""
+    settings = _settings(config) if config is not None or not paths else None
+    return None if settings is None else {name: section.tenancy for name, section in settings.sources.items()}
+
+
+def _read_floor(named: Path | None, config: Path | None) -> tuple[Floor | None, list[Finding]]:
+    """Return the floor, and what is wrong with one that cannot be used: then the bot accepts no policy."""
+    settings = _settings(config) if named is None else None
+    place = named or (settings.bot.floor if settings is not None else None)
+    if place is None:
+        return None, []
+    try:
+        return FloorFile(path=place, templates=shipped_gate_templates()).read().floor, []
+    except FloorError as error:
+        return None, [Finding(fault=fault, rule="below-floor") for fault in error.faults]
+
+
+def _settings(config: Path | None) -> Settings | None:
+    place = config or (_SETTINGS if _SETTINGS.exists() else None)
+    if place is None:
+        return None
     with told_in_one_sentence():
-        return load_settings(settings).bot.policies
+        return load_settings(place)
 
 
 def _parse_scrape(text: str) -> timedelta:

@@ -93,7 +93,7 @@ def _name(image: str) -> str:
 
 def _policies(settings: Settings) -> list[Policy]:
     try:
-        found = load_policies(settings.bot.policies, shipped_gate_templates())
+        found = load_policies(settings.bot.policies, shipped_gate_templates(), settings.bot.floor)
     except PolicyError as error:
         raise refusal(str(error)) from None
     return [one for one in found.values() if isinstance(one, Policy)]

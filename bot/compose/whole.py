@@ -40,7 +40,8 @@ from bot.engine.waking import Waker
 from bot.observe import World
 from bot.offers import OfferReader
 from bot.ordered import switch_of
-from bot.policy import GateTemplates, PolicyDirectory, PolicyError, shipped_gate_templates
+from bot.policy import PolicyDirectory, PolicyError, shipped_gate_templates
+from bot.policy.floor import FloorError, FloorFile
 from bot.policy.holds import read_stops
 from bot.ports import Clock
 from bot.records import Archive, Ledger
@@ -117,7 +118,7 @@ def compose(
         sweeper = Sweeper(
             world=world,
             board=records.board,
-            load_policies=_only(service, _policies(settings.bot.policies, shipped_gate_templates(), known, loaded)),
+            load_policies=_only(service, _policies(_directory(settings), known, loaded)),
             apply=Applier(world=world, telling=telling).apply,
             begin=composed.begin,
             load_stops=_stops(settings.bot.policies, records.ledger, loaded),
@@ -259,15 +260,19 @@ def _stops(directory: Path, ledger: Ledger, loaded: _Loaded) -> Callable[[], Seq
     return load
 
 
-def _policies(directory: Path, templates: GateTemplates, known: KnownRepositories, loaded: _Loaded) -> Load:
-    policies_of = PolicyDirectory(path=directory, templates=templates)
+def _directory(settings: Settings) -> PolicyDirectory:
+    templates, floor = shipped_gate_templates(), settings.bot.floor
+    file = None if floor is None else FloorFile(path=floor, templates=templates)
+    return PolicyDirectory(path=settings.bot.policies, templates=templates, floor=file)
 
+
+def _policies(directory: PolicyDirectory, known: KnownRepositories, loaded: _Loaded) -> Load:
     def load() -> tuple[Sequence[Policy], Sequence[BrokenPolicy]]:
         try:
-            found = policies_of.load()
+            found = directory.load()
         except PolicyError as error:
             loaded.learn((), is_whole=False)
-            return (), (_broken(str(directory), error),)
+            return (), (_broken(error.file if isinstance(error, FloorError) else str(directory.path), error),)
         policies = [item for item in found.values() if isinstance(item, Policy)]
         broken = [_broken(file, item) for file, item in found.items() if isinstance(item, PolicyError)]
         known.learn(policies)

@@ -210,8 +210,9 @@ class Stage:
     `window` and `gates` judge a release in this stage before it may move on; `rollback` watches it after it came.
     `artifact` is what must be proven of a release's artifact before it enters; in a first stage, before it moves on.
     `proofs_in` are the places that are asked for proofs of it, all of them: GitHub for what it keeps of the source.
-    `calendar` says when releases may move into it, beside that of the policy. `together` are further values that are
-    set with that of `edit`, in one commit and to one tag: of other images, or of the same one elsewhere.
+    `calendar` says when releases may move into it, beside that of the policy and those of the organisation's floor.
+    `together` are further values that are set with that of `edit`, in one commit and to one tag: of other images, or of
+    the same one elsewhere.
     """
 
     name: str
@@ -231,6 +232,7 @@ class Stage:
     beside: tuple[str, ...] = ()
     join: Join = Join.ALL
     together: tuple[Place, ...] = ()
+    floor_calendars: tuple[Calendar, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -247,7 +249,8 @@ class Stage:
 class Policy:
     """One service's policy. Evidence names the policy that judged by its `version`.
 
-    That is the SHA-256 of the file's bytes; where the file uses a team's own templates, of that hash and theirs.
+    That is the SHA-256 of the file's bytes; where the file uses a team's own templates, of that hash and theirs; where
+    the organisation's floor has calendars, of that and those.
     `calendar` is of all stages that releases are promoted into.
     """
 
@@ -286,7 +289,8 @@ class Policy:
 
     def calendars_of(self, stage: Stage) -> tuple[Calendar, ...]:
         """Return the calendars that must all agree before a release moves into `stage`."""
-        return tuple(calendar for calendar in (self.calendar, stage.calendar) if calendar is not None)
+        own = tuple(calendar for calendar in (self.calendar, stage.calendar) if calendar is not None)
+        return (*stage.floor_calendars, *own)
 
     def targets_of(self, stage: Stage) -> tuple[Stage, ...]:
         """Return the stages that a release enters from `stage`."""

@@ -15,7 +15,7 @@ from bot.domain.text import count_of, format_duration
 from bot.live_check import applications, artifacts, gitops, queries, releases, traffic
 from bot.live_check.reach import Reach, say_why
 from bot.live_check.subject import Look, Subject, World
-from bot.policy.checking import ReadPolicy
+from bot.policy.checking import KeptPolicy
 from bot.policy.findings import Finding
 from bot.policy.places import value_at
 from bot.ports import OutsideError
@@ -31,7 +31,7 @@ _Silence = tuple[Subject, str, str]
 
 
 def check_live(
-    patient: Patient, policies: Sequence[ReadPolicy], *, force: Force = as_it_is, within: timedelta = WITHIN
+    patient: Patient, policies: Sequence[KeptPolicy], *, force: Force = as_it_is, within: timedelta = WITHIN
 ) -> tuple[Finding, ...]:
     """Return what the servers say of policies without faults, by file and line. Nothing is written anywhere.
 

@@ -14,7 +14,7 @@ from bot.domain.policy import Policy, Stage
 from bot.domain.queries import Query, source_name
 from bot.domain.text import one_line
 from bot.live_check.reach import Reach
-from bot.policy.checking import ReadPolicy
+from bot.policy.checking import KeptPolicy
 from bot.policy.faults import PolicyFault
 from bot.policy.findings import Finding, Severity
 from bot.policy.places import value_at
@@ -31,7 +31,7 @@ _SEVERITIES = {Mark.FAILED: Severity.FAULT, Mark.WARNING: Severity.WARNING}
 class Subject:
     """One policy with its file. Each method returns a finding at the value of a path, or at the nearest above it."""
 
-    read: ReadPolicy
+    read: KeptPolicy
 
     @property
     def policy(self) -> Policy:

@@ -18,6 +18,7 @@ from bot.policy.directory import second_of
 from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.files import read_text, yaml_files
 from bot.policy.findings import Finding
+from bot.policy.floor import Floor, ReadPolicy, faults_below
 from bot.policy.own_templates import FOLDER, OwnTemplates, read_own_templates
 from bot.policy.parsing import read_policy
 from bot.policy.promql_checks import Text, check_entries, check_template
@@ -26,10 +27,11 @@ from bot.policy.source_checks import check_sources
 from bot.policy.templates import GateTemplates, read_template
 from bot.policy.tree import Value, read_tree
 from bot.policy.waves import expand_waves
+from bot.policy.weakening import Earlier, EarlierOf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadPolicy:
+class KeptPolicy:
     """A policy without faults, the tree that it was read from, and the name by which whoever asked knows its file."""
 
     policy: Policy
@@ -43,39 +45,52 @@ class Checked:
 
     files: int
     findings: tuple[Finding, ...]
-    policies: tuple[ReadPolicy, ...] = ()
+    policies: tuple[KeptPolicy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """What policies are held against: how often metrics are scraped, a floor, and what they were before.
+
+    `tenancies` are what the settings force at each data source, None where the settings are not known.
+    """
+
+    scrape: timedelta
+    floor: Floor | None = None
+    earlier: EarlierOf = lambda _: {}
+    tenancies: Mapping[str, Tenancy] | None = None
 
 
 def check_policies(
     places: Sequence[Path],
     templates: GateTemplates,
     *,
-    scrape: timedelta,
-    tenancies: Mapping[str, Tenancy] | None = None,
+    measures: Measures,
     keeps_policies: bool = False,
 ) -> Checked:
-    """Check files, and all policies and own templates of directories; `scrape` is how often metrics are scraped.
+    """Check files, and all policies and own templates of directories, by what `measures` say.
 
-    `tenancies` are what the settings force at each data source, None where the settings are not known.
-
-    Two files with one service are found where both are checked. The own templates are those of the shipped `templates`
-    and of the folder `gates` beside a policy. A directory that cannot be read is a finding of its own.
+    Two files with one service are found where both are checked, and a service that was there `earlier` and is gone
+    where its directory is. The own templates are those of the shipped `templates` and of the folder `gates` beside a
+    policy. A directory that cannot be read is a finding of its own.
     """
     directories: dict[Path, _Directory] = {}
     findings: dict[Path, Sequence[Finding]] = {}
-    kept: list[ReadPolicy] | None = [] if keeps_policies else None
+    kept: list[KeptPolicy] | None = [] if keeps_policies else None
+
+    def at(home: Path) -> _Directory:
+        return directories.setdefault(home, _Directory(path=home, templates=templates, measures=measures, kept=kept))
+
     for place in places:
         names, unread = _names(place) if place.is_dir() else ([place], [])
         findings.update({place: unread} if unread else {})
         for path in names:
             if path not in findings:
-                home = _home(path)
-                new = _Directory(path=home, templates=templates, scrape=scrape, tenancies=tenancies, kept=kept)
-                one = directories.setdefault(home, new)
-                findings[path] = [finding.in_file(str(path)) for finding in one.check(path)]
+                findings[path] = [finding.in_file(str(path)) for finding in at(_home(path)).check(path)]
+    found = [*findings.values(), *(at(place).gone() for place in dict.fromkeys(places) if place.is_dir())]
     return Checked(
         files=len(findings),
-        findings=tuple(finding for found in findings.values() for finding in sorted(set(found))),
+        findings=tuple(finding for some in found for finding in sorted(set(some))),
         policies=tuple(kept or ()),
     )
 
@@ -113,11 +128,12 @@ class _Directory:
 
     path: Path
     templates: GateTemplates
-    scrape: timedelta
-    kept: list[ReadPolicy] | None
-    tenancies: Mapping[str, Tenancy] | None
+    measures: Measures
+    kept: list[KeptPolicy] | None
     _own: OwnTemplates | None = None
+    _before: Earlier | None = None
     _owners: dict[str, str] = field(default_factory=dict)
+    _broken: dict[str, PolicyError] = field(default_factory=dict)
 
     @property
     def own(self) -> OwnTemplates:
@@ -125,6 +141,18 @@ class _Directory:
         if self._own is None:
             self._own = read_own_templates(self.path)
         return self._own
+
+    @property
+    def before(self) -> Earlier:
+        """What the policies were before, read once."""
+        if self._before is None:
+            self._before = Earlier.of(self.measures.earlier(self.path))
+        return self._before
+
+    def gone(self) -> list[Finding]:
+        """Return the services that are there no more, once all files of the directory are checked."""
+        found = self.before.gone(self._owners, self._broken)
+        return [finding.in_file(str(self.path / file)) for file, finding in found]
 
     def check(self, path: Path) -> Iterator[Finding]:
         """Give what is found in a file, under its name in the directory."""
@@ -134,6 +162,7 @@ class _Directory:
             text = read_text(path, file=name)
             yield from self._template(text, name) if is_template else self._policy(text, name, path)
         except PolicyError as error:
+            self._broken[name] = error
             yield from _of_policy(error.faults)
 
     def _template(self, text: str, name: str) -> Iterator[Finding]:
@@ -155,10 +184,19 @@ class _Directory:
         if owner != name:
             yield from _of_policy([second_of(policy.service, name, owner)])
         if self.kept is not None:
-            self.kept.append(ReadPolicy(policy=policy, tree=tree, file=str(path)))
-        yield from check_meaning(policy, tree, scrape=self.scrape)
-        if self.tenancies is not None:
-            yield from (caution.at(tree, name) for caution in check_sources(policy, tree, self.tenancies))
+            self.kept.append(KeptPolicy(policy=policy, tree=tree, file=str(path)))
+        yield from self._judged(policy, tree, templates)
+
+    def _judged(self, policy: Policy, tree: Value, templates: GateTemplates) -> Iterator[Finding]:
+        """Give what is found of a policy that the bot takes."""
+        measures = self.measures
+        if measures.floor is not None:
+            read = ReadPolicy(policy=policy, tree=tree, templates=templates, own=self.own.texts.keys())
+            yield from (Finding(fault=fault, rule="below-floor") for fault in faults_below(read, measures.floor))
+        yield from self.before.since(policy, tree)
+        yield from check_meaning(policy, tree, scrape=measures.scrape)
+        if measures.tenancies is not None:
+            yield from (caution.at(tree, policy.file) for caution in check_sources(policy, tree, measures.tenancies))
 
 
 def _whole(templates: GateTemplates, broken: Mapping[str, str]) -> GateTemplates:

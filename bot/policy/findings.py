@@ -14,9 +14,9 @@ from bot.policy.faults import PolicyFault
 
 
 class Severity(StrEnum):
-    """How much a finding matters: a fault must be mended, a warning should be looked at.
+    """How much a finding matters: a fault must be mended, a warning should be looked at, a note is good to know.
 
-    What was not asked may be right or wrong: a server gave no answer. A note says what was seen, and wants nothing.
+    What was not asked may be right or wrong: a server gave no answer.
     """
 
     FAULT = "fault"
@@ -27,11 +27,15 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Finding:
-    """One thing that a check found: where, what and instead of what, and the `rule` that it breaks."""
+    """One thing that a check found: where, what and instead of what, and the `rule` that it breaks.
+
+    Where it is no fault but a difference, `said` is the whole sentence.
+    """
 
     fault: PolicyFault
     rule: str
     severity: Severity = Severity.FAULT
+    said: str = ""
 
     def in_file(self, file: str) -> Finding:
         """Return it with the name by which whoever asked knows the file."""
@@ -63,5 +67,9 @@ RULES: Mapping[str, str] = {
     "no-tenant": "A service that no tenant of its data source names",
     "forced-label": "A label that no series can have beside those that the settings force",
     "not-forced": "A query into which the settings' labels cannot be put",
+    "below-floor": "A policy that asks for less than the organisation's floor",
+    "weakened": "A policy that asks for less than before",
+    "changed": "A policy that asks for something else than before, to be looked at",
+    "tightened": "A policy that asks for more than before",
 }
 """All rules, with what breaks each."""

@@ -7,20 +7,35 @@ from collections.abc import Sequence
 
 from bot.policy.tree import Value
 
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_STEP = re.compile(r"([^.\[\]]+)|\[([^\[\]]+)\]")
 
 
 def value_at(tree: Value, path: str) -> Value:
-    """Return the value under a path such as `stages[0].gates[1].limit`; the last one on the way that there is."""
+    """Return the value under a path; the last one on the way that there is.
+
+    An item of a list stands in it by its name or by its number: `stages[staging].gates[errors]`, `stages[0].gates[1]`.
+    """
     at = tree
-    for key, index in _STEP.findall(path):
-        if key and key in (at.entries or {}):
-            at = (at.entries or {})[key]
-        elif index and int(index) < len(at.items):
-            at = at.items[int(index)]
-        else:
+    for key, item in _STEP.findall(path):
+        following = (at.entries or {}).get(key) if key else item_called(at, item) or _numbered(at, item)
+        if following is None:
             break
+        at = following
     return at
+
+
+def _numbered(listed: Value, number: str) -> Value | None:
+    return listed.items[int(number)] if number.isdecimal() and int(number) < len(listed.items) else None
+
+
+def item_called(listed: Value, name: str) -> Value | None:
+    """Return the item of a list that has a name, or that uses what is called so and has no other name."""
+    for item in listed.items:
+        entries = item.entries or {}
+        own = entries.get("name") or entries.get("use")
+        if own is not None and own.text == name:
+            return item
+    return None
 
 
 def place_inside(value: Value, at: int, lines: Sequence[str]) -> tuple[int, int] | None:

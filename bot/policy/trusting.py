@@ -18,6 +18,7 @@ PREFIX = "artifact-"
 _URL = r"https://[A-Za-z0-9.-]+(?::[0-9]+)?"
 _REPOSITORY_URL = re.compile(rf"({_URL}/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)")
 _OF_A_WORKFLOW = re.compile(rf"{_REPOSITORY_URL.pattern}/\.github/")
+_WIDE_REPOSITORY = rf"{_URL}/[A-Za-z0-9._-]+/[A-Za-z0-9._*-]+"
 _A_REPOSITORY = "a repository as owner/name on github.com, or as an https URL"
 _AN_IDENTITY = (
     "the certificate's name in full, such as https://github.com/acme/checkout/.github/workflows/release.yml"
@@ -43,7 +44,7 @@ def read_artifact(
     """
     if section is None:
         return (), _REGISTRY_ONLY
-    signer = _signer(section.section("signer"))
+    signer = read_signer(section.section("signer"))
     log = section.read("log", one_of(("required", "optional")), "required or optional", default="required")
     reader = _Rules(signer=signer, has_signer=section.get("signer") is not None, must_be_logged=log != "optional")
     items = [Section.of(value, path, section.faults) for path, value in section.items("require", required=True)]
@@ -56,6 +57,11 @@ def read_artifact(
     places = _places(section)
     section.finish()
     return rules, places
+
+
+def read_required(section: Section, signer: Signer) -> TrustRule | None:
+    """Read one thing that must be proven, as an item of `require` says it; `signer` where it names none of its own."""
+    return _Rules(signer=signer, has_signer=True, must_be_logged=True).rule(section)
 
 
 Rules = tuple[TrustRule, ...]
@@ -104,7 +110,7 @@ class _Rules:
     def _signer_of(self, section: Section) -> Signer | None:
         own = section.section("signer")
         if own is not None:
-            return _signer(own)
+            return read_signer(own)
         if self.signer is None and not self.has_signer:
             section.faults.note(section.value, section.at("signer"), "nothing", "a signer, here or for all of require")
         return self.signer
@@ -166,7 +172,12 @@ class _Rules:
 # --- the signer ------------------------------------------------------------------------------------------------------
 
 
-def _signer(section: Section | None) -> Signer | None:
+def read_signer(section: Section | None, *, is_floor: bool = False) -> Signer | None:
+    """Read who must sign; None where there is none, or its faults leave nothing to go by.
+
+    The signer of a floor is of many services: its identity and repository may have places for owner and name, too, and
+    its repository is not taken to be the workflow's.
+    """
     if section is None:
         return None
     if section.get("key") is not None:
@@ -174,8 +185,8 @@ def _signer(section: Section | None) -> Signer | None:
         section.finish()
         return None if key is None else KeyHolder(key=key)
     issuer = section.read("issuer", matching(rf"{_URL}(?:/[^\s]*)?"), "an https URL", default=_ISSUER_OF_GITHUB)
-    identity = section.read("identity", _parse_identity, _AN_IDENTITY)
-    repository = _repository(section, identity)
+    identity = section.read("identity", _parse_template if is_floor else _parse_identity, _AN_IDENTITY)
+    repository = _wide_repository(section) if is_floor else _repository(section, identity)
     signer = Keyless(
         issuer=issuer or "",
         identity=identity or Template(""),
@@ -196,6 +207,13 @@ def _repository(section: Section, identity: Template | None) -> str | None:
         return section.read("repository", _parse_repository, _A_REPOSITORY)
     own = _OF_A_WORKFLOW.match(identity.text) if identity is not None else None
     return own[1] if own is not None else None
+
+
+def _wide_repository(section: Section) -> str | None:
+    if section.get("repository") is None:
+        return None
+    expected = "repositories as an https URL, such as https://github.com/acme/*"
+    return section.read("repository", matching(_WIDE_REPOSITORY), expected)
 
 
 def _number(section: Section, key: str) -> str | None:

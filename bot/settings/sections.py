@@ -81,11 +81,14 @@ class _Server(_Section):
 class BotSettings(_Section):
     """What the bot itself does, and how often. Paths are relative to the settings file.
 
+    `floor` is the file of an organisation's minimum, below which no policy is accepted.
+
     Without a person, at most `most_rollbacks` releases of all services are taken back in any `rollbacks_within`.
     """
 
     policies: Path
     state: Path
+    floor: Path | None = None
     interval: Duration = timedelta(seconds=30)
     workers: Annotated[int, Field(ge=1, le=64)] = 8
     comment_every: Duration = timedelta(minutes=1)

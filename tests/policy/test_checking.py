@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.policy import GateTemplates, PolicyError, load_policies, parse_template, shipped_gate_templates
-from bot.policy.checking import Checked, check_policies
+from bot.policy.checking import Checked, Measures, check_policies
 from bot.policy.findings import RULES, Finding, Severity
 from bot.policy.places import value_at
 from tests.policy.a_rule import DEPTH, SHARE, with_gate
 
 SHIPPED = shipped_gate_templates()
+EVERY_15_SECONDS = Measures(scrape=timedelta(seconds=15))
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "policies" / "examples"
 CHECKOUT = (EXAMPLES / "checkout.yaml").read_text("utf-8")
@@ -25,7 +26,7 @@ GOOD = with_gate("{use: http-errors, limit: 1%}").replace("service: a", "service
 
 
 def check(*places: Path, templates: GateTemplates = SHIPPED) -> Checked:
-    return check_policies(places, templates, scrape=timedelta(seconds=15))
+    return check_policies(places, templates, measures=EVERY_15_SECONDS)
 
 
 def said(checked: Checked, folder: Path) -> list[str]:
@@ -163,7 +164,11 @@ def test_a_template_of_an_unknown_directory_is_parsed_as_the_bot_does(tmp_path: 
 
 def test_every_rule_of_a_warning_is_documented() -> None:
     page = (ROOT / "docs" / "policy.md").read_text("utf-8").partition("\n## Checking\n")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == set(RULES) - {"policy", "promql"}
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == set(RULES) - {
+        "policy",
+        "promql",
+        "below-floor",
+    }
 
 
 def test_findings_are_sorted_by_place(tmp_path: Path) -> None:
@@ -234,7 +239,7 @@ def test_policies_are_kept_with_their_trees_only_where_they_are_wanted(tmp_path:
     (tmp_path / "wrong.yaml").write_text("service: x\n")
     assert check(tmp_path).policies == ()
     (read,) = check_policies(
-        [tmp_path], shipped_gate_templates(), scrape=timedelta(seconds=15), keeps_policies=True
+        [tmp_path], shipped_gate_templates(), measures=EVERY_15_SECONDS, keeps_policies=True
     ).policies
     assert (read.policy.service, read.file) == ("checkout", str(tmp_path / "checkout.yaml"))
     assert value_at(read.tree, "stages[0].name").text == "staging"

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.tenancy import Tenancy, Tenant
 from bot.policy import parse_policy
-from bot.policy.checking import check_policies
+from bot.policy.checking import Measures, check_policies
 from bot.policy.findings import RULES
 from bot.policy.source_checks import check_sources
 from bot.policy.tree import read_tree
@@ -119,5 +119,5 @@ def test_a_query_into_which_no_label_can_be_put_is_warned_of() -> None:
 def test_the_check_of_files_warns_only_where_it_knows_the_settings(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(with_gate("{use: kafka-lag, above: 1, metrics_from: us}"))
     for tenancies, found in ((None, 0), ({"prometheus": FREE}, 1), ({"prometheus": FREE, "us": FREE}, 0)):
-        checked = check_policies([tmp_path], TEMPLATES, scrape=SCRAPE, tenancies=tenancies)
+        checked = check_policies([tmp_path], TEMPLATES, measures=Measures(scrape=SCRAPE, tenancies=tenancies))
         assert [one.rule for one in checked.findings] == ["unknown-source"] * found

@@ -72,13 +72,14 @@ def read_objects(mirror: Mirror, names: Sequence[str]) -> list[Stored | None]:
     if not names:
         return []
     out = mirror.ask("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode()).out
-    found = list(_split_batch(out))
+    found = list(split_batch(out))
     if len(found) != len(names):
         raise Damaged("git cat-file gave fewer answers than it was asked for")
     return found
 
 
-def _split_batch(out: bytes) -> Iterator[Stored | None]:
+def split_batch(out: bytes) -> Iterator[Stored | None]:
+    """Give the objects of an answer of `git cat-file --batch`, None for each that is missing."""
     place = 0
     while place < len(out):
         end = out.index(b"\n", place)

@@ -1,0 +1,90 @@
+"""Read the YAML files of a folder as they are at a revision of the repository that the folder lies in.
+
+Unlike the rest it reads a person's own clone, where they are: nothing is fetched, checked out or changed. A revision is
+turned into a commit first, and only that is ever passed on. Links and submodules are left out, as everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from bot.adapters.git.names import SYSTEM
+from bot.adapters.git.objects import REGULAR, split_batch
+from bot.adapters.git.processes import HungGit, Run, run_git
+from bot.ports import Permanent, Transient
+
+_DEADLINE = timedelta(seconds=30)
+_MOST_BYTES = 64 * 1024 * 1024
+_ENTRY = re.compile(rb"(?P<mode>[0-7]{6}) blob (?P<sha>[0-9a-f]{40,64}) +(?P<size>[0-9]+|BAD)\t(?P<path>.+)", re.DOTALL)
+_ONLY_THIS = {"GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
+_SUFFIXES = (".yaml", ".yml")
+
+
+def yaml_files_at(revision: str, folder: Path) -> Mapping[str, bytes]:
+    """Return the YAML files that stood directly in a folder at a revision, by their names; none where it was not there.
+
+    Raise Permanent where the folder is in no repository, or the repository does not have the revision.
+    """
+    root, within = _repository_of(folder)
+    if not revision.isprintable():
+        raise Permanent(SYSTEM, "a revision has no control characters")
+    commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if commit is None:
+        raise Permanent(SYSTEM, f"the repository of {folder} has no revision {revision}")
+    listed = _git(root, "ls-tree", "-z", "-l", "--full-tree", commit.decode("ascii").strip(), "--", *within)
+    if listed is None:
+        raise _incomplete(root)
+    depth = len(os.fsencode("".join(within)))
+    entries = list(_entries(listed, depth=depth))
+    if any(size is None for _, _, size in entries):
+        raise _incomplete(root)
+    if sum(size or 0 for _, _, size in entries) > _MOST_BYTES:
+        raise Permanent(SYSTEM, "the YAML files of that revision are too large to compare")
+    return dict(_contents(root, [(name, sha) for name, sha, _ in entries]))
+
+
+def _repository_of(folder: Path) -> tuple[Path, Sequence[str]]:
+    """Return the root of the clone that a folder lies in, and the folder's path in it with a / at its end, if any."""
+    place = folder.resolve()
+    for root in (place, *place.parents):
+        if (root / ".git").exists():
+            within = place.relative_to(root).as_posix()
+            return root, [] if within == "." else [f"{within}/"]
+    raise Permanent(SYSTEM, f"{folder} lies in no Git repository")
+
+
+def _entries(listed: bytes, *, depth: int) -> Iterator[tuple[str, bytes, int | None]]:
+    """Give name, object and size of the YAML files, no size of one that is missing; `depth` is the path's length."""
+    for line in listed.split(b"\0"):
+        found = _ENTRY.fullmatch(line)
+        name = os.fsdecode(found["path"][depth:]) if found is not None else ""
+        if found is not None and found["mode"].decode() in REGULAR and "/" not in name and name.endswith(_SUFFIXES):
+            yield name, found["sha"], None if found["size"] == b"BAD" else int(found["size"])
+
+
+def _contents(root: Path, entries: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    asked = b"".join(sha + b"\n" for _, sha in entries)
+    answer = _git(root, "cat-file", "--batch", stdin=asked) if entries else b""
+    stored = list(split_batch(answer or b""))
+    if len(stored) != len(entries) or None in stored:
+        raise _incomplete(root)
+    for (name, _), one in zip(entries, stored, strict=True):
+        yield name, one.content if one is not None else b""
+
+
+def _incomplete(root: Path) -> Permanent:
+    return Permanent(SYSTEM, f"the clone {root} does not have all files of that revision")
+
+
+def _git(root: Path, *arguments: str, stdin: bytes = b"") -> bytes | None:
+    """Run git on a clone; None where it fails. A clone's .git may be a file that names another place."""
+    run = Run(arguments=arguments, deadline=_DEADLINE, stdin=stdin, env=_ONLY_THIS | {"GIT_DIR": str(root / ".git")})
+    try:
+        outcome = run_git(root, run)
+    except HungGit as error:
+        raise Transient(SYSTEM, "git did not answer in time") from error
+    return outcome.out if outcome.status == 0 else None
