@@ -37,7 +37,7 @@ def check_meaning(policy: Policy, tree: Value, *, scrape: timedelta) -> Iterator
         for caution in _of_stage(stage, f"stages[{number}]", scrape):
             value = value_at(tree, caution.path)
             fault = PolicyFault(
-                file=policy.file,
+                file=value.file,
                 line=value.line,
                 column=value.column,
                 path=caution.path,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from string import Template
 
 from bot.policy.faults import PolicyFault
@@ -147,11 +148,15 @@ def _check_entry(entry: Value, path: str, template: GateTemplate, text: Text) ->
 def _flaw_together(template: GateTemplate, given: Mapping[str, Value]) -> Flaw | None:
     """Return what is wrong with a template's queries only when an entry's parameters stand in them."""
     words = _words(template, given)
-    if words is None:
-        return None
+    return None if words is None else _flaw_filled(template, tuple(words.items()))
+
+
+@lru_cache(maxsize=4_096)
+def _flaw_filled(template: GateTemplate, words: Sequence[tuple[str, str]]) -> Flaw | None:
+    """Return what is wrong with queries whose places are filled. Of thousands of entries most say the same."""
     queries = [query for key in _QUERIES if (query := getattr(template, key)) is not None]
     whole = [query for query in queries if _flaw_of(query, template) is None]
-    flaws = (judge_promql(template.fill(query, words, _LABELS, is_count=False).text) for query in whole)
+    flaws = (judge_promql(template.fill(query, dict(words), _LABELS, is_count=False).text) for query in whole)
     found = next((flaw for flaw in flaws if flaw is not None), None)
     # The place is one in the filled query, which stands in no file.
     return None if found is None else replace(found, at=None)

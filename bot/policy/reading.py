@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from bot.domain.text import one_line, parse_duration, parse_share
 from bot.policy.faults import PolicyFault
-from bot.policy.tree import Value
+from bot.policy.tree import Place, Value
 
 T = TypeVar("T")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -32,13 +32,12 @@ class Faults:
 
     def note(self, value: Value, path: str, found: str, expected: str) -> None:
         """Note a fault at a value."""
-        self.note_at((value.line, value.column), path, found, expected)
+        self.note_at(value.place, path, found, expected)
 
-    def note_at(self, place: tuple[int, int], path: str, found: str, expected: str) -> None:
-        """Note a fault at a line and column."""
-        self.found.append(
-            PolicyFault(file=self.file, line=place[0], column=place[1], path=path, found=found, expected=expected)
-        )
+    def note_at(self, place: Place, path: str, found: str, expected: str) -> None:
+        """Note a fault at a place."""
+        file, line, column = place
+        self.found.append(PolicyFault(file=file, line=line, column=column, path=path, found=found, expected=expected))
 
 
 def shown(value: Value) -> str:
@@ -118,7 +117,7 @@ class Section:
                 place, self.at(one_line(key, limit=60)), "an unknown key", one_of_these(key, self.asked)
             )
 
-    def _refuse_empty(self, key: str, place: tuple[int, int]) -> None:
+    def _refuse_empty(self, key: str, place: Place) -> None:
         """Note an optional key without a value: an empty `rollback:` must not pass for a stage that wants none."""
         path = self.at(key)
         if self.entries[key].kind == "nothing" and all(fault.path != path for fault in self.faults.found):
@@ -163,7 +162,10 @@ def _words_of(parse: object) -> Sequence[str]:
 
 def _hides(text: str) -> bool:
     """Say whether a text has characters that nobody sees. Line breaks are left to each field's own grammar."""
-    return any(character != "\n" and unicodedata.category(character) in _UNSEEN for character in text)
+    # The first question is almost free, and answers for nearly every text.
+    return not text.isprintable() and any(
+        character != "\n" and unicodedata.category(character) in _UNSEEN for character in text
+    )
 
 
 def matching(pattern: str) -> Callable[[str], str]:

@@ -33,7 +33,7 @@ def refusal(text: str) -> str:
 def test_values_know_their_place_and_keep_their_text() -> None:
     value = read("a: 1.10\nb:\n  - x\n  - ~\n")
     assert value.entries is not None
-    assert value.keys == {"a": (1, 1), "b": (2, 1)}
+    assert value.keys == {"a": ("a.yaml", 1, 1), "b": ("a.yaml", 2, 1)}
     assert (value.entries["a"].text, value.entries["a"].line, value.entries["a"].column) == ("1.10", 1, 4)
     assert [item.kind for item in value.entries["b"].items] == ["text", "nothing"]
 
