@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.faults import BAD_NEWS, refusal, told_in_one_sentence
+from bot.cli.faults import BAD_NEWS, refusal
 from bot.cli.findings import Format, render_findings
+from bot.cli.policy_places import ConfigOption, usual_policies
+from bot.cli.policy_show import show
 from bot.domain.edit import visible
 from bot.domain.text import parse_duration
 from bot.policy.checking import check_policies
@@ -19,10 +22,7 @@ from bot.policy.findings import Severity
 from bot.policy.own_templates import read_own_templates
 from bot.policy.schema import policy_schema
 from bot.policy.templates import GateTemplates, shipped_gate_templates
-from bot.settings import load_settings
 
-_SETTINGS = Path("liftlock.toml")
-_POLICIES = Path("policies")
 _LEFT_OUT = (".test.yaml", ".test.yml")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -30,7 +30,10 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 @app.callback()
 def _policy() -> None:
-    """Check policies, and print their JSON Schema."""
+    """Check policies, show one with all that it inherits, and print their JSON Schema."""
+
+
+app.command("show")(show)
 
 
 @app.command("check")
@@ -45,19 +48,14 @@ def check(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="In which form the findings are written.")] = Format.TEXT,
     scrape: Annotated[str, typer.Option(metavar="DURATION", help="How often your metrics are scraped.")] = "15s",
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", "-c", help="The settings file, liftlock.toml where that is there.", envvar="LIFTLOCK_CONFIG"
-        ),
-    ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Say all that is wrong with policies and with your own templates; asks no server.
 
     Ends with 0 if nothing is wrong, with or without warnings, 1 if something is; 2 is wrong use.
     """
     chosen = _chosen(paths or [], config)
-    checked = check_policies(chosen, shipped_gate_templates(), scrape=_parse_scrape(scrape))
+    checked = check_policies(chosen, shipped_gate_templates(), scrape=_parse_scrape(scrape), processes=_processes())
     if chosen and not checked.files:
         raise refusal(f"{visible(str(chosen[0]))}: there is no policy in it")
     typer.echo(render_findings(checked, form))
@@ -67,19 +65,16 @@ def check(
 
 def _chosen(paths: Sequence[Path], config: Path | None) -> list[Path]:
     """Return what is to be checked; refuse what is not there. What a directory leaves out is left out by name, too."""
-    places = list(paths) or [_usual(config)]
+    places = list(paths) or [usual_policies(config)]
     for place in places:
         if not place.exists():
             raise refusal(f"{visible(str(place))}: there is no such file or directory")
     return [place for place in places if not place.name.endswith(_LEFT_OUT)]
 
 
-def _usual(config: Path | None) -> Path:
-    settings = config or (_SETTINGS if _SETTINGS.exists() else None)
-    if settings is None:
-        return _POLICIES
-    with told_in_one_sentence():
-        return load_settings(settings).bot.policies
+def _processes() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _parse_scrape(text: str) -> timedelta:

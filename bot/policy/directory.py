@@ -3,42 +3,77 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.domain.policy import Policy
 from bot.domain.rules import MeasuredRule
+from bot.policy.defaults import read_inherited
 from bot.policy.faults import PolicyError, PolicyFault
-from bot.policy.files import fault_of, read_text, yaml_files
+from bot.policy.files import Stamp, fault_of, read_text, stamped_files
 from bot.policy.own_templates import OwnTemplates, read_own_templates
 from bot.policy.parsing import parse_policy
+from bot.policy.resolving import DEFAULTS, EXTENDS, NOTHING, Inherited
 from bot.policy.templates import GateTemplates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyDirectory:
-    """The policies directly in a directory. What was read once is not parsed again before it, or a template, changes.
+class _Kept:
+    """What came of a file, and all that it rests on. Without a `stamp` the file is read again."""
 
-    To the `templates` come those of its folder `gates`, or in their place. Not to be shared between threads.
+    stamp: Stamp | None
+    text: str
+    rests_on: object
+    found: Policy | PolicyError
+
+
+@dataclass(slots=True, kw_only=True)
+class _Shared:
+    """What the policies of a directory share, kept from load to load while it is the same."""
+
+    own: OwnTemplates = field(default_factory=lambda: OwnTemplates(templates={}, texts={}, broken={}, errors={}))
+    inherited: Inherited = NOTHING
+
+    def read(self, directory: Path) -> None:
+        """Read it, and keep what was there where it did not change: then nothing has to be compared with it."""
+        own, inherited = read_own_templates(directory), read_inherited(directory)
+        is_same = (self.own.texts, self.own.broken) == (own.texts, own.broken)
+        self.own = replace(self.own, errors=own.errors) if is_same else own
+        if self.inherited.basis != inherited.basis:
+            self.inherited = inherited
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyDirectory:
+    """The policies directly in a directory. What was read once is not parsed again before it changes.
+
+    Nor before a template or `defaults.yaml` does that it could rest on. Nor is a file read again whose stamp is the
+    same and was old enough when it was read. To the `templates` come those of its folder `gates`, or in their place.
+    `now` tells nanoseconds since 1970. Not to be shared between threads.
     """
 
     path: Path
     templates: GateTemplates
-    _kept: dict[str, tuple[object, Policy | PolicyError]] = field(default_factory=dict, init=False)
+    now: Callable[[], int] = time.time_ns
+    _kept: dict[str, _Kept] = field(default_factory=dict, init=False)
+    _shared: _Shared = field(default_factory=_Shared, init=False)
 
     def load(self) -> Mapping[str, Policy | PolicyError]:
-        """Read them, by file name; test files and subdirectories are left out.
+        """Read them, by file name; test files, `defaults.yaml` and subdirectories are left out.
 
         A broken template is an error under `gates/FILE`. A service that two files describe belongs to the first, in the
         order of their names. Raise PolicyError if the directory itself cannot be read.
         """
-        names = yaml_files(self.path, expected="a directory of policies")
-        own = read_own_templates(self.path)
-        read: dict[str, Policy | PolicyError] = dict(own.errors)
+        now = self.now()
+        stamps = stamped_files(self.path, expected="a directory of policies")
+        self._shared.read(self.path)
+        read: dict[str, Policy | PolicyError] = dict(self._shared.own.errors)
         owners: dict[str, str] = {}
+        names = [name for name in stamps if name != DEFAULTS]
         for name in names:
-            found = self._read(name, own)
+            found = self._read(name, stamps[name], now)
             if isinstance(found, Policy):
                 owner = owners.setdefault(found.service, name)
                 if owner != name:
@@ -48,22 +83,33 @@ class PolicyDirectory:
             del self._kept[name]
         return read
 
-    def _read(self, name: str, own: OwnTemplates) -> Policy | PolicyError:
+    def _read(self, name: str, stamp: Stamp | None, now: int) -> Policy | PolicyError:
+        kept = self._kept.get(name)
+        is_same = kept is not None and kept.stamp is not None and kept.stamp == stamp
         try:
-            text = read_text(self.path / name, file=name)
+            text = kept.text if kept is not None and is_same else read_text(self.path / name, file=name)
         except PolicyError as error:
             return error
-        rests_on = (text, own.texts, own.broken)
-        kept = self._kept.get(name)
-        if kept is None or kept[0] != rests_on:
-            kept = (rests_on, self._parsed(text, name, own))
-            self._kept[name] = kept
-        return kept[1]
+        rests_on = self._basis(text)
+        if kept is None or kept.text != text or kept.rests_on != rests_on:
+            kept = _Kept(stamp=None, text=text, rests_on=rests_on, found=self._parsed(text, name))
+        if not is_same:
+            kept = replace(kept, stamp=stamp if stamp is not None and stamp.is_settled(now) else None)
+        self._kept[name] = kept
+        return kept.found
 
-    def _parsed(self, text: str, name: str, own: OwnTemplates) -> Policy | PolicyError:
+    def _basis(self, text: str) -> object:
+        """Return what a text rests on beside itself: defaults only where it has the word at all."""
+        inherited = self._shared.inherited.basis if EXTENDS in text else ""
+        return self._shared.own.texts, self._shared.own.broken, inherited
+
+    def _parsed(self, text: str, name: str) -> Policy | PolicyError:
+        own = self._shared.own
         templates = {**self.templates, **own.templates}
         try:
-            policy = parse_policy(text, file=name, templates=templates, broken=own.broken)
+            policy = parse_policy(
+                text, file=name, templates=templates, broken=own.broken, inherited=self._shared.inherited
+            )
         except PolicyError as error:
             return error
         return _with_version(policy, own.texts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +19,6 @@ from bot.policy.applications import read_applications
 from bot.policy.calendars import read_calendar
 from bot.policy.edits import read_edit
 from bot.policy.entries import Entry
-from bot.policy.faults import PolicyError
 from bot.policy.filling import Surroundings
 from bot.policy.grammar import (
     A_DURATION,
@@ -34,9 +32,10 @@ from bot.policy.intake import read_intake
 from bot.policy.labels import labels_of_others, read_labels
 from bot.policy.promoting import read_promote
 from bot.policy.reading import Faults, Section, hint, matching, one_of, positive_duration
+from bot.policy.resolving import EXTENDS, NOTHING, ONLY_WITH_FROM, Inherited, Resolved, resolve
 from bot.policy.taking_back import read_rollback
 from bot.policy.templates import METRIC, GateTemplates, promql_duration
-from bot.policy.tree import Value, read_tree
+from bot.policy.tree import Value
 from bot.policy.trusting import read_artifact
 
 API_VERSION = "liftlock.dev/v1"
@@ -46,26 +45,29 @@ _APPLICATIONS = "argocd_app_info"
 
 
 def parse_policy(
-    text: str, *, file: str, templates: GateTemplates, broken: Mapping[str, str] = MappingProxyType({})
+    text: str,
+    *,
+    file: str,
+    templates: GateTemplates,
+    broken: Mapping[str, str] = MappingProxyType({}),
+    inherited: Inherited = NOTHING,
 ) -> Policy:
-    """Read one policy. Raise PolicyError with every fault of the file.
+    """Read one policy. Raise PolicyError with every fault of the file, and of what it inherits.
 
-    `broken` are files of templates that have faults themselves, by the name of each.
+    `broken` are files of templates that have faults themselves, by the name of each. `inherited` is what stands in
+    `defaults.yaml` beside the policy.
     """
-    faults = Faults(file=file)
-    tree = read_tree(text, file=file, faults=faults.found)
-    return read_policy(tree, text, faults=faults, templates=templates, broken=broken)
+    return read_policy(resolve(text, file=file, inherited=inherited), templates=templates, broken=broken)
 
 
-def read_policy(
-    tree: Value, text: str, *, faults: Faults, templates: GateTemplates, broken: Mapping[str, str]
-) -> Policy:
-    """Read the policy of a tree, as `parse_policy` does; `faults` are those that the tree has already."""
-    section = Section.of(tree, "", faults)
+def read_policy(resolved: Resolved, *, templates: GateTemplates, broken: Mapping[str, str]) -> Policy:
+    """Read the policy of a tree that is resolved, as `parse_policy` does."""
+    faults = resolved.faults
+    section = Section.of(resolved.tree, "", faults)
     reader = _Reader(faults=faults, templates=templates, broken=broken)
-    policy = reader.policy(section, text) if section is not None else None
+    policy = reader.policy(section, resolved.version) if section is not None else None
     if policy is None or faults.found:
-        raise PolicyError(faults.found)
+        raise faults.error()
     return policy
 
 
@@ -85,8 +87,10 @@ class _Reader:
     templates: GateTemplates
     broken: Mapping[str, str]
 
-    def policy(self, top: Section, text: str) -> Policy | None:
+    def policy(self, top: Section, version: str) -> Policy | None:
         top.read("apiVersion", one_of((API_VERSION,)), API_VERSION)
+        # What it extends is in the tree already.
+        top.get(EXTENDS)
         service = top.read("service", matching(NAME), "a name of a-z, 0-9 and -, at most 63 long")
         image = top.read("image", matching(IMAGE), "an image without tag or digest, such as ghcr.io/acme/checkout")
         source = None
@@ -108,7 +112,7 @@ class _Reader:
             gitops=gitops,
             stages=tuple(item.stage for item in texts),
             file=self.faults.file,
-            version=hashlib.sha256(text.encode("utf-8")).hexdigest(),
+            version=version,
             calendar=calendar,
         )
 
@@ -202,7 +206,7 @@ class _Reader:
 
     def _refuse_in_first_stage(self, section: Section) -> None:
         """Nothing is promoted into a first stage, so nothing there is ever merged or rolled back by the bot."""
-        for key in ("promote", "rollback", "calendar"):
+        for key in ONLY_WITH_FROM:
             value = section.get(key)
             if value is not None:
                 self.faults.note(value, section.at(key), "it in a first stage", "it only in a stage with from")

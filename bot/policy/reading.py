@@ -13,22 +13,28 @@ from enum import EnumType
 from typing import TypeVar
 
 from bot.domain.text import one_line, parse_duration, parse_share
-from bot.policy.faults import PolicyFault
+from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.tree import Place, Value
 
 T = TypeVar("T")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NEAR = 0.7
 """How like two words of the format are of which one may be meant: auot and auto are (0.75), gitlab and github not."""
+UNKNOWN_KEY = "an unknown key"
 KINDS = {"text": "text", "mapping": "a mapping", "list": "a list", "nothing": "nothing"}
 
 
 @dataclass(slots=True, kw_only=True)
 class Faults:
-    """The faults of one file while it is read."""
+    """The faults of one file while it is read. `told_as` words those that stand in another one as that file does."""
 
     file: str
     found: list[PolicyFault] = field(default_factory=list)
+    told_as: Callable[[PolicyFault], PolicyFault] = field(default=lambda fault: fault)
+
+    def error(self) -> PolicyError:
+        """Return all of them as an error."""
+        return PolicyError([self.told_as(fault) for fault in self.found])
 
     def note(self, value: Value, path: str, found: str, expected: str) -> None:
         """Note a fault at a value."""
@@ -113,9 +119,7 @@ class Section:
             if key in self.asked:
                 self._refuse_empty(key, place)
                 continue
-            self.faults.note_at(
-                place, self.at(one_line(key, limit=60)), "an unknown key", one_of_these(key, self.asked)
-            )
+            self.faults.note_at(place, self.at(one_line(key, limit=60)), UNKNOWN_KEY, one_of_these(key, self.asked))
 
     def _refuse_empty(self, key: str, place: Place) -> None:
         """Note an optional key without a value: an empty `rollback:` must not pass for a stage that wants none."""

@@ -6,6 +6,7 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import given, settings
@@ -135,18 +136,16 @@ def test_what_cannot_be_read_is_found(tmp_path: Path) -> None:
     ]
 
 
-class _Unreadable(type(Path())):  # type: ignore[misc]  # a path of this system
-    """A directory that cannot be listed, also by root, whom no permission stops."""
-
-    def iterdir(self) -> object:
+def test_a_directory_that_cannot_be_read_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_folder: object) -> NoReturn:
+        # Root may read everything, so a mode would not do.
         raise PermissionError(13, "Permission denied")
 
-
-def test_a_directory_that_cannot_be_read_is_found(tmp_path: Path) -> None:
-    place = _Unreadable(tmp_path)
-    (place / "gates").mkdir()
-    assert [str(one.fault) for one in check(place).findings] == [
-        f"{folder}: found Permission denied, expected a directory of policies" for folder in (place, place / "gates")
+    (tmp_path / "gates").mkdir()
+    monkeypatch.setattr(os, "scandir", refused)
+    assert [str(one.fault) for one in check(tmp_path).findings] == [
+        f"{folder}: found Permission denied, expected a directory of policies"
+        for folder in (tmp_path, tmp_path / "gates")
     ]
 
 

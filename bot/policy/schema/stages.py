@@ -222,7 +222,7 @@ _ROLLBACK: Fields = {
     ),
 }
 
-_OF_STAGES: Fields = {
+STAGE_FIELDS: Fields = {
     "name": field(
         A_NAME,
         "What the stage is called. Not `registry`.",
@@ -288,7 +288,7 @@ _OF_STAGES: Fields = {
 
 
 A_STAGE = mapping(
-    _OF_STAGES,
+    STAGE_FIELDS,
     dependentRequired={"promote": ["from"], "rollback": ["from"], "calendar": ["from"], "gates": ["window"]},
     **where("from", REGISTRY, {"required": ["releases"]}, without("releases")),
 )
