@@ -20,7 +20,7 @@ from bot.domain.text import parse_duration
 from bot.policy.checking import check_policies
 from bot.policy.findings import Severity
 from bot.policy.own_templates import read_own_templates
-from bot.policy.schema import policy_schema
+from bot.policy.schema import defaults_schema, policy_schema
 from bot.policy.templates import GateTemplates, shipped_gate_templates
 
 _LEFT_OUT = (".test.yaml", ".test.yml")
@@ -97,6 +97,7 @@ def schema(
             show_default=False,
         ),
     ] = None,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Print that of defaults.yaml.")] = False,
 ) -> None:
     """Print the JSON Schema of a policy, by which editors complete and validate."""
     own: GateTemplates = {}
@@ -104,4 +105,5 @@ def schema(
         if not directory.is_dir():
             raise refusal(f"{visible(str(directory))}: there is no such directory")
         own = read_own_templates(directory).templates
-    typer.echo(json.dumps(policy_schema({**shipped_gate_templates(), **own}), indent=2, ensure_ascii=False))
+    of = defaults_schema if defaults else policy_schema
+    typer.echo(json.dumps(of({**shipped_gate_templates(), **own}), indent=2, ensure_ascii=False))

@@ -24,7 +24,7 @@ DEFAULTS = "defaults.yaml"
 EXTENDS = "extends"
 ONLY_WITH_FROM = ("promote", "rollback", "calendar")
 """What only a stage with `from` can have."""
-_WHOLE = frozenset({"edit", "argocd", "releases", "signer"})
+WHOLE = frozenset({"edit", "argocd", "releases", "signer"})
 """Mappings that are a choice of one kind: half of one and half of another would be neither."""
 _PLACES = re.compile(r"\{(service|stage)\}")
 _TITLE = ("promote", "title")
@@ -207,7 +207,7 @@ def _merged(own: Value, other: Value) -> Value:
     for key, value in (other.entries or {}).items():
         if key not in entries:
             entries[key], keys[key] = value, (other.keys or {})[key]
-        elif key not in _WHOLE:
+        elif key not in WHOLE:
             entries[key] = _merged(entries[key], value)
     return replace(own, entries=entries, keys=keys)
 
