@@ -107,17 +107,18 @@ def _named(stages: Section) -> Iterator[tuple[str, Section]]:
 
 def _check_stage(section: Section) -> None:
     """Note keys that no stage has. What they hold is read where it is inherited."""
-    for key in STAGE_FIELDS:
+    for key in STAGE_FIELDS.keys() - _OF_STAGES.keys():
         section.get(key)
     _refuse(section, _OF_STAGES)
     section.finish()
 
 
 def _refuse(section: Section, left_out: Mapping[str, str]) -> None:
-    for key, expected in left_out.items():
+    """Note keys that belong into policies. They are asked for only where they are: what could stand here is told."""
+    for key in left_out.keys() & section.entries.keys():
         said = section.get(key)
         if said is not None:
-            section.faults.note(said, section.at(key), "it", expected)
+            section.faults.note(said, section.at(key), "it", left_out[key])
 
 
 def _refuse_stage(top: Section, path: str, value: Value) -> None:
