@@ -23,7 +23,7 @@ from bot.policy.own_templates import FOLDER, OwnTemplates, read_own_templates
 from bot.policy.parsing import read_policy
 from bot.policy.promql_checks import Lines, check_entries, check_template
 from bot.policy.reading import Faults
-from bot.policy.resolving import DEFAULTS, Inherited, Resolved, resolve
+from bot.policy.resolving import DEFAULTS, Inherited, resolve
 from bot.policy.spreading import spread
 from bot.policy.templates import GateTemplates, read_template
 from bot.policy.tree import read_tree
@@ -189,13 +189,9 @@ class _Directory:
         lines = {name: text.splitlines()}
         if resolved.extends is not None:
             lines[DEFAULTS] = resolved.extends.text.splitlines()
-        found = list(check_entries(resolved.tree, self._whole, Lines(of=lines)))
-        findings += (_told(finding, resolved) for finding in found)
+        told_as = resolved.faults.told_as
+        findings += check_entries(resolved.tree, self._whole, Lines(of=lines, told_as=told_as))
         policy = read_policy(resolved, templates=self._all, broken=self.own.broken)
         cautions = check_meaning(policy, resolved.tree, scrape=self.scrape)
-        findings += (_told(finding, resolved) for finding in cautions)
+        findings += (replace(finding, fault=told_as(finding.fault)) for finding in cautions)
         return policy
-
-
-def _told(finding: Finding, resolved: Resolved) -> Finding:
-    return replace(finding, fault=resolved.faults.told_as(finding.fault))

@@ -40,9 +40,10 @@ _OF_DURATIONS = {"_bucket": "bucket", "_bucket_ms": "bucket", "_seconds": "secon
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """The lines of the files whose queries are checked, by the files' names."""
+    """The lines of the files whose queries are checked, by the files' names; `told_as` words faults of another file."""
 
     of: Mapping[str, Sequence[str]]
+    told_as: Callable[[PolicyFault], PolicyFault] = lambda fault: fault
 
     def finding(self, value: Value, path: str, flaw: Flaw) -> Finding:
         """Return what is found at a value; at the very character, where that can be told."""
@@ -52,8 +53,12 @@ class Lines:
         expected = f"PromQL{hint}" if flaw.is_certain else "PromQL, unless it is meant for VictoriaMetrics"
         where = "" if flaw.at is None else _where(value.text, flaw.at)
         found = f"a query that goes wrong{where}: {flaw.reason}"
+        fault = PolicyFault(
+            file=value.file, line=value.line, column=value.column, path=path, found=found, expected=expected
+        )
         return Finding(
-            fault=PolicyFault(file=value.file, line=line, column=column, path=path, found=found, expected=expected),
+            # How it is told goes by where its value begins.
+            fault=replace(self.told_as(fault), line=line, column=column),
             rule="promql" if flaw.is_certain else "promql-dialect",
             severity=Severity.FAULT if flaw.is_certain else Severity.WARNING,
         )

@@ -30,7 +30,7 @@ class Faults:
 
     file: str
     found: list[PolicyFault] = field(default_factory=list)
-    told_as: Callable[[PolicyFault], PolicyFault] = field(default=lambda fault: fault)
+    told_as: Callable[[PolicyFault], PolicyFault] = lambda fault: fault
 
     def error(self) -> PolicyError:
         """Return all of them as an error."""
