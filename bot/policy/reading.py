@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import EnumType
+from functools import cache
 from typing import TypeVar
 
 from bot.domain.text import one_line, parse_duration, parse_share
@@ -172,6 +173,7 @@ def _hides(text: str) -> bool:
     )
 
 
+@cache
 def matching(pattern: str) -> Callable[[str], str]:
     """Return a parser that takes a text which matches as a whole."""
     compiled = re.compile(pattern)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
@@ -25,9 +26,18 @@ def spread(work: Callable[[Sequence[T]], Sequence[R]], things: Sequence[T], *, p
         return list(work(things))
     portions = [things[at : at + _PORTION] for at in range(0, len(things), _PORTION)]
     # Not forked: a caller may have threads.
-    with ProcessPoolExecutor(max_workers=processes, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    # An interrupt is for this process to answer.
+    quiet = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=signal.signal, initargs=quiet) as pool:
         begun = [pool.submit(work, portion) for portion in portions]
-        return [one for portion, future in zip(portions, begun, strict=True) for one in _result(future, work, portion)]
+        try:
+            return [
+                one for portion, future in zip(portions, begun, strict=True) for one in _result(future, work, portion)
+            ]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _result(

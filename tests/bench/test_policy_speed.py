@@ -20,6 +20,8 @@ from bot.policy.tree import MAX_DEPTH, MAX_NODES, read_pieces
 from tests.bench.conftest import Show
 from tests.bench.measure import Watch, ratio, render_table, seconds
 
+pytestmark = pytest.mark.timeout(1800)
+
 FILES = 10_000
 SCRAPE = timedelta(seconds=15)
 TEMPLATES = shipped_gate_templates()

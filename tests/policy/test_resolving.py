@@ -199,7 +199,8 @@ def test_what_is_no_list_of_mappings_is_told_as_ever() -> None:
 def test_a_mapping_over_a_text_and_a_text_over_a_mapping_take_all() -> None:
     (fault,) = faults(POLICY.replace("from: staging}", "from: staging, window: 5m}"))
     assert (fault.file, fault.found, fault.expected) == ("cart.yaml", '"5m"', "a mapping")
-    assert read(POLICY, DEFAULTS.replace("promote: {merge: human}", "promote: {labels: [a]}")).stages[1].proposing
+    _, production = stages(POLICY.replace("from: staging}", "from: staging, argocd: [a, b]}"))
+    assert len(production.applications) == 2
 
 
 # --- faults ----------------------------------------------------------------------------------------------------------
