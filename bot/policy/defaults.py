@@ -58,12 +58,14 @@ def parse_defaults(text: str) -> Defaults:
 
 def check_defaults(defaults: Defaults, templates: GateTemplates, broken: Mapping[str, str]) -> Sequence[PolicyFault]:
     """Return the unknown keys at any depth; what else is wrong depends on the policy that inherits it."""
+    found: list[PolicyFault] = []
     try:
         sample = resolve(_sample(defaults), file="", inherited=Inherited(defaults=defaults))
         read_policy(sample, templates=templates, broken=broken)
     except PolicyError as error:
-        return [fault for fault in error.faults if fault.file == DEFAULTS and fault.found == UNKNOWN_KEY]
-    return []
+        # There always is one: a sample is no whole policy.
+        found += error.faults
+    return [fault for fault in found if fault.file == DEFAULTS and fault.found == UNKNOWN_KEY]
 
 
 def _sample(defaults: Defaults) -> str:

@@ -34,6 +34,7 @@ def unknown(text: str) -> list[str]:
             f"{HEAD}service: a\n",
             "2:10: service: found it, expected it in each policy: no two of them describe one service",
         ),
+        (f"{HEAD}service:\n", "2:1: service: found nothing, expected a value, or not this key at all"),
         (f"{HEAD}extends: b.yaml\n", "2:10: extends: found it, expected it only in policies"),
         (
             f"{HEAD}stgae: {{}}\n",

@@ -292,6 +292,12 @@ def test_a_small_policy_does_not_grow_without_bounds() -> None:
     )
 
 
+def test_a_key_left_empty_in_the_defaults_is_a_fault_there() -> None:
+    assert sentences(defaults=DEFAULTS.replace("warmup: 2m", "warmup: ")) == [
+        "defaults.yaml:8:22: stage.window.warmup: found nothing, expected a value, or not this key at all"
+    ]
+
+
 # --- the version -----------------------------------------------------------------------------------------------------
 
 
