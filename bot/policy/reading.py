@@ -81,7 +81,7 @@ class Section:
     def get(self, key: str) -> Value | None:
         """Return a value if it is there and not empty."""
         self.asked.add(key)
-        found = self.entries.get(key)
+        found = (self.value.entries or {}).get(key)
         return None if found is None or found.kind == "nothing" else found
 
     def need(self, key: str, expected: str) -> Value | None:
@@ -116,16 +116,17 @@ class Section:
 
     def finish(self) -> None:
         """Note every key that nobody asked for, with the nearest one that exists, and every key left empty."""
+        entries = self.entries
         for key, place in (self.value.keys or {}).items():
-            if key in self.asked:
+            if key not in self.asked:
+                self.faults.note_at(place, self.at(one_line(key, limit=60)), UNKNOWN_KEY, one_of_these(key, self.asked))
+            elif entries[key].kind == "nothing":
                 self._refuse_empty(key, place)
-                continue
-            self.faults.note_at(place, self.at(one_line(key, limit=60)), UNKNOWN_KEY, one_of_these(key, self.asked))
 
     def _refuse_empty(self, key: str, place: Place) -> None:
         """Note an optional key without a value: an empty `rollback:` must not pass for a stage that wants none."""
         path = self.at(key)
-        if self.entries[key].kind == "nothing" and all(fault.path != path for fault in self.faults.found):
+        if all(fault.path != path for fault in self.faults.found):
             # The key's place: an empty value begins wherever the next thing does.
             self.faults.note_at(place, path, "nothing", "a value, or not this key at all")
 

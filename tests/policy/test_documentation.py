@@ -244,7 +244,7 @@ def test_the_gates_of_the_page_can_be_put_into_a_policy() -> None:
 def block(begin: str) -> str:
     """Return the block of the page that begins so."""
     (found,) = (text for text in re.findall(r"```[a-z]*\n(.*?)```", PAGE, re.DOTALL) if text.startswith(begin))
-    return found
+    return str(found)
 
 
 def test_the_example_of_inheritance_comes_to_what_the_page_shows() -> None:
