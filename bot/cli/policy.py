@@ -6,7 +6,8 @@ Offline, but for `check --live` and for `new` without a checkout.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,24 +17,21 @@ import typer
 
 from bot.cli.backtest import backtest
 from bot.cli.earlier import earlier_of
-from bot.cli.faults import BAD_NEWS, CANNOT_TELL, refusal, told_in_one_sentence
+from bot.cli.faults import BAD_NEWS, CANNOT_TELL, refusal
 from bot.cli.findings import Format, render_findings
 from bot.cli.live import with_live
 from bot.cli.new import new
+from bot.cli.policy_places import SETTINGS, ConfigOption, usual_floor, usual_policies, usual_tenancies
+from bot.cli.policy_show import show
 from bot.domain.edit import visible
-from bot.domain.tenancy import Tenancy
 from bot.domain.text import parse_duration
 from bot.policy.checking import Measures, check_policies
-from bot.policy.findings import Finding, Severity
-from bot.policy.floor import Floor, FloorError, FloorFile
+from bot.policy.findings import Severity
 from bot.policy.own_templates import read_own_templates
-from bot.policy.schema import policy_schema
+from bot.policy.schema import defaults_schema, policy_schema
 from bot.policy.templates import GateTemplates, shipped_gate_templates
 from bot.policy.weakening import LOOSER
-from bot.settings import Settings, load_settings
 
-_SETTINGS = Path("liftlock.toml")
-_POLICIES = Path("policies")
 _LEFT_OUT = (".test.yaml", ".test.yml")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -42,7 +40,10 @@ app.command("backtest")(backtest)
 
 @app.callback()
 def _policy() -> None:
-    """Check policies, and print their JSON Schema."""
+    """Check policies, show one with all that it inherits, and print their JSON Schema."""
+
+
+app.command("show")(show)
 
 
 app.command("new")(new)
@@ -63,12 +64,7 @@ def check(
         bool, typer.Option("--live", help="Ask the servers of the settings, too, and change nothing there.")
     ] = False,
     scrape: Annotated[str, typer.Option(metavar="DURATION", help="How often your metrics are scraped.")] = "15s",
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", "-c", help="The settings file, liftlock.toml where that is there.", envvar="LIFTLOCK_CONFIG"
-        ),
-    ] = None,
+    config: ConfigOption = None,
     *,
     floor: Annotated[
         Path | None,
@@ -94,22 +90,23 @@ def check(
     if fail_on_weakened and against is None:
         raise refusal("--fail-on-weakened: expected --against beside it")
     chosen = _chosen(paths or [], config)
-    base, findings = _read_floor(floor, config)
+    base, findings = usual_floor(floor, config)
     checked = check_policies(
         chosen,
         shipped_gate_templates(),
         measures=Measures(
             scrape=_parse_scrape(scrape),
             floor=base,
-            earlier=earlier_of(against) if against is not None else lambda _: {},
-            tenancies=_tenancies(paths or [], config),
+            earlier=earlier_of(against) if against is not None else None,
+            tenancies=usual_tenancies(paths or [], config),
         ),
         keeps_policies=live,
+        processes=_processes(),
     )
     if chosen and not checked.files:
         raise refusal(f"{visible(str(chosen[0]))}: there is no policy in it")
     if live:
-        checked = with_live(checked, config or _SETTINGS)
+        checked = with_live(checked, config or SETTINGS)
     checked = replace(checked, findings=(*findings, *checked.findings))
     typer.echo(render_findings(checked, form))
     severities = {finding.severity for finding in checked.findings}
@@ -122,42 +119,16 @@ def check(
 
 def _chosen(paths: Sequence[Path], config: Path | None) -> list[Path]:
     """Return what is to be checked; refuse what is not there. What a directory leaves out is left out by name, too."""
-    places = list(paths) or [_usual(config)]
+    places = list(paths) or [usual_policies(config)]
     for place in places:
         if not place.exists():
             raise refusal(f"{visible(str(place))}: there is no such file or directory")
     return [place for place in places if not place.name.endswith(_LEFT_OUT)]
 
 
-def _usual(config: Path | None) -> Path:
-    settings = _settings(config)
-    return _POLICIES if settings is None else settings.bot.policies
-
-
-def _tenancies(paths: Sequence[Path], config: Path | None) -> Mapping[str, Tenancy] | None:
-    """Return what settings force that were named, or that named the directory; None without any."""
-    settings = _settings(config) if config is not None or not paths else None
-    return None if settings is None else {name: section.tenancy for name, section in settings.sources.items()}
-
-
-def _read_floor(named: Path | None, config: Path | None) -> tuple[Floor | None, list[Finding]]:
-    """Return the floor, and what is wrong with one that cannot be used: then the bot accepts no policy."""
-    settings = _settings(config) if named is None else None
-    place = named or (settings.bot.floor if settings is not None else None)
-    if place is None:
-        return None, []
-    try:
-        return FloorFile(path=place, templates=shipped_gate_templates()).read().floor, []
-    except FloorError as error:
-        return None, [Finding(fault=fault, rule="below-floor") for fault in error.faults]
-
-
-def _settings(config: Path | None) -> Settings | None:
-    place = config or (_SETTINGS if _SETTINGS.exists() else None)
-    if place is None:
-        return None
-    with told_in_one_sentence():
-        return load_settings(place)
+def _processes() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _parse_scrape(text: str) -> timedelta:
@@ -180,6 +151,7 @@ def schema(
             show_default=False,
         ),
     ] = None,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Print that of defaults.yaml.")] = False,
 ) -> None:
     """Print the JSON Schema of a policy, by which editors complete and validate."""
     own: GateTemplates = {}
@@ -187,4 +159,5 @@ def schema(
         if not directory.is_dir():
             raise refusal(f"{visible(str(directory))}: there is no such directory")
         own = read_own_templates(directory).templates
-    typer.echo(json.dumps(policy_schema({**shipped_gate_templates(), **own}), indent=2, ensure_ascii=False))
+    of = defaults_schema if defaults else policy_schema
+    typer.echo(json.dumps(of({**shipped_gate_templates(), **own}), indent=2, ensure_ascii=False))

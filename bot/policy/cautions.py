@@ -30,11 +30,12 @@ class Caution:
     found: str
     expected: str
 
-    def at(self, tree: Value, file: str) -> Finding:
-        """Return it with its place in a file that has this tree."""
+    def at(self, tree: Value) -> Finding:
+        """Return it with its place: in the file that the value came from."""
         value = value_at(tree, self.path)
+        file, line, column = value.place
         fault = PolicyFault(
-            file=file, line=value.line, column=value.column, path=self.path, found=self.found, expected=self.expected
+            file=file, line=line, column=column, path=self.path, found=self.found, expected=self.expected
         )
         return Finding(fault=fault, rule=self.rule, severity=Severity.WARNING)
 
@@ -43,7 +44,7 @@ def check_meaning(policy: Policy, tree: Value, *, scrape: timedelta) -> Iterator
     """Give the warnings of a policy whose file has this tree; `scrape` is how often metrics are scraped."""
     for number, stage in enumerate(policy.stages):
         for caution in _of_stage(stage, f"stages[{number}]", scrape):
-            found = caution.at(tree, policy.file)
+            found = caution.at(tree)
             path = _in_file(tree, number, caution.path)
             yield replace(found, fault=replace(found.fault, path=path))
 

@@ -7,13 +7,15 @@ changed; what is wrong with one file hides nothing of another.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property, partial
 from pathlib import Path
 
 from bot.domain.policy import Policy
 from bot.domain.tenancy import Tenancy
 from bot.policy.cautions import check_meaning
+from bot.policy.defaults import check_defaults, parse_defaults, read_inherited
 from bot.policy.directory import second_of
 from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.files import read_text, yaml_files
@@ -21,12 +23,13 @@ from bot.policy.findings import Finding
 from bot.policy.floor import Floor, ReadPolicy, faults_below
 from bot.policy.own_templates import FOLDER, OwnTemplates, read_own_templates
 from bot.policy.parsing import read_policy
-from bot.policy.promql_checks import Text, check_entries, check_template
+from bot.policy.promql_checks import Lines, check_entries, check_template
 from bot.policy.reading import Faults
+from bot.policy.resolving import DEFAULTS, Inherited, resolve
 from bot.policy.source_checks import check_sources
+from bot.policy.spreading import spread
 from bot.policy.templates import GateTemplates, read_template
 from bot.policy.tree import Value, read_tree
-from bot.policy.waves import expand_waves
 from bot.policy.weakening import Earlier, EarlierOf
 
 
@@ -57,7 +60,7 @@ class Measures:
 
     scrape: timedelta
     floor: Floor | None = None
-    earlier: EarlierOf = lambda _: {}
+    earlier: EarlierOf | None = None
     tenancies: Mapping[str, Tenancy] | None = None
 
 
@@ -67,32 +70,83 @@ def check_policies(
     *,
     measures: Measures,
     keeps_policies: bool = False,
+    processes: int = 1,
 ) -> Checked:
     """Check files, and all policies and own templates of directories, by what `measures` say.
 
     Two files with one service are found where both are checked, and a service that was there `earlier` and is gone
     where its directory is. The own templates are those of the shipped `templates` and of the folder `gates` beside a
-    policy. A directory that cannot be read is a finding of its own.
+    policy. What is wrong with `defaults.yaml` is told once, as of that file, however many policies inherit it. A
+    directory that cannot be read is a finding of its own. Many files are checked by so many `processes`.
     """
-    directories: dict[Path, _Directory] = {}
-    findings: dict[Path, Sequence[Finding]] = {}
-    kept: list[KeptPolicy] | None = [] if keeps_policies else None
-
-    def at(home: Path) -> _Directory:
-        return directories.setdefault(home, _Directory(path=home, templates=templates, measures=measures, kept=kept))
-
+    findings: dict[Path, list[Finding]] = {}
+    paths: list[Path] = []
     for place in places:
         names, unread = _names(place) if place.is_dir() else ([place], [])
         findings.update({place: unread} if unread else {})
-        for path in names:
-            if path not in findings:
-                findings[path] = [finding.in_file(str(path)) for finding in at(_home(path)).check(path)]
-    found = [*findings.values(), *(at(place).gone() for place in dict.fromkeys(places) if place.is_dir())]
+        paths += (path for path in dict.fromkeys(names) if path not in findings)
+        findings.update({path: [] for path in names if path not in findings})
+    files = len(findings)
+    keeps = keeps_policies or measures.earlier is not None
+    # What each file was before is asked for here.
+    alone = replace(measures, earlier=None)
+    check = partial(check_files, templates=dict(templates), measures=alone, keeps=keeps)
+    together = _Together(earlier=measures.earlier)
+    kept: list[KeptPolicy] = []
+    for found in spread(check, paths, processes=processes):
+        kept += [found.policy] if found.policy is not None else []
+        for finding in (*found.findings, *together.seen(found)):
+            at = found.home / DEFAULTS if finding.fault.file == DEFAULTS else found.path
+            findings.setdefault(at, []).append(finding.in_file(str(at)))
+    for place in dict.fromkeys(place for place in places if place.is_dir()):
+        for file, finding in together.gone(place):
+            findings.setdefault(place / file, []).append(finding.in_file(str(place / file)))
+    told = (_once(some) if path.name == DEFAULTS else sorted(set(some)) for path, some in findings.items())
     return Checked(
-        files=len(findings),
-        findings=tuple(finding for some in found for finding in sorted(set(some))),
-        policies=tuple(kept or ()),
+        files=files,
+        findings=tuple(one for some in told for one in some),
+        policies=tuple(kept if keeps_policies else ()),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Together:
+    """What only all files together show: a service that two of them describe, and what became of earlier ones."""
+
+    earlier: EarlierOf | None
+    _owners: dict[Path, dict[str, str]] = field(default_factory=dict)
+    _broken: dict[Path, dict[str, OfFile]] = field(default_factory=dict)
+    _before: dict[Path, Earlier] = field(default_factory=dict)
+
+    def seen(self, found: OfFile) -> Sequence[Finding]:
+        """Return what is wrong with a service that another file has, and what is different of it; the first has it."""
+        if found.service is None:
+            self._broken.setdefault(found.home, {})[found.name] = found
+            return ()
+        owner = self._owners.setdefault(found.home, {}).setdefault(found.service, found.name)
+        second = () if owner == found.name else _of_policy([second_of(found.service, found.name, owner)])
+        if self.earlier is None or found.policy is None:
+            return second
+        return (*second, *self._earlier(found.home).since(found.policy.policy, found.policy.tree))
+
+    def _earlier(self, home: Path) -> Earlier:
+        if home not in self._before and self.earlier is not None:
+            self._before[home] = Earlier.of(self.earlier(home))
+        return self._before[home]
+
+    def gone(self, home: Path) -> Iterator[tuple[str, Finding]]:
+        """Give the services that are there no more, once all files of a directory are checked."""
+        if self.earlier is not None:
+            yield from self._earlier(home).gone(self._owners.get(home, {}), self._broken.get(home, {}))
+
+
+def _once(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings in order, what is alike but for what was found once: `{service}` differs, the fault does not."""
+    alike = {
+        (one.fault.line, one.fault.column, one.fault.path, one.rule, one.fault.expected): one
+        for one in sorted(findings, reverse=True)
+    }
+    return sorted(alike.values())
 
 
 def _names(directory: Path) -> tuple[list[Path], list[Finding]]:
@@ -108,62 +162,89 @@ def _names(directory: Path) -> tuple[list[Path], list[Finding]]:
     return found, unread
 
 
-def _home(path: Path) -> Path:
-    """Return the directory of the policies that a file belongs to."""
-    folder = path.parent
-    return folder.parent if _is_of_templates(folder) else folder
-
-
-def _is_of_templates(folder: Path) -> bool:
-    return folder.resolve().name == FOLDER
+def _home(folder: Path) -> Path:
+    """Return the directory of the policies that a folder belongs to."""
+    return folder.parent if folder.resolve().name == FOLDER else folder
 
 
 def _of_policy(faults: Iterable[PolicyFault]) -> list[Finding]:
     return [Finding(fault=fault, rule="policy") for fault in faults]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfFile:
+    """What was found in a file: by its name in its directory, and that of `defaults.yaml` by its own.
+
+    `service` is whom a policy without faults describes, else None; `policy` is that policy where it is to be kept.
+    """
+
+    path: Path
+    home: Path
+    name: str
+    service: str | None
+    policy: KeptPolicy | None
+    findings: tuple[Finding, ...]
+
+
+def check_files(
+    paths: Sequence[Path], *, templates: GateTemplates, measures: Measures, keeps: bool = False
+) -> list[OfFile]:
+    """Check files one by one, as `check_policies` does; what they have in common it has to see."""
+    directories: dict[Path, _Directory] = {}
+    homes = {folder: _home(folder) for folder in {path.parent for path in paths}}
+    found = []
+    for path in paths:
+        home = homes[path.parent]
+        one = directories.setdefault(home, _Directory(path=home, templates=templates, measures=measures, keeps=keeps))
+        found.append(one.check(path, is_template=home != path.parent))
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Directory:
-    """A directory of policies while its files are checked: its own templates, and which file has which service."""
+    """A directory of policies while its files are checked, with what they share."""
 
     path: Path
     templates: GateTemplates
     measures: Measures
-    kept: list[KeptPolicy] | None
-    _own: OwnTemplates | None = None
-    _before: Earlier | None = None
-    _owners: dict[str, str] = field(default_factory=dict)
-    _broken: dict[str, PolicyError] = field(default_factory=dict)
+    keeps: bool
 
-    @property
+    @cached_property
     def own(self) -> OwnTemplates:
-        """The team's own templates, read once."""
-        if self._own is None:
-            self._own = read_own_templates(self.path)
-        return self._own
+        """The team's own templates."""
+        return read_own_templates(self.path)
 
-    @property
-    def before(self) -> Earlier:
-        """What the policies were before, read once."""
-        if self._before is None:
-            self._before = Earlier.of(self.measures.earlier(self.path))
-        return self._before
+    @cached_property
+    def inherited(self) -> Inherited:
+        """What policies can inherit."""
+        return read_inherited(self.path)
 
-    def gone(self) -> list[Finding]:
-        """Return the services that are there no more, once all files of the directory are checked."""
-        found = self.before.gone(self._owners, self._broken)
-        return [finding.in_file(str(self.path / file)) for file, finding in found]
-
-    def check(self, path: Path) -> Iterator[Finding]:
-        """Give what is found in a file, under its name in the directory."""
-        is_template = _is_of_templates(path.parent)
+    def check(self, path: Path, *, is_template: bool) -> OfFile:
+        """Return what is found in a file."""
         name = f"{FOLDER}/{path.name}" if is_template else path.name
+        findings: list[Finding] = []
+        service, kept = None, None
         try:
             text = read_text(path, file=name)
-            yield from self._template(text, name) if is_template else self._policy(text, name, path)
+            if is_template:
+                findings += self._template(text, name)
+            elif name == DEFAULTS:
+                findings += _of_policy(check_defaults(parse_defaults(text), self._all, self.own.broken))
+            else:
+                policy, tree = self._policy(text, name, findings)
+                service = policy.service
+                kept = KeptPolicy(policy=policy, tree=tree, file=str(path)) if self.keeps else None
         except PolicyError as error:
-            self._broken[name] = error
-            yield from _of_policy(error.faults)
+            findings += _of_policy(error.faults)
+        return OfFile(path=path, home=self.path, name=name, service=service, policy=kept, findings=tuple(findings))
+
+    @cached_property
+    def _all(self) -> GateTemplates:
+        return {**self.templates, **self.own.templates}
+
+    @cached_property
+    def _whole(self) -> GateTemplates:
+        return {name: template for name, template in self._all.items() if name not in self.own.broken}
 
     def _template(self, text: str, name: str) -> Iterator[Finding]:
         second = self.own.errors.get(name)
@@ -172,32 +253,27 @@ class _Directory:
         faults = Faults(file=name)
         tree = read_tree(text, file=name, faults=faults.found)
         template = read_template(tree, faults)
-        yield from check_template(tree, template, Text(file=name, lines=text.splitlines()))
+        yield from check_template(tree, template, Lines(of={name: text.splitlines()}))
 
-    def _policy(self, text: str, name: str, path: Path) -> Iterator[Finding]:
-        faults = Faults(file=name)
-        tree = expand_waves(read_tree(text, file=name, faults=faults.found), faults)
-        templates = {**self.templates, **self.own.templates}
-        yield from check_entries(tree, _whole(templates, self.own.broken), Text(file=name, lines=text.splitlines()))
-        policy = read_policy(tree, text, faults=faults, templates=templates, broken=self.own.broken)
-        owner = self._owners.setdefault(policy.service, name)
-        if owner != name:
-            yield from _of_policy([second_of(policy.service, name, owner)])
-        if self.kept is not None:
-            self.kept.append(KeptPolicy(policy=policy, tree=tree, file=str(path)))
-        yield from self._judged(policy, tree, templates)
+    def _policy(self, text: str, name: str, findings: list[Finding]) -> tuple[Policy, Value]:
+        """Return the policy of a text, and add what is found beside faults, for which PolicyError is raised."""
+        resolved = resolve(text, file=name, inherited=self.inherited)
+        lines = {name: text.splitlines()}
+        if resolved.extends is not None:
+            lines[DEFAULTS] = resolved.extends.text.splitlines()
+        told_as = resolved.faults.told_as
+        findings += check_entries(resolved.tree, self._whole, Lines(of=lines, told_as=told_as))
+        policy = read_policy(resolved, templates=self._all, broken=self.own.broken)
+        judged = self._judged(policy, resolved.tree)
+        findings += (replace(finding, fault=told_as(finding.fault)) for finding in judged)
+        return policy, resolved.tree
 
-    def _judged(self, policy: Policy, tree: Value, templates: GateTemplates) -> Iterator[Finding]:
+    def _judged(self, policy: Policy, tree: Value) -> Iterator[Finding]:
         """Give what is found of a policy that the bot takes."""
         measures = self.measures
         if measures.floor is not None:
-            read = ReadPolicy(policy=policy, tree=tree, templates=templates, own=self.own.texts.keys())
+            read = ReadPolicy(policy=policy, tree=tree, templates=self._all, own=self.own.texts.keys())
             yield from (Finding(fault=fault, rule="below-floor") for fault in faults_below(read, measures.floor))
-        yield from self.before.since(policy, tree)
         yield from check_meaning(policy, tree, scrape=measures.scrape)
         if measures.tenancies is not None:
-            yield from (caution.at(tree, policy.file) for caution in check_sources(policy, tree, measures.tenancies))
-
-
-def _whole(templates: GateTemplates, broken: Mapping[str, str]) -> GateTemplates:
-    return {name: template for name, template in templates.items() if name not in broken}
+            yield from (caution.at(tree) for caution in check_sources(policy, tree, measures.tenancies))

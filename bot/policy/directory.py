@@ -3,53 +3,86 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.domain.policy import Policy
 from bot.domain.rules import MeasuredRule
+from bot.policy.defaults import read_inherited
 from bot.policy.faults import PolicyError, PolicyFault
-from bot.policy.files import fault_of, read_text, yaml_files
+from bot.policy.files import Stamp, fault_of, read_text, stamped_files
 from bot.policy.floor import Floor, FloorFile, ReadPolicy, faults_below, with_calendars
 from bot.policy.own_templates import OwnTemplates, read_own_templates
 from bot.policy.parsing import read_policy
-from bot.policy.reading import Faults
+from bot.policy.resolving import DEFAULTS, EXTENDS, NOTHING, Inherited, resolve
 from bot.policy.templates import GateTemplates
-from bot.policy.tree import read_tree
-from bot.policy.waves import expand_waves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """What came of a file, and all that it rests on. Without a `stamp` the file is read again."""
+
+    stamp: Stamp | None
+    text: str
+    rests_on: object
+    found: Policy | PolicyError
+
+
+@dataclass(slots=True, kw_only=True)
+class _Shared:
+    """What the policies of a directory share, kept from load to load while it is the same."""
+
+    own: OwnTemplates = field(default_factory=lambda: OwnTemplates(templates={}, texts={}, broken={}, errors={}))
+    inherited: Inherited = NOTHING
+    floor: Floor | None = None
+
+    def read(self, directory: Path, floor: Floor | None) -> None:
+        """Read it, and keep what was there where it did not change: then nothing has to be compared with it."""
+        own, inherited = read_own_templates(directory), read_inherited(directory)
+        is_same = (self.own.texts, self.own.broken) == (own.texts, own.broken)
+        self.own = replace(self.own, errors=own.errors) if is_same else own
+        if self.inherited.basis != inherited.basis:
+            self.inherited = inherited
+        self.floor = floor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyDirectory:
-    """The policies directly in a directory. What was read once is not parsed again before it, or a template, changes.
+    """The policies directly in a directory. What was read once is not parsed again before it changes.
 
-    To the `templates` come those of its folder `gates`, or in their place. What is below the `floor` is an error like
-    any other. Not to be shared between threads.
+    Nor before a template or `defaults.yaml` does that it could rest on. Nor is a file read again whose stamp is the
+    same and was old enough when it was read. To the `templates` come those of its folder `gates`, or in their place.
+    What is below the `floor` is an error like any other. `now` tells nanoseconds since 1970. Not to be shared between
+    threads.
     """
 
     path: Path
     templates: GateTemplates
     floor: FloorFile | None = None
-    _kept: dict[str, tuple[object, Policy | PolicyError]] = field(default_factory=dict, init=False)
+    now: Callable[[], int] = time.time_ns
+    _kept: dict[str, _Kept] = field(default_factory=dict, init=False)
+    _shared: _Shared = field(default_factory=_Shared, init=False)
 
     def load(self) -> Mapping[str, Policy | PolicyError]:
-        """Read them, by file name; test files and subdirectories are left out.
+        """Read them, by file name; test files, `defaults.yaml` and subdirectories are left out.
 
         A broken template is an error under `gates/FILE`. A service that two files describe belongs to the first, in the
         order of their names. A floor that is broken now is an error under its own name, while the last good one stays
         in force. Raise PolicyError if the directory itself cannot be read, FloorError without any good floor.
         """
         in_force = self.floor.read() if self.floor is not None else None
-        names = yaml_files(self.path, expected="a directory of policies")
-        own = read_own_templates(self.path)
-        read: dict[str, Policy | PolicyError] = dict(own.errors)
+        now = self.now()
+        stamps = stamped_files(self.path, expected="a directory of policies")
+        self._shared.read(self.path, in_force.floor if in_force is not None else None)
+        read: dict[str, Policy | PolicyError] = dict(self._shared.own.errors)
         if in_force is not None and in_force.error is not None:
             read[in_force.error.file] = in_force.error
-        floor = in_force.floor if in_force is not None else None
         owners: dict[str, str] = {}
+        names = [name for name in stamps if name != DEFAULTS]
         for name in names:
-            found = self._read(name, own, floor)
+            found = self._read(name, stamps[name], now)
             if isinstance(found, Policy):
                 owner = owners.setdefault(found.service, name)
                 if owner != name:
@@ -59,24 +92,33 @@ class PolicyDirectory:
             del self._kept[name]
         return read
 
-    def _read(self, name: str, own: OwnTemplates, floor: Floor | None) -> Policy | PolicyError:
+    def _read(self, name: str, stamp: Stamp | None, now: int) -> Policy | PolicyError:
+        kept = self._kept.get(name)
+        is_same = kept is not None and kept.stamp is not None and kept.stamp == stamp
         try:
-            text = read_text(self.path / name, file=name)
+            text = kept.text if kept is not None and is_same else read_text(self.path / name, file=name)
         except PolicyError as error:
             return error
-        rests_on = (text, own.texts, own.broken, floor)
-        kept = self._kept.get(name)
-        if kept is None or kept[0] != rests_on:
-            kept = (rests_on, self._parsed(text, name, own, floor))
-            self._kept[name] = kept
-        return kept[1]
+        rests_on = self._basis(text)
+        if kept is None or kept.text != text or kept.rests_on != rests_on:
+            kept = _Kept(stamp=None, text=text, rests_on=rests_on, found=self._parsed(text, name))
+        if not is_same:
+            kept = replace(kept, stamp=stamp if stamp is not None and stamp.is_settled(now) else None)
+        self._kept[name] = kept
+        return kept.found
 
-    def _parsed(self, text: str, name: str, own: OwnTemplates, floor: Floor | None) -> Policy | PolicyError:
+    def _basis(self, text: str) -> object:
+        """Return what a text rests on beside itself: defaults only where it has the word at all."""
+        shared = self._shared
+        inherited = shared.inherited.basis if EXTENDS in text else ""
+        return shared.own.texts, shared.own.broken, inherited, shared.floor
+
+    def _parsed(self, text: str, name: str) -> Policy | PolicyError:
+        own, floor = self._shared.own, self._shared.floor
         templates = {**self.templates, **own.templates}
         try:
-            faults = Faults(file=name)
-            tree = expand_waves(read_tree(text, file=name, faults=faults.found), faults)
-            policy = read_policy(tree, text, faults=faults, templates=templates, broken=own.broken)
+            resolved = resolve(text, file=name, inherited=self._shared.inherited)
+            tree, policy = resolved.tree, read_policy(resolved, templates=templates, broken=own.broken)
         except PolicyError as error:
             return error
         versioned = _with_version(policy, own.texts)

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.tree import MAX_BYTES
+
+_TICK = 5_000_000_000
+"""How long a file must have stood to be believed, in nanoseconds: more than the coarsest file system's tick."""
+
+
+class Stamp(NamedTuple):
+    """What the file system says of a file. Times are nanoseconds since 1970."""
+
+    modified: int
+    changed: int
+    size: int
+    inode: int
+    device: int
+
+    def is_settled(self, now: int) -> bool:
+        """Say whether a file that is read from `now` on can change later only with another stamp.
+
+        A file system knows ticks of up to two seconds: within one, a file can change again and keep its stamp.
+        """
+        # A file system that keeps no times has them all at nought.
+        return 0 < self.changed < now - _TICK and self.modified < now - _TICK
 
 
 def yaml_files(directory: Path, *, expected: str) -> Sequence[str]:
@@ -14,17 +37,44 @@ def yaml_files(directory: Path, *, expected: str) -> Sequence[str]:
 
     Raise PolicyError where the directory cannot be read; `expected` is what should have been there.
     """
+    return sorted(entry.name for entry in _entries(directory, expected))
+
+
+def stamped_files(directory: Path, *, expected: str) -> Mapping[str, Stamp | None]:
+    """Return the same files in the same order with their stamps; None for one that has none, as a dangling link."""
+    entries = _entries(directory, expected)
+    return {entry.name: _stamp(entry) for entry in sorted(entries, key=lambda entry: entry.name)}
+
+
+def _entries(directory: Path, expected: str) -> Sequence[os.DirEntry[str]]:
     try:
-        return sorted(entry.name for entry in directory.iterdir() if _is_yaml(entry))
+        with os.scandir(directory) as listed:
+            return [entry for entry in listed if _is_yaml(entry)]
     except OSError as error:
         raise PolicyError([fault_of(str(directory), _why(error), expected)]) from error
 
 
-def _is_yaml(entry: Path) -> bool:
+def _is_yaml(entry: os.DirEntry[str]) -> bool:
     name = entry.name
     if name.startswith(".") or name.endswith((".test.yaml", ".test.yml")):
         return False
-    return name.endswith((".yaml", ".yml")) and not entry.is_dir()
+    return name.endswith((".yaml", ".yml")) and not _is_folder(entry)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that goes round. Reading it tells.
+        return False
+
+
+def _stamp(entry: os.DirEntry[str]) -> Stamp | None:
+    try:
+        said = entry.stat()
+    except OSError:
+        return None
+    return Stamp(said.st_mtime_ns, said.st_ctime_ns, said.st_size, said.st_ino, said.st_dev)
 
 
 def read_text(path: Path, *, file: str) -> str:

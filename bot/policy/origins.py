@@ -10,6 +10,7 @@ from bot.domain.policy import Join, Stage
 from bot.domain.rules import SoakGate
 from bot.policy.grammar import NAME
 from bot.policy.reading import Faults, Section, hint, matching, parsed
+from bot.policy.resolving import ONLY_WITH_FROM
 from bot.policy.tree import Value
 
 _A_STAGE = "the name of another stage, or registry"
@@ -85,7 +86,7 @@ def check_pause(section: Section, origin: Origin) -> None:
 
 def _refuse_in_first_stage(section: Section) -> None:
     """Nothing is promoted into a first stage, so nothing there is ever merged or rolled back by the bot."""
-    for key in ("promote", "rollback", "calendar"):
+    for key in ONLY_WITH_FROM:
         value = section.get(key)
         if value is not None:
             section.faults.note(value, section.at(key), "it in a first stage", "it only in a stage with from")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -20,7 +19,6 @@ from bot.policy.approving import check_approvals
 from bot.policy.calendars import read_calendar
 from bot.policy.edits import read_edit
 from bot.policy.entries import Entry
-from bot.policy.faults import PolicyError
 from bot.policy.filling import Surroundings
 from bot.policy.grammar import (
     A_DURATION,
@@ -35,13 +33,13 @@ from bot.policy.labels import labels_of_others, read_labels
 from bot.policy.origins import StageText, check_origins, check_pause, read_origin
 from bot.policy.promoting import read_promote
 from bot.policy.reading import Faults, Section, matching, one_of, positive_duration
+from bot.policy.resolving import EXTENDS, NOTHING, Inherited, Resolved, resolve
 from bot.policy.sources import read_source, sources_of_stages
 from bot.policy.taking_back import read_rollback
 from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.together import check_values, read_together
-from bot.policy.tree import Value, read_tree
+from bot.policy.tree import Value
 from bot.policy.trusting import read_artifact
-from bot.policy.waves import expand_waves
 
 API_VERSION = "liftlock.dev/v1"
 _WARMUP, _TILE = timedelta(minutes=2), timedelta(minutes=1)
@@ -50,26 +48,29 @@ _APPLICATIONS = "argocd_app_info"
 
 
 def parse_policy(
-    text: str, *, file: str, templates: GateTemplates, broken: Mapping[str, str] = MappingProxyType({})
+    text: str,
+    *,
+    file: str,
+    templates: GateTemplates,
+    broken: Mapping[str, str] = MappingProxyType({}),
+    inherited: Inherited = NOTHING,
 ) -> Policy:
-    """Read one policy. Raise PolicyError with every fault of the file.
+    """Read one policy. Raise PolicyError with every fault of the file, and of what it inherits.
 
-    `broken` are files of templates that have faults themselves, by the name of each.
+    `broken` are files of templates that have faults themselves, by the name of each. `inherited` is what stands in
+    `defaults.yaml` beside the policy.
     """
-    faults = Faults(file=file)
-    tree = expand_waves(read_tree(text, file=file, faults=faults.found), faults)
-    return read_policy(tree, text, faults=faults, templates=templates, broken=broken)
+    return read_policy(resolve(text, file=file, inherited=inherited), templates=templates, broken=broken)
 
 
-def read_policy(
-    tree: Value, text: str, *, faults: Faults, templates: GateTemplates, broken: Mapping[str, str]
-) -> Policy:
-    """Read the policy of a tree, as `parse_policy` does; `faults` are those that the tree has already."""
-    section = Section.of(tree, "", faults)
+def read_policy(resolved: Resolved, *, templates: GateTemplates, broken: Mapping[str, str]) -> Policy:
+    """Read the policy of a tree that is resolved, as `parse_policy` does."""
+    faults = resolved.faults
+    section = Section.of(resolved.tree, "", faults)
     reader = _Reader(faults=faults, templates=templates, broken=broken)
-    policy = reader.policy(section, text) if section is not None else None
+    policy = reader.policy(section, resolved.version) if section is not None else None
     if policy is None or faults.found:
-        raise PolicyError(faults.found)
+        raise faults.error()
     return policy
 
 
@@ -79,8 +80,10 @@ class _Reader:
     templates: GateTemplates
     broken: Mapping[str, str]
 
-    def policy(self, top: Section, text: str) -> Policy | None:
+    def policy(self, top: Section, version: str) -> Policy | None:
         top.read("apiVersion", one_of((API_VERSION,)), API_VERSION)
+        # What it extends is in the tree already.
+        top.get(EXTENDS)
         service = top.read("service", matching(NAME), "a name of a-z, 0-9 and -, at most 63 long")
         image = top.read("image", matching(IMAGE), "an image without tag or digest, such as ghcr.io/acme/checkout")
         source = None
@@ -104,7 +107,7 @@ class _Reader:
             gitops=gitops,
             stages=tuple(item.stage for item in texts),
             file=self.faults.file,
-            version=hashlib.sha256(text.encode("utf-8")).hexdigest(),
+            version=version,
             calendar=calendar,
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from string import Template
 
 from bot.policy.faults import PolicyFault
@@ -38,22 +39,26 @@ _OF_DURATIONS = {"_bucket": "bucket", "_bucket_ms": "bucket", "_seconds": "secon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """A file whose queries are checked: its name and its lines."""
+class Lines:
+    """The lines of the files whose queries are checked, by the files' names; `told_as` words faults of another file."""
 
-    file: str
-    lines: Sequence[str]
+    of: Mapping[str, Sequence[str]]
+    told_as: Callable[[PolicyFault], PolicyFault] = lambda fault: fault
 
     def finding(self, value: Value, path: str, flaw: Flaw) -> Finding:
         """Return what is found at a value; at the very character, where that can be told."""
-        inside = None if flaw.at is None else place_inside(value, flaw.at, self.lines)
+        inside = None if flaw.at is None else place_inside(value, flaw.at, self.of[value.file])
         line, column = inside or (value.line, value.column)
         hint = f'; did you mean "{flaw.near}"?' if flaw.near else ""
         expected = f"PromQL{hint}" if flaw.is_certain else "PromQL, unless it is meant for VictoriaMetrics"
         where = "" if flaw.at is None else _where(value.text, flaw.at)
         found = f"a query that goes wrong{where}: {flaw.reason}"
+        fault = PolicyFault(
+            file=value.file, line=value.line, column=value.column, path=path, found=found, expected=expected
+        )
         return Finding(
-            fault=PolicyFault(file=self.file, line=line, column=column, path=path, found=found, expected=expected),
+            # How it is told goes by where its value begins.
+            fault=replace(self.told_as(fault), line=line, column=column),
             rule="promql" if flaw.is_certain else "promql-dialect",
             severity=Severity.FAULT if flaw.is_certain else Severity.WARNING,
         )
@@ -66,7 +71,7 @@ def _where(text: str, at: int) -> str:
 # --- templates -------------------------------------------------------------------------------------------------------
 
 
-def check_template(tree: Value, template: GateTemplate, text: Text) -> Iterator[Finding]:
+def check_template(tree: Value, template: GateTemplate, lines: Lines) -> Iterator[Finding]:
     """Check the queries of a template's file by themselves."""
     for key in _QUERIES:
         value = (tree.entries or {}).get(key)
@@ -74,7 +79,7 @@ def check_template(tree: Value, template: GateTemplate, text: Text) -> Iterator[
             continue
         flaw = _flaw_of(value.text, template)
         if flaw is not None:
-            yield text.finding(value, key, flaw)
+            yield lines.finding(value, key, flaw)
 
 
 def _flaw_of(query: str, template: GateTemplate) -> Flaw | None:
@@ -105,13 +110,13 @@ def _filled(query: str, kinds: Mapping[str, str]) -> str:
 # --- entries of policies ---------------------------------------------------------------------------------------------
 
 
-def check_entries(tree: Value, templates: GateTemplates, text: Text) -> Iterator[Finding]:
+def check_entries(tree: Value, templates: GateTemplates, lines: Lines) -> Iterator[Finding]:
     """Check the queries that a policy's gates and triggers come to; what else is wrong with them is told elsewhere."""
     for path, entry in _entries(tree):
         use = (entry.entries or {}).get("use")
         template = templates.get(use.text) if use is not None else None
         if template is not None:
-            yield from _check_entry(entry, path, template, text)
+            yield from _check_entry(entry, path, template, lines)
 
 
 def _entries(tree: Value) -> Iterator[tuple[str, Value]]:
@@ -130,29 +135,33 @@ def _items(holder: Value, key: str) -> Sequence[Value]:
     return () if value is None else value.items
 
 
-def _check_entry(entry: Value, path: str, template: GateTemplate, text: Text) -> Iterator[Finding]:
+def _check_entry(entry: Value, path: str, template: GateTemplate, lines: Lines) -> Iterator[Finding]:
     given = entry.entries or {}
     names = [item.name for item in template.parameters if item.type == "promql"]
     brought = [name for name in names if name in given and given[name].kind == "text"]
     flaws = {name: judge_promql(_filled(given[name].text, _OWN)) for name in brought}
     for name, flaw in flaws.items():
         if flaw is not None:
-            yield text.finding(given[name], f"{path}.{name}", flaw)
+            yield lines.finding(given[name], f"{path}.{name}", flaw)
     flaw = None if any(flaws.values()) else _flaw_together(template, given)
     if flaw is not None:
         blamed = next((name for name, value in given.items() if value.text and value.text in flaw.reason), None)
         value, at = (entry, path) if blamed is None else (given[blamed], f"{path}.{blamed}")
-        yield text.finding(value, at, flaw)
+        yield lines.finding(value, at, flaw)
 
 
 def _flaw_together(template: GateTemplate, given: Mapping[str, Value]) -> Flaw | None:
     """Return what is wrong with a template's queries only when an entry's parameters stand in them."""
     words = _words(template, given)
-    if words is None:
-        return None
+    return None if words is None else _flaw_filled(template, tuple(words.items()))
+
+
+@lru_cache(maxsize=4_096)
+def _flaw_filled(template: GateTemplate, words: Sequence[tuple[str, str]]) -> Flaw | None:
+    """Return what is wrong with queries whose places are filled. Of thousands of entries most say the same."""
     queries = [query for key in _QUERIES if (query := getattr(template, key)) is not None]
     whole = [query for query in queries if _flaw_of(query, template) is None]
-    flaws = (judge_promql(template.fill(query, words, _LABELS, is_count=False).text) for query in whole)
+    flaws = (judge_promql(template.fill(query, dict(words), _LABELS, is_count=False).text) for query in whole)
     found = next((flaw for flaw in flaws if flaw is not None), None)
     # The place is one in the filled query, which stands in no file.
     return None if found is None else replace(found, at=None)

@@ -10,35 +10,44 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import EnumType
+from functools import cache
 from typing import TypeVar
 
 from bot.domain.text import one_line, parse_duration, parse_share
-from bot.policy.faults import PolicyFault
-from bot.policy.tree import Value
+from bot.policy.faults import PolicyError, PolicyFault
+from bot.policy.tree import Place, Value
 
 T = TypeVar("T")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NEAR = 0.7
 """How like two words of the format are of which one may be meant: auot and auto are (0.75), gitlab and github not."""
+UNKNOWN_KEY = "an unknown key"
 KINDS = {"text": "text", "mapping": "a mapping", "list": "a list", "nothing": "nothing"}
 
 
 @dataclass(slots=True, kw_only=True)
 class Faults:
-    """The faults of one file while it is read."""
+    """The faults of one file while it is read. `told_as` words those that stand in another one as that file does."""
 
     file: str
     found: list[PolicyFault] = field(default_factory=list)
+    told_as: Callable[[PolicyFault], PolicyFault] = lambda fault: fault
+    _noted: set[PolicyFault] = field(default_factory=set)
+
+    def error(self) -> PolicyError:
+        """Return all of them as an error."""
+        return PolicyError([self.told_as(fault) for fault in self.found])
 
     def note(self, value: Value, path: str, found: str, expected: str) -> None:
         """Note a fault at a value."""
-        self.note_at((value.line, value.column), path, found, expected)
+        self.note_at(value.place, path, found, expected)
 
-    def note_at(self, place: tuple[int, int], path: str, found: str, expected: str) -> None:
-        """Note a fault at a line and column."""
-        fault = PolicyFault(file=self.file, line=place[0], column=place[1], path=path, found=found, expected=expected)
-        # A stage that stands for several is read several times.
-        if fault not in self.found:
+    def note_at(self, place: Place, path: str, found: str, expected: str) -> None:
+        """Note a fault at a place, once: a stage that stands for several is read several times."""
+        file, line, column = place
+        fault = PolicyFault(file=file, line=line, column=column, path=path, found=found, expected=expected)
+        if fault not in self._noted:
+            self._noted.add(fault)
             self.found.append(fault)
 
 
@@ -76,7 +85,7 @@ class Section:
     def get(self, key: str) -> Value | None:
         """Return a value if it is there and not empty."""
         self.asked.add(key)
-        found = self.entries.get(key)
+        found = (self.value.entries or {}).get(key)
         return None if found is None or found.kind == "nothing" else found
 
     def need(self, key: str, expected: str) -> Value | None:
@@ -111,18 +120,17 @@ class Section:
 
     def finish(self) -> None:
         """Note every key that nobody asked for, with the nearest one that exists, and every key left empty."""
+        entries = self.entries
         for key, place in (self.value.keys or {}).items():
-            if key in self.asked:
+            if key not in self.asked:
+                self.faults.note_at(place, self.at(one_line(key, limit=60)), UNKNOWN_KEY, one_of_these(key, self.asked))
+            elif entries[key].kind == "nothing":
                 self._refuse_empty(key, place)
-                continue
-            self.faults.note_at(
-                place, self.at(one_line(key, limit=60)), "an unknown key", one_of_these(key, self.asked)
-            )
 
-    def _refuse_empty(self, key: str, place: tuple[int, int]) -> None:
+    def _refuse_empty(self, key: str, place: Place) -> None:
         """Note an optional key without a value: an empty `rollback:` must not pass for a stage that wants none."""
         path = self.at(key)
-        if self.entries[key].kind == "nothing" and all(fault.path != path for fault in self.faults.found):
+        if all(fault.path != path for fault in self.faults.found):
             # The key's place: an empty value begins wherever the next thing does.
             self.faults.note_at(place, path, "nothing", "a value, or not this key at all")
 
@@ -164,9 +172,13 @@ def _words_of(parse: object) -> Sequence[str]:
 
 def _hides(text: str) -> bool:
     """Say whether a text has characters that nobody sees. Line breaks are left to each field's own grammar."""
-    return any(character != "\n" and unicodedata.category(character) in _UNSEEN for character in text)
+    # The first question is almost free, and answers for nearly every text.
+    return not text.isprintable() and any(
+        character != "\n" and unicodedata.category(character) in _UNSEEN for character in text
+    )
 
 
+@cache
 def matching(pattern: str) -> Callable[[str], str]:
     """Return a parser that takes a text which matches as a whole."""
     compiled = re.compile(pattern)

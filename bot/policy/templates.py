@@ -6,11 +6,11 @@ Only what fits Prometheus' grammar gets into a query: label names and metric nam
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -95,13 +95,26 @@ class GateTemplate:
 
     def fill(self, text: str, words: Mapping[str, str], labels: Labels, *, is_count: bool) -> Query:
         """Fill one of the template's texts with words that are ready for PromQL; the label matchers stay open."""
-        own = {"selector": _PLACE, "key": ", ".join(name for name, _ in labels), "tile": words["tile"]}
-        brought = {item.name: words[item.name] for item in self.parameters if item.type == "promql"}
-        # Only what is PromQL by its type has places of its own; a text with a $ in it stays as it is.
-        inner = {name: Template(word).substitute(own) for name, word in brought.items()}
-        filled = Template(text).substitute({**words, **inner, **own})
-        is_shared = self.is_joint and not brought and "key" in Template(text).get_identifiers()
-        return Query(parts=tuple(filled.split(_PLACE)), labels=labels, is_shared=is_shared, is_count=is_count)
+        key = ", ".join(name for name, _ in labels)
+        brought = tuple(item.name for item in self.parameters if item.type == "promql")
+        parts = _parts(text, tuple(words.items()), key, brought)
+        is_shared = self.is_joint and not brought and "key" in _identifiers(text)
+        return Query(parts=parts, labels=labels, is_shared=is_shared, is_count=is_count)
+
+
+@lru_cache(maxsize=4_096)
+def _parts(text: str, words: Sequence[tuple[str, str]], key: str, brought: Sequence[str]) -> tuple[str, ...]:
+    """Fill a text, and cut it where the label matchers belong. Thousands of policies ask for the same."""
+    given = dict(words)
+    own = {"selector": _PLACE, "key": key, "tile": given["tile"]}
+    # Only what is PromQL by its type has places of its own; a text with a $ in it stays as it is.
+    inner = {name: Template(given[name]).substitute(own) for name in brought}
+    return tuple(Template(text).substitute({**given, **inner, **own}).split(_PLACE))
+
+
+@lru_cache(maxsize=4_096)
+def _identifiers(text: str) -> frozenset[str]:
+    return frozenset(Template(text).get_identifiers())
 
 
 GateTemplates = Mapping[str, GateTemplate]

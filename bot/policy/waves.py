@@ -198,12 +198,13 @@ def _all_of(name: str, spread: Mapping[str, _Spread]) -> list[str]:
 
 def _names(at: Value, names: Sequence[str]) -> Value:
     """Return a list of names that stands where another value does."""
-    items = tuple(Value(kind="text", line=at.line, column=at.column, text=name) for name in names)
-    return Value(kind="list", line=at.line, column=at.column, items=items)
+    file, line, column = at.place
+    items = tuple(Value(kind="text", file=file, line=line, column=column, text=name) for name in names)
+    return Value(kind="list", file=file, line=line, column=column, items=items)
 
 
 def _with(value: Value, key: str, inner: Value) -> Value:
-    keys = {key: (inner.line, inner.column), **(value.keys or {})}
+    keys = {key: inner.place, **(value.keys or {})}
     return replace(value, entries={**(value.entries or {}), key: inner}, keys=keys)
 
 

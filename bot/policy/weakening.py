@@ -45,7 +45,7 @@ class Earlier:
         """Give what is different of a policy whose file has this tree; nothing of a service that is new."""
         old = self.policies.get(policy.service)
         if old is not None:
-            yield from (_finding(change, policy.file, tree) for change in compare_policies(old, policy))
+            yield from (_finding(change, tree) for change in compare_policies(old, policy))
         elif policy.file in self.broken:
             said = f"it cannot be compared: {one_line(str(self.broken[policy.file].faults[0]), limit=400)}"
             yield _of_file(policy.file, found="a policy", expected="an earlier one without faults", said=said)
@@ -58,10 +58,10 @@ class Earlier:
                 yield policy.file, _of_file(policy.file, found="nothing", expected=f"the service {service}", said=said)
 
 
-def _finding(change: Change, file: str, tree: Value) -> Finding:
+def _finding(change: Change, tree: Value) -> Finding:
     value = value_at(tree, change.path)
     fault = PolicyFault(
-        file=file,
+        file=value.file,
         line=value.line,
         column=value.column,
         path=change.path,

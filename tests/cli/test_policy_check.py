@@ -264,6 +264,38 @@ def test_whatever_a_file_holds_there_is_an_answer_and_no_traceback(
         json.loads(result.output)
 
 
+DEFAULTS = """\
+apiVersion: liftlock.dev/v1
+gitops: {repository: acme/deploy}
+stage: {window: {for: 30m}, gates: [{use: http-errors, limit: 1%}], argocd: "{service}-{stage}"}
+stages: {production: {rollback: {watch: 1h, triggers: [{use: argocd-degraded}]}}}
+"""
+EXTENDING = """\
+apiVersion: liftlock.dev/v1
+extends: defaults.yaml
+service: cart
+image: r/a
+stages: [{name: a, edit: {kustomize: a}, metrics: {a: b}}, {name: production, from: a, edit: {kustomize: b}}]
+"""
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=60), st.integers(0, len(DEFAULTS)), st.integers(0, 20), st.sampled_from(list(Format)))
+def test_whatever_defaults_hold_there_is_an_answer_and_no_traceback(
+    tmp_path_factory: pytest.TempPathFactory, noise: bytes, at: int, lost: int, form: Format
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "defaults.yaml").write_bytes(DEFAULTS[:at].encode() + noise + DEFAULTS[at + lost :].encode())
+    (folder / "cart.yaml").write_text(EXTENDING)
+    result = run("check", str(folder), "--format", form)
+    assert result.exit_code in (0, 1)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    for command in ([], ["--resolved"]):
+        shown = run("show", "cart", str(folder), *command)
+        assert shown.exit_code == result.exit_code
+        assert shown.exception is None or isinstance(shown.exception, SystemExit)
+
+
 @pytest.mark.parametrize("form", Format)
 def test_a_file_whose_name_is_no_utf_8_is_named_all_the_same(form: Format) -> None:
     name = os.fsdecode(b"more/\xff\n.yaml")

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.policy import GateTemplates, PolicyError, load_policies, parse_template, shipped_gate_templates
+from bot.policy import (
+    GateTemplates,
+    PolicyError,
+    load_policies,
+    parse_template,
+    shipped_gate_templates,
+    spreading,
+)
 from bot.policy.checking import Checked, Measures, check_policies
 from bot.policy.findings import RULES, Finding, Severity
 from bot.policy.places import value_at
@@ -137,18 +146,16 @@ def test_what_cannot_be_read_is_found(tmp_path: Path) -> None:
     ]
 
 
-class _Unreadable(type(Path())):  # type: ignore[misc]  # a path of this system
-    """A directory that cannot be listed, also by root, whom no permission stops."""
-
-    def iterdir(self) -> object:
+def test_a_directory_that_cannot_be_read_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_folder: object) -> NoReturn:
+        # Root may read everything, so a mode would not do.
         raise PermissionError(13, "Permission denied")
 
-
-def test_a_directory_that_cannot_be_read_is_found(tmp_path: Path) -> None:
-    place = _Unreadable(tmp_path)
-    (place / "gates").mkdir()
-    assert [str(one.fault) for one in check(place).findings] == [
-        f"{folder}: found Permission denied, expected a directory of policies" for folder in (place, place / "gates")
+    (tmp_path / "gates").mkdir()
+    monkeypatch.setattr(os, "scandir", refused)
+    assert [str(one.fault) for one in check(tmp_path).findings] == [
+        f"{folder}: found Permission denied, expected a directory of policies"
+        for folder in (tmp_path, tmp_path / "gates")
     ]
 
 
@@ -243,3 +250,118 @@ def test_policies_are_kept_with_their_trees_only_where_they_are_wanted(tmp_path:
     ).policies
     assert (read.policy.service, read.file) == ("checkout", str(tmp_path / "checkout.yaml"))
     assert value_at(read.tree, "stages[0].name").text == "staging"
+
+
+# --- defaults --------------------------------------------------------------------------------------------------------
+
+DEFAULTS = """\
+apiVersion: liftlock.dev/v1
+gitops: {repository: acme/deploy, branch: main}
+stage:
+  gates:
+    - {use: promql, above: 1, query: 'max(a{$selector}'}
+  window: {for: 30m, tile: 10s}
+"""
+EXTENDING = """\
+apiVersion: liftlock.dev/v1
+extends: defaults.yaml
+service: one
+image: r/a
+stages:
+  - {name: a, edit: {kustomize: a}, argocd: a, metrics: {a: b}}
+  - {name: b, from: a, edit: {kustomize: b}, argocd: b, metrics: {a: c}}
+"""
+
+
+def test_what_is_wrong_with_defaults_is_told_once_at_its_place_however_many_inherit_it(tmp_path: Path) -> None:
+    (tmp_path / "defaults.yaml").write_text(DEFAULTS)
+    for name in ("a", "one", "z"):
+        (tmp_path / f"{name}.yaml").write_text(EXTENDING.replace("service: one", f"service: {name}"))
+    assert said(check(tmp_path), tmp_path) == [
+        (
+            "defaults.yaml:5:55: stage.gates[0].query: found a query that goes wrong at its end: "
+            "unclosed left parenthesis, expected PromQL"
+        ),
+        (
+            "defaults.yaml:6:28: stage.window.tile: found tiles of 10s, "
+            "expected at least 1m, 4 scrapes of 15s: counts are rough"
+        ),
+    ]
+    assert check(tmp_path).files == 4
+    one = check(tmp_path / "one.yaml")
+    assert (one.files, one.findings) == (1, check(tmp_path).findings)
+
+
+def test_a_fault_that_names_the_service_is_told_once_too(tmp_path: Path) -> None:
+    (tmp_path / "defaults.yaml").write_text(
+        DEFAULTS.replace("  gates", '  sync: "{service}"\n  gates').replace("a{", "(a{")
+    )
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(EXTENDING.replace("service: one", f"service: {name}"))
+    assert [one for one in said(check(tmp_path), tmp_path) if "sync" in one] == [
+        'defaults.yaml:4:9: stage.sync: found "a", expected argocd or bot'
+    ]
+
+
+def test_defaults_are_checked_by_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "defaults.yaml"
+    path.write_text(DEFAULTS.replace("for: 30m", "fro: 30m"))
+    assert [one.fault.path for one in check(path).findings] == ["stage.window.fro"]
+    path.write_text(DEFAULTS.replace("stage:", "stgae:"))
+    assert [one.fault.path for one in check(path).findings] == ["stgae"]
+    path.write_text("a: [")
+    assert [one.rule for one in check(path).findings] == ["policy"]
+
+
+def test_a_template_in_a_file_of_that_name_is_a_template(tmp_path: Path) -> None:
+    (tmp_path / "gates").mkdir()
+    (tmp_path / "gates" / "defaults.yaml").write_text(DEPTH)
+    assert check(tmp_path) == Checked(files=1, findings=())
+
+
+def test_many_files_are_checked_by_several_processes_with_the_same_findings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spreading, "FEW", 3)
+    (tmp_path / "defaults.yaml").write_text(DEFAULTS)
+    for number in range(6):
+        (tmp_path / f"{number}.yaml").write_text(EXTENDING.replace("service: one", f"service: s{number % 4}"))
+    alone = check_policies([tmp_path], SHIPPED, measures=EVERY_15_SECONDS)
+    together = check_policies([tmp_path], SHIPPED, measures=EVERY_15_SECONDS, processes=2)
+    assert together == alone
+    assert [one.partition(": ")[0] for one in said(together, tmp_path)][:2] == ["4.yaml", "5.yaml"]
+
+
+_WORDS = st.sampled_from(
+    ["extends", "defaults.yaml", "stage", "stages", "production", "name", "from", "registry", "releases", "edit",
+     "kustomize", "argocd", "{service}", "{stage}", "{service}-{stage}", "metrics", "window", "for", "30m", "gates",
+     "use", "soak", "promote", "by", "commit", "title", "rollback", "watch", "calendar", "service", "cart", "image",
+     "gitops", "apiVersion", "liftlock.dev/v1", "artifact", "signer", "~", "1%"]
+)  # fmt: skip
+_SHAPES = st.recursive(
+    _WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=5),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.one_of(st.text(max_size=80), st.dictionaries(_WORDS, _SHAPES, max_size=6).map(json.dumps), st.just(DEFAULTS)),
+    st.one_of(st.text(max_size=80), st.dictionaries(_WORDS, _SHAPES, max_size=6).map(json.dumps), st.just(EXTENDING)),
+    st.booleans(),
+)
+def test_any_yaml_is_checked_as_policy_and_as_defaults(
+    tmp_path_factory: pytest.TempPathFactory, defaults: str, policy: str, does_extend: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    if does_extend and policy.startswith("{"):
+        policy = json.dumps({**json.loads(policy), "extends": "defaults.yaml"})
+    (folder / "defaults.yaml").write_bytes(defaults.encode("utf-8", "replace"))
+    (folder / "a.yaml").write_bytes(policy.encode("utf-8", "replace"))
+    checked = check(folder)
+    assert checked.files == 2
+    assert all(str(one.fault).isprintable() for one in checked.findings)
+    found = load_policies(folder, SHIPPED)["a.yaml"]
+    if isinstance(found, PolicyError):
+        assert any(one.rule == "policy" for one in checked.findings)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from bot.domain.policy import Policy
-from bot.policy import PolicyDirectory, PolicyError, load_policies, shipped_gate_templates
+from bot.policy import PolicyDirectory, PolicyError, directory, load_policies, shipped_gate_templates
+from bot.policy.files import Stamp, read_text
 from bot.policy.tree import MAX_BYTES
 
 TEMPLATES = shipped_gate_templates()
@@ -17,8 +19,8 @@ GATES = ROOT / "policies" / "gates"
 CHECKOUT = (EXAMPLES / "checkout.yaml").read_bytes()
 
 
-def refusal(directory: Path, name: str) -> str:
-    found = load_policies(directory, TEMPLATES)[name]
+def refusal(folder: Path, name: str) -> str:
+    found = load_policies(folder, TEMPLATES)[name]
     assert isinstance(found, PolicyError)
     return str(found)
 
@@ -125,3 +127,122 @@ def test_a_policy_is_parsed_again_when_a_template_of_the_team_comes_or_changes(t
     changed = policies.load()["a.yaml"]
     versions = [found.version for found in (before, own, changed) if isinstance(found, Policy)]
     assert len(set(versions)) == 3
+
+
+# --- stamps ----------------------------------------------------------------------------------------------------------
+
+AN_HOUR = 3_600 * 10**9
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note which policies are opened."""
+    opened: list[str] = []
+
+    def noted(path: Path, *, file: str) -> str:
+        opened.append(file)
+        return read_text(path, file=file)
+
+    monkeypatch.setattr(directory, "read_text", noted)
+    return opened
+
+
+def an_hour_later() -> int:
+    return time.time_ns() + AN_HOUR
+
+
+def test_a_file_with_an_old_stamp_is_not_opened_again_before_it_changes(tmp_path: Path, reads: list[str]) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_bytes(CHECKOUT)
+    policies = PolicyDirectory(path=tmp_path, templates=TEMPLATES, now=an_hour_later)
+    first, second = policies.load(), policies.load()
+    assert reads == ["a.yaml", "b.yaml"]
+    assert first["a.yaml"] is second["a.yaml"]
+    (tmp_path / "a.yaml").write_bytes(CHECKOUT.replace(b"service: checkout", b"service: cart"))
+    changed = policies.load()["a.yaml"]
+    assert reads == ["a.yaml", "b.yaml", "a.yaml"]
+    assert isinstance(changed, Policy)
+    assert changed.service == "cart"
+
+
+def test_a_file_that_was_young_when_it_was_read_is_opened_again(tmp_path: Path, reads: list[str]) -> None:
+    (tmp_path / "a.yaml").write_bytes(CHECKOUT)
+    policies = PolicyDirectory(path=tmp_path, templates=TEMPLATES)
+    policies.load()
+    policies.load()
+    assert reads == ["a.yaml", "a.yaml"]
+
+
+def test_a_file_that_becomes_old_is_opened_once_more_and_then_believed(tmp_path: Path, reads: list[str]) -> None:
+    (tmp_path / "a.yaml").write_bytes(CHECKOUT)
+    clock = iter([time.time_ns(), an_hour_later(), an_hour_later()])
+    policies = PolicyDirectory(path=tmp_path, templates=TEMPLATES, now=lambda: next(clock))
+    first, _, third = policies.load(), policies.load(), policies.load()
+    assert reads == ["a.yaml", "a.yaml"]
+    assert first["a.yaml"] is third["a.yaml"]
+
+
+def test_a_file_that_was_put_in_the_place_of_another_is_opened(tmp_path: Path, reads: list[str]) -> None:
+    (tmp_path / "a.yaml").write_bytes(CHECKOUT)
+    policies = PolicyDirectory(path=tmp_path, templates=TEMPLATES, now=an_hour_later)
+    policies.load()
+    (tmp_path / "new").write_bytes(CHECKOUT.replace(b"limit: 1%", b"limit: 2%"))
+    stamp = (tmp_path / "a.yaml").stat()
+    os.utime(tmp_path / "new", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    (tmp_path / "new").replace(tmp_path / "a.yaml")
+    changed = policies.load()["a.yaml"]
+    assert reads == ["a.yaml", "a.yaml"]
+    assert isinstance(changed, Policy)
+    assert changed.version == hashlib.sha256((tmp_path / "a.yaml").read_bytes()).hexdigest()
+
+
+def test_a_stamp_without_times_or_with_one_of_tomorrow_is_never_believed() -> None:
+    stamp = Stamp(modified=10**18, changed=10**18, size=1, inode=1, device=1)
+    assert stamp.is_settled(10**18 + AN_HOUR)
+    assert not stamp.is_settled(10**18 + 10**9)
+    assert not stamp._replace(modified=10**18 + 2 * AN_HOUR).is_settled(10**18 + AN_HOUR)
+    assert not stamp._replace(modified=0, changed=0).is_settled(10**18)
+
+
+def test_a_link_that_goes_round_is_an_error_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").symlink_to(tmp_path / "a.yaml")
+    assert refusal(tmp_path, "a.yaml").endswith("expected a file that can be read")
+
+
+# --- defaults --------------------------------------------------------------------------------------------------------
+
+EXTENDING = CHECKOUT.replace(b"gitops: {repository: acme/deploy, branch: main}", b"extends: defaults.yaml")
+DEFAULTS = "apiVersion: liftlock.dev/v1\ngitops: {repository: acme/deploy}\n"
+
+
+def test_defaults_are_no_policy_and_are_inherited_by_those_that_say_so(tmp_path: Path) -> None:
+    (tmp_path / "defaults.yaml").write_text(DEFAULTS)
+    (tmp_path / "a.yaml").write_bytes(EXTENDING)
+    found = load_policies(tmp_path, TEMPLATES)
+    assert set(found) == {"a.yaml"}
+    assert isinstance(found["a.yaml"], Policy)
+
+
+def test_broken_defaults_stop_those_that_extend_them_only(tmp_path: Path) -> None:
+    (tmp_path / "defaults.yaml").write_text("stage: [")
+    (tmp_path / "a.yaml").write_bytes(EXTENDING)
+    (tmp_path / "b.yaml").write_bytes(CHECKOUT)
+    found = load_policies(tmp_path, TEMPLATES)
+    assert isinstance(found["b.yaml"], Policy)
+    assert refusal(tmp_path, "a.yaml").startswith("defaults.yaml:1:9: found invalid YAML")
+
+
+def test_changed_defaults_are_inherited_anew_and_touch_nobody_else(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(EXTENDING)
+    (tmp_path / "b.yaml").write_bytes(CHECKOUT.replace(b"service: checkout", b"service: cart"))
+    policies = PolicyDirectory(path=tmp_path, templates=TEMPLATES, now=an_hour_later)
+    seen = []
+    for content in (None, DEFAULTS, DEFAULTS, "[", "[[", f"{DEFAULTS}# more\n"):
+        if content is not None:
+            (tmp_path / "defaults.yaml").write_text(content)
+        seen.append(policies.load())
+    own = [one["a.yaml"] for one in seen]
+    assert [type(one) for one in own] == [PolicyError, Policy, Policy, PolicyError, PolicyError, Policy]
+    assert own[1] is own[2]
+    assert len({one.version for one in own if isinstance(one, Policy)}) == 2
+    assert len({id(one["b.yaml"]) for one in seen}) == 1

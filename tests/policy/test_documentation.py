@@ -11,7 +11,10 @@ from bot.domain.rules import BURN_WINDOWS, BaselineGate, CountGate, ValueGate
 from bot.domain.statistics import EFFECT_POINTS, EFFECT_TIMES
 from bot.domain.text import format_duration, format_number, parse_share
 from bot.policy import PolicyError, parse_policy, parse_template, shipped_gate_templates
+from bot.policy.defaults import parse_defaults
+from bot.policy.resolving import Inherited, resolve
 from bot.policy.templates import TemplateKind
+from bot.policy.yaml_text import render_tree
 from tests.policy.a_rule import gate, with_gate, with_trigger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -225,7 +228,7 @@ def test_the_entry_for_the_tag_of_the_release_is_a_gate() -> None:
 
 
 def test_the_example_of_the_page_is_the_shipped_one() -> None:
-    (example,) = (text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "apiVersion" in text)
+    (example,) = (text for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if text.startswith("apiVersion"))
     assert example == (ROOT / "policies" / "examples" / "checkout.yaml").read_text(encoding="utf-8")
     assert parse_policy(example, file="a.yaml", templates=TEMPLATES).service == "checkout"
 
@@ -237,3 +240,19 @@ def test_the_gates_of_the_page_can_be_put_into_a_policy() -> None:
     indented = "".join(f"    {line}\n" for line in gates.splitlines())
     policy = parse_policy(example[:start] + indented + example[end:], file="a.yaml", templates=TEMPLATES)
     assert [gate.name for gate in policy.stages[0].gates] == ["http-errors", "http-latency"]
+
+
+def block(begin: str) -> str:
+    """Return the block of the page that begins so."""
+    (found,) = (text for text in re.findall(r"```[a-z]*\n(.*?)```", PAGE, re.DOTALL) if text.startswith(begin))
+    return str(found)
+
+
+def test_the_example_of_inheritance_comes_to_what_the_page_shows() -> None:
+    inherited = Inherited(defaults=parse_defaults(block("# defaults.yaml")))
+    text = block("# cart.yaml")
+    policy = parse_policy(text, file="cart.yaml", templates=TEMPLATES, inherited=inherited)
+    assert [stage.name for stage in policy.stages] == ["staging", "production"]
+    shown = block("$ liftlock policy show").splitlines()[2:-1]
+    resolved = render_tree(resolve(text, file="cart.yaml", inherited=inherited).tree).splitlines()
+    assert [re.sub(" +", " ", line) for line in shown] == [re.sub(" +", " ", line) for line in resolved[: len(shown)]]

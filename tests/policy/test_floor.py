@@ -304,7 +304,7 @@ def test_parameters_that_cannot_be_seen_are_not_taken_for_right() -> None:
     rule = "before: {gates: [{use: http-errors, parameters: {errors: 5..}}]}"
     floor = parse_floor(floor_text(rule), file="floor.yaml", templates=SHIPPED)
     policy = parse_policy(CHECKOUT, file="checkout.yaml", templates=SHIPPED)
-    empty = Value(kind="mapping", line=1, column=1, entries={})
+    empty = Value(kind="mapping", file="checkout.yaml", line=1, column=1, entries={})
     (fault,) = faults_below(ReadPolicy(policy=policy, tree=empty, templates=SHIPPED), floor)
     assert (fault.found, fault.expected) == ("nothing", "5.., by floor.yaml:4:22")
 

@@ -144,7 +144,7 @@ def test_a_template_that_is_not_there_any_more_is_an_error_of_its_file(policies:
 
 def test_a_folder_that_cannot_be_read_is_an_error_of_its_own(policies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(policies, DEPTH)
-    listed = Path.iterdir
+    listed = os.scandir
 
     def refused(path: Path) -> object:
         if path.name == "gates":
@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_read_is_an_error_of_its_own(policies: Path, mon
         return listed(path)
 
     # The tests may run as root, whom no mode of a folder keeps out.
-    monkeypatch.setattr(Path, "iterdir", refused)
+    monkeypatch.setattr(os, "scandir", refused)
     found = refusals(policies)
     assert set(found) == {"a.yaml", "gates"}
     assert found["gates"].endswith("gates: found Permission denied, expected a directory of gate templates")

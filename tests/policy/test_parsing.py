@@ -247,7 +247,7 @@ def test_an_unknown_key_is_answered_with_the_nearest_one() -> None:
 
 def test_an_unknown_key_like_no_other_is_answered_with_all_that_exist() -> None:
     fault = the_fault(changed("service: checkout", "service: checkout\nzzz: 1"))
-    assert fault.endswith("expected one of apiVersion, calendar, gitops, image, service, source, stages")
+    assert fault.endswith("expected one of apiVersion, calendar, extends, gitops, image, service, source, stages")
 
 
 def test_what_concerns_pull_requests_has_no_place_beside_promotion_by_commit() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.policy import GateTemplates, parse_template, shipped_gate_templates
 from bot.policy.findings import Finding, Severity
-from bot.policy.promql_checks import Text, check_entries, check_template
+from bot.policy.promql_checks import Lines, check_entries, check_template
 from bot.policy.tree import read_tree
 from tests.policy.a_rule import HEAD, SHARE, TEMPLATES, with_gate, with_trigger
 
@@ -29,13 +29,13 @@ alive: count(${counter}_x{$selector,$label="$$",$bound_bucket} offset ${bound}) 
 
 def in_policy(text: str, *, templates: GateTemplates = TEMPLATES) -> list[Finding]:
     tree = read_tree(text, file="a.yaml", faults=[])
-    return list(check_entries(tree, templates, Text(file="a.yaml", lines=text.splitlines())))
+    return list(check_entries(tree, templates, Lines(of={"a.yaml": text.splitlines()})))
 
 
 def in_template(text: str) -> list[Finding]:
     template = parse_template(text, file="jobs.yaml")
     tree = read_tree(text, file="jobs.yaml", faults=[])
-    return list(check_template(tree, template, Text(file="jobs.yaml", lines=text.splitlines())))
+    return list(check_template(tree, template, Lines(of={"jobs.yaml": text.splitlines()})))
 
 
 def said(findings: list[Finding]) -> list[str]:

@@ -20,8 +20,9 @@ from ruamel.yaml.error import YAMLError
 
 from bot.domain.text import parse_duration, parse_share
 from bot.policy import GateTemplates, PolicyError, parse_policy, shipped_gate_templates
+from bot.policy.defaults import parse_defaults
 from bot.policy.grammar import parse_number
-from bot.policy.schema import policy_schema
+from bot.policy.schema import defaults_schema, policy_schema
 from bot.policy.schema.shapes import DURATION, SHARE, Shape, number
 from bot.policy.templates import GateTemplate
 from tests.policy.a_rule import TEMPLATES, with_gate, with_trigger
@@ -279,3 +280,61 @@ def test_a_schema_with_own_templates_knows_them() -> None:
     shape: Shape = policy_schema(TEMPLATES)
     assert "use-jobs" in str(shape)
     assert "use-jobs" not in str(policy_schema(SHIPPED))
+
+
+# --- inheritance ---
+
+
+def complaints_of(schema: Any, text: str) -> list[str]:
+    checker = Draft202012Validator(json.loads(json.dumps(schema)))
+    return [f"{list(error.absolute_path)}: {error.message}" for error in checker.iter_errors(typed(text))]
+
+
+EXTENDING = """\
+apiVersion: liftlock.dev/v1
+extends: defaults.yaml
+service: cart
+calendar: {timezone: UTC}
+stages:
+  - {name: staging}
+  - {name: production, from: staging, window: {warmup: 1m}, rollback: {by: commit}, releases: {follow: x}, metrics: {}}
+"""
+DEFAULTS_TEXT = """\
+apiVersion: liftlock.dev/v1
+image: "ghcr.io/acme/{service}"
+gitops: {branch: main}
+stage:
+  edit: {kustomize: "apps/{service}/{stage}/kustomization.yaml"}
+  argocd: "{service}-{stage}"
+  window: {for: 30m}
+  gates: [{use: http-errors, limit: 1%, labels: {a: "{stage}"}}, {use: jobs, queue: "{service}", limit: 1%}]
+stages:
+  production: {rollback: {triggers: [{use: argocd-degraded}]}}
+"""
+
+
+def test_nothing_is_required_of_a_policy_that_extends_defaults() -> None:
+    assert complaints(EXTENDING) == []
+    assert len(complaints(EXTENDING.replace("extends: defaults.yaml\n", ""))) > 5
+
+
+def test_but_what_it_takes_whole_and_what_it_misspells_is_told() -> None:
+    assert complaints(EXTENDING.replace("name: staging", "name: staging, edit: {helm: {file: a}}"))
+    assert complaints(EXTENDING.replace("warmup", "warmpu"))
+    assert complaints(EXTENDING.replace("by: commit", "triggers: []"))
+    assert complaints(EXTENDING.replace("defaults.yaml", "other.yaml"))
+
+
+def test_defaults_have_a_schema_of_their_own() -> None:
+    schema = defaults_schema(TEMPLATES)
+    Draft202012Validator.check_schema(json.loads(json.dumps(schema)))
+    assert complaints_of(schema, DEFAULTS_TEXT) == []
+    assert parse_defaults(DEFAULTS_TEXT).stages.keys() == {"production"}
+    for wrong in (
+        DEFAULTS_TEXT.replace("apiVersion: liftlock.dev/v1\n", ""),
+        DEFAULTS_TEXT.replace("stage:\n", "stage:\n  name: a\n"),
+        DEFAULTS_TEXT.replace("image:", "service:"),
+        DEFAULTS_TEXT.replace("window", "widnow"),
+        DEFAULTS_TEXT.replace("limit: 1%", "limit: much"),
+    ):
+        assert complaints_of(schema, wrong), wrong

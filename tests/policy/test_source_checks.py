@@ -23,7 +23,7 @@ JOBS = "{use: jobs, limit: 1%}"
 def warnings(text: str, **tenancies: Tenancy) -> list[str]:
     policy = parse_policy(text, file="a.yaml", templates=TEMPLATES)
     tree = read_tree(text, file="a.yaml", faults=[])
-    found = [caution.at(tree, "a.yaml") for caution in check_sources(policy, tree, {"prometheus": FREE, **tenancies})]
+    found = [caution.at(tree) for caution in check_sources(policy, tree, {"prometheus": FREE, **tenancies})]
     assert all(one.rule in RULES for one in found)
     return [f"{one.rule}: {one.fault}" for one in sorted(set(found))]
 

@@ -33,7 +33,7 @@ def refusal(text: str) -> str:
 def test_values_know_their_place_and_keep_their_text() -> None:
     value = read("a: 1.10\nb:\n  - x\n  - ~\n")
     assert value.entries is not None
-    assert value.keys == {"a": (1, 1), "b": (2, 1)}
+    assert value.keys == {"a": ("a.yaml", 1, 1), "b": ("a.yaml", 2, 1)}
     assert (value.entries["a"].text, value.entries["a"].line, value.entries["a"].column) == ("1.10", 1, 4)
     assert [item.kind for item in value.entries["b"].items] == ["text", "nothing"]
 
@@ -191,3 +191,10 @@ def test_any_value_in_the_place_of_a_right_one_is_a_policy_or_a_policy_error(dat
     places = [match.span() for match in re.finditer(r"(?<=: )[^{}\[\],\n#]+", CHECKOUT)]
     start, end = data.draw(st.sampled_from(places))
     parses_or_refuses(CHECKOUT[:start] + _flow(data.draw(_SHAPES)) + CHECKOUT[end:])
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0", "9.9"])
+def test_a_directive_for_another_version_of_yaml_is_a_fault_and_no_crash(version: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        read_tree(f"%YAML {version}\n---\na: b\n", file="a.yaml", faults=[])
+    assert "YAML" in str(caught.value)

@@ -71,7 +71,7 @@ def faults_below(read: ReadPolicy, floor: Floor) -> tuple[PolicyFault, ...]:
 def _fault(read: ReadPolicy, shortfall: _Shortfall) -> PolicyFault:
     value = value_at(read.tree, shortfall.path)
     return PolicyFault(
-        file=read.policy.file,
+        file=value.file,
         line=value.line,
         column=value.column,
         path=shortfall.path,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.domain.policy import CommitsBy
 from bot.policy.parsing import API_VERSION
+from bot.policy.resolving import DEFAULTS
 from bot.policy.schema.calendars import A_CALENDAR
 from bot.policy.schema.shapes import A_NAME, AN_IMAGE, REPOSITORY, TEXT, Fields, field, list_of, mapping, words
 from bot.policy.schema.stages import A_STAGE
@@ -27,11 +28,15 @@ _GITOPS: Fields = {
     ),
 }
 
-_POLICY: Fields = {
+POLICY_FIELDS: Fields = {
     "apiVersion": field(
         words(API_VERSION),
         "The version of this format.",
         required=True,
+    ),
+    "extends": field(
+        words(DEFAULTS),
+        "The file beside the policy from which it inherits: inheritance.",
     ),
     "service": field(
         A_NAME,
@@ -64,4 +69,4 @@ _POLICY: Fields = {
 }
 
 
-A_POLICY = mapping(_POLICY)
+A_POLICY = mapping(POLICY_FIELDS)

@@ -299,7 +299,7 @@ _ROLLBACK: Fields = {
     ),
 }
 
-_OF_STAGES: Fields = {
+STAGE_FIELDS: Fields = {
     "name": field(
         A_NAME,
         "What the stage is called. Not `registry`.",
@@ -380,7 +380,7 @@ _OF_STAGES: Fields = {
 
 
 A_STAGE = mapping(
-    _OF_STAGES,
+    STAGE_FIELDS,
     dependentRequired={
         "promote": ["from"],
         "rollback": ["from"],

@@ -1,0 +1,170 @@
+"""`liftlock policy show`: where a service's policy stands and what it says; resolved, with where each value is from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli.faults import BAD_NEWS, refusal
+from bot.cli.policy_places import ConfigOption, usual_policies
+from bot.domain.edit import visible
+from bot.domain.policy import Policy, Rollback, Stage
+from bot.domain.text import format_duration
+from bot.policy.faults import PolicyError
+from bot.policy.showing import Shown, find_policy
+from bot.policy.templates import shipped_gate_templates
+from bot.policy.tree import Value
+from bot.policy.yaml_text import render_tree
+
+
+class ShowFormat(StrEnum):
+    """In which form a policy is shown."""
+
+    YAML = "yaml"
+    JSON = "json"
+
+
+def show(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service.", show_default=False)],
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="PATH",
+            help="The directory of policies; without one, that which the settings name, or policies.",
+            show_default=False,
+        ),
+    ] = None,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="Show all it says with what it inherits, and where each value is from.")
+    ] = False,
+    form: Annotated[ShowFormat, typer.Option("--format", help="In which form it is shown.")] = ShowFormat.YAML,
+    config: ConfigOption = None,
+) -> None:
+    """Show the policy of a service: its file and an outline, or with --resolved all that it says; asks no server."""
+    directory = path or usual_policies(config)
+    if not directory.is_dir():
+        raise refusal(f"{visible(str(directory))}: there is no such directory")
+    shown = _found(directory, service)
+    if form is ShowFormat.JSON:
+        body = _as_json(shown, directory) if resolved else _outline_json(shown, directory)
+        typer.echo(json.dumps(body, indent=2, ensure_ascii=False))
+        return
+    if not resolved:
+        typer.echo("\n".join(_outline(shown, directory)))
+        return
+    typer.echo(
+        f"# {_file(shown, directory)}; what it does not say has its default\n{render_tree(shown.resolved.tree)}",
+        nl=False,
+    )
+
+
+def _found(directory: Path, service: str) -> Shown:
+    try:
+        shown = find_policy(directory, service, shipped_gate_templates())
+    except PolicyError as error:
+        typer.echo("\n".join(visible(str(fault)) for fault in error.faults))
+        raise typer.Exit(BAD_NEWS) from None
+    if shown is None:
+        raise refusal(f"{visible(str(directory))}: no policy describes a service {service!r}")
+    return shown
+
+
+def _file(shown: Shown, directory: Path) -> str:
+    return visible(str(directory / shown.policy.file))
+
+
+# --- the outline -----------------------------------------------------------------------------------------------------
+
+
+def _outline(shown: Shown, directory: Path) -> Iterator[str]:
+    extends = "" if shown.resolved.extends is None else ", extends defaults.yaml"
+    yield f"{shown.policy.service}: {_file(shown, directory)}{extends}"
+    for stage in shown.policy.stages:
+        yield f"  {stage.name}: {'; '.join(_said(stage))}"
+
+
+def _said(stage: Stage) -> Iterator[str]:
+    yield "a first stage" if stage.source is None else f"from {stage.source}"
+    if stage.window is not None:
+        yield f"window {format_duration(stage.window.length)}"
+    if stage.gates:
+        yield f"gates {_names([gate.name for gate in stage.gates])}"
+    if stage.artifact:
+        yield f"artifact {_names([rule.name for rule in stage.artifact])}"
+    if stage.source is not None:
+        yield f"merge {stage.merge}"
+    if stage.rollback is not None:
+        yield _watch(stage.rollback)
+
+
+def _watch(rollback: Rollback) -> str:
+    names = _names([trigger.name for trigger in rollback.triggers])
+    return f"rollback within {format_duration(rollback.watch)} by {names}"
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _outline_json(shown: Shown, directory: Path) -> dict[str, object]:
+    policy = shown.policy
+    return {
+        "service": policy.service,
+        "file": str(directory / policy.file),
+        "version": policy.version,
+        "extends": None if shown.resolved.extends is None else "defaults.yaml",
+        "stages": [_stage_json(stage) for stage in policy.stages],
+    }
+
+
+def _stage_json(stage: Stage) -> dict[str, object]:
+    rollback = stage.rollback
+    return {
+        "name": stage.name,
+        "from": stage.source,
+        "window": None if stage.window is None else format_duration(stage.window.length),
+        "gates": [gate.name for gate in stage.gates],
+        "artifact": [rule.name for rule in stage.artifact],
+        "merge": stage.merge,
+        "watch": None if rollback is None else format_duration(rollback.watch),
+        "triggers": [] if rollback is None else [trigger.name for trigger in rollback.triggers],
+    }
+
+
+# --- resolved, as JSON -----------------------------------------------------------------------------------------------
+
+
+def _as_json(shown: Shown, directory: Path) -> dict[str, object]:
+    policy: Policy = shown.policy
+    tree = shown.resolved.tree
+    return {
+        "service": policy.service,
+        "file": str(directory / policy.file),
+        "version": policy.version,
+        "policy": _plain(tree),
+        "origins": dict(_origins(tree, "")),
+    }
+
+
+def _plain(value: Value) -> object:
+    """Return a value as it is written: all texts, since a policy has no other scalars."""
+    if value.kind == "mapping":
+        return {key: _plain(one) for key, one in (value.entries or {}).items()}
+    if value.kind == "list":
+        return [_plain(item) for item in value.items]
+    return value.text if value.kind == "text" else None
+
+
+def _origins(value: Value, path: str) -> Iterator[tuple[str, str]]:
+    """Give for each text, and for each empty mapping or list, the file, line and column it is from."""
+    for key, one in (value.entries or {}).items():
+        yield from _origins(one, f"{path}.{key}".lstrip("."))
+    for number, one in enumerate(value.items):
+        yield from _origins(one, f"{path}[{number}]")
+    if not value.entries and not value.items:
+        yield path, f"{value.file}:{value.line}:{value.column}"

@@ -1,0 +1,155 @@
+"""`liftlock policy show` says where a policy stands and what it says, resolved with where each value is from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bot.cli.app import app
+from bot.policy import parse_policy, shipped_gate_templates
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "policies" / "examples"
+DEFAULTS = """\
+apiVersion: liftlock.dev/v1
+image: "ghcr.io/acme/{service}"
+gitops: {repository: acme/deploy}
+stage:
+  edit: {kustomize: "{service}/{stage}/kustomization.yaml"}
+  argocd: "{service}-{stage}"
+  metrics: {namespace: "{service}-{stage}"}
+  window: {for: 30m}
+  gates: [{use: argocd-healthy}]
+  rollback: {watch: 1h, triggers: [{use: argocd-degraded}]}
+"""
+CART = """\
+apiVersion: liftlock.dev/v1
+extends: defaults.yaml
+service: cart
+stages:
+  - name: staging
+  - {name: production, from: staging, gates: []}
+"""
+RESOLVED = """\
+# policies/cart.yaml; what it does not say has its default
+apiVersion: liftlock.dev/v1                            # cart.yaml:1
+service: cart                                          # cart.yaml:3
+image: ghcr.io/acme/cart                               # defaults.yaml:2
+gitops:
+  repository: acme/deploy                              # defaults.yaml:3
+stages:
+  - name: staging                                      # cart.yaml:5
+    edit:
+      kustomize: cart/staging/kustomization.yaml       # defaults.yaml:5
+    argocd: cart-staging                               # defaults.yaml:6
+    metrics:
+      namespace: cart-staging                          # defaults.yaml:7
+    window:
+      for: 30m                                         # defaults.yaml:8
+    gates:
+      - use: argocd-healthy                            # defaults.yaml:9
+  - name: production                                   # cart.yaml:6
+    from: staging                                      # cart.yaml:6
+    gates: []                                          # cart.yaml:6
+    edit:
+      kustomize: cart/production/kustomization.yaml    # defaults.yaml:5
+    argocd: cart-production                            # defaults.yaml:6
+    metrics:
+      namespace: cart-production                       # defaults.yaml:7
+    window:
+      for: 30m                                         # defaults.yaml:8
+    rollback:
+      watch: 1h                                        # defaults.yaml:10
+      triggers:
+        - use: argocd-degraded                         # defaults.yaml:10
+"""
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LIFTLOCK_CONFIG", raising=False)
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "cart.yaml").write_text(CART)
+    (tmp_path / "policies" / "defaults.yaml").write_text(DEFAULTS)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["policy", "show", *arguments])
+
+
+def test_an_outline_says_where_it_stands_and_what_moves_how() -> None:
+    result = run("cart")
+    assert (result.exit_code, result.output.splitlines()) == (
+        0,
+        [
+            "cart: policies/cart.yaml, extends defaults.yaml",
+            "  staging: a first stage; window 30m; gates argocd-healthy",
+            "  production: from staging; window 30m; merge human; rollback within 1h by argocd-degraded",
+        ],
+    )
+
+
+def test_an_outline_names_what_must_be_proven() -> None:
+    rule = "artifact: {signer: {key: release}, require: [{use: signature}]}"
+    Path("policies/cart.yaml").write_text(CART.replace("from: staging", f"from: staging, {rule}"))
+    assert "; artifact artifact-signature; " in run("cart").output
+
+
+def test_resolved_each_value_has_the_file_and_line_that_it_is_from() -> None:
+    result = run("cart", "--resolved")
+    assert (result.exit_code, result.output.replace(" ", "")) == (0, RESOLVED.replace(" ", ""))
+
+
+@pytest.mark.parametrize("service", sorted(path.stem for path in EXAMPLES.iterdir()))
+def test_what_is_shown_of_an_example_is_the_policy(service: str) -> None:
+    templates = shipped_gate_templates()
+    shown = parse_policy(run(service, str(EXAMPLES), "--resolved").output, file="a.yaml", templates=templates)
+    own = parse_policy((EXAMPLES / f"{service}.yaml").read_text("utf-8"), file="a.yaml", templates=templates)
+    assert shown.stages == own.stages
+    assert (shown.image, shown.gitops) == (own.image, own.gitops)
+
+
+def test_as_json_an_outline_and_all_of_it_are_objects() -> None:
+    outline = json.loads(run("cart", "--format", "json").output)
+    assert (outline["file"], outline["extends"], len(outline["version"])) == (
+        "policies/cart.yaml", "defaults.yaml", 64,
+    )  # fmt: skip
+    assert outline["stages"][1] == {
+        "name": "production", "from": "staging", "window": "30m", "gates": [], "artifact": [], "merge": "human",
+        "watch": "1h", "triggers": ["argocd-degraded"],
+    }  # fmt: skip
+    whole = json.loads(run("cart", "--resolved", "--format", "json").output)
+    assert whole["policy"]["stages"][0]["gates"] == [{"use": "argocd-healthy"}]
+    assert whole["origins"]["stages[1].gates"] == "cart.yaml:6:46"
+    assert whole["origins"]["stages[1].rollback.watch"] == "defaults.yaml:10:21"
+    assert json.loads(run("checkout", str(EXAMPLES), "--format", "json").output)["extends"] is None
+
+
+def test_a_broken_policy_is_answered_with_its_faults() -> None:
+    Path("policies/defaults.yaml").write_text(DEFAULTS.replace("for: 30m", "for: long"))
+    result = run("cart", "--resolved")
+    assert (result.exit_code, result.output.splitlines()) == (
+        1,
+        ['defaults.yaml:8:17: stage.window.for: found "long", expected a duration such as 30s, 5m or 1h30m'],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["shop"], "liftlock: policies: no policy describes a service 'shop'\n"),
+        (["cart", "nowhere"], "liftlock: nowhere: there is no such directory\n"),
+    ],
+)
+def test_wrong_use_ends_with_2(arguments: list[str], sentence: str) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.output) == (2, sentence)
+
+
+def test_the_schema_of_defaults_is_printed() -> None:
+    result = CliRunner().invoke(app, ["policy", "schema", "--defaults"])
+    assert json.loads(result.output)["title"] == "Liftlock defaults"
