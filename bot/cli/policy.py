@@ -79,7 +79,7 @@ def _usual(config: Path | None) -> Path:
     if settings is None:
         return _POLICIES
     with told_in_one_sentence():
-        return load_settings(settings).bot.policies
+        return load_settings(settings).policy_directory
 
 
 def _parse_scrape(text: str) -> timedelta:

@@ -6,7 +6,7 @@ An observation, a policy and a decision are plain frozen values; they go into th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -102,15 +102,48 @@ def is_write(action: Action) -> bool:
 def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: datetime) -> datetime | None:
     """Note a policy that was not in force before; return since when it is, None for a service's first (I6).
 
-    The same file may mean something else after an upgrade or with another template: what it means is compared.
+    The same file may mean something else after an upgrade or with another template: what it means is compared. Which
+    commit it was read at makes no difference to that.
     """
     meaning = _POLICY.dump_python(policy, mode="json")
-    if known is not None and (known.body.get("version"), known.body.get("policy")) == (policy.version, meaning):
+    if (
+        known is not None
+        and known.body.get("version") == policy.version
+        and (_meant(known.body.get("policy")) == _meant(meaning))
+    ):
         return None if known.body.get("first") else known.at
     first = known is None
     body = {"version": policy.version, "first": first, "policy": meaning}
     ledger.record(Event(at=now, service=policy.service, kind="policy", body=body))
     return None if first else now
+
+
+def _meant(policy: object) -> object:
+    """Return what a policy means, wherever it was read."""
+    return {key: value for key, value in policy.items() if key != "origin"} if isinstance(policy, dict) else policy
+
+
+def policy_json(policy: Policy) -> dict[str, object]:
+    """Return which policy judges: its file, its version, and where that was read if it was in a repository."""
+    origin = policy.origin
+    at = {} if origin is None else {"repository": origin.repository, "commit": origin.commit}
+    return {"file": policy.file, "version": policy.version, **at}
+
+
+def remembered_policy(events: Mapping[str, Event], services: Collection[str], file: str) -> Policy | None:
+    """Return the policy that a file of a local directory had, of a service that was handled still; None if unknown.
+
+    `events` are each service's newest policy. What another version of Liftlock wrote is not known.
+    """
+    for service, event in events.items():
+        told = event.body.get("policy")
+        if service not in services or not isinstance(told, dict) or told.get("file") != file or told.get("origin"):
+            continue
+        try:
+            return _parse(_POLICY, told)
+        except AnotherVersion:
+            continue
+    return None
 
 
 def note_beginning(ledger: Ledger, seen: Observation, known: Event | None) -> Event | None:
@@ -151,7 +184,7 @@ def missing_history(posting: Posting) -> Missing | None:
 
 
 def note_decision(
-    ledger: Ledger, decision: Decision, observation: Observation, known: Event | None, *, writes: bool
+    ledger: Ledger, decision: Decision, policy: Policy, observation: Observation, known: Event | None, *, writes: bool
 ) -> bool:
     """Record a decision with its observation if it says what the newest entry does not; return whether it does.
 
@@ -164,6 +197,7 @@ def note_decision(
         return False
     body = {
         "meaning": meaning,
+        "policy": policy_json(policy),
         "decision": as_json(decision),
         "observation": _OBSERVATION.dump_python(observation, mode="json"),
     }

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from bot.domain.policy import Policy
 from bot.domain.rules import MeasuredRule
 from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.files import fault_of, read_text, yaml_files
+from bot.policy.folders import Folder
 from bot.policy.own_templates import OwnTemplates, read_own_templates
 from bot.policy.parsing import parse_policy
 from bot.policy.templates import GateTemplates
@@ -23,7 +23,7 @@ class PolicyDirectory:
     To the `templates` come those of its folder `gates`, or in their place. Not to be shared between threads.
     """
 
-    path: Path
+    path: Folder
     templates: GateTemplates
     _kept: dict[str, tuple[object, Policy | PolicyError]] = field(default_factory=dict, init=False)
 
@@ -69,14 +69,22 @@ class PolicyDirectory:
         return _with_version(policy, own.texts)
 
 
-def load_policies(directory: Path, templates: GateTemplates) -> Mapping[str, Policy | PolicyError]:
+def load_policies(directory: Folder, templates: GateTemplates) -> Mapping[str, Policy | PolicyError]:
     """Read the policies of a directory once; see PolicyDirectory."""
     return PolicyDirectory(path=directory, templates=templates).load()
 
 
+_ITS_OWN = "a service of its own"
+
+
 def second_of(service: str, name: str, owner: str) -> PolicyFault:
     """Return the fault of a file that describes a service which another one describes already."""
-    return fault_of(name, f"the service {service}, which {owner} describes", "a service of its own")
+    return fault_of(name, f"the service {service}, which {owner} describes", _ITS_OWN)
+
+
+def is_second(error: PolicyError) -> bool:
+    """Say whether nothing is wrong with a file but that another one describes its service already."""
+    return all(fault.expected == _ITS_OWN for fault in error.faults)
 
 
 def _with_version(policy: Policy, own: Mapping[str, str]) -> Policy:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from bot.policy.faults import PolicyError, PolicyFault
+from bot.policy.folders import Folder
 from bot.policy.tree import MAX_BYTES
 
 
-def yaml_files(directory: Path, *, expected: str) -> Sequence[str]:
+def yaml_files(directory: Folder, *, expected: str) -> Sequence[str]:
     """Return the names of the YAML files directly in a directory, sorted; no hidden ones, and no `.test.yaml`.
 
     Raise PolicyError where the directory cannot be read; `expected` is what should have been there.
@@ -20,14 +20,18 @@ def yaml_files(directory: Path, *, expected: str) -> Sequence[str]:
         raise PolicyError([fault_of(str(directory), _why(error), expected)]) from error
 
 
-def _is_yaml(entry: Path) -> bool:
-    name = entry.name
+def _is_yaml(entry: Folder) -> bool:
+    return is_yaml_name(entry.name) and not entry.is_dir()
+
+
+def is_yaml_name(name: str) -> bool:
+    """Say whether a file of this name is read: a YAML file that is not hidden, and no test of a policy."""
     if name.startswith(".") or name.endswith((".test.yaml", ".test.yml")):
         return False
-    return name.endswith((".yaml", ".yml")) and not entry.is_dir()
+    return name.endswith((".yaml", ".yml"))
 
 
-def read_text(path: Path, *, file: str) -> str:
+def read_text(path: Folder, *, file: str) -> str:
     """Return a file's text. Raise PolicyError, in the name of `file`, for one that is no text of at most 1 MiB."""
     try:
         if not path.is_file() and path.exists():

@@ -119,7 +119,7 @@ def _summary(view: CommentView, room: Room) -> list[str]:
         override_lines(view.circumstances.overrides),
         *(evidence_of(view.policy.stage(source.stage), source, room) if source is not None else []),
         artifact_table(view.candidate.verdicts) if view.candidate is not None and view.candidate.verdicts else "",
-        judged_by(view.policy, view.circumstances.policy_commit, view.forge_url),
+        judged_by(view.policy, view.forge_url),
     ]
 
 

@@ -22,6 +22,7 @@ from bot.settings.sections import (
     GitSection,
     LedgerSection,
     LogSection,
+    PoliciesSection,
     PrometheusSection,
     RegistrySection,
     SettingsError,
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     )
 
     bot: BotSettings
+    policies: PoliciesSection | None = None
     github: GitHubSection = Field(default_factory=GitHubSection)
     git: GitSection = Field(default_factory=GitSection)
     argocd: ArgoSection
@@ -75,7 +77,25 @@ class Settings(BaseSettings):
         if DEFAULT_SERVER in self.argocd_servers:
             taken = f"that one is the section {DEFAULT_SERVER}"
             raise ValueError(f"another name than {DEFAULT_SERVER} for a server of argocd_servers: {taken}")
+        if (self.bot.policies is None) == (self.policies is None):
+            found = "neither" if self.policies is None else "both"
+            raise ValueError(f"bot.policies, a directory, or the section policies, a repository; found {found}")
         return self
+
+    @property
+    def policy_directory(self) -> Path:
+        """The directory of the policies; raise SettingsError where they are in a repository."""
+        if self.bot.policies is None:
+            raise SettingsError(f"the policies are in {self.policies_place}: name files or directories of yours")
+        return self.bot.policies
+
+    @property
+    def policies_place(self) -> str:
+        """Where the policies are, in words."""
+        section = self.policies
+        return (
+            str(self.bot.policies) if section is None else f"{section.repository}, {section.path} on {section.branch}"
+        )
 
     @property
     def ledger_url(self) -> str:

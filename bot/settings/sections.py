@@ -49,6 +49,20 @@ def _listen(value: str) -> str:
     return value
 
 
+def _a_branch(value: str) -> str:
+    # The whole of git's rules holds where the branch is fetched.
+    if not value or value.startswith("-") or not value.isprintable() or " " in value or ".." in value:
+        raise ValueError("expected the name of a branch, such as main")
+    return value
+
+
+def _a_folder(value: str) -> str:
+    parts = value.split("/")
+    if value != "." and (value.startswith("-") or any(part in ("", ".", "..") for part in parts)):
+        raise ValueError("expected a folder in the repository, such as policies, or . for its root")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
 Lag = Annotated[timedelta, BeforeValidator(_duration)]
 
@@ -79,10 +93,11 @@ class _Server(_Section):
 class BotSettings(_Section):
     """What the bot itself does, and how often. Paths are relative to the settings file.
 
+    `policies` is a directory on this machine; None where the section `policies` names a repository instead.
     Without a person, at most `most_rollbacks` releases of all services are taken back in any `rollbacks_within`.
     """
 
-    policies: Path
+    policies: Path | None = None
     state: Path
     interval: Duration = timedelta(seconds=30)
     workers: Annotated[int, Field(ge=1, le=64)] = 8
@@ -92,6 +107,17 @@ class BotSettings(_Section):
     history_limit: Annotated[int, Field(ge=2, le=10_000)] = 50
     most_rollbacks: Annotated[int, Field(ge=1, le=10_000)] = 5
     rollbacks_within: Duration = timedelta(minutes=10)
+
+
+class PoliciesSection(_Section):
+    """The repository (`owner/name`) whose policies are in force as the head of `branch` has them, in the folder `path`.
+
+    `.` is the repository's root.
+    """
+
+    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$")]
+    branch: Annotated[str, AfterValidator(_a_branch)] = "main"
+    path: Annotated[str, AfterValidator(_a_folder)] = "policies"
 
 
 class GitHubSection(_Section):
