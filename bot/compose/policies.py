@@ -7,10 +7,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import structlog
+
 from bot.adapters.clock import SystemClock
 from bot.compose.git import git_repositories
 from bot.compose.github import KnownRepositories, credentials_of
-from bot.compose.records import open_records
+from bot.compose.records import Records, open_records
 from bot.domain.policy import Policy
 from bot.domain.stops import Stop, with_unknown
 from bot.domain.text import format_date_instant
@@ -21,8 +23,8 @@ from bot.policy import shipped_gate_templates
 from bot.policy.committed import CommittedPolicies
 from bot.policy.in_force import Broken, InForce, LocalPolicies
 from bot.policy.snapshots import Place
-from bot.ports import Folders
-from bot.records import Board, Ledger
+from bot.ports import Folders, OutsideError
+from bot.records import Ledger
 from bot.settings import Settings
 
 _SHORT = 7
@@ -40,18 +42,30 @@ class PolicySource(Protocol):
         ...
 
 
-def policy_source(settings: Settings, folders: Callable[[], Folders], ledger: Ledger, board: Board) -> PolicySource:
-    """Return where the policies are in force from; `folders` is asked for only where they are in a repository."""
+Recall = Callable[[str], Policy | None]
+
+
+def policy_source(settings: Settings, folders: Callable[[], Folders], recall: Recall) -> PolicySource:
+    """Return where the policies are in force from: of a repository that `folders` reads, or of a directory.
+
+    `recall` tells of a directory's file what its policy was before the start.
+    """
     templates, section = shipped_gate_templates(), settings.policies
-    if section is not None:
-        place = Place(repository=section.repository, branch=section.branch, folder=section.path)
-        return CommittedPolicies(folders=folders(), place=place, templates=templates)
+    if section is None:
+        return LocalPolicies(path=settings.policy_directory, templates=templates, recall=recall)
+    place = Place(repository=section.repository, branch=section.branch, folder=section.path)
+    return CommittedPolicies(folders=folders(), place=place, templates=templates)
 
-    def recall(file: str) -> Policy | None:
-        handled = {posting.subject for posting in board.postings()}
-        return remembered_policy(ledger.latest("policy"), handled, file)
 
-    return LocalPolicies(path=settings.policy_directory, templates=templates, recall=recall)
+def recall_from(records: Records, file: str) -> Policy | None:
+    """Return the policy that a file had, as the ledger has it; None where it does not, or cannot be read."""
+    try:
+        handled = {posting.subject for posting in records.board.postings()}
+        return remembered_policy(records.ledger.latest("policy"), handled, file)
+    except OutsideError as error:
+        log = structlog.get_logger().bind(file=file, system=error.system)
+        log.warning("last good policy not known", reason=error.sentence)
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +102,16 @@ def read_policies(settings: Settings) -> ReadPolicies:
         credentials = credentials_of(settings.github, clock, KnownRepositories())
         return git_repositories(settings, credentials.token_for, clock)
 
-    with ExitStack() as stack:
-        records = open_records(stack, settings, dry_run=True)
-        source = policy_source(settings, folders, records.ledger, records.board)
-        return ReadPolicies(in_force=source.load(), stops=source.stops())
+    def recall(file: str) -> Policy | None:
+        try:
+            with ExitStack() as stack:
+                return recall_from(open_records(stack, settings, dry_run=True), file)
+        except OutsideError:
+            # The command says what is wrong with the ledger where it needs it.
+            return None
+
+    source = policy_source(settings, folders, recall)
+    return ReadPolicies(in_force=source.load(), stops=source.stops())
 
 
 # --- for the engine --------------------------------------------------------------------------------------------------

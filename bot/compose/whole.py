@@ -30,7 +30,7 @@ from bot.compose.endpoints import (
 )
 from bot.compose.git import git_repositories
 from bot.compose.github import KnownRepositories, compose_github, credentials_of
-from bot.compose.policies import LoadedPolicies, policy_source
+from bot.compose.policies import LoadedPolicies, policy_source, recall_from
 from bot.compose.records import Records, open_records
 from bot.domain.edit import Reading
 from bot.domain.model import Trouble
@@ -114,7 +114,7 @@ def compose(
         if at is not None:
             # Tokens and pauses go by the real time; only what is judged goes by the other.
             world = replace(world, clock=StandingClock(at))
-        source = policy_source(settings, lambda: composed.folders, records.ledger, records.board)
+        source = policy_source(settings, lambda: composed.folders, lambda file: recall_from(records, file))
         loaded = LoadedPolicies(source=source, ledger=records.ledger, learn=known.learn)
         telling = Telling(forge_url=settings.github.url.rstrip("/"), comment_every=settings.bot.comment_every)
         teller = FaultTeller(conversation=world.conversation, ledger=records.ledger, forge_url=telling.forge_url)

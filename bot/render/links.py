@@ -23,7 +23,7 @@ def commit_link(forge_url: str, repository: str | None, commit: str) -> str:
 def origin_link(forge_url: str, origin: Origin) -> str:
     """Return a commit of a repository by both their names, as a link where there is a page to link to."""
     if not forge_url or not _OBJECT.fullmatch(origin.commit) or not _REPOSITORY.fullmatch(origin.repository):
-        return code(origin.name)
+        return code(f"{origin.repository}@{origin.commit}")
     return f"[{code(origin.name)}]({forge_url}/{origin.repository}/commit/{origin.commit})"
 
 

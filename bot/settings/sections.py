@@ -49,6 +49,15 @@ def _listen(value: str) -> str:
     return value
 
 
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}")
+
+
+def _a_repository(value: str) -> str:
+    if not _REPOSITORY.fullmatch(value):
+        raise ValueError("expected a repository as owner/name, such as acme/policies")
+    return value
+
+
 def _a_branch(value: str) -> str:
     # The whole of git's rules holds where the branch is fetched.
     if not value or value.startswith("-") or not value.isprintable() or " " in value or ".." in value:
@@ -115,7 +124,7 @@ class PoliciesSection(_Section):
     `.` is the repository's root.
     """
 
-    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$")]
+    repository: Annotated[str, AfterValidator(_a_repository)]
     branch: Annotated[str, AfterValidator(_a_branch)] = "main"
     path: Annotated[str, AfterValidator(_a_folder)] = "policies"
 
