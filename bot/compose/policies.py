@@ -19,8 +19,9 @@ from bot.domain.text import format_date_instant
 from bot.engine.record import remembered_policy
 from bot.engine.sweep import BrokenPolicy
 from bot.ordered import switch_of
-from bot.policy import shipped_gate_templates
+from bot.policy import PolicyDirectory, shipped_gate_templates
 from bot.policy.committed import CommittedPolicies
+from bot.policy.folders import Folder
 from bot.policy.in_force import Broken, InForce, LocalPolicies
 from bot.policy.snapshots import Place
 from bot.ports import Folders, OutsideError
@@ -51,10 +52,14 @@ def policy_source(settings: Settings, folders: Callable[[], Folders], recall: Re
     `recall` tells of a directory's file what its policy was before the start.
     """
     templates, section = shipped_gate_templates(), settings.policies
+
+    def directory_of(folder: Folder) -> PolicyDirectory:
+        return PolicyDirectory(path=folder, templates=templates)
+
     if section is None:
-        return LocalPolicies(path=settings.policy_directory, templates=templates, recall=recall)
+        return LocalPolicies(directory=directory_of(settings.policy_directory), recall=recall)
     place = Place(repository=section.repository, branch=section.branch, folder=section.path)
-    return CommittedPolicies(folders=folders(), place=place, templates=templates)
+    return CommittedPolicies(folders=folders(), place=place, directory_of=directory_of)
 
 
 def recall_from(records: Records, file: str) -> Policy | None:

@@ -6,6 +6,7 @@ parses, with the gate templates that stood beside it then. Without the server, w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bot.domain.model import Sha
@@ -19,8 +20,7 @@ from bot.policy.holds import read_stops
 from bot.policy.in_force import Broken, Found, InForce, with_last_good
 from bot.policy.own_templates import FOLDER, read_own_templates
 from bot.policy.past import Past
-from bot.policy.snapshots import Place, Snapshot, Snapshots
-from bot.policy.templates import GateTemplates
+from bot.policy.snapshots import DirectoryOf, Place, Snapshot, Snapshots
 from bot.ports import Folders, OutsideError
 
 _SHORT = 7
@@ -28,22 +28,27 @@ _SHORT = 7
 
 @dataclass(slots=True, kw_only=True)
 class CommittedPolicies:
-    """The policies at the head of a branch. Not to be shared between threads."""
+    """The policies at the head of a branch. Not to be shared between threads.
+
+    `basis` is asked for what all of them rest on beside the folder: when that is another, all are judged anew.
+    """
 
     folders: Folders
     place: Place
-    templates: GateTemplates
+    directory_of: DirectoryOf
+    basis: Callable[[], object] = lambda: None
     _held: Held = field(default_factory=Held, init=False)
     _directory: PolicyDirectory = field(init=False)
     _snapshots: Snapshots = field(init=False)
     _past: Past = field(init=False)
     _head: Snapshot | None = field(default=None, init=False)
     _loaded: InForce | None = field(default=None, init=False)
+    _rests_on: object = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Keep what was read and parsed from one load to the next."""
-        self._directory = PolicyDirectory(path=self._folder, templates=self.templates)
-        self._snapshots = Snapshots(folders=self.folders, place=self.place, templates=self.templates)
+        self._directory = self.directory_of(self._folder)
+        self._snapshots = Snapshots(folders=self.folders, place=self.place, directory_of=self.directory_of)
         self._past = Past(snapshots=self._snapshots)
 
     def load(self) -> InForce:
@@ -79,10 +84,10 @@ class CommittedPolicies:
             self._head, self._loaded = None, self._no_folder(commit)
             return self._loaded
         texts = self._snapshots.texts(snapshot, [*snapshot.read, *snapshot.listing.refused])
+        is_same = self._has_same_basis() and self._head is not None and self._head.listing.tree == snapshot.listing.tree
         was_known = self._head is not None and self._past.is_known_at(self._head)
         holds_still = self._past.follow(snapshot)
         loaded = self._loaded
-        is_same = self._head is not None and self._head.listing.tree == snapshot.listing.tree
         if loaded is None or not (is_same and was_known and holds_still):
             self._held.hold(texts)
             loaded = self._judged(snapshot)
@@ -90,13 +95,25 @@ class CommittedPolicies:
         self._head, self._loaded = snapshot, replace(loaded, at=self.place.origin(commit))
         return self._loaded
 
+    def _has_same_basis(self) -> bool:
+        before, self._rests_on = self._rests_on, self.basis()
+        if before != self._rests_on:
+            self._snapshots.forget_parsed()
+        return before == self._rests_on
+
     def _no_folder(self, commit: Sha) -> InForce:
         where = f"{self.place.repository}@{commit[:_SHORT]}"
         error = PolicyError([fault_of(where, f"no folder {self.place.folder}", "a folder of policies")])
-        return InForce(broken=(Broken(file=where, error=error, is_whole=True),), at=self.place.origin(commit))
+        return self._as_a_whole(where, error, commit)
+
+    def _as_a_whole(self, file: str, error: PolicyError, commit: Sha) -> InForce:
+        return InForce(broken=(Broken(file=file, error=error, is_whole=True),), at=self.place.origin(commit))
 
     def _judged(self, head: Snapshot) -> InForce:
-        found = self._found(head)
+        try:
+            found = self._found(head)
+        except PolicyError as error:
+            return self._as_a_whole(error.faults[0].file, error, head.commit)
         own = read_own_templates(self._folder).files
         faulty = [file for file, item in found.items() if isinstance(item, PolicyError)]
         placed = {

@@ -14,9 +14,7 @@ from bot.domain.policy import Origin, Policy
 from bot.domain.stops import Stop
 from bot.policy.directory import PolicyDirectory, is_second
 from bot.policy.faults import PolicyError
-from bot.policy.folders import Folder
 from bot.policy.holds import read_stops
-from bot.policy.templates import GateTemplates
 from bot.ports import FolderCommit
 
 
@@ -77,29 +75,23 @@ class LocalPolicies:
     `recall` returns the policy that a file had before the bot was started, if anybody remembers it.
     """
 
-    path: Folder
-    templates: GateTemplates
+    directory: PolicyDirectory
     recall: Callable[[str], Policy | None] = lambda _: None
     _good: dict[str, Policy] = field(default_factory=dict, init=False)
-    _directory: PolicyDirectory = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Keep what was parsed from one load to the next."""
-        self._directory = PolicyDirectory(path=self.path, templates=self.templates)
 
     def load(self) -> InForce:
         """Read the folder as it is now."""
         try:
-            found = self._directory.load()
+            found = self.directory.load()
         except PolicyError as error:
-            return InForce(broken=(Broken(file=str(self.path), error=error, is_whole=True),))
+            return InForce(broken=(Broken(file=str(self.directory.path), error=error, is_whole=True),))
         loaded = with_last_good(found, self._last_good)
         self._good = {policy.file: policy for policy in loaded.policies}
         return loaded
 
     def stops(self) -> tuple[Stop, ...]:
         """Read what the file `HOLD` stops, as it is now."""
-        return read_stops(self.path)
+        return read_stops(self.directory.path)
 
     def _last_good(self, file: str, error: PolicyError) -> Broken:
         kept = None if is_second(error) else self._good.get(file) or self.recall(file)

@@ -5,7 +5,7 @@ Nothing is read twice: contents go by their names in Git, and what was parsed by
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,10 +14,9 @@ from bot.domain.policy import Origin, Policy
 from bot.policy.directory import PolicyDirectory
 from bot.policy.faults import PolicyError
 from bot.policy.files import is_yaml_name
-from bot.policy.folders import Held, HeldFolder
+from bot.policy.folders import Folder, Held, HeldFolder
 from bot.policy.holds import FILE as HOLD
 from bot.policy.own_templates import FOLDER
-from bot.policy.templates import GateTemplates
 from bot.policy.tree import MAX_BYTES
 from bot.ports import FolderListing, Folders
 
@@ -25,6 +24,10 @@ SHARED = "defaults.yaml"
 """A file beside the policies that all of them may rest on."""
 _MOST_SNAPSHOTS = 100
 _MOST_PARSED = 50_000
+
+
+DirectoryOf = Callable[[Folder], PolicyDirectory]
+"""Makes what reads and parses the policies of a folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ class Snapshots:
 
     folders: Folders
     place: Place
-    templates: GateTemplates
+    directory_of: DirectoryOf
     _contents: dict[Sha, bytes | str] = field(default_factory=dict, init=False)
     _parsed: dict[tuple[object, ...], Policy | PolicyError] = field(default_factory=dict, init=False)
     _kept: dict[Sha, Snapshot] = field(default_factory=dict, init=False)
@@ -124,7 +127,7 @@ class Snapshots:
             files = {file, *beside}
             held = Held()
             held.hold(self.texts(snapshot, snapshot.only(files)))
-            found = PolicyDirectory(path=HeldFolder(held=held, label=file), templates=self.templates).load()
+            found = self.directory_of(HeldFolder(held=held, label=file)).load()
             self.learn(snapshot, {name: item for name, item in found.items() if name in files})
         return self._parsed.get(key)
 
@@ -133,6 +136,10 @@ class Snapshots:
         if len(self._parsed) > _MOST_PARSED:
             self._parsed.clear()
         self._parsed |= {snapshot.rests_on(file): item for file, item in found.items()}
+
+    def forget_parsed(self) -> None:
+        """Forget what was parsed: something changed that all of it rests on."""
+        self._parsed.clear()
 
     def forget_all_but(self, snapshot: Snapshot) -> None:
         """Let go of the contents that are not in a snapshot."""
