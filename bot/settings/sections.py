@@ -68,7 +68,7 @@ def _a_branch(value: str) -> str:
 def _a_folder(value: str) -> str:
     parts = value.split("/")
     if value != "." and (value.startswith("-") or any(part in ("", ".", "..") for part in parts)):
-        raise ValueError("expected a folder in the repository, such as policies, or . for its root")
+        raise ValueError("expected a folder of the repository, or . for its root")
     return value
 
 
