@@ -15,7 +15,7 @@ from bot.compose.github import KnownRepositories, credentials_of
 from bot.compose.records import Records, open_records
 from bot.domain.policy import Policy
 from bot.domain.stops import Stop, with_unknown
-from bot.domain.text import format_date_instant
+from bot.domain.text import format_date_instant, one_line
 from bot.engine.record import remembered_policy
 from bot.engine.sweep import BrokenPolicy
 from bot.ordered import switch_of
@@ -29,6 +29,8 @@ from bot.records import Ledger
 from bot.settings import Settings
 
 _SHORT = 7
+_LONGEST_FILE = 500
+_LONGEST_FAULT = 1000
 
 
 class PolicySource(Protocol):
@@ -166,16 +168,17 @@ def _troubles(loaded: InForce, source: PolicySource) -> Sequence[BrokenPolicy]:
 
 
 def _told(broken: Broken) -> BrokenPolicy:
-    faults = tuple(str(fault) for fault in broken.error.faults)
-    kept = broken.kept
+    # Whoever may push chooses the names of files: none may act on a terminal.
+    faults = tuple(one_line(str(fault), limit=_LONGEST_FAULT) for fault in broken.error.faults)
+    file, kept = one_line(broken.file, limit=_LONGEST_FILE), broken.kept
     if kept is None:
-        return BrokenPolicy(subject=broken.file, file=broken.file, faults=faults)
+        return BrokenPolicy(subject=file, file=file, faults=faults)
     at, version = broken.broken_at, f"version {kept.version[:12]}"
     since = f" since commit {at.commit[:_SHORT]} of {format_date_instant(at.at)}" if at is not None else ""
     where = f"the version of {kept.origin.name}" if kept.origin is not None else f"its {version}"
     return BrokenPolicy(
-        subject=broken.file,
-        file=broken.file,
+        subject=file,
+        file=file,
         faults=faults,
         how=f"broken{since}",
         in_force=f"{where} for {kept.service}",

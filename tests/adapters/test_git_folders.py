@@ -61,7 +61,8 @@ def test_a_folder_has_its_files_and_those_of_the_named_folders_in_it(
     tmp_path: Path, server: GitServer, http: tuple[str, HttpFaults]
 ) -> None:
     link, module = ("120000", server.blob("/etc/passwd")), ("160000", "1" * 40)
-    files = {"a.yaml": "a", "run.yaml": ("100755", server.blob("b")), "gates/g.yaml": "c", "other/o.yaml": "d"}
+    run = ("100755", server.blob("b"))
+    files: dict[str, str | tuple[str, str]] = {"a.yaml": "a", "run.yaml": run, "gates/g.yaml": "c", "other/o.yaml": "d"}
     more = {"link.yaml": link, "module.yaml": module, "gates/link.yaml": link}
     server.commit({f"policies/{path}": content for path, content in {**files, **more}.items()} | {"a.yaml": "root"})
     git = repositories(tmp_path, http[0])

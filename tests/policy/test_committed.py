@@ -179,10 +179,7 @@ def test_what_makes_the_folder_as_a_whole_useless_is_said(folders: FakeFolders) 
 def test_when_what_all_policies_rest_on_changes_they_are_judged_anew(folders: FakeFolders) -> None:
     folders.commit({"checkout.yaml": CHECKOUT})
     basis = ["a"]
-    made: list[object] = []
-    policies = CommittedPolicies(
-        folders=folders, place=PLACE, directory_of=directory_of, basis=lambda: made.append(1) or tuple(basis)
-    )
+    policies = CommittedPolicies(folders=folders, place=PLACE, directory_of=directory_of, basis=lambda: tuple(basis))
     before = policies.load().policies
     assert policies.load().policies is before
     basis.append("b")

@@ -15,7 +15,7 @@ from bot.domain.model import Sha
 from bot.engine.fault_teller import MARKER
 from bot.lab.clock import ManualClock
 from bot.lab.world import DEVELOPER, GITOPS, Lab
-from tests.scenarios.promoting import a_stage, live, merged, pass_window, says
+from tests.scenarios.promoting import a_stage, live, merged, pass_window, says, settings_of_app
 from tests.stage import Stage, decision_for, the_judgement
 
 POLICIES = "acme/policies"
@@ -214,3 +214,24 @@ def test_policies_in_the_gitops_repository_itself_are_never_changed_or_merged_by
             stage.look_after(1)
         assert not lab.has_tag("checkout", "production", "1.9.0")
         assert lab.github.read(GITOPS, "main", FILE) == policy_text(lab)
+
+
+def test_a_github_app_reads_the_policies_with_its_own_tokens(lab: Lab, clock: ManualClock) -> None:
+    by_token = settings_from_git(lab).read_text(encoding="utf-8")
+    path = settings_of_app(lab)
+    text = path.read_text(encoding="utf-8").replace(f'policies = "{lab.directory}/policies"\n', "")
+    path.write_text(f"{text}\n[policies]{by_token.partition('[policies]')[2]}", encoding="utf-8")
+    with a_stage(lab, clock, path) as stage:
+        live(stage)
+        broke = push(lab, "service: [")
+        stage.sweeper.sweep()
+        assert [commit for commit, _ in comments(lab)] == [broke]
+
+
+def test_the_name_of_a_file_acts_on_no_terminal_and_in_no_comment(lab: Lab, clock: ManualClock) -> None:
+    with central(lab, clock) as (stage, settings):
+        push(lab, "service: [", path="policies/\x1b[31m<b>@dana`.yaml")
+        stage.sweeper.sweep()
+        ((_, body),) = comments(lab)
+        assert "\x1b" not in body + printed(settings, "status")
+        assert "``[31m<b>@dana`.yaml``" in body
