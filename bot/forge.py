@@ -145,6 +145,10 @@ class Conversation(Protocol):
         """
         ...
 
+    def comment_on_commit(self, repository: str, commit: Sha, *, marker: str, body: str) -> None:
+        """Comment on a commit, unless the bot's own comment with the hidden `marker` is there already."""
+        ...
+
     def react(self, repository: str, comment: int, reaction: Reaction) -> None:
         """React to a comment; a reaction that is there already, or a comment that is gone, is no error."""
         ...

@@ -6,7 +6,7 @@ help until a person changes something). Every call has a deadline of its adapter
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -172,6 +172,73 @@ class Repositories(Protocol):
 
     def push(self, repository: str, branch: str, commit: Sha, *, expected: Sha | None) -> None:
         """Set the server's `branch` to `commit` if it is at `expected` (None: absent). Raise Conflict if it is not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderListing:
+    """The files of a folder at a commit, by their path below it; `tree` is the same where all of them are the same.
+
+    `files` names each one's content; `refused` says in words what something is that is no regular file.
+    """
+
+    tree: Sha
+    files: Mapping[str, Sha]
+    refused: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderCommit:
+    """A commit of the branch's first-parent line that touched files of a folder: `paths` are those below it."""
+
+    commit: Sha
+    parent: Sha | None
+    at: datetime
+    paths: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderHistory:
+    """Commits that touched a folder, newest first.
+
+    `joins` says that they end just above the commit that the caller knows already; `complete` that they go back to the
+    first one.
+    """
+
+    commits: tuple[FolderCommit, ...]
+    complete: bool
+    joins: bool = False
+
+
+class Folders(Protocol):
+    """Folders of Git repositories, read by the entries of their trees: no link is followed, nothing is checked out."""
+
+    def refresh(self, repository: str, branch: str, paths: Sequence[str] = ()) -> Sha:
+        """Bring the mirror up to date and return the branch's head, as for `Repositories`."""
+        ...
+
+    def fetched(self, repository: str, branch: str) -> Sha | None:
+        """Return the head as the last refresh found it, also before a restart; None if nothing was fetched yet."""
+        ...
+
+    def list_folder(self, repository: str, commit: Sha, folder: str, *, inside: Sequence[str]) -> FolderListing | None:
+        """Return the files directly in a folder, and in those of its folders named `inside`; None without the folder.
+
+        `folder` is a path, or `.` for the root. Raise Permanent where there are too many files.
+        """
+        ...
+
+    def read_small(self, repository: str, contents: Sequence[Sha], *, most_bytes: int) -> Mapping[Sha, bytes | str]:
+        """Return contents; for one that is larger, or only points to where it is kept, what it is, in words."""
+        ...
+
+    def folder_history(
+        self, repository: str, head: Sha, folder: str, *, wanted: Collection[str], since: Sha | None = None
+    ) -> FolderHistory:
+        """Return the first-parent commits up to `head` that touched a folder, or those after `since`.
+
+        They go back as far as it takes to find the last one that touched each of the `wanted` files, within limits.
+        """
         ...
 
 

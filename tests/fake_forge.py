@@ -33,6 +33,7 @@ class FakeForge(Failing):
     others: tuple[Bystander, ...] = ()
     permissions: dict[str, Permission] = field(default_factory=dict)
     teams: dict[str, set[str]] = field(default_factory=dict)
+    on_commits: dict[tuple[str, Sha, str], str] = field(default_factory=dict)
     reactions: dict[int, Reaction] = field(default_factory=dict)
     sections_gone: set[int] = field(default_factory=set)
     looks: list[tuple[str, frozenset[str]]] = field(default_factory=list)
@@ -173,6 +174,10 @@ class FakeForge(Failing):
         self.comments[number, marker] = body
         self.written[number, marker] = self.written.get((number, marker), 0) + 1
         return 500 + number
+
+    def comment_on_commit(self, repository: str, commit: Sha, *, marker: str, body: str) -> None:
+        self.called("comment_on_commit")
+        self.on_commits.setdefault((repository, commit, marker), body)
 
     def react(self, repository: str, comment: int, reaction: Reaction) -> None:
         self.called("react")

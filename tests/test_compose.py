@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from starlette.responses import Response
 
 from bot.compose.endpoints import registry_access, registry_endpoints
+from bot.compose.policies import read_policies
 from bot.compose.whole import compose
 from bot.domain.argo import Application, NamedApplication
-from bot.records import SWEEP, Event
+from bot.engine.record import note_policy
+from bot.engine.sweep import Sweeper
+from bot.records import SWEEP, Event, Posting
 from bot.settings import load_settings
 from tests.adapters.scripted import serving
 
@@ -154,3 +159,45 @@ def test_a_floor_that_breaks_while_the_bot_runs_stays_in_force_and_is_shown(tmp_
         policies, broken = bot.sweeper.load_policies()
     assert [policy.service for policy in policies] == ["till"]
     assert [item.file for item in broken] == [str(tmp_path / "floor.yaml"), "checkout.yaml"]
+
+
+@contextmanager
+def a_local_bot(folder: Path) -> Iterator[Sweeper]:
+    path = folder / "liftlock.toml"
+    path.write_text(SETTINGS.format(url="http://127.0.0.1:9"))
+    (folder / "token").write_text("t0ken")
+    with compose(load_settings(path)) as bot:
+        yield bot.sweeper
+
+
+def test_after_a_restart_a_broken_file_of_a_directory_keeps_the_policy_that_the_ledger_has(tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    file = tmp_path / "policies" / "checkout.yaml"
+    text = (Path(__file__).parents[1] / "policies" / "examples" / "checkout.yaml").read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    with a_local_bot(tmp_path) as sweeper:
+        (before,), broken = sweeper.load_policies()
+        assert not broken
+        note_policy(sweeper.world.ledger, before, None, datetime.now(UTC))
+        sweeper.board.post(Posting(subject="checkout", at=datetime.now(UTC), body={}))
+    file.write_text("service: [", encoding="utf-8")
+    with a_local_bot(tmp_path) as sweeper:
+        (kept,), (told,) = sweeper.load_policies()
+        assert kept == before
+        assert (told.how, told.service) == ("broken", "checkout")
+        assert told.in_force == f"its version {before.version[:12]} for checkout"
+    read = read_policies(load_settings(tmp_path / "liftlock.toml"))
+    assert (read.by_service, read.halted, read.why_none) == ({"checkout": before}, [], "")
+    with a_local_bot(tmp_path) as sweeper:
+        # Its service was not handled any more.
+        sweeper.board.remove("checkout")
+        policies, (told,) = sweeper.load_policies()
+        assert (list(policies), told.how, told.in_force) == ([], "halted", "")
+
+
+def test_a_directory_that_is_not_there_is_said_and_nothing_is_in_force(tmp_path: Path) -> None:
+    with a_local_bot(tmp_path) as sweeper:
+        policies, (told,) = sweeper.load_policies()
+    assert (list(policies), told.how) == ([], "halted")
+    read = read_policies(load_settings(tmp_path / "liftlock.toml"))
+    assert "expected a directory of policies" in read.why_none

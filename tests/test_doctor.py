@@ -35,6 +35,7 @@ from bot.doctor.identity import (
     judge_user,
     needed_permissions,
 )
+from bot.doctor.policies import judge_policies_branch, judge_policies_repository
 from bot.doctor.systems import (
     judge_argocd,
     judge_artifact,
@@ -427,3 +428,24 @@ def test_files_that_are_missing_fail_and_a_sample_says_that_it_is_one() -> None:
         judge_files("files", [], 20, 3000).found
         == "all 20 files of the policies are there that were looked at, of 3,000 named"
     )
+
+
+# --- the repository of the policies ----------------------------------------------------------------------------------
+
+
+def test_the_repository_of_the_policies_must_be_there_under_its_name() -> None:
+    found = replace(REPOSITORY, name="acme/policies", is_archived=False)
+    assert judge_policies_repository("acme/policies", found).mark is Mark.OK
+    assert judge_policies_repository("acme/policies", None).mark is Mark.FAILED
+    assert judge_policies_repository("acme/policies", replace(found, is_archived=True)).mark is Mark.WARNING
+    moved = judge_policies_repository("acme/old", found)
+    assert (moved.mark, moved.found) == (Mark.WARNING, "it is called acme/policies now")
+
+
+def test_a_branch_of_policies_must_take_changes_by_reviewed_pull_requests_only() -> None:
+    open_to_all = judge_policies_branch("acme/policies", "main", MergeRules(takes_pushes=True))
+    assert (open_to_all.mark, "direct pushes" in open_to_all.found) == (Mark.WARNING, True)
+    alone = judge_policies_branch("acme/policies", "main", MergeRules(takes_pushes=False))
+    assert (alone.mark, "demands no review" in alone.found) == (Mark.WARNING, True)
+    reviewed = judge_policies_branch("acme/policies", "main", MergeRules(takes_pushes=False, approvals=2))
+    assert (reviewed.mark, reviewed.found) == (Mark.OK, "the policies change by pull request, with 2 reviews")

@@ -19,6 +19,7 @@ url = "https://argocd.example"
 [prometheus]
 url = "https://prometheus.example"
 """
+FROM_GIT = BASE.replace('policies = "policies"\n', "") + '[policies]\nrepository = "acme/policies"\n'
 SECRET = "hush-hush"
 
 
@@ -61,6 +62,19 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.registries["r.example"].token_file == Path("/etc/r")
     settings = load(tmp_path, BASE + '[registries."r.example"]\ndocker_config = "docker/config.json"\n')
     assert settings.registries["r.example"].docker_config == tmp_path / "docker" / "config.json"
+
+
+def test_policies_may_be_in_a_repository_instead_of_a_directory(tmp_path: Path) -> None:
+    settings = load(tmp_path, FROM_GIT)
+    assert settings.policies is not None
+    assert (settings.policies.repository, settings.policies.branch, settings.policies.path) == (
+        "acme/policies", "main", "policies",
+    )  # fmt: skip
+    assert settings.policies_place == "acme/policies, policies on main"
+    with pytest.raises(SettingsError, match="the policies are in acme/policies"):
+        _ = settings.policy_directory
+    local = load(tmp_path)
+    assert (local.policy_directory, local.policies_place) == (tmp_path / "policies", str(tmp_path / "policies"))
 
 
 def test_the_ledger_is_a_file_in_the_state_directory_unless_a_url_is_given(tmp_path: Path) -> None:
@@ -189,6 +203,27 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path: Path) -> None
         (with_bot("workerz = 2"), "bot.workerz: is no setting"),
         (BASE + "[argo]\nurl = 1\n", "argo: is no setting"),
         (BASE.replace('state = "state"\n', ""), "bot.state: is missing"),
+        (
+            BASE.replace('policies = "policies"\n', ""),
+            "settings: expected bot.policies, a directory, or the section policies, a repository; found neither",
+        ),
+        (
+            BASE + '[policies]\nrepository = "acme/policies"\n',
+            "settings: expected bot.policies, a directory, or the section policies, a repository; found both",
+        ),
+        (
+            FROM_GIT.replace("acme/policies", "policies"),
+            'policies.repository: found "policies", expected a repository as owner/name, such as acme/policies',
+        ),
+        (
+            FROM_GIT + 'branch = "-x"\n',
+            'policies.branch: found "-x", expected the name of a branch, such as main',
+        ),
+        (
+            FROM_GIT + 'path = "../policies"\n',
+            'policies.path: found "../policies", expected a folder of the repository, or . for its root',
+        ),
+        (FROM_GIT + 'folder = "x"\n', "policies.folder: is no setting"),
         (BASE.replace("https://argocd.example", "ftp://a"), "argocd: expected a URL that begins with https://"),
         (BASE.replace("https://argocd.example", "https://"), "argocd: expected a URL that begins with https://"),
         (BASE.replace("https://argocd.example", "https://[::1"), "argocd: expected a URL that begins with https://"),

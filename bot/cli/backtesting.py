@@ -33,6 +33,7 @@ from bot.hindsight.journal import ForeignJournal, Inputs, Journal, open_journal
 from bot.hindsight.running import Backtest
 from bot.hindsight.tiles import PastTiles
 from bot.policy import PolicyError, shipped_gate_templates
+from bot.policy.defaults import read_inherited
 from bot.policy.files import read_text
 from bot.policy.own_templates import read_own_templates
 from bot.policy.parsing import parse_policy
@@ -181,11 +182,13 @@ def _new(path: Path | None, settings: Settings, old: Policy) -> Policy | None:
     """Read the policy to compare with, with the templates of those in force; say all that is wrong with it."""
     if path is None:
         return None
-    own = read_own_templates(settings.bot.policies)
+    # Where those in force are in a repository, what lies beside the new one is what it will lie beside there.
+    home = settings.bot.policies or path.parent
+    own = read_own_templates(home)
     try:
         text = read_text(path, file=str(path))
         templates = {**shipped_gate_templates(), **own.templates}
-        new = parse_policy(text, file=str(path), templates=templates, broken=own.broken)
+        new = parse_policy(text, file=str(path), templates=templates, broken=own.broken, inherited=read_inherited(home))
     except PolicyError as error:
         for fault in error.faults:
             typer.echo(str(fault), err=True)

@@ -18,12 +18,13 @@ from bot.adapters.log import configure_logging
 from bot.cli.faults import BAD_NEWS
 from bot.cli.options import ConfigOption
 from bot.compose.examination import compose_patient
+from bot.compose.policies import read_policies
 from bot.doctor import Finding, Mark, examinations, run_checks
 from bot.doctor.findings import counted, failed, ok, warning
 from bot.domain.policy import Policy
 from bot.domain.text import one_line
-from bot.policy import PolicyError, load_policies, shipped_gate_templates
 from bot.policy.floor import FloorError
+from bot.policy.in_force import Broken
 from bot.ports import Clock, OutsideError
 from bot.settings import Settings, SettingsError, load_settings
 from bot.web.deliveries import WAKING_EVENTS
@@ -77,27 +78,33 @@ def _lines(error: SettingsError) -> list[str]:
 
 def _policies(settings: Settings) -> tuple[list[Policy], list[Finding]]:
     """Return the policies that can be read, and a line for each that cannot."""
-    remedy = "correct the file: docs/policy.md"
     try:
-        read = load_policies(settings.bot.policies, shipped_gate_templates(), settings.bot.floor)
-    except PolicyError as error:
-        is_floor = isinstance(error, FloorError)
-        wanted = "correct the floor: docs/floor.md" if is_floor else "set bot.policies to the directory of the policies"
-        return [], [failed("policies", _faults(error), wanted)]
-    policies = [one for one in read.values() if isinstance(one, Policy)]
-    broken = [
-        failed(f"policy {one_line(name)}", _faults(one), remedy)
-        for name, one in read.items()
-        if isinstance(one, PolicyError)
-    ]
+        read = read_policies(settings)
+    except SettingsError as error:
+        return [], [failed("policies", one_line(str(error), limit=400), "correct the settings")]
+    if read.why_none:
+        is_floor = any(isinstance(one.error, FloorError) for one in read.in_force.broken)
+        is_local = settings.policies is None
+        remedy = "set bot.policies to the directory of the policies" if is_local else "docs/policies-from-git.md"
+        wanted = "correct the floor: docs/floor.md" if is_floor else remedy
+        return [], [failed("policies", one_line(read.why_none, limit=600), wanted)]
+    policies, broken = list(read.in_force.policies), [_broken(one) for one in read.in_force.broken]
+    if read.in_force.trouble is not None:
+        trouble = read.in_force.trouble
+        old = f"what was fetched last is in force: {trouble.system}: {trouble.sentence}"
+        broken.append(warning("policies", one_line(old, limit=600), "docs/policies-from-git.md"))
     if not policies and not broken:
         empty = "there is none: the bot has nothing to do"
-        return [], [warning("policies", empty, f"write one into {settings.bot.policies}: docs/policy.md")]
+        return [], [warning("policies", empty, f"write one into {settings.policies_place}: docs/policy.md")]
     return policies, [ok("policies", f"{counted(len(policies), 'policy', 'policies')} can be used"), *broken]
 
 
-def _faults(error: PolicyError) -> str:
-    return one_line("; ".join(str(fault) for fault in error.faults), limit=600)
+def _broken(one: Broken) -> Finding:
+    check, remedy = f"policy {one_line(one.file)}", "correct the file: docs/policy.md"
+    faults = one_line("; ".join(str(fault) for fault in one.error.faults), limit=600)
+    if one.kept is None:
+        return failed(check, faults, remedy)
+    return warning(check, f"{one.kept.service} goes on under an older version: {faults}", remedy)
 
 
 # --- showing ---------------------------------------------------------------------------------------------------------

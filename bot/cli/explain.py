@@ -16,6 +16,7 @@ from bot.domain.decision import Decision
 from bot.domain.text import one_line
 from bot.engine.record import AnotherVersion, as_json, missing_history, parse_decision
 from bot.records import Posting
+from bot.render.policies import fault_lines, policy_words
 from bot.render.terminal import explanation_lines
 from bot.settings import load_settings
 
@@ -49,6 +50,13 @@ def explain(
         typer.echo(one_line(str(posting.body["stop"]), limit=400))
     for line in explanation_lines(decision, chosen):
         typer.echo(line)
+    judged_by = policy_words(posting.body.get("policy"))
+    if judged_by:
+        typer.echo(f"\njudged by {judged_by}")
+    # A newer version of it may be broken, while this one goes on.
+    for other in board:
+        if other.body.get("service") == service:
+            typer.echo("\n".join(one_line(line, limit=600) for line in fault_lines(other.subject, other.body)))
     missing = missing_history(posting)
     if missing is not None:
         typer.echo(f"\n{missing.sentence}")

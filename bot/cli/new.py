@@ -96,7 +96,7 @@ def new(  # noqa: PLR0917 - Typer makes each argument an option, by name
     with told_in_one_sentence():
         _matches(NAME, service, "SERVICE", "a name of a-z, 0-9 and -")
         settings = _settings(config)
-        file = output or (settings.bot.policies if settings else _POLICIES) / f"{service}.yaml"
+        file = output or ((settings.bot.policies if settings else None) or _POLICIES) / f"{service}.yaml"
         if file.exists() and not force:
             raise refusal(f"{visible(str(file))} is there already; --force overwrites it")
         source = _open(asker, settings, checkout, repository, branch)

@@ -14,6 +14,7 @@ import typer
 
 from bot.adapters.clock import SystemClock
 from bot.cli.faults import refusal
+from bot.compose.policies import ReadPolicies, read_policies
 from bot.compose.records import read_ledger, write_ledger
 from bot.domain.commands import Verb
 from bot.domain.model import Release
@@ -22,8 +23,6 @@ from bot.domain.policy import Policy
 from bot.domain.stops import stop_of_everything
 from bot.domain.text import join_words, one_line
 from bot.ordered import switch_of
-from bot.policy import PolicyError, load_policies, shipped_gate_templates
-from bot.policy.holds import read_stops
 from bot.records import Event
 from bot.settings import Settings
 
@@ -36,17 +35,22 @@ ByOption = Annotated[str | None, typer.Option("--by", help="Who orders it; else 
 
 def policy_of(settings: Settings, service: str) -> Policy:
     """Return the policy of a service; refuse where there is none, and say which there are."""
-    try:
-        found = load_policies(settings.bot.policies, shipped_gate_templates(), settings.bot.floor)
-    except PolicyError as error:
-        raise refusal(str(error)) from None
-    policies = {one.service: one for one in found.values() if isinstance(one, Policy)}
+    read = need_policies(settings)
+    policies = read.by_service
     if service not in policies:
         known = join_words(sorted(policies)) if policies else "none"
-        faulty = sorted(file for file, one in found.items() if isinstance(one, PolicyError))
-        halted = f"; these have faults, and halt their services: {join_words(faulty)}" if faulty else ""
-        raise refusal(f"no policy in {settings.bot.policies} is of a service {service!r}; there are: {known}{halted}")
+        halted = f"; these have faults, and halt their services: {join_words(read.halted)}" if read.halted else ""
+        place = settings.policies_place
+        raise refusal(f"no policy in {place} is of a service {service!r}; there are: {known}{halted}")
     return policies[service]
+
+
+def need_policies(settings: Settings) -> ReadPolicies:
+    """Read the policies in force; refuse with the reason where none could be."""
+    read = read_policies(settings)
+    if read.why_none:
+        raise refusal(read.why_none)
+    return read
 
 
 def promoted_stages(policy: Policy) -> list[str]:
@@ -97,7 +101,10 @@ def held_meanwhile(settings: Settings) -> str:
     """Return a sentence where everything is held at this moment, by a command or by the file; else nothing."""
     with read_ledger(settings) as ledger:
         switch = switch_of(ledger)
-    stop = stop_of_everything([*read_stops(settings.bot.policies), *([] if switch is None else [switch])])
+    read = read_policies(settings)
+    stop = stop_of_everything([*read.stops, *([] if switch is None else [switch])])
+    if stop is None and settings.policies is not None and read.why_none:
+        return f" Whether a file HOLD stops it could not be found out: {read.why_none}."
     return f" But {stop.sentence}." if stop is not None else ""
 
 

@@ -38,7 +38,10 @@ def usual_settings(config: Path | None) -> Settings | None:
 def usual_policies(config: Path | None) -> Path:
     """Return the directory of policies that the settings name; `policies` where there are no settings."""
     settings = usual_settings(config)
-    return _POLICIES if settings is None else settings.bot.policies
+    if settings is None:
+        return _POLICIES
+    with told_in_one_sentence():
+        return settings.policy_directory
 
 
 def usual_tenancies(paths: Sequence[Path], config: Path | None) -> Mapping[str, Tenancy] | None:

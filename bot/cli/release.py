@@ -12,13 +12,13 @@ import typer
 from bot.adapters.clock import SystemClock
 from bot.cli.faults import refusal, told_in_one_sentence
 from bot.cli.options import ConfigOption
+from bot.cli.ordering import need_policies
 from bot.compose.records import read_ledger, write_ledger
 from bot.domain.model import Release
 from bot.domain.policy import Policy
 from bot.domain.tags import is_tag
 from bot.domain.text import join_words, one_line
 from bot.offers import announced_key
-from bot.policy import PolicyError, load_policies, shipped_gate_templates
 from bot.policy.grammar import IMAGE
 from bot.settings import Settings, load_settings
 
@@ -44,7 +44,7 @@ def announce(
         name = _name(image)
         services = [policy.service for policy in _policies(settings) if policy.image == name and policy.intake_stage]
         if not services:
-            raise refusal(f"no policy in {settings.bot.policies} takes releases of {name} from the registry")
+            raise refusal(f"no policy in {settings.policies_place} takes releases of {name} from the registry")
         with write_ledger(settings) as ledger:
             ledger.note(announced_key(name), SystemClock().now().isoformat())
     typer.echo(f"Announced: the registry is asked for {name} at the next sweep, for {join_words(sorted(services))}.")
@@ -92,8 +92,4 @@ def _name(image: str) -> str:
 
 
 def _policies(settings: Settings) -> list[Policy]:
-    try:
-        found = load_policies(settings.bot.policies, shipped_gate_templates(), settings.bot.floor)
-    except PolicyError as error:
-        raise refusal(str(error)) from None
-    return [one for one in found.values() if isinstance(one, Policy)]
+    return list(need_policies(settings).in_force.policies)

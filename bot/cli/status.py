@@ -22,6 +22,7 @@ from bot.domain.text import count_of, one_line
 from bot.engine.record import AnotherVersion, missing_history, parse_decision
 from bot.engine.signals import stop_signals
 from bot.records import SWEEP, Posting
+from bot.render.policies import fault_lines, policy_words
 from bot.render.terminal import status_table
 from bot.settings import load_settings
 
@@ -183,8 +184,17 @@ def _view(board: Board) -> RenderableType:
     stops = dict.fromkeys(str(item.body["stop"]) for item in board if item.body.get("stop"))
     held = [Text(one_line(stop, limit=400), style="red") for stop in stops]
     missing = [Text(line) for line in _missing_lines(board)]
-    faults = [Text(f"{item.subject}: halted: {fault}", style="red") for item in board for fault in _faults(item)]
-    return Group(*held, *table, *others, *missing, *faults)
+    faults = [_fault_text(item, line) for item in board for line in fault_lines(item.subject, item.body)]
+    judged = [Text(f"Judged by {policy_words(board[0].body['policy'])}.")] if _is_one_judged(board) else []
+    return Group(*held, *table, *judged, *others, *missing, *faults)
+
+
+def _is_one_judged(board: Board) -> bool:
+    return len(board) == 1 and bool(policy_words(board[0].body.get("policy")))
+
+
+def _fault_text(posting: Posting, line: str) -> Text:
+    return Text(line, style="yellow" if posting.body.get("in_force") else "red")
 
 
 def _missing_lines(postings: Sequence[Posting]) -> Iterator[str]:
@@ -195,10 +205,3 @@ def _missing_lines(postings: Sequence[Posting]) -> Iterator[str]:
     if len(fresh) > _MOST_MISSING:
         more = count_of(len(fresh) - _MOST_MISSING, "other service")
         yield f"History of {more} is missing as well; `liftlock explain SERVICE` says what."
-
-
-def _faults(posting: Posting) -> list[str]:
-    if "faults" in posting.body:
-        faults = posting.body["faults"]
-        return [str(fault) for fault in faults] if isinstance(faults, list) else []
-    return [str(posting.body["error"])] if "error" in posting.body else []

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import structlog
 
 from bot.adapters.argocd import LIST_LIMITS, ArgoDeployments, ArgoServer, WatchSettings
 from bot.adapters.clock import StandingClock, SystemClock
-from bot.adapters.git import Author, GitLimits, GitRepositories, GitSettings, SignatureFormat, Signing
-from bot.adapters.github import Clients, Credentials, GitHubCommits
+from bot.adapters.git import GitRepositories
+from bot.adapters.github import GitHubCommits
 from bot.adapters.proving import ArtifactProofs, TrustFiles
 from bot.adapters.registry import OciRegistry
 from bot.adapters.summaries import SignedSummaries
@@ -26,27 +25,26 @@ from bot.compose.endpoints import (
     registry_access,
     registry_endpoints,
 )
+from bot.compose.git import git_repositories
 from bot.compose.github import KnownRepositories, compose_github, credentials_of
 from bot.compose.metrics import asking_of, compose_metrics
-from bot.compose.records import Records, make_state_directory, open_records
+from bot.compose.policies import LoadedPolicies, policy_source, recall_from
+from bot.compose.records import Records, open_records
 from bot.domain.edit import Reading
 from bot.domain.model import Trouble
 from bot.domain.policy import Policy
-from bot.domain.stops import Stop, stop_of_everything, with_unknown
+from bot.domain.stops import stop_of_everything
 from bot.domain.storm import StormLimit
+from bot.engine.fault_teller import FaultTeller
 from bot.engine.schedule import Schedule
 from bot.engine.sweep import BrokenPolicy, ServiceReport, Sweeper
 from bot.engine.waking import Waker
 from bot.observe import World
 from bot.offers import OfferReader
-from bot.ordered import switch_of
-from bot.policy import PolicyDirectory, PolicyError, shipped_gate_templates
-from bot.policy.floor import FloorError, FloorFile
-from bot.policy.holds import read_stops
-from bot.ports import Clock
-from bot.records import Archive, Ledger
+from bot.ports import Clock, Folders
+from bot.records import Archive
 from bot.sampling import Sampler
-from bot.settings import ArgoSection, GitHubSection, GitSection, Settings
+from bot.settings import ArgoSection, GitHubSection, Settings
 from bot.signalling import Kinds, Signaller
 from bot.tag_history import TagReader
 from bot.telling import Telling
@@ -108,20 +106,24 @@ def compose(
         raise ValueError("only a dry run judges as of another time")
     with ExitStack() as stack:
         records = open_records(stack, settings, dry_run=dry_run)
-        known, loaded = KnownRepositories(), _Loaded()
+        known = KnownRepositories()
         composed = _world(stack, settings, clock or SystemClock(), records, known, is_once=dry_run)
         world = composed.world
         if at is not None:
             # Tokens and pauses go by the real time; only what is judged goes by the other.
             world = replace(world, clock=StandingClock(at))
+        source = policy_source(settings, lambda: composed.folders, lambda file: recall_from(records, file))
+        loaded = LoadedPolicies(source=source, ledger=records.ledger, learn=known.learn)
         telling = Telling(forge_url=settings.github.url.rstrip("/"), comment_every=settings.bot.comment_every)
+        teller = FaultTeller(conversation=world.conversation, ledger=records.ledger, forge_url=telling.forge_url)
         sweeper = Sweeper(
             world=world,
             board=records.board,
-            load_policies=_only(service, _policies(_directory(settings), known, loaded)),
+            load_policies=_only(service, loaded.load),
             apply=Applier(world=world, telling=telling).apply,
             begin=composed.begin,
-            load_stops=_stops(settings.bot.policies, records.ledger, loaded),
+            load_stops=loaded.stops,
+            tell_faults=lambda: teller.tell(loaded.last),
             forge_costs=composed.forge_costs,
             clock_trouble=composed.clock_trouble,
             workers=settings.bot.workers,
@@ -141,6 +143,7 @@ class _Composed:
     """The world, what is to be called before each sweep, what GitHub has cost, and whether its clock agrees."""
 
     world: World
+    folders: Folders
     begin: Callable[[], None]
     forge_costs: Callable[[], Mapping[str, Mapping[str, float]]]
     clock_trouble: Callable[[], Trouble | None]
@@ -160,7 +163,7 @@ def _world(
     # A sweep that waits longer would make the next one late.
     patience = settings.bot.interval
     github = compose_github(stack, settings.github, credentials, clock, telling_patience=patience)
-    repositories = _repositories(settings, credentials, clock, github.clients)
+    repositories = git_repositories(settings, credentials.token_for, clock, server=GitHubCommits(github.clients))
     registry = stack.enter_context(OciRegistry(registry_endpoints(settings), access=registry_access(settings)))
     trust = TrustFiles(trusted_root=settings.sigstore.trusted_root, keys=settings.sigstore.keys)
     world = World(
@@ -194,7 +197,7 @@ def _world(
         github.conversation.begin_sweep()
 
     trouble = github.clients.their_clock.trouble
-    return _Composed(world=world, begin=begin, forge_costs=github.costs, clock_trouble=trouble)
+    return _Composed(world=world, folders=repositories, begin=begin, forge_costs=github.costs, clock_trouble=trouble)
 
 
 def _summaries(settings: Settings) -> SignedSummaries:
@@ -234,58 +237,6 @@ def _only(service: str | None, load: Load) -> Load:
     return chosen
 
 
-@dataclass(slots=True, kw_only=True)
-class _Loaded:
-    """The stages that releases are promoted into, by service, as of the last load; None where a policy is broken.
-
-    Then nobody knows what its services are, and a line that names one of them is no mistake.
-    """
-
-    stages: Mapping[str, Collection[str]] | None = None
-
-    def learn(self, policies: Sequence[Policy], *, is_whole: bool) -> None:
-        promoted = {one.service: [stage.name for stage in one.stages if stage.source] for one in policies}
-        self.stages = promoted if is_whole else None
-
-
-def _stops(directory: Path, ledger: Ledger, loaded: _Loaded) -> Callable[[], Sequence[Stop]]:
-    """Return what reads anew what people have stopped: by the file beside the policies, and by a command."""
-
-    def load() -> Sequence[Stop]:
-        switch, stops = switch_of(ledger), read_stops(directory)
-        if loaded.stages is not None:
-            stops = with_unknown(stops, loaded.stages)
-        return (*stops, *(() if switch is None else (switch,)))
-
-    return load
-
-
-def _directory(settings: Settings) -> PolicyDirectory:
-    templates, floor = shipped_gate_templates(), settings.bot.floor
-    file = None if floor is None else FloorFile(path=floor, templates=templates)
-    return PolicyDirectory(path=settings.bot.policies, templates=templates, floor=file)
-
-
-def _policies(directory: PolicyDirectory, known: KnownRepositories, loaded: _Loaded) -> Load:
-    def load() -> tuple[Sequence[Policy], Sequence[BrokenPolicy]]:
-        try:
-            found = directory.load()
-        except PolicyError as error:
-            loaded.learn((), is_whole=False)
-            return (), (_broken(error.file if isinstance(error, FloorError) else str(directory.path), error),)
-        policies = [item for item in found.values() if isinstance(item, Policy)]
-        broken = [_broken(file, item) for file, item in found.items() if isinstance(item, PolicyError)]
-        known.learn(policies)
-        loaded.learn(policies, is_whole=not broken)
-        return policies, broken
-
-    return load
-
-
-def _broken(file: str, error: PolicyError) -> BrokenPolicy:
-    return BrokenPolicy(subject=file, file=file, faults=tuple(str(fault) for fault in error.faults))
-
-
 # --- adapters --------------------------------------------------------------------------------------------------------
 
 
@@ -294,32 +245,7 @@ def compose_repositories(stack: ExitStack, settings: Settings, repository: str, 
     known = KnownRepositories(frozenset({repository}))
     credentials = credentials_of(settings.github, clock, known)
     github = compose_github(stack, settings.github, credentials, clock)
-    return _repositories(settings, credentials, clock, github.clients)
-
-
-def _repositories(settings: Settings, credentials: Credentials, clock: Clock, clients: Clients) -> GitRepositories:
-    mirrors = settings.bot.state / "mirrors"
-    make_state_directory(mirrors)
-    git = GitSettings(
-        mirrors=mirrors,
-        url=f"{settings.github.url.rstrip('/')}/{{repository}}.git",
-        author=Author(name=settings.git.author_name, email=settings.git.author_email),
-        limits=GitLimits(
-            network=settings.git.deadline,
-            history_commits=settings.git.history_commits,
-            max_file_bytes=settings.git.max_file_bytes,
-        ),
-        signing=_signing(settings.git),
-    )
-    return GitRepositories(git, token=credentials.token_for, clock=clock, server=GitHubCommits(clients))
-
-
-def _signing(section: GitSection) -> Signing | None:
-    if section.signing_format is None or section.signing_key is None:
-        return None
-    return Signing(
-        format=SignatureFormat(section.signing_format), key=section.signing_key, gnupg_home=section.gnupg_home
-    )
+    return git_repositories(settings, credentials.token_for, clock, server=GitHubCommits(github.clients))
 
 
 def _deployments(settings: Settings, *, is_once: bool) -> ArgoDeployments:

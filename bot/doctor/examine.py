@@ -25,13 +25,14 @@ from bot.doctor import hooks, identity, systems
 from bot.doctor.artifacts import ArtifactExaminer, signed_rules
 from bot.doctor.branches import Branch, judge_branch, judge_repository, judge_source
 from bot.doctor.findings import Check, Finding, failed, judge_skew, ok
+from bot.doctor.policies import judge_policies_branch, judge_policies_repository
 from bot.domain.edit import EditRefused, read_tag
 from bot.domain.observation import ForgeFacts
 from bot.domain.policy import Policy, Stage
 from bot.domain.questions import services_by_source
 from bot.forge import Forge
 from bot.ports import Clock, Permanent
-from bot.settings import Settings
+from bot.settings import PoliciesSection, Settings
 
 _MOST_FILES = 20
 """How many files are looked at in a repository: each is a request."""
@@ -62,9 +63,17 @@ class Patient:
 
     @property
     def repositories(self) -> list[str]:
-        """All repositories: those that say what should run, then those of the source."""
+        """All repositories: those that say what should run, that of the policies, then those of the source."""
         sources = {policy.source for policy in self.policies if policy.source is not None}
-        return [*self.gitops, *sorted(sources - set(self.gitops))]
+        section = self.settings.policies
+        named = [*self.gitops, *([] if section is None else [section.repository]), *sorted(sources)]
+        return list(dict.fromkeys(named))
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """Those without which the bot cannot work."""
+        section = self.settings.policies
+        return frozenset(self.gitops) | ({section.repository} if section is not None else set())
 
     def of(self, repository: str) -> list[Policy]:
         """Return the policies whose tags stand in a repository."""
@@ -110,7 +119,7 @@ def _installed(patient: Patient) -> list[Finding]:
         found = dict(
             zip(patient.repositories, pool.map(patient.github.find_installation, patient.repositories), strict=True)
         )
-    sources = set(patient.repositories) - set(patient.gitops)
+    sources = set(patient.repositories) - patient.needed
     findings = identity.judge_installations(patient.github.find_app(), found, sources)
     installations = {one.id: one for one in found.values() if one is not None}
     for number, one in installations.items():
@@ -152,13 +161,30 @@ def _hooks_of(patient: Patient, repository: str) -> list[Finding]:
 
 
 def _repositories(patient: Patient) -> Iterator[Check]:
+    section = patient.settings.policies
+    if section is not None:
+        yield _policies(patient, section)
     for name in patient.repositories:
-        yield _repository(patient, name)
+        if section is None or name != section.repository or name in patient.gitops:
+            yield _repository(patient, name)
         branches = sorted({policy.gitops.branch for policy in patient.of(name)})
         for branch in branches:
             policies = [policy for policy in patient.of(name) if policy.gitops.branch == branch]
             yield _rules(patient, name, branch, policies)
             yield _files(patient, name, branch, policies)
+
+
+def _policies(patient: Patient, section: PoliciesSection) -> Check:
+    name, branch = section.repository, section.branch
+
+    def look() -> list[Finding]:
+        facts = patient.github.find_repository(name)
+        told = judge_policies_repository(name, facts)
+        if facts is None:
+            return [told]
+        return [told, judge_policies_branch(name, branch, patient.forge.look_at(name, branch, ()).rules)]
+
+    return Check(name=f"policies {name}", look=look, remedy="see the credentials and the installation above")
 
 
 def _repository(patient: Patient, name: str) -> Check:

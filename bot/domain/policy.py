@@ -14,6 +14,7 @@ from bot.domain.argo import Target
 from bot.domain.calendar import Calendar
 from bot.domain.edit.kinds import Edit
 from bot.domain.intake import REGISTRY, Intake
+from bot.domain.model import Sha
 from bot.domain.pulls import MergeMethod
 from bot.domain.rules import Gate, Trigger
 from bot.domain.trust import TrustRule
@@ -246,12 +247,28 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a policy was read: a repository (`owner/name`) of policies, and a commit of it at which it says just that.
+
+    Normally that is the last commit which changed what the policy rests on.
+    """
+
+    repository: str
+    commit: Sha
+
+    @property
+    def name(self) -> str:
+        """Both, as short as people read them: `acme/policies@abc1234`."""
+        return f"{self.repository}@{self.commit[:7]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """One service's policy. Evidence names the policy that judged by its `version`.
 
     That is the SHA-256 of the file's bytes; where the file uses a team's own templates, of that hash and theirs; where
-    the organisation's floor has calendars, of that and those.
-    `calendar` is of all stages that releases are promoted into.
+    the organisation's floor has calendars, of that and those. `calendar` is of all stages that releases are promoted
+    into. `origin` is None where a local directory was read.
     """
 
     service: str
@@ -262,6 +279,7 @@ class Policy:
     file: str
     version: str
     calendar: Calendar | None = None
+    origin: Origin | None = None
 
     def stage(self, name: str) -> Stage:
         """Return the stage `name`; KeyError if there is none.

@@ -18,7 +18,16 @@ from bot.domain.observation import Fleet, Observation
 from bot.domain.policy import Policy
 from bot.domain.stops import stop_of_everything
 from bot.domain.storm import is_rollback
-from bot.engine.record import Known, action_json, as_json, is_quiet, is_write, note_beginning, note_decision
+from bot.engine.record import (
+    Known,
+    action_json,
+    as_json,
+    is_quiet,
+    is_write,
+    note_beginning,
+    note_decision,
+    policy_json,
+)
 from bot.engine.refusals import Asked, Refusals
 from bot.observe import World
 from bot.ports import Conflict, OutsideError, Permanent
@@ -67,10 +76,11 @@ class Acting:
         beginning = note_beginning(ledger, decided.seen, known.beginnings.get(decision.service))
         writes = any(is_write(action) and self._refused(decided, action) is None for action in decision.actions)
         latest = known.decisions.get(decision.service)
-        is_new = note_decision(ledger, decision, decided.seen, latest, writes=writes)
+        is_new = note_decision(ledger, decision, decided.policy, decided.seen, latest, writes=writes)
         stop = stop_of_everything(decided.seen.stops)
         held = {} if stop is None else {"stop": stop.sentence}
-        body = {"decision": as_json(decision), **held, **_missing(beginning)}
+        judged_by = {"policy": policy_json(decided.policy)}
+        body = {"decision": as_json(decision), **judged_by, **held, **_missing(beginning)}
         self.board.post(Posting(subject=decision.service, at=decision.at, body=body))
         _log(decision, level="info" if is_new else "debug", dry_run=self.dry_run)
         return () if self.dry_run else self._act(decided)

@@ -6,8 +6,8 @@ An observation, a policy and a decision are plain frozen values; they go into th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -102,7 +102,8 @@ def is_write(action: Action) -> bool:
 def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: datetime) -> datetime | None:
     """Note a policy that was not in force before; return since when it is, None for a service's first (I6).
 
-    The same file may mean something else after an upgrade or with another template: what it means is compared.
+    The same file may mean something else after an upgrade or with another template: what it means is compared. Which
+    commit it was read at makes no difference to that.
     """
     meaning = _POLICY.dump_python(policy, mode="json")
     if known is not None and _is_known(known, policy, meaning):
@@ -117,12 +118,41 @@ def _is_known(known: Event, policy: Policy, meaning: object) -> bool:
     """Say whether a recorded policy means the same: also one written before a field was there that has its default."""
     if known.body.get("version") != policy.version:
         return False
-    if known.body.get("policy") == meaning:
+    if _meant(known.body.get("policy")) == _meant(meaning):
         return True
     try:
-        return _parse(_POLICY, known.body.get("policy")) == policy
+        told: Policy = _parse(_POLICY, known.body.get("policy"))
+        return replace(told, origin=policy.origin) == policy
     except AnotherVersion:
         return False
+
+
+def _meant(policy: object) -> object:
+    """Return what a policy means, wherever it was read."""
+    return {key: value for key, value in policy.items() if key != "origin"} if isinstance(policy, dict) else policy
+
+
+def policy_json(policy: Policy) -> dict[str, object]:
+    """Return which policy judges: its file, its version, and where that was read if it was in a repository."""
+    origin = policy.origin
+    at = {} if origin is None else {"repository": origin.repository, "commit": origin.commit}
+    return {"file": policy.file, "version": policy.version, **at}
+
+
+def remembered_policy(events: Mapping[str, Event], services: Collection[str], file: str) -> Policy | None:
+    """Return the policy that a file of a local directory had, of a service that was handled still; None if unknown.
+
+    `events` are each service's newest policy. What another version of Liftlock wrote is not known.
+    """
+    for service, event in events.items():
+        told = event.body.get("policy")
+        if service not in services or not isinstance(told, dict) or told.get("file") != file or told.get("origin"):
+            continue
+        try:
+            return _parse(_POLICY, told)
+        except AnotherVersion:
+            continue
+    return None
 
 
 def note_beginning(ledger: Ledger, seen: Observation, known: Event | None) -> Event | None:
@@ -163,7 +193,7 @@ def missing_history(posting: Posting) -> Missing | None:
 
 
 def note_decision(
-    ledger: Ledger, decision: Decision, observation: Observation, known: Event | None, *, writes: bool
+    ledger: Ledger, decision: Decision, policy: Policy, observation: Observation, known: Event | None, *, writes: bool
 ) -> bool:
     """Record a decision with its observation if it says what the newest entry does not; return whether it does.
 
@@ -176,6 +206,7 @@ def note_decision(
         return False
     body = {
         "meaning": meaning,
+        "policy": policy_json(policy),
         "decision": as_json(decision),
         "observation": _OBSERVATION.dump_python(observation, mode="json"),
     }

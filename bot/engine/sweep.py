@@ -47,11 +47,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenPolicy:
-    """A policy file that halts its service: one sentence per fault."""
+    """A policy file that cannot be used as it is: one sentence per fault.
+
+    It halts its service, unless something of it is still `in_force`, in words; then `how` says what is wrong with it,
+    and since when. `service` is the one that goes on.
+    """
 
     subject: str
     file: str
     faults: tuple[str, ...]
+    how: str = "halted"
+    in_force: str = ""
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +83,8 @@ class Sweeper:
 
     `forge_costs` says what each account has used of the forge's limits; `clock_trouble`, why this machine's clock is
     not to be believed. While it is not, nothing is looked at: what would be recorded then would count once it is right.
-    `load_stops` says what people have stopped beside what they command in comments.
+    `load_stops` says what people have stopped beside what they command in comments; `tell_faults` tells whoever broke a
+    policy, at the end of a sweep, unless everything is stopped.
     """
 
     world: World
@@ -90,6 +98,7 @@ class Sweeper:
     listeners: tuple[Callable[[ServiceReport], None], ...] = ()
     stopping: threading.Event = field(default_factory=threading.Event)
     load_stops: Callable[[], Sequence[Stop]] = tuple
+    tell_faults: Callable[[], object] = tuple
     forge_costs: Callable[[], Mapping[str, Mapping[str, float]]] = dict
     clock_trouble: Callable[[], Trouble | None] = lambda: None
     refusals: Refusals = field(default_factory=Refusals)
@@ -104,6 +113,8 @@ class Sweeper:
         trouble = self._clock_trouble() if policies else None
         reports += self._sweep_over(policies) if trouble is None else self._waiting(policies, trouble)
         self._post_sweep(policies, broken, self.world.metrics.cost().since(cost))
+        if broken and not self.dry_run:
+            self._tell_faults()
         return tuple(sorted(reports, key=lambda report: report.subject))
 
     def _sweep_over(self, policies: Sequence[Policy]) -> Sequence[ServiceReport]:
@@ -327,9 +338,20 @@ class Sweeper:
     # --- what is not one service's ---
 
     def _halted(self, broken: BrokenPolicy) -> ServiceReport:
-        self._post(broken.subject, {"file": broken.file, "faults": list(broken.faults)})
-        structlog.get_logger().warning("policy is broken", file=broken.file, faults=list(broken.faults))
-        return ServiceReport(subject=broken.subject, error="; ".join(broken.faults))
+        goes_on = {"how": broken.how, "in_force": broken.in_force, "service": broken.service} if broken.in_force else {}
+        self._post(broken.subject, {"file": broken.file, "faults": list(broken.faults), **goes_on})
+        log = structlog.get_logger().bind(in_force=broken.in_force or None)
+        log.warning("policy is broken", file=broken.file, faults=list(broken.faults))
+        return ServiceReport(subject=broken.subject, error="; ".join((*broken.faults, *_told(broken))))
+
+    def _tell_faults(self) -> None:
+        try:
+            if stop_of_everything(self.load_stops()) is None:
+                self.tell_faults()
+        except OutsideError as error:
+            structlog.get_logger().warning("faults not told", system=error.system, reason=error.sentence)
+        except Exception as error:
+            structlog.get_logger().exception("bug", error=type(error).__name__)
 
     def _post_sweep(self, policies: Sequence[Policy], broken: Sequence[BrokenPolicy], cost: Cost) -> None:
         current = {SWEEP, *(policy.service for policy in policies), *(item.subject for item in broken)}
@@ -343,6 +365,10 @@ class Sweeper:
         body["cost_since_start"] = asdict(self.world.metrics.cost())
         body["forge"] = {account: dict(costs) for account, costs in self.forge_costs().items()}
         self._post(SWEEP, body)
+
+
+def _told(broken: BrokenPolicy) -> tuple[str, ...]:
+    return (f"in force is {broken.in_force}",) if broken.in_force else ()
 
 
 def _files_of(policies: Sequence[Policy]) -> tuple[Sequence[GitOps], Sequence[Sequence[str]]]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from bot.domain.text import one_line
 from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.files import read_text
+from bot.policy.folders import Folder
 from bot.policy.grammar import NAME
 from bot.policy.parsing import API_VERSION, read_policy
 from bot.policy.reading import UNKNOWN_KEY, Faults, Section, one_of, shown
@@ -34,7 +34,7 @@ _OF_SERVICES = tuple(key for key in POLICY_FIELDS if key not in (*_OF_POLICIES, 
 _A_NAME = "the name of a stage: a-z, 0-9 and -, at most 63 long"
 
 
-def read_inherited(directory: Path) -> Inherited:
+def read_inherited(directory: Folder) -> Inherited:
     """Return what the policies of a directory can inherit."""
     path = directory / DEFAULTS
     if not path.is_symlink() and not path.exists():

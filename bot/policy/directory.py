@@ -14,10 +14,15 @@ from bot.policy.defaults import read_inherited
 from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.files import Stamp, fault_of, read_text, stamped_files
 from bot.policy.floor import Floor, FloorFile, ReadPolicy, faults_below, with_calendars
+from bot.policy.folders import Folder
 from bot.policy.own_templates import OwnTemplates, read_own_templates
 from bot.policy.parsing import read_policy
 from bot.policy.resolving import DEFAULTS, EXTENDS, NOTHING, Inherited, resolve
 from bot.policy.templates import GateTemplates
+
+
+class BelowFloor(PolicyError):
+    """A policy that asks for less than the organisation's floor: an older one is no better for having been in force."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +43,7 @@ class _Shared:
     inherited: Inherited = NOTHING
     floor: Floor | None = None
 
-    def read(self, directory: Path, floor: Floor | None) -> None:
+    def read(self, directory: Folder, floor: Floor | None) -> None:
         """Read it, and keep what was there where it did not change: then nothing has to be compared with it."""
         own, inherited = read_own_templates(directory), read_inherited(directory)
         is_same = (self.own.texts, self.own.broken) == (own.texts, own.broken)
@@ -58,7 +63,7 @@ class PolicyDirectory:
     threads.
     """
 
-    path: Path
+    path: Folder
     templates: GateTemplates
     floor: FloorFile | None = None
     now: Callable[[], int] = time.time_ns
@@ -125,20 +130,28 @@ class PolicyDirectory:
         if floor is None:
             return versioned
         below = faults_below(ReadPolicy(policy=policy, tree=tree, templates=templates, own=own.texts.keys()), floor)
-        return PolicyError(below) if below else with_calendars(versioned, floor)
+        return BelowFloor(below) if below else with_calendars(versioned, floor)
 
 
 def load_policies(
-    directory: Path, templates: GateTemplates, floor: Path | None = None
+    directory: Folder, templates: GateTemplates, floor: Path | None = None
 ) -> Mapping[str, Policy | PolicyError]:
     """Read the policies of a directory once, and the floor's file where there is one; see PolicyDirectory."""
     file = None if floor is None else FloorFile(path=floor, templates=templates)
     return PolicyDirectory(path=directory, templates=templates, floor=file).load()
 
 
+_ITS_OWN = "a service of its own"
+
+
 def second_of(service: str, name: str, owner: str) -> PolicyFault:
     """Return the fault of a file that describes a service which another one describes already."""
-    return fault_of(name, f"the service {service}, which {owner} describes", "a service of its own")
+    return fault_of(name, f"the service {service}, which {owner} describes", _ITS_OWN)
+
+
+def is_second(error: PolicyError) -> bool:
+    """Say whether nothing is wrong with a file but that another one describes its service already."""
+    return all(fault.expected == _ITS_OWN for fault in error.faults)
 
 
 def _with_version(policy: Policy, own: Mapping[str, str]) -> Policy:

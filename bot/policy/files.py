@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from bot.policy.faults import PolicyError, PolicyFault
+from bot.policy.folders import Folder
 from bot.policy.tree import MAX_BYTES
 
 _TICK = 5_000_000_000
@@ -32,18 +33,30 @@ class Stamp(NamedTuple):
         return 0 < self.changed < now - _TICK and self.modified < now - _TICK
 
 
-def yaml_files(directory: Path, *, expected: str) -> Sequence[str]:
+def yaml_files(directory: Folder, *, expected: str) -> Sequence[str]:
     """Return the names of the YAML files directly in a directory, sorted; no hidden ones, and no `.test.yaml`.
 
     Raise PolicyError where the directory cannot be read; `expected` is what should have been there.
     """
-    return sorted(entry.name for entry in _entries(directory, expected))
+    return list(stamped_files(directory, expected=expected))
 
 
-def stamped_files(directory: Path, *, expected: str) -> Mapping[str, Stamp | None]:
-    """Return the same files in the same order with their stamps; None for one that has none, as a dangling link."""
+def stamped_files(directory: Folder, *, expected: str) -> Mapping[str, Stamp | None]:
+    """Return the same files in the same order with their stamps; None for one that has none, as a dangling link.
+
+    Nor has a file that is on no disk.
+    """
+    if not isinstance(directory, Path):
+        return dict.fromkeys(sorted(_held(directory, expected)))
     entries = _entries(directory, expected)
     return {entry.name: _stamp(entry) for entry in sorted(entries, key=lambda entry: entry.name)}
+
+
+def _held(directory: Folder, expected: str) -> Iterable[str]:
+    try:
+        return [entry.name for entry in directory.iterdir() if is_yaml_name(entry.name) and not entry.is_dir()]
+    except OSError as error:
+        raise PolicyError([fault_of(str(directory), _why(error), expected)]) from error
 
 
 def _entries(directory: Path, expected: str) -> Sequence[os.DirEntry[str]]:
@@ -55,10 +68,14 @@ def _entries(directory: Path, expected: str) -> Sequence[os.DirEntry[str]]:
 
 
 def _is_yaml(entry: os.DirEntry[str]) -> bool:
-    name = entry.name
+    return is_yaml_name(entry.name) and not _is_folder(entry)
+
+
+def is_yaml_name(name: str) -> bool:
+    """Say whether a file of this name is read: a YAML file that is not hidden, and no test of a policy."""
     if name.startswith(".") or name.endswith((".test.yaml", ".test.yml")):
         return False
-    return name.endswith((".yaml", ".yml")) and not _is_folder(entry)
+    return name.endswith((".yaml", ".yml"))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -77,7 +94,7 @@ def _stamp(entry: os.DirEntry[str]) -> Stamp | None:
     return Stamp(said.st_mtime_ns, said.st_ctime_ns, said.st_size, said.st_ino, said.st_dev)
 
 
-def read_text(path: Path, *, file: str) -> str:
+def read_text(path: Folder, *, file: str) -> str:
     """Return a file's text. Raise PolicyError, in the name of `file`, for one that is no text of at most 1 MiB."""
     try:
         if not path.is_file() and path.exists():

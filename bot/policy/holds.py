@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from bot.domain.stops import Stop, parse_stops
 from bot.policy.faults import PolicyError
 from bot.policy.files import read_text
+from bot.policy.folders import Folder
 
 FILE = "HOLD"
 
 
-def read_stops(directory: Path) -> tuple[Stop, ...]:
+def read_stops(directory: Folder) -> tuple[Stop, ...]:
     """Return what the file stops; nothing where there is none. One that cannot be read stops everything."""
     file = directory / FILE
     if not file.is_symlink() and not file.exists():

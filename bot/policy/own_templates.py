@@ -7,11 +7,12 @@ is an error of its own file, and hinders only the policies that use it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.policy.faults import PolicyError
 from bot.policy.files import fault_of, read_text, yaml_files
+from bot.policy.folders import Folder
 from bot.policy.templates import GateTemplate, GateTemplates, parse_template
 from bot.policy.tree import read_tree
 
@@ -20,15 +21,16 @@ FOLDER = "gates"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnTemplates:
-    """The templates and their texts by name, the files of broken ones by name, and what is wrong by file."""
+    """The templates, their texts and files by name, the files of broken ones by name, and what is wrong by file."""
 
     templates: GateTemplates
     texts: Mapping[str, str]
     broken: Mapping[str, str]
     errors: Mapping[str, PolicyError]
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_own_templates(directory: Path) -> OwnTemplates:
+def read_own_templates(directory: Folder) -> OwnTemplates:
     """Read the templates in the folder `gates` of a directory of policies. No such folder is no template."""
     found: dict[str, GateTemplate] = {}
     texts: dict[str, str] = {}
@@ -49,10 +51,10 @@ def read_own_templates(directory: Path) -> OwnTemplates:
             errors[file] = PolicyError([fault_of(file, taken, "a name of its own")])
             continue
         found[template.name], texts[template.name], owners[template.name] = template, text, file
-    return OwnTemplates(templates=found, texts=texts, broken=broken, errors=errors)
+    return OwnTemplates(templates=found, texts=texts, broken=broken, errors=errors, files=owners)
 
 
-def _names(folder: Path, errors: dict[str, PolicyError]) -> Sequence[str]:
+def _names(folder: Folder, errors: dict[str, PolicyError]) -> Sequence[str]:
     try:
         return yaml_files(folder, expected="a directory of gate templates") if folder.is_dir() else ()
     except PolicyError as error:

@@ -60,7 +60,7 @@ def _parts(view: MoveView, room: Room) -> list[str]:
         _what_next(view),
         command_section(stands, room.orders) if has_all else "",
         history_section(circumstances.history, room.history) if has_all else "",
-        judged_by(view.policy, circumstances.policy_commit, view.forge_url),
+        judged_by(view.policy, view.forge_url),
     ]
 
 

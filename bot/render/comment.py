@@ -36,7 +36,7 @@ def _parts(view: CommentView, room: Room) -> list[str]:
         else "",
         command_section(view, room.orders),
         history_section(circumstances.history, room.history),
-        judged_by(view.policy, circumstances.policy_commit, view.forge_url),
+        judged_by(view.policy, view.forge_url),
     ]
 
 

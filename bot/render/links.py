@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bot.domain.policy import Origin
 from bot.render.escape import code
 
 _SHORT = 12
@@ -17,6 +18,13 @@ def commit_link(forge_url: str, repository: str | None, commit: str) -> str:
     if repository is None or not _OBJECT.fullmatch(commit) or not _REPOSITORY.fullmatch(repository):
         return short
     return f"[{short}]({forge_url}/{repository}/commit/{commit})"
+
+
+def origin_link(forge_url: str, origin: Origin) -> str:
+    """Return a commit of a repository by both their names, as a link where there is a page to link to."""
+    if not forge_url or not _OBJECT.fullmatch(origin.commit) or not _REPOSITORY.fullmatch(origin.repository):
+        return code(f"{origin.repository}@{origin.commit}")
+    return f"[{code(origin.name)}]({forge_url}/{origin.repository}/commit/{origin.commit})"
 
 
 def compare_link(forge_url: str, repository: str | None, before: str | None, after: str | None) -> str:

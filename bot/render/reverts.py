@@ -39,5 +39,5 @@ def _parts(view: RevertView, room: Room) -> list[str]:
         f"**Rollback.** {release} is taken out of {code(view.stage.name)}. You may merge this.\n\n{lines}",
         f"{effect}\n\n{edit_lines(view.changes)}",
         *evidence_of(view.stage, view.judgement, room),
-        judged_by(view.policy, None, ""),
+        judged_by(view.policy, ""),
     ]

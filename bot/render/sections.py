@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from bot.domain.decision import Judgement
-from bot.domain.model import Sha
 from bot.domain.policy import Policy, Stage
 from bot.render.course import charts
 from bot.render.escape import code
 from bot.render.evidence import data_quality, evidence_table, exact_queries
-from bot.render.links import commit_link
+from bot.render.links import origin_link
 from bot.render.room import Room
 from bot.render.timeline import timeline_table
 
@@ -29,7 +28,8 @@ def evidence_of(stage: Stage, judgement: Judgement, room: Room) -> list[str]:
     ]
 
 
-def judged_by(policy: Policy, commit: Sha | None, forge_url: str) -> str:
-    """Return which policy judged: its file, version, and the commit where that is known."""
-    at = f", at {commit_link(forge_url, policy.gitops.repository, commit)}" if commit is not None else ""
-    return f"Judged by policy {code(policy.file)}, version {code(policy.version[:_SHORT])}{at}."
+def judged_by(policy: Policy, forge_url: str) -> str:
+    """Return which policy judged: its file at a commit of the policies' repository, or its version."""
+    if policy.origin is None:
+        return f"Judged by policy {code(policy.file)}, version {code(policy.version[:_SHORT])}."
+    return f"Judged by policy {code(policy.file)} at {origin_link(forge_url, policy.origin)}."

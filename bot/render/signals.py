@@ -122,7 +122,7 @@ def _summary(view: CommentView, room: Room) -> list[str]:
         approval_section(view.candidate.approvals if view.candidate is not None else None),
         *(part for one in view.sources for part in evidence_of(view.policy.stage(one.stage), one, room)),
         artifact_table(view.candidate.verdicts) if view.candidate is not None and view.candidate.verdicts else "",
-        judged_by(view.policy, view.circumstances.policy_commit, view.forge_url),
+        judged_by(view.policy, view.forge_url),
     ]
 
 

@@ -63,7 +63,7 @@ class Circumstances:
     """All that bears on a promotion beside its gates; by default nothing does.
 
     `now` makes a text say how much is left of a window: leave it out where the text is not written again every minute.
-    `answers` and `history` are newest first. `policy_commit` is the commit at which the policy was read.
+    `answers` and `history` are newest first.
     """
 
     now: datetime | None = None
@@ -74,7 +74,6 @@ class Circumstances:
     overrides: tuple[OverrideView, ...] = ()
     answers: tuple[AnswerView, ...] = ()
     history: tuple[ChangeView, ...] = ()
-    policy_commit: Sha | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

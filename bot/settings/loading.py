@@ -23,6 +23,7 @@ from bot.settings.sections import (
     GitSection,
     LedgerSection,
     LogSection,
+    PoliciesSection,
     PrometheusSection,
     RegistrySection,
     SettingsError,
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     )
 
     bot: BotSettings
+    policies: PoliciesSection | None = None
     github: GitHubSection = Field(default_factory=GitHubSection)
     git: GitSection = Field(default_factory=GitSection)
     argocd: ArgoSection
@@ -80,12 +82,30 @@ class Settings(BaseSettings):
         if DEFAULT_SOURCE in self.prometheus_servers:
             taken = f"that one is the section {DEFAULT_SOURCE}"
             raise ValueError(f"another name than {DEFAULT_SOURCE} for a server of prometheus_servers: {taken}")
+        if (self.bot.policies is None) == (self.policies is None):
+            found = "neither" if self.policies is None else "both"
+            raise ValueError(f"bot.policies, a directory, or the section policies, a repository; found {found}")
         return self
 
     @property
     def sources(self) -> Mapping[str, PrometheusSection]:
         """The data sources by the ids that policies name."""
         return {DEFAULT_SOURCE: self.prometheus, **self.prometheus_servers}
+
+    @property
+    def policy_directory(self) -> Path:
+        """The directory of the policies; raise SettingsError where they are in a repository."""
+        if self.bot.policies is None:
+            raise SettingsError(f"the policies are in {self.policies_place}: name files or directories of yours")
+        return self.bot.policies
+
+    @property
+    def policies_place(self) -> str:
+        """Where the policies are, in words."""
+        section = self.policies
+        return (
+            str(self.bot.policies) if section is None else f"{section.repository}, {section.path} on {section.branch}"
+        )
 
     @property
     def ledger_url(self) -> str:

@@ -51,6 +51,29 @@ def _listen(value: str) -> str:
     return value
 
 
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}")
+
+
+def _a_repository(value: str) -> str:
+    if not _REPOSITORY.fullmatch(value):
+        raise ValueError("expected a repository as owner/name, such as acme/policies")
+    return value
+
+
+def _a_branch(value: str) -> str:
+    # The whole of git's rules holds where the branch is fetched.
+    if not value or value.startswith("-") or not value.isprintable() or " " in value or ".." in value:
+        raise ValueError("expected the name of a branch, such as main")
+    return value
+
+
+def _a_folder(value: str) -> str:
+    parts = value.split("/")
+    if value != "." and (value.startswith("-") or any(part in ("", ".", "..") for part in parts)):
+        raise ValueError("expected a folder of the repository, or . for its root")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
 Lag = Annotated[timedelta, BeforeValidator(_duration)]
 
@@ -81,12 +104,12 @@ class _Server(_Section):
 class BotSettings(_Section):
     """What the bot itself does, and how often. Paths are relative to the settings file.
 
-    `floor` is the file of an organisation's minimum, below which no policy is accepted.
-
+    `policies` is a directory on this machine; None where the section `policies` names a repository instead. `floor` is
+    the file of an organisation's minimum, below which no policy is accepted.
     Without a person, at most `most_rollbacks` releases of all services are taken back in any `rollbacks_within`.
     """
 
-    policies: Path
+    policies: Path | None = None
     state: Path
     floor: Path | None = None
     interval: Duration = timedelta(seconds=30)
@@ -97,6 +120,17 @@ class BotSettings(_Section):
     history_limit: Annotated[int, Field(ge=2, le=10_000)] = 50
     most_rollbacks: Annotated[int, Field(ge=1, le=10_000)] = 5
     rollbacks_within: Duration = timedelta(minutes=10)
+
+
+class PoliciesSection(_Section):
+    """The repository (`owner/name`) whose policies are in force as the head of `branch` has them, in the folder `path`.
+
+    `.` is the repository's root.
+    """
+
+    repository: Annotated[str, AfterValidator(_a_repository)]
+    branch: Annotated[str, AfterValidator(_a_branch)] = "main"
+    path: Annotated[str, AfterValidator(_a_folder)] = "policies"
 
 
 class GitHubSection(_Section):

@@ -174,10 +174,10 @@ def test_no_line_is_wider_than_the_terminal_and_each_remedy_follows_its_finding(
 
 def test_settings_that_cannot_be_used_are_a_line_for_each_fault(tmp_path: Path) -> None:
     file = tmp_path / "liftlock.toml"
-    file.write_text('[bot]\nstate = "s"\n[github]\nwrong = 1\n', encoding="utf-8")
+    file.write_text('[bot]\npolicies = "p"\n[github]\nwrong = 1\n', encoding="utf-8")
     found = findings(file)
     assert {one.mark for one in found} == {Mark.FAILED}
-    assert any("bot.policies: is missing" in one.found for one in found)
+    assert any("bot.state: is missing" in one.found for one in found)
     assert any("github.wrong: is no setting" in one.found for one in found)
     assert liftlock("doctor", "--config", file).exit_code == 1
     assert "there is no such settings file" in findings(tmp_path / "none.toml")[0].found

@@ -9,10 +9,11 @@ import pytest
 
 from bot.domain.decision import State
 from bot.domain.evidence import evidence_hash
+from bot.domain.policy import Origin
 from bot.domain.timeline import Step
-from bot.engine.record import AnotherVersion, note_policy, parse_decision, replay
+from bot.engine.record import AnotherVersion, note_policy, parse_decision, remembered_policy, replay
 from bot.ports import Transient
-from tests.builders import MINUTE, NOON, a_count_gate, a_policy
+from tests.builders import MINUTE, NOON, a_count_gate, a_policy, sha
 from tests.fake_world import FakeWorld
 from tests.fakes import FakeLedger
 
@@ -56,6 +57,32 @@ def test_a_policy_that_this_version_cannot_read_is_another(told: object) -> None
     known = ledger.latest("policy")["checkout"]
     later = NOON + MINUTE
     assert note_policy(ledger, a_policy(), replace(known, body={**known.body, "policy": told}), later) == later
+
+
+@pytest.mark.invariant("I6")
+def test_a_policy_that_only_another_commit_has_is_the_same_policy() -> None:
+    ledger = FakeLedger()
+    first, second = (Origin(repository="acme/policies", commit=sha(name)) for name in ("first", "second"))
+    note_policy(ledger, replace(a_policy(), origin=first), None, NOON)
+    for origin in (second, None):
+        known = ledger.latest("policy")["checkout"]
+        assert note_policy(ledger, replace(a_policy(), origin=origin), known, NOON + MINUTE) is None
+    assert len(ledger.recorded) == 1
+
+
+def test_the_policy_that_a_file_had_is_remembered_while_its_service_was_handled_still() -> None:
+    ledger = FakeLedger()
+    note_policy(ledger, a_policy(), None, NOON)
+    events = ledger.latest("policy")
+    assert remembered_policy(events, {"checkout"}, "checkout.yaml") == a_policy()
+    assert remembered_policy(events, {"checkout"}, "other.yaml") is None
+    assert remembered_policy(events, {"web"}, "checkout.yaml") is None
+    of_repository = replace(a_policy(), origin=Origin(repository="acme/policies", commit=sha("first")))
+    note_policy(ledger, replace(of_repository, version="other"), events["checkout"], NOON)
+    assert remembered_policy(ledger.latest("policy"), {"checkout"}, "checkout.yaml") is None
+    odd = replace(events["checkout"], body={"policy": {"file": "checkout.yaml", "service": 1}})
+    assert remembered_policy({"checkout": odd}, {"checkout"}, "checkout.yaml") is None
+    assert remembered_policy({"checkout": replace(odd, body={})}, {"checkout"}, "checkout.yaml") is None
 
 
 def test_an_entry_of_another_version_is_told_apart() -> None:

@@ -16,7 +16,7 @@ from bot.domain.argo import NamedApplication
 from bot.domain.decision import Judgement
 from bot.domain.edit import Change
 from bot.domain.model import Digest, Release, Sha
-from bot.domain.policy import EvidenceIn, Policy, Proposing, Stage
+from bot.domain.policy import EvidenceIn, Origin, Policy, Proposing, Stage
 from bot.domain.pulls import Checks, Pull, Reviews
 from bot.domain.timeline import Milestone, Step
 from bot.domain.verdicts import BaselineEvidence, Verdict, VerdictKind
@@ -166,7 +166,8 @@ def a_release(text: str) -> Release:
 
 def a_policy_of(policy: Policy, text: str) -> Policy:
     stages = tuple(a_stage_of(stage, text) for stage in policy.stages)
-    return replace(policy, file=text, version=text, source=text, stages=stages)
+    origin = Origin(repository=text, commit=Sha(f"{text}'"))
+    return replace(policy, file=text, version=text, source=text, stages=stages, origin=origin)
 
 
 def a_stage_of(stage: Stage, text: str) -> Stage:
@@ -273,7 +274,6 @@ def a_comment_of(view: CommentView, text: str) -> CommentView:
         supersedes=(SupersededView(number=12, tag=text),),
         answers=answers,
         history=(ChangeView(at=NOON, state=text, reason=text),),
-        policy_commit=Sha(f"{text}'"),
     )
     return replace(
         view,

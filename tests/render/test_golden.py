@@ -16,8 +16,9 @@ from bot.domain.decide import decide
 from bot.domain.decision import Judgement, State
 from bot.domain.model import Release, Samples, Trouble
 from bot.domain.observation import Observation
-from bot.domain.policy import EvidenceIn, Policy
+from bot.domain.policy import EvidenceIn, Origin, Policy
 from bot.forge import Span
+from bot.render.broken import BrokenFile, broken_comment
 from bot.render.commits import promotion_commit, revert_commit
 from bot.render.markdown import (
     attention_comment,
@@ -31,7 +32,7 @@ from bot.render.markdown import (
 )
 from bot.render.signals import Arrived, check_text, deployment_text, source_comment, status_text
 from bot.render.terminal import decision_lines, status_table
-from tests.builders import IMAGE, MINUTE, NEW, NOON, OLD, an_observation, new_production, proven_staging, samples
+from tests.builders import IMAGE, MINUTE, NEW, NOON, OLD, an_observation, new_production, proven_staging, samples, sha
 from tests.render.views import (
     BAD as BAD_JUDGEMENT,
 )
@@ -65,6 +66,19 @@ def in_production(sampled: Samples | Trouble) -> Judgement:
 
 HOSTILE = Trouble(system="Prometheus", sentence="@all <b>see</b> [x](http://evil.example) | `#1` " + "c" * 40)
 STRANGE = replace(proven_staging(), samples={"gate:http-errors": HOSTILE})
+ORIGIN = Origin(repository="acme/policies", commit=sha("policies"))
+BROKEN = (
+    BrokenFile(
+        file="checkout.yaml",
+        faults=(
+            "checkout.yaml:12:9: stages[0].gates[1].limt: found an unknown key, expected limit or no-traffic",
+            "checkout.yaml:14:3: found <b>@dana</b> [x](http://evil.example) | #1, expected a duration such as 30s, 5m",
+        ),
+        service="checkout",
+        kept_at=ORIGIN,
+    ),
+    BrokenFile(file="gates/`odd`.yaml", faults=("gates/`odd`.yaml: found more than 1 MiB, expected a file",)),
+)
 REVERT = a_revert(judgement=in_production(BAD))
 JUDGED = a_move(judgement=judged("staging", "running"))
 
@@ -129,6 +143,10 @@ TEXTS: Mapping[str, Callable[[], str]] = {
         replace(JUDGED, release=Release(image=IMAGE, tag=NEW), replaces=Release(image=IMAGE, tag=OLD), span=None)
     ),
     "body-hostile.md": lambda: promotion_body(a_move(judgement=judged("staging", "running", an_observation(STRANGE)))),
+    "comment-by-a-policy-of-a-repository.md": lambda: evidence_comment(
+        replace(STATES["ready"](), policy=replace(POLICY, origin=ORIGIN))
+    ),
+    "commit-comment.md": lambda: broken_comment(BROKEN, "https://github.com"),
     "check-summary.md": lambda: check_text(STATES["unhealthy"](), NOON).summary,
     "signals.txt": signals,
     "attention.md": all_attention,

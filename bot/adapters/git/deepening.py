@@ -39,7 +39,7 @@ def ask_deeper(mirror: Mirror, head: Sha, ask: Callable[[], T | None]) -> T | No
 def _deepen(mirror: Mirror, head: Sha, commits: int) -> bool:
     """Fetch more history below `head`; False if there is none, or the limit of the settings is reached."""
     before = boundary(mirror)
-    room = mirror.limits.history_commits - _length(mirror, head) if before else 0
+    room = mirror.limits.history_commits - line_length(mirror, head) if before else 0
     if room <= 0:
         return False
     outcome = mirror.fetch(head, depth=f"--deepen={min(commits, room)}")
@@ -51,7 +51,7 @@ def _deepen(mirror: Mirror, head: Sha, commits: int) -> bool:
     return boundary(mirror) != before
 
 
-def _length(mirror: Mirror, head: Sha) -> int:
+def line_length(mirror: Mirror, head: Sha) -> int:
     """Return how many commits of the line of first parents the mirror holds."""
     return int(mirror.ask("rev-list", "--first-parent", "--count", "--end-of-options", head).out)
 

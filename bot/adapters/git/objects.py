@@ -14,14 +14,14 @@ from bot.domain.model import Sha
 from bot.ports import Permanent
 
 REGULAR = ("100644", "100755")
-_TREE = "40000"
+TREE = "40000"
 _REFUSED_MODES = {
     "120000": "a symbolic link, which is never followed",
     "160000": "a submodule, which is never entered",
-    _TREE: "a folder",
+    TREE: "a folder",
 }
 _PATHS_AT_ONCE = 500
-_LFS = b"version https://git-lfs.github.com/spec/"
+LFS = b"version https://git-lfs.github.com/spec/"
 _PERSON = re.compile(rb"(?P<name>.*?) ?<[^<>]*> (?P<at>-?\d+) [+-]\d+")
 
 
@@ -44,7 +44,7 @@ class Entry:
     @property
     def kind(self) -> str:
         """The kind of object that the mode stands for."""
-        return {"160000": "commit", _TREE: "tree"}.get(self.mode, "blob")
+        return {"160000": "commit", TREE: "tree"}.get(self.mode, "blob")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +107,9 @@ def locate(mirror: Mirror, commit: Sha, path: str) -> Located:
             return Located(parts=parts, levels=tuple(levels), entry=entry)
         if entry is None or entry.mode in REGULAR:
             return Located(parts=parts, levels=tuple(levels), entry=None)
-        if entry.mode != _TREE:
+        if entry.mode != TREE:
             where = "/".join(parts[: depth + 1])
-            raise Permanent(SYSTEM, f"{where} in {mirror.repository} is {_describe(entry)}: give the file's real path")
+            raise Permanent(SYSTEM, f"{where} in {mirror.repository} is {describe(entry)}: give the file's real path")
     raise AssertionError("a checked path has at least one part")
 
 
@@ -131,10 +131,11 @@ def need_regular(mirror: Mirror, path: str, entry: Entry) -> Entry:
     """Return the entry if it is a regular file, else raise `Permanent`."""
     if entry.mode in REGULAR:
         return entry
-    raise Permanent(SYSTEM, f"{path} in {mirror.repository} is {_describe(entry)}: name a regular file")
+    raise Permanent(SYSTEM, f"{path} in {mirror.repository} is {describe(entry)}: name a regular file")
 
 
-def _describe(entry: Entry) -> str:
+def describe(entry: Entry) -> str:
+    """Say in words what an entry is that is no regular file."""
     return _REFUSED_MODES.get(entry.mode, f"an entry of the unusual mode {entry.mode}")
 
 
@@ -158,7 +159,7 @@ def read_blobs(mirror: Mirror, blobs: Sequence[Sha]) -> dict[Sha, bytes]:
 
 def decode_text(mirror: Mirror, path: str, content: bytes) -> str:
     """Return the text byte for byte (mark and line ends kept); refuse what is no UTF-8, too large or kept elsewhere."""
-    if content.startswith(_LFS):
+    if content.startswith(LFS):
         raise Permanent(
             SYSTEM, f"{path} in {mirror.repository} is kept in Git LFS, so its text is not in Git: move it back"
         )
@@ -183,7 +184,7 @@ def list_blobs(mirror: Mirror, commit: Sha, paths: Sequence[str]) -> dict[str, S
     return found
 
 
-def list_files(mirror: Mirror, commit: Sha) -> dict[str, Sha]:
+def list_contents(mirror: Mirror, commit: Sha) -> dict[str, Sha]:
     """Return the contents of all regular files of a commit, by path."""
     return dict(_regular_files(mirror, commit, ()))
 

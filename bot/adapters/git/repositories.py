@@ -1,23 +1,33 @@
-"""The port `Repositories` over mirrors: checks every name, then does each task under its mirror's lock."""
+"""The ports `Repositories` and `Folders` over mirrors: checks names, then does each task under its mirror's lock."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from bot.adapters.git.commits import ServerCommits, Signature, make_commit, make_commit_on_server
 from bot.adapters.git.fetching import fetch_branch, fetch_tracked, has_or_fetches, need_commit, own_branch
+from bot.adapters.git.folders import fetched_head, list_files, read_history, read_small
 from bot.adapters.git.history import compare, count_between, describe_versions, is_ancestor, read_pasts
 from bot.adapters.git.index import BranchIndex
 from bot.adapters.git.mirror import Mirror
 from bot.adapters.git.names import SYSTEM, check_branch, check_path, check_repository, check_sha
-from bot.adapters.git.objects import decode_text, list_files, locate, need_regular, read_blobs
+from bot.adapters.git.objects import decode_text, list_contents, locate, need_regular, read_blobs
 from bot.adapters.git.pushes import push_commit
 from bot.adapters.git.settings import GitSettings, TokenFor
 from bot.adapters.git.upkeep import tidy
 from bot.domain.model import Sha
 from bot.domain.policy import CommitsBy
-from bot.ports import BranchChange, Clock, Descent, FileCommit, FileHistory, Permanent
+from bot.ports import (
+    BranchChange,
+    Clock,
+    Descent,
+    FileCommit,
+    FileHistory,
+    FolderHistory,
+    FolderListing,
+    Permanent,
+)
 
 
 class GitRepositories:
@@ -46,7 +56,8 @@ class GitRepositories:
             mirror.absent.clear()
             head = fetch_tracked(mirror, branch)
             if head is None:
-                raise Permanent(SYSTEM, f"{repository} has no branch {branch}: check the policy's gitops branch")
+                sentence = f"{repository} has no branch {branch}: check its name in the policy or the settings"
+                raise Permanent(SYSTEM, sentence)
             index = mirror.indexes.setdefault(branch, BranchIndex(head))
             index.advance(mirror, head)
             index.watch(paths)
@@ -72,7 +83,7 @@ class GitRepositories:
 
         def task(mirror: Mirror) -> dict[str, str]:
             need_commit(mirror, commit)
-            wanted = {path: sha for path, sha in list_files(mirror, commit).items() if is_wanted(path)}
+            wanted = {path: sha for path, sha in list_contents(mirror, commit).items() if is_wanted(path)}
             if len(wanted) > most:
                 raise Permanent(SYSTEM, f"{repository} has {len(wanted):,} such files, more than {most:,}")
             contents = read_blobs(mirror, list(wanted.values()))
@@ -111,6 +122,35 @@ class GitRepositories:
             check_sha(content)
         return self._mirror(repository).work(
             lambda mirror: {sha: _as_text(raw) for sha, raw in read_blobs(mirror, contents).items()}
+        )
+
+    def fetched(self, repository: str, branch: str) -> Sha | None:
+        """Return the head of a branch as the last refresh found it, on this machine; None if there was none."""
+        check_branch(branch)
+        return self._mirror(repository).work(lambda mirror: fetched_head(mirror, branch))
+
+    def list_folder(self, repository: str, commit: Sha, folder: str, *, inside: Sequence[str]) -> FolderListing | None:
+        """Return the files directly in a folder and in those of its folders named `inside`; None without the folder."""
+        check_sha(commit)
+        _check_folder(folder)
+        return self._mirror(repository).work(lambda mirror: list_files(mirror, commit, folder, inside=inside))
+
+    def read_small(self, repository: str, contents: Sequence[Sha], *, most_bytes: int) -> Mapping[Sha, bytes | str]:
+        """Return contents; in words, what one is that is larger than `most_bytes`, or kept elsewhere."""
+        for content in contents:
+            check_sha(content)
+        return self._mirror(repository).work(lambda mirror: read_small(mirror, contents, most_bytes=most_bytes))
+
+    def folder_history(
+        self, repository: str, head: Sha, folder: str, *, wanted: Collection[str], since: Sha | None = None
+    ) -> FolderHistory:
+        """Return which commits up to `head` touched a folder: those after `since`, or as far as `wanted` files need."""
+        check_sha(head)
+        if since is not None:
+            check_sha(since)
+        _check_folder(folder)
+        return self._mirror(repository).work(
+            lambda mirror: read_history(mirror, head, folder, wanted=wanted, since=since)
         )
 
     def descent(self, repository: str, commit: Sha, ancestor: Sha) -> Descent | None:
@@ -175,6 +215,11 @@ class GitRepositories:
             if repository not in self._mirrors:
                 self._mirrors[repository] = Mirror(self._settings, repository, self._token)
             return self._mirrors[repository]
+
+
+def _check_folder(folder: str) -> None:
+    if folder != ".":
+        check_path(folder)
 
 
 def _read_text(mirror: Mirror, commit: Sha, path: str) -> str | None:

@@ -20,6 +20,7 @@ from bot.adapters.github.names import check_repository, path_part, shown
 from bot.adapters.github.nodes import Node, objects
 from bot.adapters.github.texts import as_stored, carries_marker, with_marker
 from bot.domain.authority import Permission
+from bot.domain.model import Sha
 from bot.forge import Reaction
 from bot.ports import Permanent
 
@@ -29,6 +30,7 @@ _MOST_PAGES = 10
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_]|-(?=[A-Za-z0-9])){0,99}(?:\[bot\])?")
 _TEAM = re.compile(r"([A-Za-z0-9][A-Za-z0-9\-]{0,99})/([A-Za-z0-9_][A-Za-z0-9_\-]{0,99})")
 _MOST_COMMENT_PAGES = 30
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PERMISSIONS = {
     "read": Permission.READ,
     "triage": Permission.TRIAGE,
@@ -144,6 +146,26 @@ class GitHubConversation:
             return author.is_same(own)
         # The app's number outlives a change of its name. A person may act through an app too, so the account counts.
         return app.number("id") == own.app_id and (author.is_app or author.is_same(own))
+
+    # --- a comment on a commit ---
+
+    def comment_on_commit(self, repository: str, commit: Sha, *, marker: str, body: str) -> None:
+        """Comment on a commit once: one of the bot's own whose first line is the marker is left as it is."""
+        check_repository(repository)
+        if not _COMMIT.fullmatch(commit):
+            raise Permanent(SYSTEM, f"“{shown(commit)}” is no commit that can be commented on")
+        path = f"/repos/{repository}/commits/{commit}/comments"
+        tried = f"comment on commit {commit[:12]} of {repository}"
+
+        def look() -> bool | None:
+            read = Read(path=path, tried=f"read the comments on commit {commit[:12]} of {repository}")
+            pages = self._clients.read_pages(repository, read, lambda answer: list(objects(answer)))
+            return True if any(self._own(node, marker) is not None for node in pages) else None
+
+        if not look():
+            text = {"body": with_marker(marker, body)}
+            write = Write(verb="POST", path=path, tried=tried, body=text, creates_content=True)
+            self._clients.create_once(repository, write, lambda _: True, look=look)
 
     # --- reactions ---
 

@@ -121,6 +121,17 @@ class Comment:
     reactions: list[Reaction] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitComment:
+    """A comment on a commit as a whole."""
+
+    id: int
+    commit: str
+    author: Account
+    body: str
+    created_at: datetime
+
+
 @dataclass(slots=True, kw_only=True)
 class Review:
     """A submitted review, bound to the head commit that it saw."""

@@ -17,6 +17,7 @@ from bot.lab.github.access import demand, read_token
 from bot.lab.github.api import (
     attestations,
     checks,
+    commit_comments,
     commits,
     deployments,
     issues,
@@ -39,6 +40,7 @@ _VERSION = "2022-11-28"
 _ENDPOINTS = (
     *users.ENDPOINTS,
     *checks.ENDPOINTS,
+    *commit_comments.ENDPOINTS,
     *commits.ENDPOINTS,
     *objects.ENDPOINTS,
     *pulls.ENDPOINTS,

@@ -18,6 +18,7 @@ from bot.lab.github.nouns import (
     Attestation,
     CheckRun,
     Comment,
+    CommitComment,
     Credential,
     Deployment,
     Label,
@@ -59,6 +60,7 @@ class Repository:
     webhooks: list[Webhook] = field(default_factory=list)
     deployments: list[Deployment] = field(default_factory=list)
     attestations: list[Attestation] = field(default_factory=list)
+    commit_comments: list[CommitComment] = field(default_factory=list)
     seals: dict[str, Seal] = field(default_factory=dict)
     """By commit: what GitHub vouches for."""
 

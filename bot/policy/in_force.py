@@ -1,0 +1,99 @@
+"""Which policies are in force: those of the files as they are, and of a broken file its last good version.
+
+All or nothing for each service: a new version that cannot be used changes nothing, whatever else of it could be read.
+A file that is gone takes its service with it: that is a person's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bot.domain.model import Sha, Trouble
+from bot.domain.policy import Origin, Policy
+from bot.domain.stops import Stop
+from bot.policy.directory import BelowFloor, PolicyDirectory, is_second
+from bot.policy.faults import PolicyError
+from bot.policy.holds import read_stops
+from bot.ports import FolderCommit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A file that cannot be used as it is, and `kept`, the last good version of its policy, where one is in force.
+
+    Of a repository, `broken_at` is the first commit since which it is broken without a break, and `newest` the last one
+    that changed it or what it rests on; None where that is not known. Where `is_whole`, it is the folder as a whole.
+    """
+
+    file: str
+    error: PolicyError
+    kept: Policy | None = None
+    broken_at: FolderCommit | None = None
+    newest: Sha | None = None
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """The policies in force and the files that are broken, as of the commit `at` where they are of a repository.
+
+    With a `trouble` nothing newer could be read: it says why.
+    """
+
+    policies: tuple[Policy, ...] = ()
+    broken: tuple[Broken, ...] = ()
+    at: Origin | None = None
+    trouble: Trouble | None = None
+
+
+Found = Mapping[str, Policy | PolicyError]
+
+
+def with_last_good(found: Found, last_good: Callable[[str, PolicyError], Broken]) -> InForce:
+    """Put the last good version in the place of each broken one, unless another file describes its service by now."""
+    owners = {item.service: file for file, item in found.items() if isinstance(item, Policy)}
+    policies: list[Policy] = []
+    broken: list[Broken] = []
+    for file, item in found.items():
+        if isinstance(item, Policy):
+            policies.append(item)
+            continue
+        one = last_good(file, item)
+        if one.kept is not None and owners.setdefault(one.kept.service, file) == file:
+            policies.append(one.kept)
+        elif one.kept is not None:
+            one = Broken(file=file, error=item, broken_at=one.broken_at, newest=one.newest)
+        broken.append(one)
+    return InForce(policies=tuple(policies), broken=tuple(broken))
+
+
+@dataclass(slots=True, kw_only=True)
+class LocalPolicies:
+    """The policies of a folder on this machine. Not to be shared between threads.
+
+    `recall` returns the policy that a file had before the bot was started, if anybody remembers it.
+    """
+
+    directory: PolicyDirectory
+    recall: Callable[[str], Policy | None] = lambda _: None
+    _good: dict[str, Policy] = field(default_factory=dict, init=False)
+
+    def load(self) -> InForce:
+        """Read the folder as it is now."""
+        try:
+            found = self.directory.load()
+        except PolicyError as error:
+            return InForce(broken=(Broken(file=str(self.directory.path), error=error, is_whole=True),))
+        loaded = with_last_good(found, self._last_good)
+        self._good = {policy.file: policy for policy in loaded.policies}
+        return loaded
+
+    def stops(self) -> tuple[Stop, ...]:
+        """Read what the file `HOLD` stops, as it is now."""
+        return read_stops(self.directory.path)
+
+    def _last_good(self, file: str, error: PolicyError) -> Broken:
+        is_out = is_second(error) or isinstance(error, BelowFloor)
+        kept = None if is_out else self._good.get(file) or self.recall(file)
+        return Broken(file=file, error=error, kept=kept)

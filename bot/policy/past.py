@@ -1,0 +1,129 @@
+"""What the history of a branch says of its policies: which commit a version is of, and what the last good one was.
+
+The line of first parents counts: what the branch pointed at, not what was merged into it on the way. Where the history
+cannot be read, nothing of this is known, and it is asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from bot.domain.model import Sha
+from bot.domain.policy import Policy
+from bot.domain.rules import MeasuredRule
+from bot.policy.directory import is_second
+from bot.policy.faults import PolicyError
+from bot.policy.in_force import Broken
+from bot.policy.snapshots import SHARED, Snapshot, Snapshots, is_read, is_shared
+from bot.policy.tree import read_tree
+from bot.ports import FolderCommit, OutsideError
+
+MOST_VERSIONS = 50
+"""How far back the last good version of a file is looked for."""
+_MOST_COMMITS = 5_000
+_MOST_RENAMED = 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Past:
+    """The commits that touched the policies, followed as the branch moves."""
+
+    snapshots: Snapshots
+    commits: tuple[FolderCommit, ...] = ()
+    _followed_to: Sha | None = None
+    _newest: Mapping[str, int] = field(default_factory=dict)
+
+    def follow(self, snapshot: Snapshot) -> bool:
+        """Learn the commits up to a snapshot's; return whether what was known of older ones still holds."""
+        if snapshot.commit == self._followed_to:
+            return True
+        place, wanted = self.snapshots.place, frozenset(snapshot.read)
+        try:
+            found = self.snapshots.folders.folder_history(
+                place.repository, snapshot.commit, place.folder, wanted=wanted, since=self._followed_to
+            )
+        except OutsideError:
+            self.forget()
+            return False
+        commits = (*found.commits, *self.commits) if found.joins else found.commits
+        self.commits, self._followed_to = commits[:_MOST_COMMITS], snapshot.commit
+        newest: dict[str, int] = {}
+        for place_of, one in enumerate(self.commits):
+            newest |= dict.fromkeys(one.paths - newest.keys(), place_of)
+        self._newest = newest
+        return found.joins
+
+    def forget(self) -> None:
+        """Let the history be read anew the next time."""
+        self._followed_to = None
+
+    def is_known_at(self, snapshot: Snapshot) -> bool:
+        """Say whether the history up to a snapshot is known."""
+        return snapshot.commit == self._followed_to
+
+    def commit_of(self, policy: Policy, head: Snapshot, own: Mapping[str, str]) -> Sha:
+        """Return the last commit that changed what a policy of the head rests on; at least one that has it as it is.
+
+        `own` are the files of a team's own templates by the name of each.
+        """
+        if not self.is_known_at(head) or not self.commits:
+            return head.commit
+        triggers = [one for stage in policy.stages if stage.rollback is not None for one in stage.rollback.triggers]
+        rules = [*(gate for stage in policy.stages for gate in stage.gates), *triggers]
+        used = {own[rule.template] for rule in rules if isinstance(rule, MeasuredRule) and rule.template in own}
+        places = [self._newest[path] for path in (policy.file, SHARED, *used) if path in self._newest]
+        # What no commit of these touched was already so at the oldest one.
+        return self.commits[min(places, default=len(self.commits) - 1)].commit
+
+    def last_good(self, broken: Broken, head: Snapshot, beside: Collection[str]) -> Broken:
+        """Add to a broken file of the head since when it is, and its newest version that parses, if there is one.
+
+        Templates have none: what uses them has. Files that are broken as well are parsed `beside` it. May raise what
+        `Folders` does.
+        """
+        file = broken.file
+        touching = [one for one in self.commits if file in one.paths or any(map(is_shared, one.paths))]
+        versions = touching[:MOST_VERSIONS]
+        if not versions:
+            return broken
+        told = replace(broken, newest=versions[0].commit, broken_at=versions[0])
+        if is_shared(file) or is_second(broken.error):
+            return told
+        for newer, older in pairwise(versions):
+            found = self.snapshots.policy_at(older.commit, file, beside)
+            if isinstance(found, PolicyError):
+                continue
+            kept = self._at(older.commit, found) if found is not None else self._before_renaming(file, newer, head)
+            return replace(told, kept=kept, broken_at=newer)
+        return replace(told, kept=self._before_renaming(file, versions[-1], head), broken_at=versions[-1])
+
+    def _at(self, commit: Sha, policy: Policy) -> Policy:
+        return replace(policy, origin=self.snapshots.place.origin(commit))
+
+    def _before_renaming(self, file: str, created: FolderCommit, head: Snapshot) -> Policy | None:
+        """Return the policy of a file that went when this one came, if this one is meant for the same service."""
+        before = self.snapshots.at(created.parent) if created.parent is not None else None
+        after = self.snapshots.at(created.commit)
+        meant = _meant_service(self.snapshots.texts(head, [file]).get(file))
+        if before is None or after is None or meant is None or before.has(file):
+            return None
+        gone = [path for path in sorted(created.paths) if before.has(path) and not after.has(path) and is_read(path)]
+        for path in gone[:_MOST_RENAMED]:
+            found = self.snapshots.policy_at(before.commit, path, ())
+            if isinstance(found, Policy) and found.service == meant:
+                return self._at(before.commit, found)
+        return None
+
+
+def _meant_service(content: bytes | str | None) -> str | None:
+    """Return which service a broken file says it is of; None where it cannot be read so far."""
+    if not isinstance(content, bytes):
+        return None
+    try:
+        tree = read_tree(content.decode("utf-8", "replace"), file="", faults=[])
+    except PolicyError:
+        return None
+    service = (tree.entries or {}).get("service")
+    return service.text if service is not None and service.kind == "text" else None

@@ -1,0 +1,147 @@
+"""A folder of policies in a Git repository, as its commits have it: which files there are, their texts, what they say.
+
+Nothing is read twice: contents go by their names in Git, and what was parsed by the names of all that it rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from bot.domain.model import Sha
+from bot.domain.policy import Origin, Policy
+from bot.policy.directory import PolicyDirectory
+from bot.policy.faults import PolicyError
+from bot.policy.files import is_yaml_name
+from bot.policy.folders import Folder, Held, HeldFolder
+from bot.policy.holds import FILE as HOLD
+from bot.policy.own_templates import FOLDER
+from bot.policy.tree import MAX_BYTES
+from bot.ports import FolderListing, Folders
+
+SHARED = "defaults.yaml"
+"""A file beside the policies that all of them may rest on."""
+_MOST_SNAPSHOTS = 100
+_MOST_PARSED = 50_000
+
+
+DirectoryOf = Callable[[Folder], PolicyDirectory]
+"""Makes what reads and parses the policies of a folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the policies are: a repository (`owner/name`), its branch, and the folder's path, `.` for the root."""
+
+    repository: str
+    branch: str
+    folder: str
+
+    def origin(self, commit: Sha) -> Origin:
+        """Return this place at a commit."""
+        return Origin(repository=self.repository, commit=commit)
+
+
+def is_read(path: str) -> bool:
+    """Say whether a file is one that the bot reads: a policy, a gate template, or the stops."""
+    folder, _, name = path.rpartition("/")
+    return path == HOLD or (folder in ("", FOLDER) and is_yaml_name(name))
+
+
+def is_shared(path: str) -> bool:
+    """Say whether what several policies rest on is in a file."""
+    return path in (SHARED, FOLDER) or path.startswith(f"{FOLDER}/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The folder at one commit."""
+
+    commit: Sha
+    listing: FolderListing
+
+    @cached_property
+    def read(self) -> Mapping[str, Sha]:
+        """The files that are read, by path, with the names of their contents."""
+        return {path: content for path, content in self.listing.files.items() if is_read(path)}
+
+    @cached_property
+    def _shared(self) -> tuple[tuple[str, str], ...]:
+        named = [*self.read.items(), *self.listing.refused.items()]
+        return tuple(sorted((path, word) for path, word in named if is_shared(path)))
+
+    def has(self, path: str) -> bool:
+        """Say whether there is something of that name, also if it is not to be read."""
+        return path in self.listing.files or path in self.listing.refused
+
+    def rests_on(self, file: str) -> tuple[object, ...]:
+        """Return what a file's policy follows from: where this is the same, so is the policy."""
+        return (file, self.listing.files.get(file), self.listing.refused.get(file), self._shared)
+
+    def only(self, files: Collection[str]) -> frozenset[str]:
+        """Return the paths of all that the policies of some files follow from."""
+        return frozenset((*(path for path, _ in self._shared), *(file for file in files if self.has(file))))
+
+
+@dataclass(slots=True, kw_only=True)
+class Snapshots:
+    """Reads snapshots. Every method may raise what `Folders` does."""
+
+    folders: Folders
+    place: Place
+    directory_of: DirectoryOf
+    _contents: dict[Sha, bytes | str] = field(default_factory=dict, init=False)
+    _parsed: dict[tuple[object, ...], Policy | PolicyError] = field(default_factory=dict, init=False)
+    _kept: dict[Sha, Snapshot] = field(default_factory=dict, init=False)
+
+    def at(self, commit: Sha) -> Snapshot | None:
+        """Return the folder at a commit; None where there is none."""
+        if commit not in self._kept:
+            listing = self.folders.list_folder(self.place.repository, commit, self.place.folder, inside=(FOLDER,))
+            if listing is None:
+                return None
+            if len(self._kept) >= _MOST_SNAPSHOTS:
+                self._kept.clear()
+            self._kept[commit] = Snapshot(commit=commit, listing=listing)
+        return self._kept[commit]
+
+    def texts(self, snapshot: Snapshot, paths: Iterable[str]) -> Mapping[str, bytes | str]:
+        """Return files as `HeldFolder` holds them; contents that are not known yet are read together."""
+        chosen = list(paths)
+        files = {path: snapshot.read[path] for path in chosen if path in snapshot.read}
+        unread = [content for content in files.values() if content not in self._contents]
+        if unread:
+            self._contents |= self.folders.read_small(self.place.repository, unread, most_bytes=MAX_BYTES)
+        refused = snapshot.listing.refused
+        words = {path: refused[path] for path in chosen if path in refused}
+        return {**{path: self._contents[content] for path, content in files.items()}, **words}
+
+    def policy_at(self, commit: Sha, file: str, beside: Collection[str]) -> Policy | PolicyError | None:
+        """Return what a file said at a commit; None where it was not there. Those `beside` it are parsed with it."""
+        snapshot = self.at(commit)
+        if snapshot is None or not snapshot.has(file):
+            return None
+        key = snapshot.rests_on(file)
+        if key not in self._parsed:
+            files = {file, *beside}
+            held = Held()
+            held.hold(self.texts(snapshot, snapshot.only(files)))
+            found = self.directory_of(HeldFolder(held=held, label=file)).load()
+            self.learn(snapshot, {name: item for name, item in found.items() if name in files})
+        return self._parsed.get(key)
+
+    def learn(self, snapshot: Snapshot, found: Mapping[str, Policy | PolicyError]) -> None:
+        """Keep what was parsed of a snapshot."""
+        if len(self._parsed) > _MOST_PARSED:
+            self._parsed.clear()
+        self._parsed |= {snapshot.rests_on(file): item for file, item in found.items()}
+
+    def forget_parsed(self) -> None:
+        """Forget what was parsed: something changed that all of it rests on."""
+        self._parsed.clear()
+
+    def forget_all_but(self, snapshot: Snapshot) -> None:
+        """Let go of the contents that are not in a snapshot."""
+        current = set(snapshot.read.values())
+        self._contents = {content: one for content, one in self._contents.items() if content in current}

@@ -1,0 +1,97 @@
+"""A directory on this machine: a broken file keeps its last good version, as far as anybody remembers it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.domain.policy import Policy
+from bot.domain.stops import Stop
+from bot.policy import PolicyError
+from bot.policy.in_force import InForce, LocalPolicies
+from tests.policy.a_repository import directory_of
+from tests.policy.test_committed import BROKEN, CHECKOUT, TORN, of_service, the_broken, the_policy, window
+
+
+@pytest.fixture(name="folder")
+def fixture_folder(tmp_path: Path) -> Path:
+    (tmp_path / "checkout.yaml").write_text(CHECKOUT, encoding="utf-8")
+    return tmp_path
+
+
+def write(folder: Path, text: str, name: str = "checkout.yaml") -> None:
+    (folder / name).write_text(text, encoding="utf-8")
+
+
+def services(loaded: InForce) -> list[str]:
+    return [policy.service for policy in loaded.policies]
+
+
+def test_a_broken_version_keeps_the_last_good_one_until_it_is_mended(folder: Path) -> None:
+    policies = LocalPolicies(directory=directory_of(folder))
+    before = the_policy(policies.load())
+    for text in (BROKEN, TORN):
+        write(folder, text)
+        loaded = policies.load()
+        assert the_policy(loaded) == before
+        assert the_broken(loaded).kept == before
+    write(folder, window(40))
+    loaded = policies.load()
+    assert (services(loaded), loaded.broken) == (["checkout"], ())
+    assert the_policy(loaded) != before
+
+
+def test_after_a_restart_a_broken_version_keeps_what_is_remembered_or_halts_its_service(folder: Path) -> None:
+    remembered = the_policy(LocalPolicies(directory=directory_of(folder)).load())
+    write(folder, BROKEN)
+    asked: list[str] = []
+
+    def recall(file: str) -> Policy | None:
+        asked.append(file)
+        return remembered
+
+    assert LocalPolicies(directory=directory_of(folder)).load().policies == ()
+    assert LocalPolicies(directory=directory_of(folder), recall=recall).load().policies == (remembered,)
+    assert asked == ["checkout.yaml"]
+
+
+def test_a_file_that_is_deleted_takes_its_service_with_it_and_is_not_remembered(folder: Path) -> None:
+    policies = LocalPolicies(directory=directory_of(folder))
+    policies.load()
+    (folder / "checkout.yaml").unlink()
+    assert policies.load() == InForce()
+    write(folder, BROKEN)
+    assert policies.load().policies == ()
+
+
+def test_the_second_file_for_a_service_is_an_error_and_has_no_older_version(folder: Path) -> None:
+    write(folder, of_service("web"), "web.yaml")
+    policies = LocalPolicies(directory=directory_of(folder))
+    assert services(policies.load()) == ["checkout", "web"]
+    write(folder, CHECKOUT, "web.yaml")
+    loaded = policies.load()
+    assert services(loaded) == ["checkout"]
+    assert the_broken(loaded, "web.yaml").kept is None
+
+
+def test_of_two_broken_files_that_were_of_one_service_the_first_goes_on(folder: Path) -> None:
+    remembered = the_policy(LocalPolicies(directory=directory_of(folder)).load())
+    write(folder, BROKEN)
+    write(folder, TORN, "old.yaml")
+    loaded = LocalPolicies(directory=directory_of(folder), recall=lambda _: remembered).load()
+    assert loaded.policies == (remembered,)
+    assert the_broken(loaded, "old.yaml").kept is None
+
+
+def test_a_directory_that_cannot_be_read_is_an_error_as_a_whole(tmp_path: Path) -> None:
+    loaded = LocalPolicies(directory=directory_of(tmp_path / "nowhere")).load()
+    assert loaded.policies == ()
+    (broken,) = loaded.broken
+    assert (broken.file, broken.is_whole) == (str(tmp_path / "nowhere"), True)
+    assert isinstance(broken.error, PolicyError)
+
+
+def test_the_holds_are_read_beside_the_policies(folder: Path) -> None:
+    write(folder, "all: lunch\n", "HOLD")
+    assert LocalPolicies(directory=directory_of(folder)).stops() == (Stop(who="HOLD, line 1", reason="lunch"),)
