@@ -21,13 +21,13 @@ from rich.console import Console
 
 from bot.adapters.clock import SystemClock
 from bot.adapters.log import configure_logging
+from bot.adapters.prometheus_process import find_prometheus
 from bot.cli.faults import BAD_NEWS, told_in_one_sentence
 from bot.cli.lab import build_all, describe, wait_for_signal
 from bot.compose.whole import compose
 from bot.engine.sweep import ServiceReport
 from bot.lab.narrator import Check, Narrator
 from bot.lab.pace import WATCHABLE
-from bot.lab.prometheus_process import find_prometheus
 from bot.lab.stories import STORIES, Story
 from bot.lab.world import GITOPS, STAGES, Lab, running_lab
 from bot.settings import load_settings
