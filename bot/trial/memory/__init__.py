@@ -1,1 +1,1 @@
-"""A world in memory behind the ports of the bot: for tests of policies, and what the bot's own tests build their fakes on."""
+"""A world in memory behind the ports: for tests of policies, and what the fakes of the bot's own tests rest on."""

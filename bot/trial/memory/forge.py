@@ -67,8 +67,10 @@ class MemoryForge:
         return self.comments[number, "liftlock:evidence"]
 
     def current(self, pull: Pull) -> Pull:
-        """Return a pull request with the head that its branch has now."""
-        return replace(pull, head=self.repositories.branches.get(pull.branch, pull.head))
+        """Return a pull request with the head that its branch has now, and when that came."""
+        head = self.repositories.branches.get(pull.branch, pull.head)
+        made = self.repositories.commits.get(head)
+        return replace(pull, head=head, head_at=pull.head_at or (made.at if made is not None else None))
 
     # --- Forge ---
 
