@@ -75,7 +75,7 @@ COMMANDS: Mapping[str, _Place] = {
         "lab",
         "Start a GitHub, an Argo CD, a Prometheus and a registry on this machine, and print how to use them.",
     ),
-    "policy": _Place("policy", "app", "Check policies, and print their JSON Schema."),
+    "policy": _Place("policy", "app", "Check and test policies, and print their JSON Schema."),
     "release": _Place("release", "app", "Releases in image registries."),
     "argocd": _Place("argocd", "app", "What Argo CD says, and what it means."),
     "ledger": _Place("ledger", "app", "Read the ledger, and prove that nothing in it was changed."),

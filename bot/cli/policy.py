@@ -10,8 +10,10 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.faults import BAD_NEWS, refusal, told_in_one_sentence
+from bot.cli.faults import BAD_NEWS, refusal
 from bot.cli.findings import Format, render_findings
+from bot.cli.trial import run_tests
+from bot.cli.usual import usual_policies
 from bot.domain.edit import visible
 from bot.domain.text import parse_duration
 from bot.policy.checking import check_policies
@@ -19,10 +21,7 @@ from bot.policy.findings import Severity
 from bot.policy.own_templates import read_own_templates
 from bot.policy.schema import policy_schema
 from bot.policy.templates import GateTemplates, shipped_gate_templates
-from bot.settings import load_settings
 
-_SETTINGS = Path("liftlock.toml")
-_POLICIES = Path("policies")
 _LEFT_OUT = (".test.yaml", ".test.yml")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -30,7 +29,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 @app.callback()
 def _policy() -> None:
-    """Check policies, and print their JSON Schema."""
+    """Check and test policies, and print their JSON Schema."""
 
 
 @app.command("check")
@@ -67,19 +66,11 @@ def check(
 
 def _chosen(paths: Sequence[Path], config: Path | None) -> list[Path]:
     """Return what is to be checked; refuse what is not there. What a directory leaves out is left out by name, too."""
-    places = list(paths) or [_usual(config)]
+    places = list(paths) or [usual_policies(config)]
     for place in places:
         if not place.exists():
             raise refusal(f"{visible(str(place))}: there is no such file or directory")
     return [place for place in places if not place.name.endswith(_LEFT_OUT)]
-
-
-def _usual(config: Path | None) -> Path:
-    settings = config or (_SETTINGS if _SETTINGS.exists() else None)
-    if settings is None:
-        return _POLICIES
-    with told_in_one_sentence():
-        return load_settings(settings).bot.policies
 
 
 def _parse_scrape(text: str) -> timedelta:
@@ -110,3 +101,6 @@ def schema(
             raise refusal(f"{visible(str(directory))}: there is no such directory")
         own = read_own_templates(directory).templates
     typer.echo(json.dumps(policy_schema({**shipped_gate_templates(), **own}), indent=2, ensure_ascii=False))
+
+
+app.command("test")(run_tests)

@@ -18,12 +18,12 @@ from bot.policy.reading import Faults, Section, positive_duration, shown
 from bot.policy.tree import Value, read_tree
 from bot.trial.cases import Case, TrialFile
 from bot.trial.expectations import read_expectation
+from bot.trial.files import policy_beside
 from bot.trial.given import read_series, read_tags
 from bot.trial.happenings import read_event
 from bot.trial.names import Names
 from bot.trial.people import read_people, read_teams
 
-ENDINGS = (".test.yaml", ".test.yml")
 MOST_TESTS = 200
 MOST_LOOKS = 5_000
 _START = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -46,14 +46,6 @@ def read_trial(path: Path) -> TrialFile:
     if found is None or faults.found:
         raise PolicyError(faults.found)
     return found
-
-
-def policy_beside(path: Path) -> Path:
-    """Return the policy that a test file stands beside: the same name without `.test`."""
-    usual, other = (
-        path.with_name(path.name.removesuffix(ENDINGS[0]).removesuffix(ENDINGS[1]) + end) for end in (".yaml", ".yml")
-    )
-    return other if other.exists() and not usual.exists() else usual
 
 
 def _policy(top: Section, path: Path) -> Policy | None:

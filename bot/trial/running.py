@@ -29,38 +29,22 @@ class CaseResult:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileResult:
-    """What came of the tests of a file, and what of its policy none of them exercised."""
-
-    file: TrialFile
-    results: tuple[CaseResult, ...]
-    unexercised: tuple[str, ...]
-
-
 def run_file(
-    file: TrialFile,
-    binary: Path,
-    *,
-    now: datetime,
-    timer: Callable[[], float],
-    hear: Callable[[CaseResult], None] = lambda _: None,
-) -> FileResult:
-    """Run all tests of a file, each with a Prometheus of its own; `hear` is told of each as it ends.
+    file: TrialFile, binary: Path, *, now: datetime, timer: Callable[[], float], hear: Callable[[CaseResult], None]
+) -> tuple[str, ...]:
+    """Run all tests of a file, each with a Prometheus of its own; return what of the policy none of them exercised.
 
-    `now` is the time of this machine, `timer` counts seconds. Raise OutsideError where Prometheus cannot be used.
+    `hear` is told of each test as it ends. `now` is the time of this machine, `timer` counts seconds. Raise
+    OutsideError where Prometheus cannot be used.
     """
     exercise = Exercise.of(file.policy)
-    results = []
     for case in file.cases:
         began = timer()
         with measured(binary, case, file.interval, now) as metrics, made_up(file, case, metrics) as trial:
             run = _Run(case=case, looks=file.looks, trial=trial, exercise=exercise)
             failures = tuple(run.failures())
-        result = CaseResult(case=case, failures=failures, looks=run.count, seconds=timer() - began)
-        results.append(result)
-        hear(result)
-    return FileResult(file=file, results=tuple(results), unexercised=exercise.unexercised())
+        hear(CaseResult(case=case, failures=failures, looks=run.count, seconds=timer() - began))
+    return exercise.unexercised()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -136,11 +136,14 @@ def _make(file: TrialFile, case: Case, metrics: TrialMetrics, ledger: SqlLedger)
         offers=OfferReader(registry=registry, ledger=ledger),
         openings_per_hour=_MANY,
     )
+    telling = Telling(forge_url=_FORGE, comment_every=_RARELY)
     sweeper = Sweeper(
         world=world,
         board=ledger.board,
         load_policies=lambda: ((policy,), ()),
-        apply=Applier(world=world, sleep=lambda _: None, telling=Telling(forge_url=_FORGE, comment_every=_RARELY)).apply,
+        apply=Applier(
+            world=world, sleep=lambda _: None, telling=telling
+        ).apply,
         begin=lambda: None,
         workers=1,
         sampler=Sampler(metrics=metrics, ledger=ledger, lag=LAG),
