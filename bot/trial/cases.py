@@ -147,11 +147,12 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One test. `tags` are those of the stages at the start."""
+    """One test. `tags` are those of the stages at the start, `looks` is how often the bot looks."""
 
     name: str
     line: int
     at: datetime
+    looks: timedelta
     tags: Mapping[str, str]
     series: tuple[GivenSeries, ...]
     timeline: tuple[Event, ...]
@@ -165,7 +166,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialFile:
-    """A test file with its policy. `interval` is that of the samples, `looks` how often the bot looks.
+    """A test file with its policy. `interval` is that of the samples.
 
     `people` are the roles of who acts, `teams` the members of teams by `organisation/team`.
     """
@@ -173,7 +174,6 @@ class TrialFile:
     file: str
     policy: Policy
     interval: timedelta
-    looks: timedelta
     people: Mapping[str, Permission]
     teams: Mapping[str, frozenset[str]]
     cases: tuple[Case, ...]

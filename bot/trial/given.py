@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -20,9 +21,32 @@ _NOTATION = "text in the notation of promtool's unit tests"
 _TAG = "1.0.0"
 
 
-def read_tags(section: Section, names: Names) -> Mapping[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What tests begin with: of the file for all of them, with a test's own in its place."""
+
+    tags: Mapping[str, str]
+    series: tuple[GivenSeries, ...] = ()
+
+    @classmethod
+    def nothing(cls, names: Names) -> Given:
+        """Return what a file begins with that says nothing."""
+        return cls(tags=dict.fromkeys(names.stages, _TAG))
+
+    def and_of(self, section: Section) -> Given:
+        """Return this with what a section of a test file says of it, its series in place of those with their labels."""
+        own = {_key(one): one for one in _read_series(section)}
+        kept = {_key(one): one for one in self.series}
+        return Given(tags=_read_tags(section, self.tags), series=tuple({**kept, **own}.values()))
+
+
+def _key(series: GivenSeries) -> frozenset[tuple[str, str]]:
+    return frozenset(series.labels.items())
+
+
+def _read_tags(section: Section, usual: Mapping[str, str]) -> Mapping[str, str]:
     """Read the tag of each stage at the start."""
-    tags = dict.fromkeys(names.stages, _TAG)
+    tags = dict(usual)
     given = section.section("given")
     if given is None:
         return tags
@@ -37,19 +61,18 @@ def read_tags(section: Section, names: Names) -> Mapping[str, str]:
     return tags
 
 
-def read_series(section: Section) -> Iterator[GivenSeries]:
-    """Read the series of a test, each once."""
+def _read_series(section: Section) -> Iterator[GivenSeries]:
+    """Read the series of a section, each once."""
     count = 0
-    seen: set[tuple[tuple[str, str], ...]] = set()
+    seen: set[frozenset[tuple[str, str]]] = set()
     for path, value in section.items("series"):
         one = Section.of(value, path, section.faults)
         found = _one_series(one) if one is not None else None
         if found is None:
             continue
-        key = tuple(sorted(found.labels.items()))
-        if key in seen:
+        if _key(found) in seen:
             section.faults.note(value, f"{path}.series", "a series that is there already", "each series once")
-        seen.add(key)
+        seen.add(_key(found))
         count += len(found.values)
         if count > MOST_SAMPLES:
             section.faults.note(value, path, f"more than {MOST_SAMPLES:,} samples in a test", "fewer")

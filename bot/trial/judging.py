@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.domain.decision import Action, Decision, Judgement
+from bot.domain.decision import Action, Decision, Judgement, Wait
 from bot.domain.observation import Observation
 from bot.domain.policy import Policy
 from bot.domain.pulls import Pull, PullState
@@ -156,10 +156,10 @@ def _shown(pull: Pull | None) -> str:
 
 
 def _deeds(expected: Expectation, sight: Sight) -> Iterator[Difference]:
-    done = list(dict.fromkeys(action.kind for action in sight.deeds))
+    done = list(dict.fromkeys(action.kind for action in sight.deeds if not isinstance(action, Wait)))
     for deed in expected.did:
         if deed not in done:
-            yield _difference("did", deed, join_words(list(done)) or "nothing yet")
+            yield _difference("did", deed, join_words([*done]) or "nothing yet")
     for deed in expected.did_not:
         if deed in done:
             yield _difference("did_not", deed, "that it did")

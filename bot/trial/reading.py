@@ -19,7 +19,7 @@ from bot.policy.tree import Value, read_tree
 from bot.trial.cases import Case, TrialFile
 from bot.trial.expectations import read_expectation
 from bot.trial.files import policy_beside
-from bot.trial.given import read_series, read_tags
+from bot.trial.given import Given
 from bot.trial.happenings import read_event
 from bot.trial.names import Names
 from bot.trial.people import read_people, read_teams
@@ -80,6 +80,15 @@ def _parse_name(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Usual:
+    """What holds for every test of a file that says nothing else."""
+
+    at: datetime
+    looks: timedelta
+    given: Given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Reader:
     """Reads one file. The names are those of its policy."""
 
@@ -89,20 +98,23 @@ class _Reader:
 
     def file(self, top: Section) -> TrialFile | None:
         interval = top.read("interval", positive_duration, A_DURATION, default=_INTERVAL)
-        looks = top.read("looks", positive_duration, A_DURATION, default=_LOOKS)
         people, teams = read_people(top), read_teams(top)
-        listed = [self._case(path, value, looks or _LOOKS) for path, value in top.items("tests", required=True)]
+        usual = _Usual(
+            at=top.read("at", _parse_start, _A_START, default=_START) or _START,
+            looks=top.read("looks", positive_duration, A_DURATION, default=_LOOKS) or _LOOKS,
+            given=Given.nothing(self.names).and_of(top),
+        )
+        listed = [self._case(path, value, usual) for path, value in top.items("tests", required=True)]
         cases = [case for case in listed if case is not None]
         self._check_tests(top, cases)
         top.finish()
-        if interval is None or looks is None:
+        if interval is None:
             return None
         self._check_interval(top, interval)
         return TrialFile(
             file=self.faults.file,
             policy=self.policy,
             interval=interval,
-            looks=looks,
             people=people,
             teams=teams,
             cases=tuple(cases),
@@ -129,19 +141,20 @@ class _Reader:
 
     # --- one test ---
 
-    def _case(self, path: str, value: Value, looks: timedelta) -> Case | None:
+    def _case(self, path: str, value: Value, usual: _Usual) -> Case | None:
         section = Section.of(value, path, self.faults)
         if section is None:
             return None
         before = len(self.faults.found)
         name = section.read("name", _parse_name, "in one line of at most 200 characters what the test shows")
-        at = section.read("at", _parse_start, _A_START, default=_START)
-        tags, series = read_tags(section, self.names), tuple(read_series(section))
+        at = section.read("at", _parse_start, _A_START, default=usual.at)
+        looks = section.read("looks", positive_duration, A_DURATION, default=usual.looks)
+        given = usual.given.and_of(section)
         timeline = [read_event(where, one, self.faults, self.names) for where, one in section.items("timeline")]
         listed = section.items("expect", required=True)
         expected = [read_expectation(where, one, self.faults, self.names) for where, one in listed]
         section.finish()
-        if len(self.faults.found) > before or name is None or at is None:
+        if len(self.faults.found) > before or name is None or at is None or looks is None:
             return None
         if not expected:
             self.faults.note(section.entries["expect"], section.at("expect"), "an empty list", "what is expected")
@@ -150,20 +163,23 @@ class _Reader:
             name=name,
             line=value.line,
             at=at,
-            tags=tags,
-            series=series,
+            looks=looks,
+            tags=given.tags,
+            series=given.series,
             timeline=tuple(sorted((one for one in timeline if one is not None), key=lambda one: one.at)),
             expectations=tuple(one for one in expected if one is not None),
         )
-        self._check_end(section, case, looks)
+        self._check_end(section, case)
         return case
 
-    def _check_end(self, section: Section, case: Case, looks: timedelta) -> None:
+    def _check_end(self, section: Section, case: Case) -> None:
         """Refuse what would take for ever, and what nobody would see."""
         end = format_duration(case.end)
-        if case.end // looks > MOST_LOOKS:
+        if case.end // case.looks > MOST_LOOKS:
             expected = f"at most {MOST_LOOKS:,} in a test: expect something earlier, or let the bot look less often"
-            self.faults.note(section.value, section.at("expect"), f"{case.end // looks:,} looks in {end}", expected)
+            self.faults.note(
+                section.value, section.at("expect"), f"{case.end // case.looks:,} looks in {end}", expected
+            )
         for event in case.timeline:
             if event.at > case.end:
                 found = f"something at {format_duration(event.at)}, when nothing is expected any more"

@@ -41,7 +41,7 @@ def run_file(
     for case in file.cases:
         began = timer()
         with measured(binary, case, file.interval, now) as metrics, made_up(file, case, metrics) as trial:
-            run = _Run(case=case, looks=file.looks, trial=trial, exercise=exercise)
+            run = _Run(case=case, trial=trial, exercise=exercise)
             failures = tuple(run.failures())
         hear(CaseResult(case=case, failures=failures, looks=run.count, seconds=timer() - began))
     return exercise.unexercised()
@@ -52,7 +52,6 @@ class _Run:
     """One test under way. `deeds` are all that the bot has done so far."""
 
     case: Case
-    looks: timedelta
     trial: Trial
     exercise: Exercise
     deeds: list[Action] = field(default_factory=list)
@@ -62,7 +61,7 @@ class _Run:
         """Step from look to look to the end, and give what is not as it was expected."""
         events, expected = list(self.case.timeline), list(self._in_order())
         while expected:
-            since = self.count * self.looks
+            since = self.count * self.case.looks
             failed = list(self._happen(events, since))
             report = self._look(since)
             decision = report.decision
