@@ -19,8 +19,8 @@ from bot.trial.names import applications_of
 class Cluster:
     """Brings the applications of a policy to what Git says.
 
-    `syncs` says what a new commit does to an application, `gone` are those that Argo CD does not know, and `ordered`
-    those whose sync the bot has started.
+    `syncs` says what a new commit does to an application, `gone` are those that Argo CD does not know. What is said of
+    an application's health, `said`, is of the tag that Git had then: with another one it is Healthy again.
     """
 
     policy: Policy
@@ -29,6 +29,7 @@ class Cluster:
     syncs: dict[str, Syncs] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    said: dict[str, tuple[str, Reported]] = field(default_factory=dict)
 
     def begin(self) -> None:
         """Let every application run, healthily, what stands in Git now."""
@@ -58,20 +59,26 @@ class Cluster:
             self.messages[name] = said.message
         if said.exists is not None:
             (self.gone.discard if said.exists else self.gone.add)(name)
-        app = self.deployments.applications[name]
+        stage = next(one for one in self.policy.stages if name in applications_of(self.policy, one))
+        if said.health is not None:
+            self.said[name] = (self.tag_of(stage), said)
         if name in self.gone:
             self.deployments.applications[name] = NoApplication(name=name)
-        elif not isinstance(app, Application):
-            stage = next(one for one in self.policy.stages if name in applications_of(self.policy, one))
+        elif not isinstance(self.deployments.applications[name], Application):
             self._sync(stage, name, self._head)
+        elif said.health is not None:
+            self._turn(name, said)
+
+    def _turn(self, name: str, said: Reported) -> None:
+        """Let the health of an application be what was said of it."""
         app = self.deployments.applications[name]
-        if said.health is not None and isinstance(app, Application):
+        if isinstance(app, Application) and said.health is not None:
             self.deployments.applications[name] = replace(
                 app,
                 health=said.health,
                 health_message=said.message,
                 health_since=self._now if app.health != said.health else app.health_since,
-                reconciled_at=self._now,
+                reconciled_at=max(self._now, app.reconciled_at or self._now),
             )
 
     # --- one application ---
@@ -130,6 +137,9 @@ class Cluster:
             consents=f"{self.policy.service}:{stage.name}" if is_ours else "",
             targets=(self.policy.gitops.branch,),
         )
+        tag, said = self.said.get(name, ("", None))
+        if said is not None and tag == self._tag(stage, revision):
+            self._turn(name, said)
 
     def tag_of(self, stage: Stage) -> str:
         """Return the tag that stands in Git now."""
