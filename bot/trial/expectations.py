@@ -107,7 +107,8 @@ def _deeds(section: Section, key: str) -> tuple[str, ...]:
 
 
 def _require(section: Section, keys: tuple[str, ...]) -> None:
-    if not set(keys) & section.entries.keys():
+    """Note that nothing is expected; not where a key that nobody knows was meant to say it, which is told anyway."""
+    if not section.entries.keys() & set(keys) and section.entries.keys() <= section.asked:
         section.faults.note(
             section.value, section.path, "nothing that is expected", f"one or more of {', '.join(keys)}"
         )

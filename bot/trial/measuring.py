@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from bot.adapters.http import Endpoint
 from bot.adapters.prometheus import PrometheusMetrics
 from bot.adapters.prometheus_process import PrometheusDidNotStart, PrometheusProcess
 from bot.adapters.remote_write import Sample, Series, write_series
 from bot.domain.model import Numbers
-from bot.ports import Cost, Look, OutsideError, Permanent, Transient
+from bot.ports import Cost, Look, Metrics, OutsideError, Permanent, Transient
 from bot.trial.cases import Case, GivenSeries
 from bot.trial.notation import Special
 
@@ -27,6 +28,12 @@ _FLAGS = ("--storage.tsdb.retention.time=100y", "--web.enable-remote-write-recei
 _CYCLE = timedelta(days=28 * 365 + 7)
 _MARGIN = timedelta(hours=1)
 """How far in the past a test must end: what the server's clock says is not ours."""
+
+
+class SwitchedMetrics(Metrics, Protocol):
+    """Metrics that a test can turn off and on."""
+
+    up: bool
 
 
 @dataclass(slots=True, kw_only=True)

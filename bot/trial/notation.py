@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
 import promql_parser
@@ -62,10 +62,10 @@ def parse_series(text: str) -> Mapping[str, str]:
     if not isinstance(parsed, promql_parser.VectorSelector) or parsed.offset is not None or parsed.at is not None:
         raise NotationError("something that is no series", _A_SERIES)
     pairs = [("__name__", parsed.name)] if parsed.name is not None else []
-    if parsed.matchers is not None:
-        if parsed.matchers.or_matchers or any(one.op != promql_parser.MatchOp.Equal for one in _matchers(parsed)):
-            raise NotationError("a matcher other than =", "the labels of one series, each with =")
-        pairs += [(one.name, one.value) for one in _matchers(parsed)]
+    matchers = parsed.matchers
+    if matchers.or_matchers or any(one.op != promql_parser.MatchOp.Equal for one in matchers.matchers):
+        raise NotationError("a matcher other than =", "the labels of one series, each with =")
+    pairs += [(one.name, one.value) for one in matchers.matchers]
     labels = dict(pairs)
     if len(labels) < len(pairs):
         raise NotationError("a label twice", "each label once")
@@ -73,10 +73,6 @@ def parse_series(text: str) -> Mapping[str, str]:
         raise NotationError("a series without a name", _A_SERIES)
     # An empty label is none at all to Prometheus.
     return {name: value for name, value in labels.items() if value}
-
-
-def _matchers(parsed: promql_parser.VectorSelector) -> Sequence[promql_parser.Matcher]:
-    return parsed.matchers.matchers if parsed.matchers is not None else ()
 
 
 # --- its values ------------------------------------------------------------------------------------------------------

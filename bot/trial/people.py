@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bot.domain.authority import Permission
 from bot.policy.promoting import HANDLE
-from bot.policy.reading import Section, matching, parsed
+from bot.policy.reading import Section, matching, one_of, parsed
 
 LOGIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?"
 A_LOGIN = "a login of GitHub's, such as dana"
@@ -23,12 +23,13 @@ def read_people(top: Section) -> Mapping[str, Permission]:
     if section is None:
         return found
     for login, value in section.entries.items():
-        role = section.read(login, ROLES.__getitem__, f"one of {', '.join(ROLES)}") if value.kind == "text" else None
+        role = parsed(value, section.at(login[:60]), section.faults, one_of(tuple(ROLES)), f"one of {', '.join(ROLES)}")
+        section.asked.add(login)
         if re.fullmatch(LOGIN, login) is None:
             place = (section.value.keys or {})[login]
             section.faults.note_at(place, section.at(login[:60]), "no login", A_LOGIN)
         elif role is not None:
-            found[login] = role
+            found[login] = ROLES[role]
     section.finish()
     return found
 

@@ -15,7 +15,7 @@ from bot.trial.acting import newest_pull
 from bot.trial.cases import Case, Event, Expectation, TrialFile
 from bot.trial.coverage import Exercise
 from bot.trial.judging import Failure, Sight, judge
-from bot.trial.measuring import measured
+from bot.trial.measuring import SwitchedMetrics, measured
 from bot.trial.world import Trial, made_up
 
 
@@ -40,11 +40,20 @@ def run_file(
     exercise = Exercise.of(file.policy)
     for case in file.cases:
         began = timer()
-        with measured(binary, case, file.interval, now) as metrics, made_up(file, case, metrics) as trial:
-            run = _Run(case=case, trial=trial, exercise=exercise)
-            failures = tuple(run.failures())
-        hear(CaseResult(case=case, failures=failures, looks=run.count, seconds=timer() - began))
+        with measured(binary, case, file.interval, now) as metrics:
+            looks, failures = run_case(file, case, metrics, exercise)
+        hear(CaseResult(case=case, failures=failures, looks=looks, seconds=timer() - began))
     return exercise.unexercised()
+
+
+def run_case(
+    file: TrialFile, case: Case, metrics: SwitchedMetrics, exercise: Exercise
+) -> tuple[int, tuple[Failure, ...]]:
+    """Run one test with what measures its series; return how many looks it took, and what was not as expected."""
+    with made_up(file, case, metrics) as trial:
+        run = _Run(case=case, trial=trial, exercise=exercise)
+        failures = tuple(run.failures())
+    return run.count, failures
 
 
 @dataclass(slots=True, kw_only=True)

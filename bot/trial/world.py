@@ -28,7 +28,7 @@ from bot.telling import Telling
 from bot.trial.acting import act, comment
 from bot.trial.cases import Acted, Case, Happening, PrometheusIs, Pushed, Released, Reported, Said, TrialFile
 from bot.trial.cluster import Cluster
-from bot.trial.measuring import TrialMetrics
+from bot.trial.measuring import SwitchedMetrics
 from bot.trial.memory.clock import SteppedClock
 from bot.trial.memory.deployments import MemoryDeployments
 from bot.trial.memory.forge import MemoryForge
@@ -55,7 +55,7 @@ class Trial:
     cluster: Cluster
     forge: MemoryForge
     registry: MemoryRegistry
-    metrics: TrialMetrics
+    metrics: SwitchedMetrics
     sweeper: Sweeper
 
     def look(self) -> ServiceReport:
@@ -96,13 +96,13 @@ class Trial:
 
 
 @contextmanager
-def made_up(file: TrialFile, case: Case, metrics: TrialMetrics) -> Iterator[Trial]:
+def made_up(file: TrialFile, case: Case, metrics: SwitchedMetrics) -> Iterator[Trial]:
     """Make the world of a test as it is at its start."""
     with open_ledger("sqlite://") as ledger:
         yield _make(file, case, metrics, ledger)
 
 
-def _make(file: TrialFile, case: Case, metrics: TrialMetrics, ledger: SqlLedger) -> Trial:
+def _make(file: TrialFile, case: Case, metrics: SwitchedMetrics, ledger: SqlLedger) -> Trial:
     policy = _testable(file.policy)
     clock = SteppedClock(case.at - _AGE)
     repositories, registry = MemoryRepositories(clock=clock), MemoryRegistry()
