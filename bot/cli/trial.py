@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 _NO_PROMETHEUS = (
-    "liftlock policy test asks a real Prometheus, and there is none on the PATH: install it, or name the program by "
+    "policy test asks a real Prometheus, and there is none on the PATH: install it, or name the program by "
     "--prometheus PATH"
 )
 

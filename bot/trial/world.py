@@ -99,7 +99,12 @@ class Trial:
 def made_up(file: TrialFile, case: Case, metrics: SwitchedMetrics) -> Iterator[Trial]:
     """Make the world of a test as it is at its start."""
     with open_ledger("sqlite://") as ledger:
-        yield _make(file, case, metrics, ledger)
+        trial = _make(file, case, metrics, ledger)
+        # The bot has been running all the time: what comes now is new to it.
+        trial.clock.at = case.at - case.looks
+        trial.look()
+        trial.clock.at = case.at
+        yield trial
 
 
 def _make(file: TrialFile, case: Case, metrics: SwitchedMetrics, ledger: SqlLedger) -> Trial:
@@ -113,7 +118,6 @@ def _make(file: TrialFile, case: Case, metrics: SwitchedMetrics, ledger: SqlLedg
             registry.add(policy.image, tag, clock.now())
     cluster = Cluster(policy=policy, repositories=repositories, deployments=MemoryDeployments(clock=clock))
     cluster.begin()
-    clock.at = case.at
     forge = MemoryForge(
         repositories=repositories,
         permissions=dict(file.people),

@@ -265,7 +265,6 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) ->
         "intervall",
         "tests[0].timeline[0]",
         "tests[0].expect[0].stage",
-        "tests[0].expect[1]",
         "tests[0].expect[1].sate",
     ]
 
