@@ -24,6 +24,11 @@ needs_prometheus = [
     pytest.mark.skipif(shutil.which("prometheus") is None, reason="no prometheus on the PATH"),
 ]
 RIGHT = "{at: 2m, stage: production, tag: 1.0.0}"
+_AS_AT_A_TERMINAL = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from bot.__main__ import main; sys.argv = ['liftlock', 'policy', 'test']; main()"
+)
+"""What runs the command where SIGINT is not ignored, as it is in the background of a shell."""
 NEVER = (
     "staging gate http-errors (never healthy nor unhealthy)",
     "staging gate argocd-healthy (never healthy nor unhealthy)",
@@ -135,7 +140,7 @@ class TestWithPrometheus:
         scratch = tmp_path / "scratch"
         scratch.mkdir()
         environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "bot", "policy", "test"]
+        command = [sys.executable, "-c", _AS_AT_A_TERMINAL]
         with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
             until = time.monotonic() + 90
             while not list(scratch.glob("*/data/wal")) and time.monotonic() < until:
