@@ -70,6 +70,9 @@ def _of_stage(section: Section, at: timedelta, stage: str) -> Expectation | None
     reason = _reason(section)
     did, did_not = _deeds(section, "did"), _deeds(section, "did_not")
     _require(section, _OF_STAGE)
+    if release is not None and not section.entries.keys() & {"state", "waits_on", "reason"}:
+        expected = "state, waits_on or reason beside it: the rest is not of one release"
+        section.faults.note(section.entries["release"], section.at("release"), "it alone", expected)
     return Expectation(
         at=at,
         line=section.value.line,

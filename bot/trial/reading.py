@@ -55,7 +55,7 @@ def _policy(top: Section, path: Path) -> Policy | None:
         top.faults.note(named, "policy", shown(named), "the path of a policy, from this file")
         return None
     place = policy_beside(path) if named is None else path.parent / named.text
-    if not place.is_file():
+    if not _is_there(place):
         where = (named.line, named.column) if named is not None else (0, 0)
         expected = "a policy beside its tests, or its path under policy"
         top.faults.note_at(where, "policy", f"no file {place}", expected)
@@ -64,6 +64,14 @@ def _policy(top: Section, path: Path) -> Policy | None:
     templates = {**shipped_gate_templates(), **own.templates}
     text = read_text(place, file=str(place))
     return parse_policy(text, file=str(place), templates=templates, broken=own.broken)
+
+
+def _is_there(place: Path) -> bool:
+    try:
+        return place.is_file()
+    except OSError:
+        # A name that is too long for any file.
+        return False
 
 
 def _parse_start(text: str) -> datetime:

@@ -149,6 +149,7 @@ IN_EXPECT = [
     ("{at: 1m, stage: staging, gate: http-errors, state: proven}", "found an unknown key, expected one of at, gate, r"),
     ("{at: 1m, stage: production, gate: a, trigger: b}", "a gate and a trigger, expected one of the two"),
     ("{at: 1m, stage: production, tag: 'a b'}", "expected a tag of an image, such as 1.9.0"),
+    ("{at: 1m, stage: production, release: a, tag: a}", "it alone, expected state, waits_on or reason beside it"),
     ("nonsense", '"nonsense", expected a mapping'),
     ("{at: 90d, stage: production, tag: a}", f"129,600 looks in 90d, expected at most {MOST_LOOKS:,} in a test"),
 ]
@@ -214,6 +215,8 @@ IN_FILE = [
     (f"teams: {{release: [dana]}}\n{with_expectation(FINE)}", "no team, expected a team such as acme/release"),
     (f"teams: {{acme/release: [d a]}}\n{with_expectation(FINE)}", "expected a login of GitHub's"),
     (f"policy: other.yaml\n{with_expectation(FINE)}", "other.yaml, expected a policy beside its tests"),
+    (f"policy: {'a' * 300}.yaml\n{with_expectation(FINE)}", "expected a policy beside its tests"),
+    (f'policy: "a\\0b"\n{with_expectation(FINE)}', "expected a policy beside its tests"),
     (f"policy: [a]\n{with_expectation(FINE)}", "a list, expected the path of a policy"),
     (f"test: 1\n{with_expectation(FINE)}", 'did you mean "tests"?'),
     ("tests: [{name: a, expect: &a [1]}]", "an anchor or alias"),
