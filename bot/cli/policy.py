@@ -93,8 +93,14 @@ def schema(
             show_default=False,
         ),
     ] = None,
+    tests: Annotated[bool, typer.Option("--tests", help="That of test files instead.")] = False,
 ) -> None:
     """Print the JSON Schema of a policy, by which editors complete and validate."""
+    if tests:
+        from bot.trial.schema import trial_schema  # noqa: PLC0415 - policies need none of it
+
+        typer.echo(json.dumps(trial_schema(), indent=2, ensure_ascii=False))
+        return
     own: GateTemplates = {}
     if directory is not None:
         if not directory.is_dir():
