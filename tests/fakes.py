@@ -29,7 +29,7 @@ from bot.records import NOTHING_KNOWN, Arrival, Event, EventKind, Kept, Posting
 from bot.trial.memory.clock import SteppedClock
 from bot.trial.memory.deployments import MemoryDeployments
 from bot.trial.memory.outside import MemoryProving, MemoryRegistry, MemorySummaries
-from bot.trial.memory.repositories import MemoryCommit, MemoryRepositories
+from bot.trial.memory.repositories import MemoryRepositories
 
 T = TypeVar("T")
 
@@ -68,9 +68,6 @@ def fails(*methods: str) -> Callable[[type[T]], type[T]]:
         return cls
 
     return decorate
-
-
-FakeCommit = MemoryCommit
 
 
 @fails("refresh", "read_file", "file_history", "read_contents", "descent", "branch_change", "commit_file", "push")

@@ -52,7 +52,11 @@ _BEGINNING: Mapping[str, Field] = {
         "How often the bot looks. A test of many hours is done sooner with `5m` or `10m`.",
         default="1m",
     ),
-    "given": field(_named(_TAG), "The tag of each stage at the start. It has run there, healthily, for a week."),
+    "given": field(
+        _named(_TAG),
+        "The tag of each stage at the start. It has run there, healthily, for a week: what is to be observed is "
+        "released in the timeline.",
+    ),
     "series": field(
         list_of(_SERIES),
         "The series of Prometheus. One with the labels of a series of the whole file takes its place.",
