@@ -76,7 +76,7 @@ COMMANDS: Mapping[str, _Place] = {
         "Start a GitHub, an Argo CD, a Prometheus and a registry on this machine, and print how to use them.",
     ),
     "policy": _Place(
-        "policy", "app", "Check policies, show one with all that it inherits, and print their JSON Schema."
+        "policy", "app", "Write, check, test and show policies, try them on past releases, and print their JSON Schema."
     ),
     "release": _Place("release", "app", "Releases in image registries."),
     "argocd": _Place("argocd", "app", "What Argo CD says, and what it means."),

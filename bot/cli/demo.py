@@ -5,15 +5,12 @@ It plays the real bot against the lab, and exits 0 only if each story ended as t
 
 from __future__ import annotations
 
-import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -21,13 +18,14 @@ from rich.console import Console
 
 from bot.adapters.clock import SystemClock
 from bot.adapters.log import configure_logging
+from bot.adapters.prometheus_process import find_prometheus
 from bot.cli.faults import BAD_NEWS, told_in_one_sentence
+from bot.cli.interrupting import interruptible
 from bot.cli.lab import build_all, describe, wait_for_signal
 from bot.compose.whole import compose
 from bot.engine.sweep import ServiceReport
 from bot.lab.narrator import Check, Narrator
 from bot.lab.pace import WATCHABLE
-from bot.lab.prometheus_process import find_prometheus
 from bot.lab.stories import STORIES, Story
 from bot.lab.world import GITOPS, STAGES, Lab, running_lab
 from bot.settings import load_settings
@@ -45,26 +43,12 @@ def demo(
     """Play four releases, one good and three bad, through a sandbox on this machine; takes about a minute."""
     configure_logging(level="error", as_json=False)
     console = Console()
-    with told_in_one_sentence(), _interruptible(), tempfile.TemporaryDirectory(prefix="liftlock-demo-") as scratch:
+    with told_in_one_sentence(), interruptible(), tempfile.TemporaryDirectory(prefix="liftlock-demo-") as scratch:
         prometheus = None if built_in else find_prometheus()
         with running_lab(Path(scratch), SystemClock(), prometheus=prometheus, pace=WATCHABLE) as lab:
             ended = _play(console, lab, keep=keep)
     if not ended:
         raise typer.Exit(BAD_NEWS)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM unwind as Ctrl-C does, so that no process and no folder is left behind."""
-
-    def stop(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @dataclass(slots=True, kw_only=True)

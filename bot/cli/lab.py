@@ -13,11 +13,11 @@ import typer
 from rich.console import Console
 
 from bot.adapters.clock import SystemClock
+from bot.adapters.prometheus_process import find_prometheus
 from bot.cli.faults import told_in_one_sentence
 from bot.engine.signals import stop_signals
 from bot.lab.cluster import Behaviour, crashing, failing, silent, slow
 from bot.lab.pace import WATCHABLE
-from bot.lab.prometheus_process import find_prometheus
 from bot.lab.stories import GOOD
 from bot.lab.world import DEVELOPER, GITOPS, Lab, running_lab
 

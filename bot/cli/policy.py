@@ -23,6 +23,7 @@ from bot.cli.live import with_live
 from bot.cli.new import new
 from bot.cli.policy_places import SETTINGS, ConfigOption, usual_floor, usual_policies, usual_tenancies
 from bot.cli.policy_show import show
+from bot.cli.trial import run_tests
 from bot.domain.edit import visible
 from bot.domain.text import parse_duration
 from bot.policy.checking import Measures, check_policies
@@ -40,7 +41,7 @@ app.command("backtest")(backtest)
 
 @app.callback()
 def _policy() -> None:
-    """Check policies, show one with all that it inherits, and print their JSON Schema."""
+    """Write, check, test and show policies, try them on past releases, and print their JSON Schema."""
 
 
 app.command("show")(show)
@@ -152,8 +153,14 @@ def schema(
         ),
     ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Print that of defaults.yaml.")] = False,
+    tests: Annotated[bool, typer.Option("--tests", help="That of test files instead.")] = False,
 ) -> None:
     """Print the JSON Schema of a policy, by which editors complete and validate."""
+    if tests:
+        from bot.trial.schema import trial_schema  # noqa: PLC0415 - policies need none of it
+
+        typer.echo(json.dumps(trial_schema(), indent=2, ensure_ascii=False))
+        return
     own: GateTemplates = {}
     if directory is not None:
         if not directory.is_dir():
@@ -161,3 +168,6 @@ def schema(
         own = read_own_templates(directory).templates
     of = defaults_schema if defaults else policy_schema
     typer.echo(json.dumps(of({**shipped_gate_templates(), **own}), indent=2, ensure_ascii=False))
+
+
+app.command("test")(run_tests)

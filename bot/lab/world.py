@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+from bot.adapters.prometheus_process import PrometheusProcess
 from bot.domain.model import Digest, Sha
 from bot.domain.proofs import Identity
 from bot.lab.answerer import PrometheusAnswerer
@@ -27,7 +28,6 @@ from bot.lab.github.attestations import keep_attestation
 from bot.lab.github.checks import check_runs_of
 from bot.lab.github.nouns import CheckRun
 from bot.lab.pace import COMPRESSED, Pace
-from bot.lab.prometheus_process import PrometheusProcess
 from bot.lab.registry import RegistryLab
 from bot.lab.serving import Served
 from bot.lab.sigstore import SigstoreLab

@@ -30,6 +30,7 @@ import pytest
 from bot.adapters.clock import SystemClock
 from bot.adapters.http import Endpoint
 from bot.adapters.prometheus import PrometheusMetrics
+from bot.adapters.prometheus_process import find_prometheus
 from bot.compose.whole import compose
 from bot.domain.decision import RollBack
 from bot.domain.gates.judging import judge_triggers
@@ -39,7 +40,6 @@ from bot.domain.verdicts import VerdictKind
 from bot.engine.sweep import ServiceReport, Sweeper
 from bot.lab.cluster import Behaviour
 from bot.lab.pace import WATCHABLE, Pace
-from bot.lab.prometheus_process import find_prometheus
 from bot.lab.stories import GOOD
 from bot.lab.world import STAGES, Lab, running_lab
 from bot.ports import Look

@@ -123,7 +123,7 @@ def test_count_gates_are_filled_in_for_their_stage() -> None:
 
 def test_queries_of_shipped_gates_have_the_one_shape_that_every_backend_answers() -> None:
     shape = re.compile(r"sum by \([a-z_, ]+\) \(increase\([a-z_:]+\{[^{}]+\}\[[0-9a-z]+\]\)\)")
-    for file in sorted(EXAMPLES.glob("*.yaml")):
+    for file in sorted(set(EXAMPLES.glob("*.yaml")) - set(EXAMPLES.glob("*.test.yaml"))):
         policy = parse_policy(file.read_text(encoding="utf-8"), file=file.name, templates=TEMPLATES)
         gates = [gate for stage in policy.stages for gate in stage.gates if isinstance(gate, CountGate)]
         assert gates

@@ -21,6 +21,7 @@ from ruamel.yaml.error import YAMLError
 from bot.domain.text import parse_duration, parse_share
 from bot.policy import GateTemplates, PolicyError, parse_policy, shipped_gate_templates
 from bot.policy.defaults import parse_defaults
+from bot.policy.files import yaml_files
 from bot.policy.grammar import parse_number
 from bot.policy.schema import defaults_schema, policy_schema
 from bot.policy.schema.shapes import DURATION, SHARE, Shape, number
@@ -31,7 +32,8 @@ from tests.policy.test_documentation import FIELDS, PAGE, rows
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = shipped_gate_templates()
 SCHEMA: Any = policy_schema(SHIPPED)
-EXAMPLES = [path.read_text("utf-8") for path in sorted((ROOT / "policies" / "examples").iterdir())]
+FOLDER = ROOT / "policies" / "examples"
+EXAMPLES = [(FOLDER / name).read_text("utf-8") for name in yaml_files(FOLDER, expected="the examples")]
 
 
 def typed(text: str) -> Any:

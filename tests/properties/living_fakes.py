@@ -214,10 +214,10 @@ class LivingForge(FakeForge):
 
     witness: Witness | None = None
 
-    def _current(self, pull: Pull) -> Pull:
+    def current(self, pull: Pull) -> Pull:
         if pull.state is not PullState.OPEN:
             return pull
-        return replace(super()._current(pull), mergeable=self._merges_cleanly(pull))
+        return replace(super().current(pull), mergeable=self._merges_cleanly(pull))
 
     def _merges_cleanly(self, pull: Pull) -> bool:
         commits, branches = self.repositories.commits, self.repositories.branches
@@ -237,11 +237,11 @@ class LivingForge(FakeForge):
 
     def mark_ready(self, repository: str, number: int) -> None:
         if self.witness is not None and self.pulls[number].draft:
-            self.witness.marks_ready(self._current(self.pulls[number]))
+            self.witness.marks_ready(self.current(self.pulls[number]))
         super().mark_ready(repository, number)
 
     def withdraw(self, repository: str, number: int, branch: str | None) -> None:
-        pull = self._current(self.pulls[number])
+        pull = self.current(self.pulls[number])
         if pull.state is not PullState.OPEN:
             return
         if self.witness is not None:
@@ -257,7 +257,7 @@ class LivingForge(FakeForge):
         super().delete_branch(repository, branch)
 
     def merge_promotion(self, repository: str, order: MergeOrder) -> Sha | None:
-        pull = self._current(self.pulls[order.number])
+        pull = self.current(self.pulls[order.number])
         if pull.state is not PullState.OPEN or pull.draft or not pull.mergeable:
             raise Conflict("GitHub", "it cannot be merged")
         if pull.head == order.head and self.witness is not None:

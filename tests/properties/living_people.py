@@ -153,7 +153,7 @@ class People(LivingMachine):
 
     def _say(self, number: int, by: str, verb: str, *, gate: str = "", names_head: bool = False) -> None:
         self._act()
-        pull = self.world.forge._current(self.world.forge.pulls[number])
+        pull = self.world.forge.current(self.world.forge.pulls[number])
         body = {
             "hold": "hold for reasons",
             "reject": "reject for reasons",

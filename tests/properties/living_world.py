@@ -187,12 +187,12 @@ class LivingWorld:
     def newest_on(self, branch: str) -> Pull | None:
         """Return the newest pull request from a branch."""
         pulls = [pull for pull in self.forge.pulls.values() if pull.branch == branch]
-        return self.forge._current(pulls[-1]) if pulls else None
+        return self.forge.current(pulls[-1]) if pulls else None
 
     def open_pulls(self) -> list[Pull]:
         """Return all open pull requests."""
         pulls = self.forge.pulls.values()
-        return [self.forge._current(pull) for pull in pulls if pull.state is PullState.OPEN]
+        return [self.forge.current(pull) for pull in pulls if pull.state is PullState.OPEN]
 
     def in_view(self) -> set[int]:
         """Return the pull requests whose comments matter now: of what waits, and of what was promoted or taken back."""

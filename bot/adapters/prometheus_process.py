@@ -1,8 +1,8 @@
-"""Run a real Prometheus for the lab, where one is on the PATH, and leave nothing of it behind.
+"""Run a real Prometheus for the lab or for tests of policies, where there is one, and leave nothing of it behind.
 
-The process has its own session, so that a Ctrl-C meant for the lab does not race with the lab's own clean-up; on Linux
-the kernel also kills it when the lab dies without one (strictly: when the thread that started it ends, so start it from
-a thread that lasts). Its data live in a temporary folder.
+The process has its own session, so that a Ctrl-C meant for us does not race with our own clean-up; on Linux the kernel
+also kills it when we die without one (strictly: when the thread that started it ends, so start it from a thread that
+lasts). Its data live in a temporary folder.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WRAPPER = """\
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl({request}, signal.SIGKILL, 0, 0, 0)
 if os.getppid() != {parent}:
-    sys.exit("the lab ended before Prometheus started")
+    sys.exit("who started it ended before Prometheus did")
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
@@ -57,11 +57,16 @@ class PrometheusProcess:
         *,
         targets: Sequence[str],
         scrape_interval: timedelta = timedelta(seconds=1),
+        flags: Sequence[str] = ("--storage.tsdb.retention.time=1d",),
         start_deadline: timedelta = _START_DEADLINE,
         stop_deadline: timedelta = _STOP_DEADLINE,
     ) -> None:
-        """Prepare to run `binary` and to scrape `/metrics` of `targets` (`host:port` or `http://host:port`)."""
+        """Prepare to run `binary` and to scrape `/metrics` of `targets` (`host:port` or `http://host:port`).
+
+        `flags` are those of its options that depend on what it is for.
+        """
         self._binary = binary
+        self._flags = tuple(flags)
         self._configuration = _configuration(targets, scrape_interval)
         self._deadline = start_deadline
         self._stop_deadline = stop_deadline
@@ -115,8 +120,8 @@ class PrometheusProcess:
             f"--config.file={directory / 'prometheus.yml'}",
             f"--storage.tsdb.path={directory / 'data'}",
             f"--web.listen-address=127.0.0.1:{port}",
-            "--storage.tsdb.retention.time=1d",
             "--log.level=warn",
+            *self._flags,
         ]
         with (directory / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -172,7 +177,7 @@ def _configuration(targets: Sequence[str], scrape_interval: timedelta) -> str:
 
 
 def _dying_with_parent() -> list[str]:
-    """Return a command prefix that has the kernel kill the process when the lab's process dies; empty elsewhere."""
+    """Return a command prefix that has the kernel kill the process when this process dies; empty elsewhere."""
     if not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "prctl"):
         return []
     return [sys.executable, "-I", "-S", "-c", _WRAPPER.format(request=_PR_SET_PDEATHSIG, parent=os.getpid())]

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from bot.adapters.clock import SystemClock
+from bot.adapters.prometheus_process import PrometheusDidNotStart, PrometheusProcess, find_prometheus
 from bot.lab.answerer import PrometheusAnswerer
 from bot.lab.cluster import Behaviour, Cluster
 from bot.lab.exporter import exporter
-from bot.lab.prometheus_process import PrometheusDidNotStart, PrometheusProcess, find_prometheus
 from bot.lab.serving import Served
 
 _PATIENCE_SECONDS = 60.0
@@ -97,7 +97,7 @@ def test_an_exception_inside_leaves_no_process_behind(binary: Path, temporary: P
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can kill a process when its parent dies")
 def test_the_process_dies_when_its_parent_is_killed(binary: Path, tmp_path: Path) -> None:
     script = (
-        "import sys\nfrom pathlib import Path\nfrom bot.lab.prometheus_process import PrometheusProcess\n"
+        "import sys\nfrom pathlib import Path\nfrom bot.adapters.prometheus_process import PrometheusProcess\n"
         f"with PrometheusProcess(Path({str(binary)!r}), targets=[]) as prometheus:\n"
         "    print(prometheus.pid, flush=True)\n    sys.stdin.read()\n"
     )

@@ -1,0 +1,197 @@
+"""The made-up world of one test around the real bot, stepped from look to look.
+
+The GitOps repository is made up: each stage has a file of its own with one tag in it, whatever the policy's `edit`
+says, since the real files are not here. For the same reason what the policy asks of artifacts is taken as proven.
+Everything else of the policy is as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bot.adapters.ledger import SqlLedger, open_ledger
+from bot.apply import Applier
+from bot.domain.decision import Action, Decision, UpdatePromotion
+from bot.domain.edit.kinds import KustomizeEdit
+from bot.domain.observation import Observation
+from bot.domain.policy import Policy, Stage
+from bot.engine.acting import Apply
+from bot.engine.sweep import ServiceReport, Sweeper
+from bot.observe import World
+from bot.offers import OfferReader
+from bot.sampling import Sampler
+from bot.tag_history import TagReader
+from bot.telling import Telling
+from bot.trial.acting import act, comment
+from bot.trial.cases import Acted, Case, Happening, PrometheusIs, Pushed, Released, Reported, Said, TrialFile
+from bot.trial.cluster import Cluster
+from bot.trial.measuring import SwitchedMetrics
+from bot.trial.memory.clock import SteppedClock
+from bot.trial.memory.deployments import MemoryDeployments
+from bot.trial.memory.forge import MemoryForge
+from bot.trial.memory.outside import MemoryProving, MemoryRegistry, MemorySignals, MemorySummaries
+from bot.trial.memory.repositories import MemoryRepositories
+from bot.trial.people import USUAL
+
+LAG = timedelta(seconds=15)
+"""How old a tile is before it is read: what `bot.ingestion_lag` of the settings is if nobody says otherwise."""
+_AGE = timedelta(days=7)
+"""For how long the tags of the start have run."""
+_FORGE = "https://github.example"
+_MANY, _RARELY = 1_000_000, timedelta(hours=1)
+"""How many pull requests may be opened in an hour; how often a comment is edited, which nobody reads here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """The bot and its world. `policy` is the one under test, as far as it can be without the real files."""
+
+    policy: Policy
+    clock: SteppedClock
+    repositories: MemoryRepositories
+    cluster: Cluster
+    forge: MemoryForge
+    registry: MemoryRegistry
+    metrics: SwitchedMetrics
+    sweeper: Sweeper
+
+    def look(self) -> ServiceReport:
+        """Let the bot look once and act."""
+        (report,) = self.sweeper.sweep()
+        return report
+
+    def happen(self, what: Happening) -> str | None:
+        """Let something happen; return why it cannot, None where it did."""
+        match what:
+            case Released():
+                return self._release(what)
+            case Pushed():
+                self.registry.add(self.policy.image, what.tag, self.clock.now())
+            case Reported():
+                self.cluster.report(what)
+            case Said():
+                return comment(self.forge, self.policy, what)
+            case Acted():
+                return act(self.forge, self.policy, what)
+            case PrometheusIs():
+                self.metrics.up = what.up
+        return None
+
+    def _release(self, what: Released) -> str | None:
+        if self.tag_of(what.stage) == what.tag:
+            return f"{what.stage} has {what.tag} already"
+        stage = self.policy.stage(what.stage)
+        if _needs_registry(self.policy):
+            self.registry.add(self.policy.image, what.tag, self.clock.now())
+        files = {stage.edit.file: _file(self.policy, what.tag)}
+        self.repositories.commit(self.policy.gitops.branch, files, f"Release {what.tag}", author=what.by)
+        return None
+
+    def tag_of(self, stage: str) -> str:
+        """Return the tag that stands in Git now."""
+        return self.cluster.tag_of(self.policy.stage(stage))
+
+
+@contextmanager
+def made_up(file: TrialFile, case: Case, metrics: SwitchedMetrics) -> Iterator[Trial]:
+    """Make the world of a test as it is at its start."""
+    with open_ledger("sqlite://") as ledger:
+        trial = _make(file, case, metrics, ledger)
+        # The bot has been running all the time: what comes now is new to it.
+        trial.clock.at = case.at - case.looks
+        trial.look()
+        trial.clock.at = case.at
+        yield trial
+
+
+def _make(file: TrialFile, case: Case, metrics: SwitchedMetrics, ledger: SqlLedger) -> Trial:
+    policy = _testable(file.policy)
+    clock = SteppedClock(case.at - _AGE)
+    repositories, registry = MemoryRepositories(clock=clock), MemoryRegistry()
+    files = {stage.edit.file: _file(policy, case.tags[stage.name]) for stage in policy.stages}
+    repositories.commit(policy.gitops.branch, files, "Begin")
+    if _needs_registry(policy):
+        for tag in case.tags.values():
+            registry.add(policy.image, tag, clock.now())
+    cluster = Cluster(policy=policy, repositories=repositories, deployments=MemoryDeployments(clock=clock))
+    cluster.begin()
+    forge = MemoryForge(
+        repositories=repositories,
+        permissions=dict(file.people),
+        teams={team: set(members) for team, members in file.teams.items()},
+        usual=USUAL,
+    )
+    world = World(
+        clock=clock,
+        repositories=repositories,
+        deployments=cluster.deployments,
+        metrics=metrics,
+        forge=forge,
+        merging=forge,
+        conversation=forge,
+        signals=MemorySignals(),
+        registry=registry,
+        proving=MemoryProving(),
+        summaries=MemorySummaries(),
+        ledger=ledger,
+        sightings=ledger.sightings,
+        spell_gap=max(timedelta(minutes=2), 3 * case.looks),
+        tags=TagReader(repositories=repositories),
+        offers=OfferReader(registry=registry, ledger=ledger),
+        openings_per_hour=_MANY,
+    )
+    telling = Telling(forge_url=_FORGE, comment_every=_RARELY)
+    applier = Applier(world=world, sleep=lambda _: None, telling=telling)
+    sweeper = Sweeper(
+        world=world,
+        board=ledger.board,
+        load_policies=lambda: ((policy,), ()),
+        apply=_without_telling(applier),
+        begin=lambda: None,
+        workers=1,
+        sampler=Sampler(metrics=metrics, ledger=ledger, lag=LAG),
+    )
+    return Trial(
+        policy=policy,
+        clock=clock,
+        repositories=repositories,
+        cluster=cluster,
+        forge=forge,
+        registry=registry,
+        metrics=metrics,
+        sweeper=sweeper,
+    )
+
+
+def _without_telling(applier: Applier) -> Apply:
+    """Return what carries out all actions but the writing of evidence, which takes the most time and nobody reads."""
+
+    def apply(policy: Policy, seen: Observation, decision: Decision, action: Action) -> str:
+        if isinstance(action, UpdatePromotion):
+            return f"#{action.number} would be brought up to date"
+        return applier.apply(policy, seen, decision, action)
+
+    return apply
+
+
+# --- the policy without the real files -------------------------------------------------------------------------------
+
+
+def _testable(policy: Policy) -> Policy:
+    return replace(policy, stages=tuple(_testable_stage(policy, stage) for stage in policy.stages))
+
+
+def _testable_stage(policy: Policy, stage: Stage) -> Stage:
+    edit = KustomizeEdit(file=f"{policy.service}/{stage.name}/kustomization.yaml", pin=stage.edit.pin)
+    return replace(stage, edit=edit, artifact=())
+
+
+def _file(policy: Policy, tag: str) -> str:
+    return f'images:\n  - name: {policy.image}\n    newTag: "{tag}"\n'
+
+
+def _needs_registry(policy: Policy) -> bool:
+    return policy.intake_stage is not None or any(stage.edit.pin for stage in policy.stages)
