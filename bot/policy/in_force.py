@@ -14,6 +14,7 @@ from bot.domain.policy import Origin, Policy
 from bot.domain.stops import Stop
 from bot.policy.directory import BelowFloor, PolicyDirectory, is_second
 from bot.policy.faults import PolicyError
+from bot.policy.floor import FloorError
 from bot.policy.holds import read_stops
 from bot.ports import FolderCommit
 
@@ -84,7 +85,8 @@ class LocalPolicies:
         try:
             found = self.directory.load()
         except PolicyError as error:
-            return InForce(broken=(Broken(file=str(self.directory.path), error=error, is_whole=True),))
+            file = error.file if isinstance(error, FloorError) else str(self.directory.path)
+            return InForce(broken=(Broken(file=file, error=error, is_whole=True),))
         loaded = with_last_good(found, self._last_good)
         self._good = {policy.file: policy for policy in loaded.policies}
         return loaded

@@ -28,7 +28,9 @@ UNCOMPARED: Mapping[str, Mapping[str, str]] = {
         "service": "only policies of one service are compared",
         "file": "a policy means the same in any file",
         "version": "it changes with every byte",
+        "origin": "a policy means the same at any commit",
     },
+    "Origin": {"repository": "of where a policy was read", "commit": "of where a policy was read"},
     "Stage": {"floor_calendars": "they are the floor's, which has a history of its own"},
     "Intake": {"every": "how often a registry is asked changes nothing of what is taken"},
     "Proposing": {
