@@ -16,6 +16,9 @@ from bot.policy.tree import Value
 PLACE = "{region}"
 """What stands for the region in the texts of a stage in waves."""
 _A_REGION = "a name of a-z, 0-9 and -"
+MOST_REGIONS = 100
+_MOST_VALUES = 20_000
+"""How large a stage may get with all its regions: a small file must not grow without bounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,11 @@ def _read(stage: Value, path: str, faults: Faults) -> _Spread | None:
     twice = sorted({region for region in regions if regions.count(region) > 1})
     if twice:
         faults.note(section.value, section.at("regions"), f"{', '.join(twice)} twice", "each region once")
+    if len(regions) > MOST_REGIONS:
+        faults.note(section.value, section.at("regions"), f"{len(regions):,} regions", f"at most {MOST_REGIONS}")
+    elif len(regions) * _count(stage) > _MOST_VALUES:
+        expected = f"at most {_MOST_VALUES:,} values"
+        faults.note(section.value, section.path, "a larger structure with all its regions", expected)
     if not regions and len(faults.found) == before:
         faults.note(section.value, section.at("regions"), "an empty list", "at least one wave of regions")
     if "from" not in outer.entries:
@@ -93,6 +101,10 @@ def _read(stage: Value, path: str, faults: Faults) -> _Spread | None:
         return None
     found = _Waves(value=section.value, regions=waves, pause=pause, is_together=together == "true")
     return _Spread(stage=stage, name=name.text, waves=found)
+
+
+def _count(value: Value) -> int:
+    return 1 + sum(_count(one) for one in (*(value.entries or {}).values(), *value.items))
 
 
 def _wave(path: str, item: Value, faults: Faults) -> list[str]:

@@ -263,3 +263,13 @@ def test_every_region_passes_every_wave_before_it(listed: list[list[str]]) -> No
     for number, wave in enumerate(by_wave):
         before = [f"production-{region}" for region in by_wave[number - 1]] if number else ["staging"]
         assert all(stages[f"production-{region}"].sources == tuple(before) for region in wave)
+
+
+def test_a_small_file_does_not_grow_without_bounds() -> None:
+    many = ", ".join(f"r{number}" for number in range(101))
+    (fault,) = [one for one in faults_of(text_of(f"{{regions: [{many}]}}")) if ".waves" in one]
+    assert fault.endswith("stages[1].waves.regions: found 101 regions, expected at most 100")
+    long = PRODUCTION.replace("limit: 1%}]", "limit: 1%}" + ", {use: soak}" * 200 + "]")
+    some = ", ".join(f"r{number}" for number in range(60))
+    (fault,) = [one for one in faults_of(text_of(f"{{regions: [{some}]}}", production=long)) if ".waves" in one]
+    assert fault.endswith("found a larger structure with all its regions, expected at most 20,000 values")
