@@ -105,31 +105,24 @@ class GitHubForge:
 
     def _add_labels(self, repository: str, opened: Opened, text: PullText) -> None:
         missing = [label for label in text.labels if label not in opened.pull.labels]
-        if not missing:
-            return
-        number = opened.pull.number
-        write = Write(
-            verb="POST",
-            path=f"/repos/{repository}/issues/{number}/labels",
-            tried=f"label pull request #{number} of {repository}, which is open",
-            body={"labels": missing},
-            urgency=text.urgency,
-        )
-        # Adding a label that is there changes nothing, so a lost answer needs no look.
-        self._clients.write_once(repository, write, _done, look=lambda: None)
+        self._add(repository, opened, text.urgency, "labels", missing)
 
     def _assign(self, repository: str, opened: Opened, text: PullText) -> None:
         """Assign people; GitHub leaves out, without a word, who cannot be assigned in this repository."""
         missing = [login for login in text.assignees if login.lower() not in opened.assignees]
-        if not missing:
+        self._add(repository, opened, text.urgency, "assignees", missing)
+
+    def _add(self, repository: str, opened: Opened, urgency: Urgency, kind: str, names: Sequence[str]) -> None:
+        """Add labels or assignees; what is there already changes nothing, so a lost answer needs no look."""
+        if not names:
             return
         number = opened.pull.number
         write = Write(
             verb="POST",
-            path=f"/repos/{repository}/issues/{number}/assignees",
-            tried=f"assign pull request #{number} of {repository}, which is open",
-            body={"assignees": missing},
-            urgency=text.urgency,
+            path=f"/repos/{repository}/issues/{number}/{kind}",
+            tried=f"add {kind} to pull request #{number} of {repository}, which is open",
+            body={kind: list(names)},
+            urgency=urgency,
         )
         self._clients.write_once(repository, write, _done, look=lambda: None)
 
