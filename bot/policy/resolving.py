@@ -17,6 +17,7 @@ from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.grammar import NAME
 from bot.policy.promoting import ONLY_PULL_REQUESTS
 from bot.policy.reading import Faults, shown
+from bot.policy.shaping import below, count, without
 from bot.policy.tree import MAX_NODES, Place, Value, read_tree
 from bot.policy.waves import expand_waves
 
@@ -132,25 +133,15 @@ def _extended(tree: Value, inherited: Inherited, faults: Faults) -> Defaults | N
 
 def _size(tree: Value, defaults: Defaults) -> int:
     """Return how many values a policy has with what it inherits, at most: a small file must not grow without bounds."""
-    of_stage = _count(defaults.stage)
-    of_stages = {name: _count(value) for name, value in defaults.stages.items()}
+    of_stage = count(defaults.stage)
+    of_stages = {name: count(value) for name, value in defaults.stages.items()}
     names = [_name_of(stage, "name") for stage in _stages(tree)]
-    return _count(tree) + _count(defaults.service) + sum(of_stage + of_stages.get(name, 0) for name in names)
-
-
-def _count(value: Value) -> int:
-    return sum(1 for _ in _below(value))
-
-
-def _below(value: Value) -> Iterator[Value]:
-    yield value
-    for one in (*(value.entries or {}).values(), *value.items):
-        yield from _below(one)
+    return count(tree) + count(defaults.service) + sum(of_stage + of_stages.get(name, 0) for name in names)
 
 
 def _places(value: Value) -> Iterator[Place]:
     """Give the places of all values and keys below a value, and its own."""
-    for one in _below(value):
+    for one in below(value):
         yield one.place
         yield from (one.keys or {}).values()
 
@@ -164,7 +155,7 @@ def inherit(tree: Value, defaults: Defaults) -> Value:
     Only stages that the policy names are there: defaults never add one.
     """
     service = _name_of(tree, "service")
-    own = _without(tree, (EXTENDS,))
+    own = without(tree, (EXTENDS,))
     merged = _merged(own, _filled(defaults.service, {"service": service}))
     stages = (merged.entries or {}).get("stages")
     if stages is None or stages.kind != "list":
@@ -180,7 +171,7 @@ def _stage(own: Value, defaults: Defaults, service: str) -> Value:
     words = {"service": service, "stage": name}
     named = defaults.stages.get(name)
     merged = own if named is None else _merged(own, _fitting(own, _filled(named, words)))
-    of_all = _without(_filled(defaults.stage, words), _misplaced(merged, defaults))
+    of_all = without(_filled(defaults.stage, words), _misplaced(merged, defaults))
     return _merged(merged, _fitting(merged, of_all))
 
 
@@ -198,7 +189,7 @@ def _fitting(own: Value, other: Value) -> Value:
     by = (said.entries or {}).get("by") if said is not None else None
     if inherited is None or inherited.kind != "mapping" or by is None or by.text != "commit":
         return other
-    return replace(other, entries={**(other.entries or {}), "promote": _without(inherited, ONLY_PULL_REQUESTS)})
+    return replace(other, entries={**(other.entries or {}), "promote": without(inherited, ONLY_PULL_REQUESTS)})
 
 
 def _merged(own: Value, other: Value) -> Value:
@@ -212,14 +203,6 @@ def _merged(own: Value, other: Value) -> Value:
         elif key not in WHOLE:
             entries[key] = _merged(entries[key], value)
     return replace(own, entries=entries, keys=keys)
-
-
-def _without(value: Value, left_out: tuple[str, ...]) -> Value:
-    return replace(
-        value,
-        entries={key: one for key, one in (value.entries or {}).items() if key not in left_out},
-        keys={key: place for key, place in (value.keys or {}).items() if key not in left_out},
-    )
 
 
 def _name_of(value: Value, key: str) -> str:

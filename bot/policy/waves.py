@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from bot.policy.grammar import NAME
 from bot.policy.reading import Faults, Section, matching, one_of, parsed, shown
+from bot.policy.shaping import count, without
 from bot.policy.tree import Value
 
 PLACE = "{region}"
@@ -90,7 +91,7 @@ def _read(stage: Value, path: str, faults: Faults) -> _Spread | None:
         faults.note(section.value, section.at("regions"), f"{', '.join(twice)} twice", "each region once")
     if len(regions) > MOST_REGIONS:
         faults.note(section.value, section.at("regions"), f"{len(regions):,} regions", f"at most {MOST_REGIONS}")
-    elif len(regions) * _count(stage) > _MOST_VALUES:
+    elif len(regions) * count(stage) > _MOST_VALUES:
         expected = f"at most {_MOST_VALUES:,} values"
         faults.note(section.value, section.path, "a larger structure with all its regions", expected)
     if not regions and len(faults.found) == before:
@@ -101,10 +102,6 @@ def _read(stage: Value, path: str, faults: Faults) -> _Spread | None:
         return None
     found = _Waves(value=section.value, regions=waves, pause=pause, is_together=together == "true")
     return _Spread(stage=stage, name=name.text, waves=found)
-
-
-def _count(value: Value) -> int:
-    return 1 + sum(_count(one) for one in (*(value.entries or {}).values(), *value.items))
 
 
 def _wave(path: str, item: Value, faults: Faults) -> list[str]:
@@ -123,7 +120,7 @@ def _stages_of(one: _Spread) -> Iterator[Value]:
         before = one.names[number - 1] if number else []
         done = [name for names in one.names[:number] for name in names]
         for region, name in zip(wave, one.names[number], strict=True):
-            stage = _without(_filled(one.stage, region), "waves")
+            stage = without(_filled(one.stage, region), ("waves",))
             stage = _with(stage, "name", replace(stage.entries["name"], text=name))  # type: ignore[index]
             if before:
                 stage = _with(stage, "from", _origin(one.waves.value, before))
@@ -218,9 +215,3 @@ def _names(at: Value, names: Sequence[str]) -> Value:
 def _with(value: Value, key: str, inner: Value) -> Value:
     keys = {key: inner.place, **(value.keys or {})}
     return replace(value, entries={**(value.entries or {}), key: inner}, keys=keys)
-
-
-def _without(value: Value, key: str) -> Value:
-    entries = {name: inner for name, inner in (value.entries or {}).items() if name != key}
-    keys = {name: place for name, place in (value.keys or {}).items() if name != key}
-    return replace(value, entries=entries, keys=keys)
