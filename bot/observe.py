@@ -115,5 +115,4 @@ def _observe_stage(world: World, policy: Policy, stage: Stage, head: Sha | Troub
 def _with_apart(
     world: World, policy: Policy, stage: Stage, seen: StageObservation, tags: TagHistory
 ) -> StageObservation:
-    apart = _attempt(lambda: world.planner(policy, stage).apart(tags.head, tags.tag))
-    return replace(seen, apart=apart if isinstance(apart, str) else f"{apart.system}: {apart.sentence}")
+    return replace(seen, apart=_attempt(lambda: world.planner(policy, stage).apart(tags.head, tags.tag)))

@@ -6,7 +6,7 @@ A pull request is trusted only if its diff is exactly the planned edit (I2, I17)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.edit import (
@@ -18,7 +18,6 @@ from bot.domain.edit import (
     Wanted,
     Written,
     read_image,
-    read_tag,
     undo_image,
     write_image,
 )
@@ -75,14 +74,40 @@ class Planner:
         release is set as a promotion would set it. Raise EditRefused where somebody changed the same value since.
         """
         texts = self._texts_at(parent)
-        around = {file: self._around(promotion, file) for file in texts}
         changes: list[Change] = []
-        for place in self._places:
+        # What was set last is taken back first, so that each value finds the file as its own change left it.
+        for place, around in reversed(self._steps(promotion)):
             one = _One(place=place, reading=self.reading, release=release, back_to=self._wanted(place, back_to))
-            edited = one.revert(texts[place.edit.file], around[place.edit.file])
+            edited = one.revert(texts[place.edit.file], around)
             texts[place.edit.file] = edited.text
-            changes += edited.changes
+            changes = [*edited.changes, *changes]
         return Planned(files=texts, changes=tuple(changes))
+
+    def _steps(self, promotion: Sha) -> list[tuple[Place, tuple[str, str] | None]]:
+        """Return each value with its file before and after the promotion set it; both None where that is not known.
+
+        Where more than the values was changed in a file with them, each has the whole of that change.
+        """
+        steps: dict[Place, tuple[str, str] | None] = {}
+        for file in dict.fromkeys(place.edit.file for place in self._places):
+            around, places = self._around(promotion, file), [one for one in self._places if one.edit.file == file]
+            alone = self._one_by_one(places, *around) if around is not None else None
+            steps |= dict(zip(places, alone, strict=True)) if alone is not None else dict.fromkeys(places, around)
+        return [(place, steps[place]) for place in self._places]
+
+    def _one_by_one(self, places: Sequence[Place], before: str, after: str) -> list[tuple[str, str]] | None:
+        """Set the values of a file one after the other as a promotion does; None where that is not what was done."""
+        steps: list[tuple[str, str]] = []
+        for place in places:
+            try:
+                said = read_image(place.edit, place.image, after, reading=self.reading)
+                wanted = Wanted(tag=said.tag, digest=said.digest)
+                edited = write_image(place.edit, place.image, before, wanted, reading=self.reading)
+            except EditRefused:
+                return None
+            steps.append((before, edited.text))
+            before = edited.text
+        return steps if before == after else None
 
     def _wanted(self, place: Place, release: Release) -> Wanted:
         """The digest is that of the policy's image; of another one that moves with it none is known."""
@@ -91,17 +116,26 @@ class Planner:
     def apart(self, commit: Sha, tag: str) -> str:
         """Say which of the values that move together does not say `tag` at a commit; empty if all do."""
         first, *others = self._places
-        for place in others:
-            try:
-                found = read_tag(place.edit, place.image, self.text_at(commit, place.edit.file), reading=self.reading)
-            except NothingWritten:
-                found = NOT_SET
-            except EditRefused as error:
-                return str(error)
-            if found != tag:
-                says = f"{place.edit.file} says {found or 'nothing'} for {place.image}"
-                return f"{says}, and {first.edit.file} says {tag or 'nothing'}: set both to one tag"
+        try:
+            main = self._read(first, commit)
+            for place in others:
+                found = self._read(place, commit)
+                is_same = place.image == first.image
+                pins = {one.digest for one in (main, found) if one is not None and one.digest is not None}
+                if (found.tag if found is not None else NOT_SET) != tag or (is_same and len(pins) > 1):
+                    says = f"{place.edit.file} says {found.shown if found is not None else 'nothing'} for {place.image}"
+                    said = main.shown if main is not None else "nothing"
+                    return f"{says}, and {first.edit.file} says {said}: set both to one tag"
+        except EditRefused as error:
+            return str(error)
         return ""
+
+    def _read(self, place: Place, commit: Sha) -> Written | None:
+        """Return what a value says; None where it says nothing yet."""
+        try:
+            return read_image(place.edit, place.image, self.text_at(commit, place.edit.file), reading=self.reading)
+        except NothingWritten:
+            return None
 
     def _texts_at(self, commit: Sha) -> dict[str, str]:
         return {place.edit.file: self.text_at(commit, place.edit.file) for place in self._places}

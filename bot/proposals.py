@@ -150,16 +150,22 @@ class _Look:
         """Ask what the tag means now, and add what it meant when it was first looked at after it came."""
         found = _attempt(lambda: self.world.registry.find_artifact(release.image, release.tag))
         before = carriers(self.stage, seen)
-        source = seen.stage(before[0]).tags if before else None
         # Of what comes from the registry nothing was observed yet: it is a new release with each digest.
-        if not isinstance(found, Artifact) or not isinstance(source, TagHistory):
+        if not isinstance(found, Artifact) or not before:
             return found
-        introduced = source.introduced.commit
-        key = f"digest/{self.policy.service}/{before[0]}/{introduced}/{release.image}:{release.tag}"
+        firsts = [(name, self._first_digest(name, seen, found.digest)) for name in before]
+        name, first = next((one for one in firsts if one[1] != found.digest), firsts[0])
+        return replace(found, first_digest=first, first_in=name)
+
+    def _first_digest(self, name: str, seen: Observation, now: Digest) -> Digest:
+        """Return what the tag meant at the first look after it came into a stage before; it is noted then."""
+        tags = seen.stage(name).tags
+        assert isinstance(tags, TagHistory)  # noqa: S101 - what carries a release could be read
+        key = f"digest/{self.policy.service}/{name}/{tags.introduced.commit}/{self.policy.image}:{tags.tag}"
         first = self.world.ledger.noted([key]).get(key)
         if first is None:
-            self.world.ledger.note(key, found.digest)
-        return replace(found, first_digest=Digest(first) if first is not None else found.digest)
+            self.world.ledger.note(key, now)
+        return Digest(first) if first is not None else now
 
     @property
     def planner(self) -> Planner:

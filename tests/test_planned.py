@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.edit import EditRefused, HelmEdit, KustomizeEdit, ManifestEdit, Reading
 from bot.domain.model import Digest, Release, Sha
+from bot.domain.policy import Place
 from bot.planned import Planner
 from bot.ports import Permanent
 from tests.builders import IMAGE, a_policy
@@ -71,6 +72,28 @@ def test_a_rollback_takes_out_what_the_promotion_pinned() -> None:
     start = commit(repositories, before)
     head = commit(repositories, planner.promotion(start, release("v2", NEW)).text)
     assert planner.revert(head, promotion=head, release=release("v2"), back_to=release("v1")).text == before
+
+
+def test_a_rollback_of_two_values_in_one_file_takes_out_the_digest_that_the_promotion_pinned_first() -> None:
+    repositories = FakeRepositories()
+    policy = a_policy()
+    worker = f"{IMAGE}-worker"
+    for pinned in (KustomizeEdit(file=FILE, pin=True), ManifestEdit(file=FILE, pin=True)):
+        others = (Place(image=worker, edit=replace(pinned, pin=False)),)
+        stage = replace(policy.stage("production"), edit=pinned, together=others)
+        planner = Planner(repositories=repositories, policy=policy, stage=stage, reading=Reading())
+        if isinstance(pinned, KustomizeEdit):
+            before = f"images:\n- name: {IMAGE}\n  newTag: v1 # ours\n- name: {worker}\n  newTag: v1\nreplicas: []\n"
+        else:
+            listed = f"{{name: a, image: '{IMAGE}:v1'}}, {{name: b, image: '{worker}:v1'}}"
+            before = f"kind: Pod\nspec: {{containers: [{listed}]}}\n"
+        start = commit(repositories, before)
+        promoted = planner.promotion(start, release("v2", NEW)).text
+        assert str(NEW) in promoted
+        head = commit(repositories, promoted)
+        undone = planner.revert(head, promotion=head, release=release("v2"), back_to=release("v1"))
+        assert undone.text == before
+        assert [str(change.new).endswith("v1") for change in undone.changes if change.new] == [True, True]
 
 
 def test_a_rollback_over_a_digest_that_somebody_changed_is_refused() -> None:

@@ -24,7 +24,7 @@ from bot.domain.decision import (
 )
 from bot.domain.model import Digest, Release, Sha, TagHistory, Trouble
 from bot.domain.observation import ForgeFacts, StageObservation
-from bot.domain.orders import Standing
+from bot.domain.orders import Order, Standing
 from bot.domain.policy import Policy, Stage
 from bot.domain.pulls import MergeRoad, Proposal, Pull, PullState
 from bot.domain.running import Running
@@ -51,9 +51,10 @@ class Case:
 
     `trust` are the verdicts on the artifact, as the target asks for them. `is_new` says of one from the registry
     that it came after the last word in Git. `observed_before` are the bytes that each stage before had or verified,
-    in this same look; `sources` are those that run the release. `standing` is what people have commanded of this
-    release in this stage and still stands, `lifted` when a person lifted its quarantine for the last time. `stop`
-    is a hold of the stage beside those. `policy_since` is when the policy in force replaced an earlier one.
+    in this same look; `leaving` is a stage that it is being taken out of now; `sources` are those that run it.
+    `standing` is what people have commanded of this release in this stage and still stands, `lifted` when a person
+    lifted its quarantine for the last time. `stop` is a hold of the stage beside those. `policy_since` is when the
+    policy in force replaced an earlier one.
     """
 
     policy: Policy
@@ -71,6 +72,7 @@ class Case:
     is_new: bool = True
     observed_before: tuple[tuple[str, Digest], ...] = ()
     sources: tuple[str, ...] = ()
+    leaving: str = ""
     stop: Stop | None = None
     policy_since: datetime | None = None
     now: datetime
@@ -136,7 +138,7 @@ class Case:
     @property
     def why_proven(self) -> str:
         """Why the release may move, in one sentence that names what was overridden and by whom."""
-        said = {one.gate: f"{one.gate} ({one.reason})" for one in self.overridden}
+        said = {one.gate: self._said_of(one) for one in self.overridden}
         # Where only the time was not right, the release has proven itself all the same.
         proof = f"{self.source_stage}:" if said else f"{self.source_stage}: {self.source.judgement.reason};"
         if self.closed is not None and self.frozen is None:
@@ -146,6 +148,17 @@ class Case:
         orders = [self.standing.overrides[gate] for gate in said]
         who = "; ".join(dict.fromkeys(f"{order.by_login}: {order.reason}" for order in orders))
         return f"{proof} {OVERRIDDEN}: {', '.join(said.values())}; {who}"
+
+    def _said_of(self, verdict: Verdict) -> str:
+        """Say which gate was overridden and what it said; of several stages, in each of them."""
+        parts = [
+            (part.stage, one)
+            for part in self.source.parts
+            for one in deciding(part.verdicts)
+            if one.gate == verdict.gate and one.kind is not VerdictKind.HEALTHY
+        ]
+        reasons = [f"{stage}: {one.reason}" for stage, one in parts] or [verdict.reason]
+        return f"{verdict.gate} ({'; '.join(reasons)})"
 
     @property
     def had_before(self) -> bool:
@@ -167,6 +180,18 @@ class Case:
             passed_at=self._passed_at,
         )
         return tally_of(wanted, ballot)
+
+    @property
+    def approved(self) -> Order | None:
+        """The newest command that approved it; where approvals are counted, of those that count, if they are enough."""
+        if self.target.proposing.approvals is None:
+            return self.standing.approved
+        tally = self.approvals
+        if tally is None or not tally.is_enough:
+            return None
+        accounts = {one.id for one in tally.given}
+        counted = [order for order in self.standing.approvals if order.by_id in accounts]
+        return max(counted, key=lambda order: order.at, default=None)
 
     @property
     def _passed_at(self) -> datetime | None:

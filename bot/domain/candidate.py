@@ -6,12 +6,14 @@ concerns an open pull request is in `bot.domain.merging`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.candidacy import HOLD_LABEL, Candidate, Case, blind
-from bot.domain.decision import ClosePromotion, CommitPromotion, OpenPromotion, State, Wait, WaitsOn
+from bot.domain.decision import ClosePromotion, CommitPromotion, OpenPromotion, RollBack, State, Wait, WaitsOn
 from bot.domain.gates.artifact import judge_artifact, subject_of
+from bot.domain.joining import any_of
 from bot.domain.merging import RUNGS, cooling_down, frozen, is_bound_to, merge_now, moved
 from bot.domain.model import Artifact, Digest, Offer, Release, TagHistory, Trouble
 from bot.domain.naming import release_branch
@@ -34,10 +36,13 @@ def judge_candidate(
     target: Stage,
     observation: Observation,
     source: Running,
-    running_there: Running,
+    running: Mapping[str, Running],
     now: datetime,
 ) -> Candidate | None:
-    """Judge the release of the stage before `target`; None if that release is already there, or unknown."""
+    """Judge the release of the stage before `target`; None if that release is already there, or unknown.
+
+    `source` is what speaks for the stages before it, `running` what this same decision says of each stage.
+    """
     seen = observation.stage(target.name)
     release = source.judgement.release
     if release is None or target.source is None:
@@ -57,7 +62,7 @@ def judge_candidate(
         source=source,
         seen=seen,
         there=seen.tags,
-        running_there=running_there,
+        running_there=running[target.name],
         release=release,
         quarantine=quarantined_tags(observation),
         forge=observation.forge or ForgeFacts(),
@@ -71,10 +76,12 @@ def judge_candidate(
         sources=carriers(target, observation),
         observed_before=tuple(_observed_before(policy, target, observation)),
         policy_since=observation.policy_since,
+        leaving=_left(release, running),
         now=now,
     )
+    case = _with_the_first_proof(case, any_of(target, running))
     rungs = (
-        *(_forbidden, _rejected, _held, _apart, _moved_bytes, _not_trusted),
+        *(_forbidden, _leaving, _rejected, _held, _apart, _moved_bytes, _not_trusted),
         *(_set_by_a_person, _not_proven, _unknown, _not_verified, _paused),
         *_ROADS[target.proposing.by],
     )
@@ -83,6 +90,24 @@ def judge_candidate(
         if answer is not None:
             return answer
     return _commit(case) if target.proposing.by is Road.COMMIT else merge_now(case)
+
+
+def _left(release: Release, running: Mapping[str, Running]) -> str:
+    """Name a stage that this same decision takes the release out of."""
+    taken = (
+        name
+        for name, run in running.items()
+        for action in run.actions
+        if isinstance(action, RollBack) and action.release.tag == release.tag
+    )
+    return next(taken, "")
+
+
+def _with_the_first_proof(case: Case, enough: Sequence[Running]) -> Case:
+    """Where one proof is enough, let the stage speak that had it first, also by what a person overrode there."""
+    cases = [replace(case, source=one) for one in enough if one.judgement.stage in case.sources]
+    proven = [one for one in cases if one.is_proven]
+    return min(proven, key=lambda one: one.source.window_end or one.now, default=case)
 
 
 def _observed_before(policy: Policy, target: Stage, observation: Observation) -> Iterable[tuple[str, Digest]]:
@@ -127,6 +152,13 @@ def _forbidden(case: Case) -> Candidate | None:
 def _was_freed_since(case: Case, merged: Pull) -> bool:
     """Whether a person has lifted the quarantine since: then what was merged was taken back, and is proposed anew."""
     return case.lifted is not None and merged.closed_at is not None and case.lifted > merged.closed_at
+
+
+def _leaving(case: Case) -> Candidate | None:
+    """What is being taken back somewhere enters no stage any more: by the next look it is quarantined."""
+    if not case.leaving:
+        return None
+    return case.answer(State.HALTED, WaitsOn.RUNTIME, f"it is being taken back out of {case.leaving}")
 
 
 def _rejected(case: Case) -> Candidate | None:
@@ -176,7 +208,10 @@ def _held(case: Case) -> Candidate | None:
 
 def _apart(case: Case) -> Candidate | None:
     """Somebody has set one of the values that move together by hand: that is not undone (I7)."""
-    return case.halt(f"{case.target.name}: {case.seen.apart}") if case.seen.apart else None
+    apart = case.seen.apart
+    if isinstance(apart, Trouble):
+        return case.answer(State.CANNOT_TELL, WaitsOn.PROMOTION, f"{apart.system}: {apart.sentence}")
+    return case.halt(f"{case.target.name}: {apart}") if apart else None
 
 
 def _not_trusted(case: Case) -> Candidate | None:
@@ -229,7 +264,9 @@ def _not_proven(case: Case) -> Candidate | None:
 def _paused(case: Case) -> Candidate | None:
     """Between two stages the policy may want time in which nothing moves; the gates go on being judged meanwhile."""
     pause, end = case.target.proposing.pause, case.source.window_end
-    if not pause or end is None or case.standing.approved is not None or case.now >= end + pause:
+    approved = case.approved
+    is_ended = approved is not None and end is not None and approved.at >= end
+    if not pause or end is None or is_ended or case.now >= end + pause:
         return None
     until = end + pause
     passed = f"it has passed {case.source_stage} and pauses for {format_duration(pause)}"
@@ -263,7 +300,7 @@ def _moved_bytes(case: Case) -> Candidate | None:
         return None
     seen = list(case.observed_before)
     if artifact.first_digest is not None:
-        seen.append((case.source_stage, artifact.first_digest))
+        seen.append((artifact.first_in or case.source_stage, artifact.first_digest))
     other = next(((name, digest) for name, digest in seen if digest != artifact.digest), None)
     if other is None:
         return None

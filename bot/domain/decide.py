@@ -107,7 +107,7 @@ def _candidate(
 ) -> Candidate | None:
     if source is None:
         return None
-    return judge_candidate(policy, stage, observation, source, running[stage.name], now)
+    return judge_candidate(policy, stage, observation, source, running, now)
 
 
 def _unattended(stage: Stage, seen: StageObservation, source: Running | None) -> Iterable[DisarmPromotion]:

@@ -42,6 +42,12 @@ def source_of(target: Stage, observation: Observation, running: Mapping[str, Run
     return _together(target, here, [run for run in before if run.judgement.stage not in names])
 
 
+def any_of(target: Stage, running: Mapping[str, Running]) -> Sequence[Running]:
+    """Return the stages before of which any one will do; none where there is one only, or all must."""
+    is_any = target.join is Join.ANY and len(target.sources) > 1
+    return [running[name] for name in target.sources] if is_any else []
+
+
 def told_of(target: Stage, release: Release, running: Iterable[Judgement]) -> tuple[Judgement, ...]:
     """Return the judgements that a move of `release` into `target` rests on: of each stage before that runs it.
 
@@ -79,6 +85,7 @@ def _together(target: Stage, here: Sequence[Running], others: Sequence[Running])
         judgement=judgement,
         is_live=not others and all(run.is_live for run in here),
         window_end=max(ends, default=None),
+        parts=tuple(run.judgement for run in here),
     )
 
 

@@ -180,7 +180,7 @@ def _under_way_by_others(case: Case) -> Candidate | None:
 
 def _left_to_people(case: Case) -> Candidate | None:
     pull = _pull(case)
-    is_approved = case.standing.approved is not None
+    is_approved = case.approved is not None
     if case.target.merge is Merge.HUMAN and not is_approved:
         reason = f"the policy leaves the merge of #{pull.number} to a person{_outdated(case)}"
         return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
@@ -194,7 +194,7 @@ def _left_to_people(case: Case) -> Candidate | None:
 def cooling_down(case: Case) -> Candidate | None:
     """After a rollback nothing is merged for a while, unless a person says so: what proved the last one was wrong."""
     last, rollback = case.there.introduced, case.target.rollback
-    if rollback is None or not is_revert(last) or case.standing.approved is not None:
+    if rollback is None or not is_revert(last) or case.approved is not None:
         return None
     until = last.at + rollback.cool_down
     if case.now >= until:

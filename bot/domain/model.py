@@ -55,12 +55,14 @@ class Release:
 class Artifact:
     """What the registry says of a tag: the digest it points at now, and the source commit from the image's labels.
 
-    `first_digest` is what it pointed at when the release was first looked at in the stage before, where that is known.
+    `first_digest` is what it pointed at when the release was first looked at in the stage before, where that is known;
+    of several stages before, in `first_in`, which is one where it was another than now if there is such a one.
     """
 
     digest: Digest
     revision: Sha | None = None
     first_digest: Digest | None = None
+    first_in: str = ""
     kind: Literal["artifact"] = "artifact"
 
 

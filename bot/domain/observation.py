@@ -38,8 +38,8 @@ class StageObservation:
     releases from the registry: it may have come by hand. `promotion` is the candidate's proposal, `arrival` the one
     that brought the running release, `revert` the one that takes it back; each None if not looked for. `superseded` are
     open proposals for other releases. `apart` says which of the values that move together says another tag than the
-    first at the head, empty if none does. `approving` is what the forge says of those who approved the candidate's
-    proposal, None where nobody was looked up.
+    first at the head, empty if none does, or why that could not be read. `approving` is what the forge says of those
+    who approved the candidate's proposal, None where nobody was looked up.
     """
 
     stage: str
@@ -56,7 +56,7 @@ class StageObservation:
     arrival: Proposal | Trouble | None = None
     revert: Proposal | Trouble | None = None
     superseded: tuple[Pull, ...] = ()
-    apart: str = ""
+    apart: str | Trouble = ""
     approving: Approving | None = None
 
 

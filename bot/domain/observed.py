@@ -56,19 +56,33 @@ def waiting_tag(stage: Stage, seen: Observation) -> str | None:
 
 
 def _newest(before: Sequence[TagHistory], there: TagHistory | Trouble, seen: Observation) -> str:
-    """Choose by Git alone which of several stages' releases waits: the one that was set last.
+    """Choose by Git alone which of several stages' releases waits: the one that was set last, after that of the stage.
 
-    What the stage has or has had, and what is quarantined, does not count while there is another; so an older release
-    that one of the stages still runs is not moved to and fro.
+    So a stage that lags behind, or was taken back, moves nothing backwards, and what the stage had before does not come
+    again by itself; what all of them run always waits. What is quarantined waits only where there is nothing else.
     """
-    had = set() if isinstance(there, Trouble) else {there.tag, *(change.new for change in there.changes)}
-    barred, present = quarantined_tags(seen), None if isinstance(there, Trouble) else there.tag
+    if isinstance(there, Trouble):
+        return max(before, key=_set_at).tag
+    present, barred = there.tag, quarantined_tags(seen)
+    had = {change.new for change in there.changes} - set(reverts_of(there))
+    came = [next((change.at for change in tags.changes if change.new == present), None) for tags in before]
+    since = min((at for at in came if at is not None), default=_EVER)
+    is_one = len({tags.tag for tags in before}) == 1
 
-    def rank(tags: TagHistory) -> tuple[bool, bool, bool, datetime]:
-        is_other = tags.tag not in (NOT_SET, present)
-        return is_other, tags.tag not in had, tags.tag not in barred, tags.introduced.at if tags.changes else _EVER
+    def is_news(tags: TagHistory) -> bool:
+        # Git's times are whole seconds: within a stage, the order of the commits tells.
+        is_after = _set_at(tags) > since or any(change.new == present for change in tags.changes)
+        return is_after and tags.tag not in had and not (tags.changes and is_revert(tags.introduced))
 
-    return max(before, key=rank).tag
+    def may_wait(tags: TagHistory) -> bool:
+        return tags.tag not in (NOT_SET, present) and (is_one or is_news(tags))
+
+    waiting = [tags for tags in before if may_wait(tags)]
+    return max(waiting, key=lambda tags: (tags.tag not in barred, _set_at(tags))).tag if waiting else present
+
+
+def _set_at(tags: TagHistory) -> datetime:
+    return tags.introduced.at if tags.changes else _EVER
 
 
 def carriers(stage: Stage, seen: Observation) -> tuple[str, ...]:
@@ -183,7 +197,9 @@ def taken_along(policy: Policy, stage: Stage, tags: TagHistory, seen: Observatio
         revert = reverts_of(there).get(tags.tag)
         if revert is None or tags.tag not in quarantined or is_revert(tags.introduced):
             continue
-        if tags.introduced.at <= revert.at:
+        came = tags.introduced
+        # What the bot itself still merged a moment later was decided before; a person's change or a lift is not that.
+        if came.at <= revert.at or (came.trailers is not None and came.trailers.promotes is not None):
             return TakenAlong(rollback=later.rollback, stage=later.name, commit=revert.commit)
     return None
 

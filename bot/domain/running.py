@@ -44,13 +44,15 @@ class Running:
     """What the running release of a stage came to: the judgement, and what follows for this stage.
 
     `is_live` says that it is live at this moment, `window_end` when its health window is over at the earliest; None
-    where there is none, or nobody knows yet since when it is live.
+    where there is none, or nobody knows yet since when it is live. `parts` are the judgements of several stages that
+    speak as one.
     """
 
     judgement: Judgement
     actions: tuple[RollBack | Halt | AskRefresh | StartSync, ...] = ()
     is_live: bool = False
     window_end: datetime | None = None
+    parts: tuple[Judgement, ...] = ()
 
     @property
     def is_proven(self) -> bool:
@@ -99,7 +101,8 @@ def _judge_unwatched(case: RunningCase, asks: tuple[AskRefresh | StartSync, ...]
     if under_way is not None:
         return under_way
     if case.seen.apart:
-        return Running(judgement=case.judge(State.CANNOT_TELL, WaitsOn.PROMOTION, case.seen.apart), actions=asks)
+        why = _apart(case.seen.apart)
+        return Running(judgement=case.judge(State.CANNOT_TELL, WaitsOn.PROMOTION, why), actions=asks)
     stage, is_live = case.stage, case.liveness.stance is Stance.LIVE
     if stage.window is not None and is_under_observation(case.policy, stage, case.observation):
         judgement = judge_observed(case, stage.window)
@@ -110,6 +113,10 @@ def _judge_unwatched(case: RunningCase, asks: tuple[AskRefresh | StartSync, ...]
     if rollback is not None and is_restored(rollback, case.tags, case.liveness, case.now):
         return replace(_judge_restored(case, rollback, asks), is_live=is_live)
     return Running(judgement=_judge_settled(case), actions=asks, is_live=is_live)
+
+
+def _apart(apart: str | Trouble) -> str:
+    return apart if isinstance(apart, str) else f"{apart.system}: {apart.sentence}"
 
 
 def _ordered_back(case: RunningCase) -> Running | None:
@@ -246,7 +253,8 @@ def _against_automatic(case: RunningCase, rollback: Rollback) -> str:
 
 def _take_back(case: RunningCase, road: Road, why: str, verdicts: tuple[Verdict, ...]) -> Running:
     """Revert the promotion, or halt where the way back is unknown or itself quarantined (I4), or people are at it."""
-    if case.seen.apart:
+    # What could not be read for a moment keeps nothing back: the edit itself reads it, and refuses what does not fit.
+    if case.seen.apart and isinstance(case.seen.apart, str):
         return _halt(case, f"{why}; but {case.seen.apart}", verdicts)
     way = way_back_of(case.stage, case.tags, case.observation)
     back_to = way.tag

@@ -21,6 +21,7 @@ from bot.domain.decision import (
     Wait,
     WaitsOn,
 )
+from bot.domain.edit import KustomizeEdit
 from bot.domain.model import TagChange, Trouble
 from bot.domain.observation import Observation
 from bot.domain.observed import quarantined_tags, taken_along
@@ -158,6 +159,51 @@ def test_a_later_promotion_that_the_forge_would_merge_is_taken_back_before_the_r
     assert [type(action) for action in actions[:2]] == [DisarmPromotion, RollBack]
 
 
+def fanned_out() -> tuple[Policy, Observation]:
+    """A second production comes from staging as the first does; in the first the release fails just now."""
+    policy = a_policy(proposing=Proposing(opens=Opens.ON_PASS))
+    staging, production = policy.stages
+    other = replace(production, name="other", edit=KustomizeEdit(file="other.yaml"))
+    bad = samples((20.0, 100.0), (20.0, 100.0), start=NOON)
+    failing = a_stage(
+        "production",
+        tags(promoted(NEW), a_change(OLD, old="1.8.1", at=NOON - timedelta(days=3))),
+        sampled={"trigger:http-errors": bad},
+    )
+    there = a_stage("other", tags(a_change(OLD, at=NOON - timedelta(days=3))), promotion=nothing_proposed())
+    seen = an_observation(proven_staging(), failing)
+    return replace(policy, stages=(staging, production, other)), replace(seen, stages=(*seen.stages, there))
+
+
+def test_what_is_being_taken_back_in_one_stage_enters_no_other_in_the_same_look() -> None:
+    policy, seen = fanned_out()
+    decision = decided(policy, seen)
+    assert [type(action) for action in decision.actions if isinstance(action, RollBack | OpenPromotion)] == [RollBack]
+    told = judgement(decision, "other", "candidate")
+    assert (told.state, told.waits_on) == (State.HALTED, WaitsOn.RUNTIME)
+    assert told.reason == "it is being taken back out of production"
+
+
+# --- values that move together ---------------------------------------------------------------------------------------
+
+
+DOWN = Trouble(system="Git", sentence="it did not answer")
+
+
+def test_a_value_that_could_not_be_read_for_a_moment_keeps_no_rollback_back() -> None:
+    policy, seen = fanned_out()
+    staging, failing, other = seen.stages
+    for apart, taken in ((DOWN, 1), ("flags.yaml says 1.8.1", 0)):
+        stages = (staging, replace(failing, apart=apart), other)
+        assert len(rollbacks(policy, replace(seen, stages=stages))) == taken
+
+
+def test_a_value_that_could_not_be_read_proves_nothing() -> None:
+    staging = replace(proven_staging(), apart=DOWN)
+    told = judgement(decided(a_policy(), an_observation(staging, *both().stages[1:])), "staging", "running")
+    assert (told.state, told.reason) == (State.CANNOT_TELL, "Git: it did not answer")
+
+
 # --- other stages ----------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +226,13 @@ def test_a_release_that_was_taken_back_is_taken_out_of_other_stages_where_the_po
     assert action.reason == (
         f"production was taken back from it by {REVERT_COMMIT[:7]}, and the policy says: also staging"
     )
+
+
+def test_what_the_bot_itself_still_merged_after_the_rollback_is_taken_along_too() -> None:
+    promoted_late = replace(promoted(NEW, at=TAKEN_BACK_AT + 2 * MINUTE), commit=STAGING_COMMIT)
+    before = a_change(OLD, old="1.8.1", at=NOON - timedelta(days=3))
+    (action,) = rollbacks(ALSO, both(staging=(promoted_late, before)))
+    assert (action.stage, action.release.tag) == ("staging", NEW)
 
 
 def test_staging_is_not_touched_unless_the_policy_says_so() -> None:

@@ -277,3 +277,16 @@ def test_nothing_short_of_approvals_is_merged_armed_or_queued_whatever_else_is_s
     tally = judged(decision).approvals
     assert tally is not None
     assert tally.missing == 3 - count
+
+
+def test_who_does_not_count_among_the_approvals_ends_no_pause() -> None:
+    policy = a_policy(proposing=Proposing(opens=Opens.ON_PASS, approvals=asked(1), pause=60 * MINUTE), merge=Merge.AUTO)
+    outsider, counted_ = replace(a_command(99), at=NOW), replace(a_command(ERIN), at=NOW)
+
+    def state(*orders: Order, reviews: tuple[Review, ...] = (a_review(DANA),)) -> State:
+        observation = seen(proposed(*reviews), orders=orders)
+        return judged(decide(policy, observation, observation.at)).state
+
+    assert state(outsider) is State.PAUSED
+    assert state(counted_) is State.READY_TO_MERGE
+    assert state(counted_, outsider, reviews=()) is State.READY_TO_MERGE

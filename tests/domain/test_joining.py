@@ -97,7 +97,7 @@ def opened(decision: Decision) -> Sequence[OpenPromotion]:
     return [action for action in decision.actions if isinstance(action, OpenPromotion)]
 
 
-def an_order(kind: Verb, *, head: Sha, gate: str = "") -> Order:
+def an_order(kind: Verb, *, head: Sha, gate: str = "", at: datetime = NOON) -> Order:
     return Order(
         kind=kind,
         service="checkout",
@@ -105,7 +105,7 @@ def an_order(kind: Verb, *, head: Sha, gate: str = "") -> Order:
         release=f"{IMAGE}:{NEW}",
         by_id=1,
         by_login="dana",
-        at=NOON,
+        at=at,
         comment=1,
         line=1,
         number=7,
@@ -190,7 +190,10 @@ def test_an_override_counts_for_the_gate_in_each_of_them() -> None:
     seen = replace(seen, orders=(order,))
     told = candidate(decided(seen))
     assert told.state is State.READY_TO_MERGE
-    assert told.reason.count("http-errors") == 1
+    overridden = told.reason.partition("overridden by a person: ")[2]
+    assert overridden.startswith("http-errors (eu: ")
+    assert "; us: " in overridden
+    assert overridden.endswith("; dana: known")
 
 
 # --- any of them -----------------------------------------------------------------------------------------------------
@@ -204,6 +207,25 @@ def test_with_any_one_proof_is_enough_and_the_other_stage_does_not_speak(bad: st
     assert told.state is State.READY_TO_PROPOSE
     assert told.reason.startswith(f"{good}: ")
     assert opened(decision)[0].source_stage == good
+
+
+def test_with_any_what_a_person_overrode_in_one_counts_while_the_other_has_come_further() -> None:
+    order = an_order(Verb.PROMOTE, head=a_pull().head, gate="http-errors")
+    production = old_production(promotion=a_proposal(a_pull()))
+    seen = seen_of(a_staging("eu", good=False), a_staging("us", at=NOON + 30 * MINUTE), production=production)
+    assert candidate(decided(seen, joined(Join.ANY))).state is State.OBSERVING
+    told = candidate(decided(replace(seen, orders=(order,)), joined(Join.ANY)))
+    assert told.state is State.READY_TO_MERGE
+    assert "eu: overridden by a person: http-errors (" in told.reason
+
+
+def test_with_any_the_pause_counts_from_the_first_proof() -> None:
+    first, later = a_staging("us"), a_staging("eu", at=NOON + 30 * MINUTE)
+    policy = joined(Join.ANY, pause=30 * MINUTE)
+    for minutes, state in ((61, State.PAUSED), (62, State.READY_TO_PROPOSE)):
+        at = LIVE + minutes * MINUTE
+        seen = replace(seen_of(later, first), at=at)
+        assert candidate(decide(policy, seen, at)).state is state, minutes
 
 
 def test_with_any_the_release_that_was_set_last_waits_and_an_older_proof_is_not_its_own() -> None:
@@ -229,8 +251,34 @@ def test_the_release_that_was_set_last_waits() -> None:
 def test_what_the_stage_had_already_does_not_come_back_from_a_stage_that_is_behind() -> None:
     had = a_stage("production", tags(a_change(NEWER, old=NEW, at=NOON), a_change(NEW, old=OLD, at=NOON - MINUTE)))
     behind, ahead = a_staging("eu", NEW, at=NOON + 10 * MINUTE), a_staging("us", NEWER, at=NOON)
-    assert waiting(behind, ahead, production=had) == NEW
+    assert waiting(behind, ahead, production=had) == NEWER
     assert waiting(behind, a_staging("us", "1.9.2", at=NOON - MINUTE), production=had) == "1.9.2"
+
+
+def test_a_stage_that_lags_behind_moves_nothing_backwards() -> None:
+    there = a_stage("production", tags(a_change(NEW, old=OLD)))
+    for lagging in (a_staging("us", OLD, at=NOON - timedelta(days=3), old="1.8.1"), a_staging("us", OLD, at=NOON)):
+        assert waiting(a_staging("eu"), lagging, production=there) == NEW
+
+
+def test_a_stage_that_was_taken_back_moves_nothing_backwards() -> None:
+    there = a_stage("production", tags(a_change(OLD, at=NOON - timedelta(days=1))))
+    back = a_stage("us", tags(reverted(NEWER), promoted(NEWER, at=NOON - MINUTE)))
+    assert waiting(a_staging("eu", OLD, at=NOON - timedelta(days=2)), back, production=there) == OLD
+
+
+def test_a_stage_that_catches_up_later_does_not_make_what_is_ahead_old() -> None:
+    ahead = a_stage("eu", tags(a_change(NEW, old=OLD, at=NOON - 9 * MINUTE), a_change(OLD, at=NOON - 20 * MINUTE)))
+    late = a_staging("us", OLD, at=NOON, old="1.8.1")
+    assert waiting(ahead, late, production=old_production()) == NEW
+
+
+def test_what_a_rollback_took_out_waits_again_once_a_person_has_lifted_it() -> None:
+    history = tags(reverted(NEW), promoted(NEW, at=NOON - MINUTE), a_change(OLD, at=NOON - timedelta(days=1)))
+    production = a_stage("production", history, promotion=nothing_proposed())
+    eu = a_staging("eu", OLD, at=NOON - timedelta(days=2), old="1.8.1")
+    us = a_staging("us", at=NOON - timedelta(days=1))
+    assert waiting(eu, us, production=production) == NEW
 
 
 def test_where_all_run_what_the_stage_has_nothing_waits() -> None:
@@ -312,10 +360,21 @@ def test_a_person_ends_a_pause_by_approving_it() -> None:
     policy, seen = paused_for(60 * MINUTE)
     pull = a_pull(draft=True)
     production = old_production(promotion=a_proposal(pull))
-    order = an_order(Verb.APPROVE, head=pull.head)
+    window = a_window()
+    over = LIVE + window.warmup + window.length
+    order = an_order(Verb.APPROVE, head=pull.head, at=over)
     waits = replace(seen, stages=(*seen.stages[:2], production))
     assert candidate(decided(waits, policy)).state is State.PAUSED
     assert candidate(decided(replace(waits, orders=(order,)), policy)).state is State.READY_TO_PROPOSE
+
+
+def test_who_approved_before_the_window_was_over_has_not_ended_the_pause() -> None:
+    policy, seen = paused_for(60 * MINUTE)
+    pull = a_pull(draft=True)
+    window = a_window()
+    early = an_order(Verb.APPROVE, head=pull.head, at=LIVE + window.warmup + window.length - MINUTE)
+    waits = replace(seen, stages=(*seen.stages[:2], old_production(promotion=a_proposal(pull))), orders=(early,))
+    assert candidate(decided(waits, policy)).state is State.PAUSED
 
 
 def test_what_pauses_is_shown_as_a_draft_and_what_turns_ill_meanwhile_does_not_move() -> None:

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.argo import NamedApplication
 from bot.domain.decision import State
 from bot.domain.edit import KustomizeEdit
-from bot.domain.model import Sha
+from bot.domain.model import Artifact, Digest, Sha
 from bot.domain.policy import Join, Opens, Proposing
 from bot.domain.trailers import parse_trailers
 from tests.builders import IMAGE, NEW, OLD, a_policy
@@ -126,4 +126,21 @@ def test_a_newer_release_in_one_of_them_takes_the_place_of_the_one_that_waits(la
     assert world.forge.pulls[first.number].state == "closed"
     world.pass_time(60)
     world.sweep()
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+def test_bytes_that_the_tag_meant_in_one_stage_only_stop_it_whichever_came_first() -> None:
+    world = a_world()
+    tag = f"{IMAGE}:{NEW}"
+    first, other = Digest("sha256:" + "a" * 64), Digest("sha256:" + "b" * 64)
+    world.registry.artifacts[tag] = Artifact(digest=first)
+    release(world, "us")
+    world.pass_time(5)
+    world.sweep()
+    release(world, "eu")
+    world.registry.artifacts[tag] = Artifact(digest=other)
+    world.pass_time(45)
+    state, reason = candidate(world)
+    assert state is State.HALTED
+    assert f"{first[:19]} was observed in us" in reason
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)

@@ -210,7 +210,7 @@ _PROMOTE: Fields = {
     "pause": field(
         DURATION,
         "How long a release waits at least after its window in the stage before, while its gates there go on being "
-        "judged. `/liftlock approve` ends it.",
+        "judged. A `/liftlock approve` given after that window ends it.",
         default="0s",
     ),
     "tell_source": field(
