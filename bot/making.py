@@ -186,10 +186,23 @@ class Maker:
     def move_of(self, stage_name: str, release: Release) -> MoveView:
         """Return what the texts of a promotion show that is proposed already, or was merged."""
         stage = self.policy.stage(stage_name)
-        before = [one.stage for one in self.sources_of(stage, release)]
-        told = [self._measured(name, release) or self._nothing_measured(name) for name in before]
+        told = [self._measured(name, release) or self._nothing_measured(name) for name in self._spoke_for(stage, release)]
         view = self._move(stage, release, tuple(told))
         return replace(view, watched=self._measured(stage_name, release))
+
+    def _spoke_for(self, stage: Stage, release: Release) -> list[str]:
+        """Name the stages whose evidence a move shows; once the release has moved, those that spoke for it then."""
+        before = [one.stage for one in self.sources_of(stage, release)]
+        if len(stage.sources) < 2:
+            return before
+        key = f"spoke/{self.policy.service}/{stage.name}/{release.image}:{release.tag}"
+        kept = (self.world.ledger.noted([key]).get(key) or "").split()
+        candidate = self.judgement(stage.name, "candidate")
+        if candidate is None or candidate.release is None or candidate.release.tag != release.tag:
+            return [name for name in kept if name in stage.sources] or before
+        if kept != before:
+            self.world.ledger.note(key, " ".join(before))
+        return before
 
     def sources_of(self, stage: Stage, release: Release) -> tuple[Judgement, ...]:
         """Return the judgements of the stages that a release comes from, at least one: those that it still runs in."""

@@ -144,3 +144,22 @@ def test_bytes_that_the_tag_meant_in_one_stage_only_stop_it_whichever_came_first
     assert state is State.HALTED
     assert f"{first[:19]} was observed in us" in reason
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+def test_a_merged_pull_request_goes_on_showing_the_evidence_of_each_stage_that_spoke_for_it() -> None:
+    world = a_world()
+    for name in FILES:
+        release(world, name)
+    world.pass_time(45)
+    world.sweep_until_settled()
+    (number,) = world.forge.pulls
+    assert world.forge.pulls[number].state == "merged"
+    sync(world)
+    for name in ("us", "eu"):
+        release(world, name, "1.9.1")
+        # When the watch is over, the body is written anew.
+        world.pass_time(90)
+        world.sweep()
+        body = world.forge.bodies[number]
+        assert "### Evidence from `us`" in body
+        assert "### Evidence from `eu`" in body
