@@ -186,7 +186,9 @@ class Maker:
     def move_of(self, stage_name: str, release: Release) -> MoveView:
         """Return what the texts of a promotion show that is proposed already, or was merged."""
         stage = self.policy.stage(stage_name)
-        told = [self._measured(name, release) or self._nothing_measured(name) for name in self._spoke_for(stage, release)]
+        told = [
+            self._measured(name, release) or self._nothing_measured(name) for name in self._spoke_for(stage, release)
+        ]
         view = self._move(stage, release, tuple(told))
         return replace(view, watched=self._measured(stage_name, release))
 

@@ -142,6 +142,11 @@ NAMES = "a name of a-z, 0-9 and -, with * for any part of it"
         ),
         (
             "gates: [{use: soak}]",
+            "gates: [{use: [soak, A b]}]",
+            '31:26: floor[1].gates[0].use[1]: found "A b", expected the name of a gate template',
+        ),
+        (
+            "gates: [{use: soak}]",
             "gates: [{own: true}]",
             "31:13: floor[1].gates[0].use: found nothing, expected the name of a gate template, or a list of them",
         ),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.policy.faults import PolicyError
+from bot.policy.files import yaml_files
 from bot.policy.folders import Folder, Held, HeldFolder
 
 FILES = {"checkout.yaml": b"a", "HOLD": b"b", "gates/errors.yaml": b"c"}
@@ -63,3 +65,9 @@ def test_what_is_not_to_be_read_says_why() -> None:
 def test_a_held_folder_names_whose_it_is() -> None:
     folder = held({})
     assert (str(folder), str(folder / "gates" / "a.yaml")) == ("acme/policies", "acme/policies/gates/a.yaml")
+
+
+def test_a_held_folder_that_cannot_be_listed_is_said_with_what_was_expected() -> None:
+    link = held({"policies": "a symbolic link"}) / "policies"
+    with pytest.raises(PolicyError, match=r"policies: found .*a symbolic link.*, expected a directory of policies"):
+        yaml_files(link, expected="a directory of policies")

@@ -9,7 +9,7 @@ import pytest
 
 from bot.cli.check import max_code
 from bot.domain.decide import decide
-from bot.domain.decision import State, WaitsOn
+from bot.domain.decision import ClosePromotion, State, WaitsOn
 from bot.domain.intake import REGISTRY, FollowRule, NewestRule, SemverRule
 from bot.domain.model import Artifact, ImageFacts
 from bot.domain.path import path_of
@@ -59,6 +59,21 @@ def test_by_pull_request_it_is_opened_when_it_is_found_and_merged() -> None:
     assert world.forge.pulls[1].branch.startswith("liftlock/checkout/staging/1-9-0")
     play(world, 40)
     assert promoted(world)
+
+
+def test_a_newer_release_in_the_registry_takes_the_place_of_a_proposed_one_and_says_so() -> None:
+    world = a_world(by=Road.PULL_REQUEST)
+    push(world, NEW)
+    play(world, 1)
+    (first,) = world.forge.pulls
+    assert world.forge.pulls[first].state is PullState.OPEN
+    push(world, "1.9.1")
+    world.pass_time(1)
+    closings = [action for action in world.sweep().actions if isinstance(action, ClosePromotion)]
+    assert [(one.number, one.reason) for one in closings] == [
+        (first, "the registry has 1.9.1; this pull request was for another release")
+    ]
+    assert world.forge.pulls[first].state is PullState.CLOSED
 
 
 @pytest.mark.invariant("I11")
