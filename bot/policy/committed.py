@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from bot.domain.model import Sha
 from bot.domain.policy import Policy
 from bot.domain.stops import Stop
-from bot.policy.directory import PolicyDirectory
+from bot.policy.directory import BelowFloor, PolicyDirectory, is_second
 from bot.policy.faults import PolicyError
 from bot.policy.files import fault_of
 from bot.policy.folders import Held, HeldFolder
@@ -43,7 +43,7 @@ class CommittedPolicies:
     _past: Past = field(init=False)
     _head: Snapshot | None = field(default=None, init=False)
     _loaded: InForce | None = field(default=None, init=False)
-    _rests_on: object = field(default=None, init=False)
+    _judged_by: object = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Keep what was read and parsed from one load to the next."""
@@ -68,8 +68,15 @@ class CommittedPolicies:
 
     def _without_news(self) -> InForce:
         """Return what is in force without the server: after a restart, what was fetched before it."""
+        head, loaded = self._head, self._loaded
+        self._forget_what_was_judged_otherwise()
+        if self._loaded is None and loaded is not None and head is not None:
+            self._loaded = replace(self._judged(head), at=loaded.at)
         if self._loaded is not None:
             return self._loaded
+        return self._as_fetched()
+
+    def _as_fetched(self) -> InForce:
         try:
             head = self.folders.fetched(self.place.repository, self.place.branch)
             return self._load_at(head) if head is not None else InForce()
@@ -84,7 +91,8 @@ class CommittedPolicies:
             self._head, self._loaded = None, self._no_folder(commit)
             return self._loaded
         texts = self._snapshots.texts(snapshot, [*snapshot.read, *snapshot.listing.refused])
-        is_same = self._has_same_basis() and self._head is not None and self._head.listing.tree == snapshot.listing.tree
+        self._forget_what_was_judged_otherwise()
+        is_same = self._head is not None and self._head.listing.tree == snapshot.listing.tree
         was_known = self._head is not None and self._past.is_known_at(self._head)
         holds_still = self._past.follow(snapshot)
         loaded = self._loaded
@@ -95,11 +103,12 @@ class CommittedPolicies:
         self._head, self._loaded = snapshot, replace(loaded, at=self.place.origin(commit))
         return self._loaded
 
-    def _has_same_basis(self) -> bool:
-        before, self._rests_on = self._rests_on, self.basis()
-        if before != self._rests_on:
+    def _forget_what_was_judged_otherwise(self) -> None:
+        """Let nothing stay in force that was judged by another basis than today's."""
+        before, self._judged_by = self._judged_by, self.basis()
+        if before != self._judged_by:
             self._snapshots.forget_parsed()
-        return before == self._rests_on
+            self._loaded = None
 
     def _no_folder(self, commit: Sha) -> InForce:
         where = f"{self.place.repository}@{commit[:_SHORT]}"
@@ -142,5 +151,6 @@ class CommittedPolicies:
             except OutsideError:
                 self._past.forget()
         # Git cannot be asked now: what was in force stays, and it is asked again at the next load.
-        before = self._loaded.policies if self._loaded is not None else ()
+        is_out = is_second(error) or isinstance(error, BelowFloor)
+        before = self._loaded.policies if self._loaded is not None and not is_out else ()
         return replace(broken, kept=next((one for one in before if one.file == file), None))
