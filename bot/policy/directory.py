@@ -70,6 +70,11 @@ class PolicyDirectory:
     _kept: dict[str, _Kept] = field(default_factory=dict, init=False)
     _shared: _Shared = field(default_factory=_Shared, init=False)
 
+    @property
+    def judged_by(self) -> Floor | None:
+        """The floor by which the last load judged; None where there is none."""
+        return self._shared.floor
+
     def load(self) -> Mapping[str, Policy | PolicyError]:
         """Read them, by file name; test files, `defaults.yaml` and subdirectories are left out.
 

@@ -14,7 +14,7 @@ from bot.domain.policy import Origin, Policy
 from bot.domain.stops import Stop
 from bot.policy.directory import BelowFloor, PolicyDirectory, is_second
 from bot.policy.faults import PolicyError
-from bot.policy.floor import FloorError
+from bot.policy.floor import Floor, FloorError
 from bot.policy.holds import read_stops
 from bot.ports import FolderCommit
 
@@ -73,12 +73,14 @@ def with_last_good(found: Found, last_good: Callable[[str, PolicyError], Broken]
 class LocalPolicies:
     """The policies of a folder on this machine. Not to be shared between threads.
 
-    `recall` returns the policy that a file had before the bot was started, if anybody remembers it.
+    `recall` returns the policy that a file had before the bot was started, if anybody remembers it. With a floor nobody
+    is asked: by which one it was judged is not remembered.
     """
 
     directory: PolicyDirectory
     recall: Callable[[str], Policy | None] = lambda _: None
     _good: dict[str, Policy] = field(default_factory=dict, init=False)
+    _judged_by: Floor | None = field(default=None, init=False)
 
     def load(self) -> InForce:
         """Read the folder as it is now."""
@@ -87,6 +89,9 @@ class LocalPolicies:
         except PolicyError as error:
             file = error.file if isinstance(error, FloorError) else str(self.directory.path)
             return InForce(broken=(Broken(file=file, error=error, is_whole=True),))
+        if self._judged_by != self.directory.judged_by:
+            # Whatever another floor let through, today's has not seen, and its text is gone.
+            self._good, self._judged_by = {}, self.directory.judged_by
         loaded = with_last_good(found, self._last_good)
         self._good = {policy.file: policy for policy in loaded.policies}
         return loaded
@@ -97,5 +102,8 @@ class LocalPolicies:
 
     def _last_good(self, file: str, error: PolicyError) -> Broken:
         is_out = is_second(error) or isinstance(error, BelowFloor)
-        kept = None if is_out else self._good.get(file) or self.recall(file)
-        return Broken(file=file, error=error, kept=kept)
+        return Broken(file=file, error=error, kept=None if is_out else self._remembered(file))
+
+    def _remembered(self, file: str) -> Policy | None:
+        known = self._good.get(file)
+        return known if known is not None or self._judged_by is not None else self.recall(file)

@@ -8,10 +8,12 @@ import pytest
 
 from bot.domain.policy import Policy
 from bot.domain.stops import Stop
-from bot.policy import PolicyError
+from bot.policy import PolicyDirectory, PolicyError
+from bot.policy.floor import FloorFile
 from bot.policy.in_force import InForce, LocalPolicies
 from tests.policy.a_repository import directory_of
 from tests.policy.test_committed import BROKEN, CHECKOUT, TORN, of_service, the_broken, the_policy, window
+from tests.policy.test_floor_in_force import HUMAN, LENIENT, SHIPPED, WEEKEND
 
 
 @pytest.fixture(name="folder")
@@ -90,6 +92,57 @@ def test_a_directory_that_cannot_be_read_is_an_error_as_a_whole(tmp_path: Path) 
     (broken,) = loaded.broken
     assert (broken.file, broken.is_whole) == (str(tmp_path / "nowhere"), True)
     assert isinstance(broken.error, PolicyError)
+
+
+# --- a floor ---
+
+
+@pytest.fixture(name="floor")
+def fixture_floor(tmp_path: Path) -> Path:
+    """Return a floor's file; no policy has its name."""
+    (tmp_path / "floor").mkdir()
+    (tmp_path / "floor" / "floor.yaml").write_text(LENIENT)
+    return tmp_path / "floor" / "floor.yaml"
+
+
+def under(floor: Path, folder: Path) -> PolicyDirectory:
+    file = FloorFile(path=floor, templates=SHIPPED)
+    return PolicyDirectory(path=folder, templates=SHIPPED, floor=file)
+
+
+@pytest.mark.parametrize("text", [HUMAN, WEEKEND], ids=["raised", "calendar"])
+@pytest.mark.parametrize("broken", [BROKEN, TORN], ids=["faulty", "torn"])
+def test_a_good_version_that_todays_floor_has_not_judged_is_not_kept(
+    folder: Path, floor: Path, text: str, broken: str
+) -> None:
+    policies = LocalPolicies(directory=under(floor, folder))
+    assert services(policies.load()) == ["checkout"]
+    write(folder, broken)
+    assert services(policies.load()) == ["checkout"]
+    floor.write_text(text)
+    for _ in range(2):
+        loaded = policies.load()
+        assert (loaded.policies, the_broken(loaded).kept) == ((), None)
+    floor.write_text(LENIENT)
+    assert policies.load().policies == ()
+    write(folder, CHECKOUT)
+    assert services(policies.load()) == ["checkout"]
+
+
+def test_a_floor_that_breaks_lets_the_last_good_version_be(folder: Path, floor: Path) -> None:
+    policies = LocalPolicies(directory=under(floor, folder))
+    before = policies.load().policies
+    write(folder, TORN)
+    floor.write_text("floor: [")
+    assert policies.load().policies == before
+
+
+def test_with_a_floor_nothing_is_recalled_from_before_the_start(folder: Path, floor: Path) -> None:
+    remembered = the_policy(LocalPolicies(directory=directory_of(folder)).load())
+    write(folder, TORN)
+    floor.write_text(HUMAN)
+    loaded = LocalPolicies(directory=under(floor, folder), recall=lambda _: remembered).load()
+    assert (loaded.policies, the_broken(loaded).kept) == ((), None)
 
 
 def test_the_holds_are_read_beside_the_policies(folder: Path) -> None:
