@@ -6,14 +6,14 @@ cannot be read, nothing of this is known, and it is asked for again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from bot.domain.model import Sha
 from bot.domain.policy import Policy
 from bot.domain.rules import MeasuredRule
-from bot.policy.directory import is_second
+from bot.policy.directory import BelowFloor, is_second
 from bot.policy.faults import PolicyError
 from bot.policy.in_force import Broken
 from bot.policy.snapshots import SHARED, Snapshot, Snapshots, is_read, is_shared
@@ -80,8 +80,9 @@ class Past:
     def last_good(self, broken: Broken, head: Snapshot, beside: Collection[str]) -> Broken:
         """Add to a broken file of the head since when it is, and its newest version that parses, if there is one.
 
-        Templates have none: what uses them has. Files that are broken as well are parsed `beside` it. May raise what
-        `Folders` does.
+        Templates have none: what uses them has. Nor has what is below the floor, and nothing older than such a version
+        comes back: where the floor was raised, no commit is at fault. Files that are broken as well are parsed `beside`
+        it. May raise what `Folders` does.
         """
         file = broken.file
         touching = [one for one in self.commits if file in one.paths or any(map(is_shared, one.paths))]
@@ -91,13 +92,27 @@ class Past:
         told = replace(broken, newest=versions[0].commit, broken_at=versions[0])
         if is_shared(file) or is_second(broken.error):
             return told
+        if isinstance(broken.error, BelowFloor):
+            return self._below(broken, versions, beside)
         for newer, older in pairwise(versions):
             found = self.snapshots.policy_at(older.commit, file, beside)
+            if isinstance(found, BelowFloor):
+                return replace(told, broken_at=newer)
             if isinstance(found, PolicyError):
                 continue
             kept = self._at(older.commit, found) if found is not None else self._before_renaming(file, newer, head)
             return replace(told, kept=kept, broken_at=newer)
         return replace(told, kept=self._before_renaming(file, versions[-1], head), broken_at=versions[-1])
+
+    def _below(self, broken: Broken, versions: Sequence[FolderCommit], beside: Collection[str]) -> Broken:
+        """Tell which commit took a policy below today's floor, if one did."""
+        for newer, older in pairwise(versions):
+            found = self.snapshots.policy_at(older.commit, broken.file, beside)
+            if isinstance(found, Policy):
+                return replace(broken, newest=versions[0].commit, broken_at=newer)
+            if found is None or isinstance(found, BelowFloor):
+                break
+        return broken
 
     def _at(self, commit: Sha, policy: Policy) -> Policy:
         return replace(policy, origin=self.snapshots.place.origin(commit))

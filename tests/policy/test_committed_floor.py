@@ -107,3 +107,70 @@ def test_without_the_history_the_second_file_for_a_service_keeps_nothing(folders
     loaded = policies.load()
     assert [one.service for one in loaded.policies] == ["checkout"]
     assert the_broken(loaded, "web.yaml").kept is None
+
+
+# --- a floor that is raised ------------------------------------------------------------------------------------------
+
+HUMAN_MERGE = CHECKOUT.replace("merge: auto", "merge: human")
+
+
+def test_a_raised_floor_puts_no_older_version_into_force(folders: FakeFolders, floor: Path) -> None:
+    folders.commit({"checkout.yaml": HUMAN_MERGE})
+    folders.commit({"checkout.yaml": CHECKOUT, "web.yaml": of_service("web")})
+    policies = policies_under(floor, folders)
+    assert len(policies.load().policies) == 2
+    floor.write_text(HUMAN)
+    for source in (policies, policies_under(floor, folders)):
+        loaded = source.load()
+        assert [one.service for one in loaded.policies] == ["web"]
+        assert the_broken(loaded).kept is None
+
+
+def test_a_torn_file_does_not_go_back_beyond_a_version_below_the_floor(folders: FakeFolders, floor: Path) -> None:
+    folders.commit({"checkout.yaml": HUMAN_MERGE})
+    folders.commit({"checkout.yaml": CHECKOUT})
+    torn = folders.commit({"checkout.yaml": TORN})
+    policies = policies_under(floor, folders)
+    assert the_policy(policies.load()).file == "checkout.yaml"
+    floor.write_text(HUMAN)
+    for source in (policies, policies_under(floor, folders)):
+        told = the_broken(source.load())
+        assert told.broken_at is not None
+        assert (told.kept, told.newest, told.broken_at.commit) == (None, torn, torn)
+
+
+def test_a_raised_floor_is_no_commits_fault(folders: FakeFolders, floor: Path) -> None:
+    folders.commit({"checkout.yaml": CHECKOUT})
+    folders.commit({"checkout.yaml": f"{CHECKOUT}# again\n"})
+    floor.write_text(HUMAN)
+    told = the_broken(policies_under(floor, folders).load())
+    assert (told.newest, told.broken_at) == (None, None)
+
+
+def test_a_policy_that_came_below_the_floor_is_no_commits_fault(folders: FakeFolders, floor: Path) -> None:
+    """Whether the floor was so already, nobody knows."""
+    folders.commit({"web.yaml": of_service("web")})
+    folders.commit({"checkout.yaml": CHECKOUT})
+    floor.write_text(HUMAN)
+    told = the_broken(policies_under(floor, folders).load())
+    assert (told.newest, told.broken_at) == (None, None)
+
+
+def test_a_commit_that_takes_a_policy_below_the_floor_is_told(folders: FakeFolders, floor: Path) -> None:
+    floor.write_text(HUMAN)
+    folders.commit({"checkout.yaml": HUMAN_MERGE})
+    lowered = folders.commit({"checkout.yaml": CHECKOUT})
+    loaded = policies_under(floor, folders).load()
+    told = the_broken(loaded)
+    assert told.broken_at is not None
+    assert (loaded.policies, told.kept, told.newest, told.broken_at.commit) == ((), None, lowered, lowered)
+
+
+def test_what_is_below_the_floor_may_have_been_torn_before(folders: FakeFolders, floor: Path) -> None:
+    floor.write_text(HUMAN)
+    folders.commit({"checkout.yaml": HUMAN_MERGE})
+    torn = folders.commit({"checkout.yaml": TORN})
+    lowered = folders.commit({"checkout.yaml": CHECKOUT})
+    told = the_broken(policies_under(floor, folders).load())
+    assert told.broken_at is not None
+    assert (told.kept, told.newest, told.broken_at.commit) == (None, lowered, torn)
