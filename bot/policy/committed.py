@@ -15,6 +15,7 @@ from bot.domain.stops import Stop
 from bot.policy.directory import BelowFloor, PolicyDirectory, is_second
 from bot.policy.faults import PolicyError
 from bot.policy.files import fault_of
+from bot.policy.floor import FloorError
 from bot.policy.folders import Held, HeldFolder
 from bot.policy.holds import read_stops
 from bot.policy.in_force import Broken, Found, InForce, with_last_good
@@ -145,6 +146,9 @@ class CommittedPolicies:
 
     def _last_good(self, file: str, error: PolicyError, head: Snapshot, faulty: list[str]) -> Broken:
         broken = Broken(file=file, error=error)
+        if isinstance(error, FloorError):
+            # It is on the bot's machine: no commit of this repository broke it.
+            return broken
         if self._past.is_known_at(head):
             try:
                 return self._past.last_good(broken, head, faulty)

@@ -174,3 +174,19 @@ def test_what_is_below_the_floor_may_have_been_torn_before(folders: FakeFolders,
     told = the_broken(policies_under(floor, folders).load())
     assert told.broken_at is not None
     assert (told.kept, told.newest, told.broken_at.commit) == (None, lowered, torn)
+
+
+# --- a floor that breaks ---------------------------------------------------------------------------------------------
+
+
+def test_a_floor_that_breaks_is_no_commits_fault(folders: FakeFolders, floor: Path) -> None:
+    folders.commit({"checkout.yaml": CHECKOUT})
+    folders.commit({"defaults.yaml": "apiVersion: liftlock.dev/v1\nstage: {}\n"})
+    policies = policies_under(floor, folders)
+    before = policies.load()
+    floor.write_text("floor: [")
+    loaded = policies.load()
+    assert loaded.policies == before.policies
+    told = the_broken(loaded, str(floor))
+    assert (told.newest, told.broken_at, told.kept) == (None, None, None)
+    assert "the last good one stays in force" in str(told.error)
