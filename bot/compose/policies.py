@@ -21,7 +21,7 @@ from bot.engine.sweep import BrokenPolicy
 from bot.ordered import switch_of
 from bot.policy import PolicyDirectory, shipped_gate_templates
 from bot.policy.committed import CommittedPolicies
-from bot.policy.floor import FloorError, FloorFile
+from bot.policy.floor import FloorFile
 from bot.policy.folders import Folder
 from bot.policy.in_force import Broken, InForce, LocalPolicies
 from bot.policy.snapshots import Place
@@ -60,17 +60,10 @@ def policy_source(settings: Settings, folders: Callable[[], Folders], recall: Re
     def directory_of(folder: Folder) -> PolicyDirectory:
         return PolicyDirectory(path=folder, templates=templates, floor=floor)
 
-    def basis() -> object:
-        """Return what all policies rest on beside their folder: the floor, or that there is none to be used."""
-        try:
-            return None if floor is None else floor.read()
-        except FloorError as error:
-            return str(error)
-
     if section is None:
         return LocalPolicies(directory=directory_of(settings.policy_directory), recall=recall)
     place = Place(repository=section.repository, branch=section.branch, folder=section.path)
-    return CommittedPolicies(folders=folders(), place=place, directory_of=directory_of, basis=basis)
+    return CommittedPolicies(folders=folders(), place=place, directory_of=directory_of, floor=floor)
 
 
 def recall_from(records: Records, file: str) -> Policy | None:

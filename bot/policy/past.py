@@ -6,7 +6,7 @@ cannot be read, nothing of this is known, and it is asked for again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -33,7 +33,8 @@ class Past:
     snapshots: Snapshots
     commits: tuple[FolderCommit, ...] = ()
     _followed_to: Sha | None = None
-    _newest: Mapping[str, int] = field(default_factory=dict)
+    _touching: dict[str, list[int]] = field(default_factory=dict)
+    _shared: list[int] = field(default_factory=list)
 
     def follow(self, snapshot: Snapshot) -> bool:
         """Learn the commits up to a snapshot's; return whether what was known of older ones still holds."""
@@ -49,11 +50,16 @@ class Past:
             return False
         commits = (*found.commits, *self.commits) if found.joins else found.commits
         self.commits, self._followed_to = commits[:_MOST_COMMITS], snapshot.commit
-        newest: dict[str, int] = {}
-        for place_of, one in enumerate(self.commits):
-            newest |= dict.fromkeys(one.paths - newest.keys(), place_of)
-        self._newest = newest
+        self._index()
         return found.joins
+
+    def _index(self) -> None:
+        self._touching, self._shared = {}, []
+        for number, one in enumerate(self.commits):
+            for path in one.paths:
+                self._touching.setdefault(path, []).append(number)
+            if any(map(is_shared, one.paths)):
+                self._shared.append(number)
 
     def forget(self) -> None:
         """Let the history be read anew the next time."""
@@ -73,29 +79,28 @@ class Past:
         triggers = [one for stage in policy.stages if stage.rollback is not None for one in stage.rollback.triggers]
         rules = [*(gate for stage in policy.stages for gate in stage.gates), *triggers]
         used = {own[rule.template] for rule in rules if isinstance(rule, MeasuredRule) and rule.template in own}
-        places = [self._newest[path] for path in (policy.file, SHARED, *used) if path in self._newest]
+        places = [self._touching[path][0] for path in (policy.file, SHARED, *used) if path in self._touching]
         # What no commit of these touched was already so at the oldest one.
         return self.commits[min(places, default=len(self.commits) - 1)].commit
 
-    def last_good(self, broken: Broken, head: Snapshot, beside: Collection[str]) -> Broken:
+    def last_good(self, broken: Broken, head: Snapshot) -> Broken:
         """Add to a broken file of the head since when it is, and its newest version that parses, if there is one.
 
         Templates have none: what uses them has. Nor has what is below the floor, and nothing older than such a version
-        comes back: where the floor was raised, no commit is at fault. Files that are broken as well are parsed `beside`
-        it. May raise what `Folders` does.
+        comes back: where the floor was raised, no commit is at fault. May raise what `Folders` does, and `Enough`.
         """
         file = broken.file
-        touching = [one for one in self.commits if file in one.paths or any(map(is_shared, one.paths))]
-        versions = touching[:MOST_VERSIONS]
+        touching = sorted({*self._touching.get(file, ()), *self._shared})
+        versions = [self.commits[number] for number in touching[:MOST_VERSIONS]]
         if not versions:
             return broken
         told = replace(broken, newest=versions[0].commit, broken_at=versions[0])
         if is_shared(file) or is_second(broken.error):
             return told
         if isinstance(broken.error, BelowFloor):
-            return self._below(broken, versions, beside)
+            return self._below(broken, versions)
         for newer, older in pairwise(versions):
-            found = self.snapshots.policy_at(older.commit, file, beside)
+            found = self.snapshots.policy_at(older.commit, file)
             if isinstance(found, BelowFloor):
                 return replace(told, broken_at=newer)
             if isinstance(found, PolicyError):
@@ -104,10 +109,10 @@ class Past:
             return replace(told, kept=kept, broken_at=newer)
         return replace(told, kept=self._before_renaming(file, versions[-1], head), broken_at=versions[-1])
 
-    def _below(self, broken: Broken, versions: Sequence[FolderCommit], beside: Collection[str]) -> Broken:
+    def _below(self, broken: Broken, versions: Sequence[FolderCommit]) -> Broken:
         """Tell which commit took a policy below today's floor, if one did."""
         for newer, older in pairwise(versions):
-            found = self.snapshots.policy_at(older.commit, broken.file, beside)
+            found = self.snapshots.policy_at(older.commit, broken.file)
             if isinstance(found, Policy):
                 return replace(broken, newest=versions[0].commit, broken_at=newer)
             if found is None or isinstance(found, BelowFloor):
@@ -126,7 +131,7 @@ class Past:
             return None
         gone = [path for path in sorted(created.paths) if before.has(path) and not after.has(path) and is_read(path)]
         for path in gone[:_MOST_RENAMED]:
-            found = self.snapshots.policy_at(before.commit, path, ())
+            found = self.snapshots.policy_at(before.commit, path)
             if isinstance(found, Policy) and found.service == meant:
                 return self._at(before.commit, found)
         return None

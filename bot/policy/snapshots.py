@@ -24,6 +24,12 @@ SHARED = "defaults.yaml"
 """A file beside the policies that all of them may rest on."""
 _MOST_SNAPSHOTS = 100
 _MOST_PARSED = 50_000
+MOST_AT_ONCE = 1_000
+"""How many older versions are parsed in one load: a sweep waits for it."""
+
+
+class Enough(Exception):
+    """One load has done as much as it may; what is left follows at the next."""
 
 
 DirectoryOf = Callable[[Folder], PolicyDirectory]
@@ -94,6 +100,7 @@ class Snapshots:
     _contents: dict[Sha, bytes | str] = field(default_factory=dict, init=False)
     _parsed: dict[tuple[object, ...], Policy | PolicyError] = field(default_factory=dict, init=False)
     _kept: dict[Sha, Snapshot] = field(default_factory=dict, init=False)
+    _left: int = field(default=0, init=False)
 
     def at(self, commit: Sha) -> Snapshot | None:
         """Return the folder at a commit; None where there is none."""
@@ -117,18 +124,27 @@ class Snapshots:
         words = {path: refused[path] for path in chosen if path in refused}
         return {**{path: self._contents[content] for path, content in files.items()}, **words}
 
-    def policy_at(self, commit: Sha, file: str, beside: Collection[str]) -> Policy | PolicyError | None:
-        """Return what a file said at a commit; None where it was not there. Those `beside` it are parsed with it."""
+    def begin(self) -> None:
+        """Begin the work of one load."""
+        self._left = MOST_AT_ONCE
+
+    def policy_at(self, commit: Sha, file: str) -> Policy | PolicyError | None:
+        """Return what a file said at a commit, whatever stood beside it; None where it was not there.
+
+        Raise `Enough` where it would have to be parsed, and this load has parsed as much as it may.
+        """
         snapshot = self.at(commit)
         if snapshot is None or not snapshot.has(file):
             return None
         key = snapshot.rests_on(file)
         if key not in self._parsed:
-            files = {file, *beside}
+            if self._left == 0:
+                raise Enough
             held = Held()
-            held.hold(self.texts(snapshot, snapshot.only(files)))
+            held.hold(self.texts(snapshot, snapshot.only([file])))
             found = self.directory_of(HeldFolder(held=held, label=file)).load()
-            self.learn(snapshot, {name: item for name, item in found.items() if name in files})
+            self._left -= 1
+            self.learn(snapshot, {name: item for name, item in found.items() if name == file})
         return self._parsed.get(key)
 
     def learn(self, snapshot: Snapshot, found: Mapping[str, Policy | PolicyError]) -> None:

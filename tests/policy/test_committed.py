@@ -10,14 +10,21 @@ import pytest
 from bot.domain.model import Sha
 from bot.domain.policy import Origin, Policy
 from bot.domain.stops import Stop
+from bot.policy import PolicyDirectory, shipped_gate_templates
 from bot.policy.committed import CommittedPolicies
 from bot.policy.faults import PolicyError
 from bot.policy.files import fault_of
+from bot.policy.floor import FloorFile
 from bot.policy.in_force import Broken, InForce
 from bot.policy.past import MOST_VERSIONS
 from bot.policy.tree import MAX_BYTES
 from tests.policy.a_repository import DOWN, PLACE, FakeFolders, directory_of, policies_of
 
+LENIENT = """\
+apiVersion: liftlock.dev/v1
+floor:
+  - {every: promoted, services: [checkout], promote: {by: pull-request}}
+"""
 CHECKOUT = (Path(__file__).resolve().parents[2] / "policies" / "examples" / "checkout.yaml").read_text(encoding="utf-8")
 BROKEN = CHECKOUT.replace("service: checkout", "service: checkout\nwrong: 1")
 TORN = "service: ["
@@ -176,13 +183,14 @@ def test_what_makes_the_folder_as_a_whole_useless_is_said(folders: FakeFolders) 
     assert (loaded.policies, loaded.broken[0].file, loaded.broken[0].is_whole) == ((), "floor.yaml", True)
 
 
-def test_when_what_all_policies_rest_on_changes_they_are_judged_anew(folders: FakeFolders) -> None:
+def test_when_the_floor_changes_all_policies_are_judged_anew(folders: FakeFolders, tmp_path: Path) -> None:
     folders.commit({"checkout.yaml": CHECKOUT})
-    basis = ["a"]
-    policies = CommittedPolicies(folders=folders, place=PLACE, directory_of=directory_of, basis=lambda: tuple(basis))
+    (tmp_path / "floor.yaml").write_text(LENIENT)
+    floor = FloorFile(path=tmp_path / "floor.yaml", templates=shipped_gate_templates())
+    policies = CommittedPolicies(folders=folders, place=PLACE, directory_of=directory_of, floor=floor)
     before = policies.load().policies
     assert policies.load().policies is before
-    basis.append("b")
+    (tmp_path / "floor.yaml").write_text(LENIENT.replace("checkout", "web"))
     after = policies.load().policies
     assert after is not before
     assert after == before
@@ -334,6 +342,77 @@ def test_many_snapshots_are_not_all_kept(folders: FakeFolders, monkeypatch: pyte
     assert commit_of(policies.load()) == good
     folders.commit({"checkout.yaml": f"{TORN} # again"})
     assert commit_of(policies.load()) == good
+
+
+def extending(service: str) -> str:
+    """Return the policy of a service that inherits something."""
+    return of_service(service).replace("service:", "extends: defaults.yaml\nservice:", 1)
+
+
+DEFAULTS = "apiVersion: liftlock.dev/v1\nstage: {}\n"
+
+
+@pytest.fixture(name="parsed")
+def fixture_parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of the files that are parsed from now on."""
+    names: list[str] = []
+    real = PolicyDirectory._parsed
+
+    def counted(self: PolicyDirectory, text: str, name: str) -> Policy | PolicyError:
+        names.append(name)
+        return real(self, text, name)
+
+    monkeypatch.setattr(PolicyDirectory, "_parsed", counted)
+    return names
+
+
+def test_files_that_break_together_are_parsed_once_at_each_older_commit(
+    folders: FakeFolders, parsed: list[str]
+) -> None:
+    folders.commit({"defaults.yaml": DEFAULTS})
+    names = [f"svc{number}" for number in range(12)]
+    for name in names:
+        folders.commit({f"{name}.yaml": extending(name)})
+    folders.commit({"defaults.yaml": "stage: ["})
+    loaded = policies_of(folders).load()
+    assert sorted(one.service for one in loaded.policies) == sorted(names)
+    # Each at the head, and its last good version.
+    assert len(parsed) == 2 * len(names)
+
+
+def test_what_is_too_much_for_one_load_follows_at_the_next_ones(
+    folders: FakeFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.policy.snapshots.MOST_AT_ONCE", 2)
+    folders.commit(
+        {"defaults.yaml": DEFAULTS, **{f"svc{number}.yaml": extending(f"svc{number}") for number in "12345"}}
+    )
+    running = policies_of(folders)
+    assert len(running.load().policies) == 5
+    folders.commit({"defaults.yaml": "stage: ["})
+    anew = policies_of(folders)
+    counts = [len(anew.load().policies) for _ in range(2)]
+    folders.fail["refresh"] = DOWN
+    counts.append(len(anew.load().policies))
+    assert counts == [2, 4, 5]
+    folders.fail.clear()
+    for _ in range(3):
+        loaded = running.load()
+        assert len(loaded.policies) == 5
+    assert all(one.newest is not None for one in (*loaded.broken, *anew.load().broken))
+
+
+def test_what_is_in_force_does_not_depend_on_what_was_broken_beside_it_before(folders: FakeFolders) -> None:
+    folders.commit({"b.yaml": of_service("shop")})
+    folders.commit({"a.yaml": of_service("shop"), "b.yaml": f"{of_service('shop')}# changed\n"})
+    folders.commit({"a.yaml": TORN, "b.yaml": TORN})
+    running = policies_of(folders)
+    running.load()
+    folders.commit({"a.yaml": of_service("till")})
+    before, after = running.load(), policies_of(folders).load()
+    assert [one.service for one in after.policies] == ["till", "shop"]
+    assert before.policies == after.policies
+    assert [one.kept for one in before.broken] == [one.kept for one in after.broken]
 
 
 # --- the server ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from bot.policy import PolicyDirectory
 from bot.policy.committed import CommittedPolicies
 from bot.policy.directory import BelowFloor
-from bot.policy.floor import FloorError, FloorFile
+from bot.policy.floor import FloorFile
 from bot.policy.folders import Folder
 from tests.policy.a_repository import DOWN, PLACE, FakeFolders
 from tests.policy.test_committed import BROKEN, CHECKOUT, TORN, of_service, the_broken, the_policy
@@ -34,13 +34,7 @@ def policies_under(floor: Path, folders: FakeFolders) -> CommittedPolicies:
     def directory_of(folder: Folder) -> PolicyDirectory:
         return PolicyDirectory(path=folder, templates=SHIPPED, floor=file)
 
-    def basis() -> object:
-        try:
-            return file.read()
-        except FloorError as error:
-            return str(error)
-
-    return CommittedPolicies(folders=folders, place=PLACE, directory_of=directory_of, basis=basis)
+    return CommittedPolicies(folders=folders, place=PLACE, directory_of=directory_of, floor=file)
 
 
 # --- without the server ----------------------------------------------------------------------------------------------
@@ -190,3 +184,19 @@ def test_a_floor_that_breaks_is_no_commits_fault(folders: FakeFolders, floor: Pa
     told = the_broken(loaded, str(floor))
     assert (told.newest, told.broken_at, told.kept) == (None, None, None)
     assert "the last good one stays in force" in str(told.error)
+
+
+@pytest.mark.parametrize("is_good_before", [True, False])
+def test_a_floor_that_stays_broken_lets_nothing_be_judged_anew(
+    folders: FakeFolders, floor: Path, *, is_good_before: bool
+) -> None:
+    folders.commit({"checkout.yaml": CHECKOUT})
+    policies = policies_under(floor, folders)
+    if is_good_before:
+        policies.load()
+    floor.write_text("floor: [")
+    before = policies.load()
+    for _ in range(2):
+        after = policies.load()
+        assert after.policies is before.policies
+        assert after.broken is before.broken
