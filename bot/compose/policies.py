@@ -164,7 +164,7 @@ def _troubles(loaded: InForce, source: PolicySource) -> Sequence[BrokenPolicy]:
     sentence = f"{loaded.trouble.system}: {loaded.trouble.sentence}"
     if loaded.at is None:
         nothing = f"{sentence}; nothing has been fetched yet, so that nothing is decided"
-        return (BrokenPolicy(subject=subject, file=subject, faults=(nothing,)),)
+        return (BrokenPolicy(subject=subject, file=subject, faults=(nothing,), is_whole=True),)
     in_force = f"what was fetched last, {loaded.at.name}"
     return (BrokenPolicy(subject=subject, file=subject, faults=(sentence,), how="cannot be read", in_force=in_force),)
 
@@ -174,7 +174,7 @@ def _told(broken: Broken) -> BrokenPolicy:
     faults = tuple(one_line(str(fault), limit=_LONGEST_FAULT) for fault in broken.error.faults)
     file, kept = one_line(broken.file, limit=_LONGEST_FILE), broken.kept
     if kept is None:
-        return BrokenPolicy(subject=file, file=file, faults=faults)
+        return BrokenPolicy(subject=file, file=file, faults=faults, is_whole=broken.is_whole)
     at, version = broken.broken_at, f"version {kept.version[:12]}"
     since = f" since commit {at.commit[:_SHORT]} of {format_date_instant(at.at)}" if at is not None else ""
     where = f"the version of {kept.origin.name}" if kept.origin is not None else f"its {version}"
