@@ -22,6 +22,8 @@ from bot.ports import FolderCommit, OutsideError
 
 MOST_VERSIONS = 50
 """How far back the last good version of a file is looked for."""
+MOST_LOOKED_AT = 1_000
+"""How many commits are looked at for that: most of those that change something shared change nothing of the file."""
 _MOST_COMMITS = 5_000
 _MOST_RENAMED = 20
 
@@ -90,34 +92,40 @@ class Past:
         comes back: where the floor was raised, no commit is at fault. May raise what `Folders` does, and `Enough`.
         """
         file = broken.file
-        touching = sorted({*self._touching.get(file, ()), *self._shared})
-        versions = [self.commits[number] for number in touching[:MOST_VERSIONS]]
-        if not versions:
-            return broken
-        told = replace(broken, newest=versions[0].commit, broken_at=versions[0])
+        own = self._touching.get(file, [])
         if is_shared(file) or is_second(broken.error):
-            return told
-        if isinstance(broken.error, BelowFloor):
-            return self._below(broken, versions)
-        for newer, older in pairwise(versions):
-            found = self.snapshots.policy_at(older.commit, file)
-            if isinstance(found, BelowFloor):
-                return replace(told, broken_at=newer)
-            if isinstance(found, PolicyError):
-                continue
-            kept = self._at(older.commit, found) if found is not None else self._before_renaming(file, newer, head)
-            return replace(told, kept=kept, broken_at=newer)
-        return replace(told, kept=self._before_renaming(file, versions[-1], head), broken_at=versions[-1])
+            return self._since(broken, own[0], own[0]) if own else broken
+        touching = sorted({*own, *self._shared})[:MOST_LOOKED_AT]
+        return self._searched(broken, touching, head) if touching else broken
 
-    def _below(self, broken: Broken, versions: Sequence[FolderCommit]) -> Broken:
-        """Tell which commit took a policy below today's floor, if one did."""
-        for newer, older in pairwise(versions):
-            found = self.snapshots.policy_at(older.commit, broken.file)
+    def _searched(self, broken: Broken, touching: Sequence[int], head: Snapshot) -> Broken:
+        """Go back through the commits that may have changed a policy to the newest at which it was none of its errors.
+
+        A commit that changed nothing of the file, and at which the same was wrong before, is no version of it.
+        """
+        file, error, is_below = broken.file, broken.error, isinstance(broken.error, BelowFloor)
+        newest, created, versions = None, touching[-1], 1
+        for newer, older in pairwise(touching):
+            found = self.snapshots.policy_at(self.commits[older].commit, file)
+            if isinstance(found, PolicyError) and file not in self.commits[newer].paths and str(found) == str(error):
+                continue
+            newest, versions = newer if newest is None else newest, versions + 1
             if isinstance(found, Policy):
-                return replace(broken, newest=versions[0].commit, broken_at=newer)
-            if found is None or isinstance(found, BelowFloor):
+                kept = None if is_below else self._at(self.commits[older].commit, found)
+                return replace(self._since(broken, newest, newer), kept=kept)
+            if isinstance(found, BelowFloor):
+                return broken if is_below else self._since(broken, newest, newer)
+            if found is None or versions == MOST_VERSIONS:
+                created = newer
                 break
-        return broken
+            error = found
+        if is_below:
+            return broken
+        told = self._since(broken, created if newest is None else newest, created)
+        return replace(told, kept=self._before_renaming(file, self.commits[created], head))
+
+    def _since(self, broken: Broken, newest: int, first: int) -> Broken:
+        return replace(broken, newest=self.commits[newest].commit, broken_at=self.commits[first])
 
     def _at(self, commit: Sha, policy: Policy) -> Policy:
         return replace(policy, origin=self.snapshots.place.origin(commit))

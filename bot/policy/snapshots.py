@@ -57,7 +57,7 @@ def is_read(path: str) -> bool:
 
 def is_shared(path: str) -> bool:
     """Say whether what several policies rest on is in a file."""
-    return path in (SHARED, FOLDER) or path.startswith(f"{FOLDER}/")
+    return path in (SHARED, FOLDER) or (path.startswith(f"{FOLDER}/") and is_read(path))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -344,6 +344,42 @@ def test_many_snapshots_are_not_all_kept(folders: FakeFolders, monkeypatch: pyte
     assert commit_of(policies.load()) == good
 
 
+@pytest.mark.parametrize(
+    "path", ["gates/README.md", "gates/unused.test.yaml", "defaults.yaml", "gates/unused.yaml"], ids=str
+)
+def test_commits_that_change_nothing_of_a_file_count_for_no_version_of_it(folders: FakeFolders, path: str) -> None:
+    good = folders.commit({"checkout.yaml": CHECKOUT})
+    torn = folders.commit({"checkout.yaml": BROKEN})
+    for number in range(MOST_VERSIONS + 1):
+        text = GATE.replace("broken-things", "unused") if path == "gates/unused.yaml" else DEFAULTS
+        folders.commit({path: f"{text}# {number}\n"})
+    loaded = policies_of(folders).load()
+    assert commit_of(loaded) == good
+    told = the_broken(loaded)
+    assert told.broken_at is not None
+    assert (told.broken_at.commit, told.newest) == (torn, torn)
+
+
+def test_a_commit_that_adds_a_fault_to_a_broken_file_is_told(folders: FakeFolders) -> None:
+    folders.commit({"defaults.yaml": DEFAULTS, "shop.yaml": extending("shop")})
+    broken = folders.commit({"shop.yaml": extending("shop").replace("service: shop", "service: shop\nwrong: 1")})
+    worse = folders.commit({"defaults.yaml": "stage: ["})
+    told = the_broken(policies_of(folders).load(), "shop.yaml")
+    assert told.kept is not None
+    assert told.broken_at is not None
+    assert (told.broken_at.commit, told.newest) == (broken, worse)
+
+
+def test_no_more_than_so_many_commits_are_looked_at(folders: FakeFolders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.policy.past.MOST_LOOKED_AT", 3)
+    folders.commit({"checkout.yaml": CHECKOUT})
+    folders.commit({"checkout.yaml": BROKEN})
+    reached = [folders.commit({"defaults.yaml": f"{DEFAULTS}# {number}\n"}) for number in range(3)]
+    told = the_broken(policies_of(folders).load())
+    assert told.broken_at is not None
+    assert (told.kept, told.newest, told.broken_at.commit) == (None, reached[0], reached[0])
+
+
 def extending(service: str) -> str:
     """Return the policy of a service that inherits something."""
     return of_service(service).replace("service:", "extends: defaults.yaml\nservice:", 1)
