@@ -206,7 +206,7 @@ def test_a_directory_that_was_away_for_one_sweep_keeps_its_last_good_versions(tm
         sweeper.board.post(Posting(subject="checkout", at=datetime.now(UTC), body={}))
         folder.rename(tmp_path / "away")
         (report,) = sweeper.sweep()
-        assert "expected a directory of policies" in report.error
+        assert "expected a directory of policies" in str(report.error)
         (tmp_path / "away").rename(folder)
     (folder / "checkout.yaml").write_text("service: [", encoding="utf-8")
     with a_local_bot(tmp_path) as sweeper:

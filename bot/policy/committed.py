@@ -100,7 +100,8 @@ class CommittedPolicies:
         if loaded is None or self._is_unfinished or not (is_same and was_known and holds_still):
             self._held.hold(texts)
             loaded = self._judged(snapshot)
-            self._snapshots.forget_all_but(snapshot)
+            if not self._is_unfinished:
+                self._snapshots.forget_all_but(snapshot)
         self._head, self._loaded = snapshot, replace(loaded, at=self.place.origin(commit))
         return self._loaded
 

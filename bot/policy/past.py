@@ -22,7 +22,7 @@ from bot.ports import FolderCommit, OutsideError
 
 MOST_VERSIONS = 50
 """How far back the last good version of a file is looked for."""
-MOST_LOOKED_AT = 1_000
+MOST_LOOKED_AT = 100
 """How many commits are looked at for that: most of those that change something shared change nothing of the file."""
 _MOST_COMMITS = 5_000
 _MOST_RENAMED = 20

@@ -332,9 +332,22 @@ def test_a_force_push_makes_the_last_good_version_that_of_the_branch_as_it_is(fo
     assert commit_of(policies.load()) == same
 
 
+def test_memory_does_not_grow_with_the_commits_of_a_branch(folders: FakeFolders, parsed: list[str]) -> None:
+    folders.commit({"shop.yaml": of_service("shop"), "web.yaml": of_service("web")})
+    folders.commit({"shop.yaml": TORN})
+    policies = policies_of(folders)
+    sizes = []
+    for number in range(40):
+        folders.commit({"web.yaml": f"{of_service('web')}# {number}\n"})
+        parsed.clear()
+        assert the_broken(policies.load(), "shop.yaml").kept is not None
+        sizes.append(len(policies._snapshots._parsed) + len(policies._snapshots._kept))
+    assert parsed == ["web.yaml"]
+    assert sizes[-1] == sizes[20] < 20
+
+
 def test_many_snapshots_are_not_all_kept(folders: FakeFolders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.policy.snapshots._MOST_SNAPSHOTS", 2)
-    monkeypatch.setattr("bot.policy.snapshots._MOST_PARSED", 1)
     good = folders.commit({"checkout.yaml": CHECKOUT, "web.yaml": of_service("web")})
     for number in range(5):
         folders.commit({"checkout.yaml": f"{TORN} # {number}"})
