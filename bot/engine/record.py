@@ -139,20 +139,24 @@ def policy_json(policy: Policy) -> dict[str, object]:
     return {"file": policy.file, "version": policy.version, **at}
 
 
-def remembered_policy(events: Mapping[str, Event], services: Collection[str], file: str) -> Policy | None:
-    """Return the policy that a file of a local directory had, of a service that was handled still; None if unknown.
+def remembered_policies(
+    events: Mapping[str, Event], services: Collection[str], files: Collection[str]
+) -> Mapping[str, Policy]:
+    """Return the policies that files of a local directory had, by file, of services that were handled still.
 
     `events` are each service's newest policy. What another version of Liftlock wrote is not known.
     """
+    found: dict[str, Policy] = {}
     for service, event in events.items():
         told = event.body.get("policy")
-        if service not in services or not isinstance(told, dict) or told.get("file") != file or told.get("origin"):
+        file = told.get("file") if isinstance(told, dict) and not told.get("origin") else None
+        if service not in services or file not in files or file in found:
             continue
         try:
-            return _parse(_POLICY, told)
+            found[file] = _parse(_POLICY, told)
         except AnotherVersion:
             continue
-    return None
+    return found
 
 
 def note_beginning(ledger: Ledger, seen: Observation, known: Event | None) -> Event | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -49,13 +50,44 @@ def test_after_a_restart_a_broken_version_keeps_what_is_remembered_or_halts_its_
     write(folder, BROKEN)
     asked: list[str] = []
 
-    def recall(file: str) -> Policy | None:
-        asked.append(file)
-        return remembered
+    def recall(files: Collection[str]) -> Mapping[str, Policy]:
+        asked.extend(files)
+        return dict.fromkeys(files, remembered)
 
     assert LocalPolicies(directory=directory_of(folder)).load().policies == ()
     assert LocalPolicies(directory=directory_of(folder), recall=recall).load().policies == (remembered,)
     assert asked == ["checkout.yaml"]
+
+
+def test_what_was_before_the_start_is_asked_for_all_files_at_once_and_only_once(folder: Path) -> None:
+    remembered = the_policy(LocalPolicies(directory=directory_of(folder)).load())
+    asked: list[Collection[str]] = []
+    answers: list[Mapping[str, Policy] | None] = [None, {"checkout.yaml": remembered}]
+
+    def recall(files: Collection[str]) -> Mapping[str, Policy] | None:
+        asked.append(files)
+        return answers.pop(0)
+
+    for name in ("checkout.yaml", "never.yaml", "gates/mine.yaml"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        write(folder, TORN, name)
+    policies = LocalPolicies(directory=directory_of(folder), recall=recall)
+    assert policies.load().policies == ()
+    for _ in range(3):
+        assert policies.load().policies == (remembered,)
+    assert asked == [["checkout.yaml", "never.yaml"]] * 2
+
+
+def test_a_recalled_version_goes_with_its_file(folder: Path) -> None:
+    remembered = the_policy(LocalPolicies(directory=directory_of(folder)).load())
+    answers: list[Mapping[str, Policy]] = [{"checkout.yaml": remembered}, {}]
+    policies = LocalPolicies(directory=directory_of(folder), recall=lambda _: answers.pop(0))
+    write(folder, TORN)
+    assert policies.load().policies == (remembered,)
+    (folder / "checkout.yaml").unlink()
+    policies.load()
+    write(folder, TORN)
+    assert policies.load().policies == ()
 
 
 def test_a_file_that_is_deleted_takes_its_service_with_it_and_is_not_remembered(folder: Path) -> None:
@@ -81,7 +113,7 @@ def test_of_two_broken_files_that_were_of_one_service_the_first_goes_on(folder: 
     remembered = the_policy(LocalPolicies(directory=directory_of(folder)).load())
     write(folder, BROKEN)
     write(folder, TORN, "old.yaml")
-    loaded = LocalPolicies(directory=directory_of(folder), recall=lambda _: remembered).load()
+    loaded = LocalPolicies(directory=directory_of(folder), recall=lambda files: dict.fromkeys(files, remembered)).load()
     assert loaded.policies == (remembered,)
     assert the_broken(loaded, "old.yaml").kept is None
 
@@ -141,7 +173,7 @@ def test_with_a_floor_nothing_is_recalled_from_before_the_start(folder: Path, fl
     remembered = the_policy(LocalPolicies(directory=directory_of(folder)).load())
     write(folder, TORN)
     floor.write_text(HUMAN)
-    loaded = LocalPolicies(directory=under(floor, folder), recall=lambda _: remembered).load()
+    loaded = LocalPolicies(directory=under(floor, folder), recall=lambda files: dict.fromkeys(files, remembered)).load()
     assert (loaded.policies, the_broken(loaded).kept) == ((), None)
 
 
