@@ -149,7 +149,7 @@ def remembered_policies(
     found: dict[str, Policy] = {}
     for service, event in events.items():
         told = event.body.get("policy")
-        file = told.get("file") if isinstance(told, dict) and not told.get("origin") else None
+        file = str(told.get("file")) if isinstance(told, dict) and not told.get("origin") else ""
         if service not in services or file not in files or file in found:
             continue
         try:
