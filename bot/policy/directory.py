@@ -118,9 +118,10 @@ class PolicyDirectory:
         return kept.found
 
     def _basis(self, text: str) -> object:
-        """Return what a text rests on beside itself: defaults only where it has the word at all."""
+        """Return what a text rests on beside itself: defaults only where it may have the word at all."""
         shared = self._shared
-        inherited = shared.inherited.basis if EXTENDS in text else ""
+        # Behind a backslash YAML may have any letter of a word in other signs.
+        inherited = shared.inherited.basis if EXTENDS in text or "\\" in text else ""
         return shared.own.texts, shared.own.broken, inherited, shared.floor
 
     def _parsed(self, text: str, name: str) -> Policy | PolicyError:
