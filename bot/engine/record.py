@@ -103,7 +103,7 @@ def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: dateti
     """Note a policy that was not in force before; return since when it is, None for a service's first (I6).
 
     The same file may mean something else after an upgrade or with another template: what it means is compared. Which
-    commit it was read at makes no difference to that.
+    commit it was read at makes no difference to that, nor what its file is called.
     """
     meaning = _POLICY.dump_python(policy, mode="json")
     if known is not None and _is_known(known, policy, meaning):
@@ -122,14 +122,17 @@ def _is_known(known: Event, policy: Policy, meaning: object) -> bool:
         return True
     try:
         told: Policy = _parse(_POLICY, known.body.get("policy"))
-        return replace(told, origin=policy.origin) == policy
+        return replace(told, origin=policy.origin, file=policy.file) == policy
     except AnotherVersion:
         return False
 
 
+_WHERE = ("origin", "file")
+
+
 def _meant(policy: object) -> object:
     """Return what a policy means, wherever it was read."""
-    return {key: value for key, value in policy.items() if key != "origin"} if isinstance(policy, dict) else policy
+    return {key: value for key, value in policy.items() if key not in _WHERE} if isinstance(policy, dict) else policy
 
 
 def policy_json(policy: Policy) -> dict[str, object]:

@@ -70,6 +70,19 @@ def test_a_policy_that_only_another_commit_has_is_the_same_policy() -> None:
     assert len(ledger.recorded) == 1
 
 
+@pytest.mark.invariant("I6")
+def test_a_policy_whose_file_is_renamed_is_the_same_policy() -> None:
+    """Else the window of each release under observation would begin anew."""
+    ledger = FakeLedger()
+    note_policy(ledger, a_policy(), None, NOON)
+    known = ledger.latest("policy")["checkout"]
+    renamed = replace(a_policy(), file="shop.yaml")
+    assert note_policy(ledger, renamed, known, NOON + MINUTE) is None
+    before = replace(known, body=json.loads(json.dumps(known.body).replace(', "source": "prometheus"', "")))
+    assert note_policy(ledger, renamed, before, NOON + MINUTE) is None
+    assert len(ledger.recorded) == 1
+
+
 def test_the_policy_that_a_file_had_is_remembered_while_its_service_was_handled_still() -> None:
     ledger = FakeLedger()
     note_policy(ledger, a_policy(), None, NOON)
