@@ -195,6 +195,25 @@ def test_after_a_restart_a_broken_file_of_a_directory_keeps_the_policy_that_the_
         assert (list(policies), told.how, told.in_force) == ([], "halted", "")
 
 
+def test_a_directory_that_was_away_for_one_sweep_keeps_its_last_good_versions(tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    text = (Path(__file__).parents[1] / "policies" / "examples" / "checkout.yaml").read_text(encoding="utf-8")
+    (folder / "checkout.yaml").write_text(text, encoding="utf-8")
+    with a_local_bot(tmp_path) as sweeper:
+        (before,), _ = sweeper.load_policies()
+        note_policy(sweeper.world.ledger, before, None, datetime.now(UTC))
+        sweeper.board.post(Posting(subject="checkout", at=datetime.now(UTC), body={}))
+        folder.rename(tmp_path / "away")
+        (report,) = sweeper.sweep()
+        assert "expected a directory of policies" in str(report.error)
+        (tmp_path / "away").rename(folder)
+    (folder / "checkout.yaml").write_text("service: [", encoding="utf-8")
+    with a_local_bot(tmp_path) as sweeper:
+        policies, _ = sweeper.load_policies()
+    assert list(policies) == [before]
+
+
 def test_a_directory_that_is_not_there_is_said_and_nothing_is_in_force(tmp_path: Path) -> None:
     with a_local_bot(tmp_path) as sweeper:
         policies, (told,) = sweeper.load_policies()

@@ -16,14 +16,14 @@ from bot.compose.records import Records, open_records
 from bot.domain.policy import Policy
 from bot.domain.stops import Stop, with_unknown
 from bot.domain.text import format_date_instant, one_line
-from bot.engine.record import remembered_policy
+from bot.engine.record import remembered_policies
 from bot.engine.sweep import BrokenPolicy
 from bot.ordered import switch_of
 from bot.policy import PolicyDirectory, shipped_gate_templates
 from bot.policy.committed import CommittedPolicies
-from bot.policy.floor import FloorError, FloorFile
+from bot.policy.floor import FloorFile
 from bot.policy.folders import Folder
-from bot.policy.in_force import Broken, InForce, LocalPolicies
+from bot.policy.in_force import Broken, InForce, LocalPolicies, Recall
 from bot.policy.snapshots import Place
 from bot.ports import Folders, OutsideError
 from bot.records import Ledger
@@ -46,13 +46,10 @@ class PolicySource(Protocol):
         ...
 
 
-Recall = Callable[[str], Policy | None]
-
-
 def policy_source(settings: Settings, folders: Callable[[], Folders], recall: Recall) -> PolicySource:
     """Return where the policies are in force from: of a repository that `folders` reads, or of a directory.
 
-    `recall` tells of a directory's file what its policy was before the start.
+    `recall` tells of a directory's files what their policies were before the start.
     """
     templates, section = shipped_gate_templates(), settings.policies
     floor = None if settings.bot.floor is None else FloorFile(path=settings.bot.floor, templates=templates)
@@ -60,27 +57,20 @@ def policy_source(settings: Settings, folders: Callable[[], Folders], recall: Re
     def directory_of(folder: Folder) -> PolicyDirectory:
         return PolicyDirectory(path=folder, templates=templates, floor=floor)
 
-    def basis() -> object:
-        """Return what all policies rest on beside their folder: the floor, or that there is none to be used."""
-        try:
-            return None if floor is None else floor.read()
-        except FloorError as error:
-            return str(error)
-
     if section is None:
         return LocalPolicies(directory=directory_of(settings.policy_directory), recall=recall)
     place = Place(repository=section.repository, branch=section.branch, folder=section.path)
-    return CommittedPolicies(folders=folders(), place=place, directory_of=directory_of, basis=basis)
+    return CommittedPolicies(folders=folders(), place=place, directory_of=directory_of, floor=floor)
 
 
-def recall_from(records: Records, file: str) -> Policy | None:
-    """Return the policy that a file had, as the ledger has it; None where it does not, or cannot be read."""
+def recall_from(records: Records, files: Collection[str]) -> Mapping[str, Policy] | None:
+    """Return the policies that files had, as far as the ledger has them; None where it cannot be read."""
     try:
         handled = {posting.subject for posting in records.board.postings()}
-        return remembered_policy(records.ledger.latest("policy"), handled, file)
+        return remembered_policies(records.ledger.latest("policy"), handled, files)
     except OutsideError as error:
-        log = structlog.get_logger().bind(file=file, system=error.system)
-        log.warning("last good policy not known", reason=error.sentence)
+        log = structlog.get_logger().bind(files=len(files), system=error.system)
+        log.warning("last good versions not known", reason=error.sentence)
         return None
 
 
@@ -118,10 +108,10 @@ def read_policies(settings: Settings) -> ReadPolicies:
         credentials = credentials_of(settings.github, clock, KnownRepositories())
         return git_repositories(settings, credentials.token_for, clock)
 
-    def recall(file: str) -> Policy | None:
+    def recall(files: Collection[str]) -> Mapping[str, Policy] | None:
         try:
             with ExitStack() as stack:
-                return recall_from(open_records(stack, settings, dry_run=True), file)
+                return recall_from(open_records(stack, settings, dry_run=True), files)
         except OutsideError:
             # The command says what is wrong with the ledger where it needs it.
             return None
@@ -171,7 +161,7 @@ def _troubles(loaded: InForce, source: PolicySource) -> Sequence[BrokenPolicy]:
     sentence = f"{loaded.trouble.system}: {loaded.trouble.sentence}"
     if loaded.at is None:
         nothing = f"{sentence}; nothing has been fetched yet, so that nothing is decided"
-        return (BrokenPolicy(subject=subject, file=subject, faults=(nothing,)),)
+        return (BrokenPolicy(subject=subject, file=subject, faults=(nothing,), is_whole=True),)
     in_force = f"what was fetched last, {loaded.at.name}"
     return (BrokenPolicy(subject=subject, file=subject, faults=(sentence,), how="cannot be read", in_force=in_force),)
 
@@ -181,7 +171,7 @@ def _told(broken: Broken) -> BrokenPolicy:
     faults = tuple(one_line(str(fault), limit=_LONGEST_FAULT) for fault in broken.error.faults)
     file, kept = one_line(broken.file, limit=_LONGEST_FILE), broken.kept
     if kept is None:
-        return BrokenPolicy(subject=file, file=file, faults=faults)
+        return BrokenPolicy(subject=file, file=file, faults=faults, is_whole=broken.is_whole)
     at, version = broken.broken_at, f"version {kept.version[:12]}"
     since = f" since commit {at.commit[:_SHORT]} of {format_date_instant(at.at)}" if at is not None else ""
     where = f"the version of {kept.origin.name}" if kept.origin is not None else f"its {version}"

@@ -112,7 +112,7 @@ def compose(
         if at is not None:
             # Tokens and pauses go by the real time; only what is judged goes by the other.
             world = replace(world, clock=StandingClock(at))
-        source = policy_source(settings, lambda: composed.folders, lambda file: recall_from(records, file))
+        source = policy_source(settings, lambda: composed.folders, lambda files: recall_from(records, files))
         loaded = LoadedPolicies(source=source, ledger=records.ledger, learn=known.learn)
         telling = Telling(forge_url=settings.github.url.rstrip("/"), comment_every=settings.bot.comment_every)
         teller = FaultTeller(conversation=world.conversation, ledger=records.ledger, forge_url=telling.forge_url)

@@ -103,7 +103,7 @@ def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: dateti
     """Note a policy that was not in force before; return since when it is, None for a service's first (I6).
 
     The same file may mean something else after an upgrade or with another template: what it means is compared. Which
-    commit it was read at makes no difference to that.
+    commit it was read at makes no difference to that, nor what its file is called.
     """
     meaning = _POLICY.dump_python(policy, mode="json")
     if known is not None and _is_known(known, policy, meaning):
@@ -122,14 +122,17 @@ def _is_known(known: Event, policy: Policy, meaning: object) -> bool:
         return True
     try:
         told: Policy = _parse(_POLICY, known.body.get("policy"))
-        return replace(told, origin=policy.origin) == policy
+        return replace(told, origin=policy.origin, file=policy.file) == policy
     except AnotherVersion:
         return False
 
 
+_WHERE = ("origin", "file")
+
+
 def _meant(policy: object) -> object:
     """Return what a policy means, wherever it was read."""
-    return {key: value for key, value in policy.items() if key != "origin"} if isinstance(policy, dict) else policy
+    return {key: value for key, value in policy.items() if key not in _WHERE} if isinstance(policy, dict) else policy
 
 
 def policy_json(policy: Policy) -> dict[str, object]:
@@ -139,20 +142,24 @@ def policy_json(policy: Policy) -> dict[str, object]:
     return {"file": policy.file, "version": policy.version, **at}
 
 
-def remembered_policy(events: Mapping[str, Event], services: Collection[str], file: str) -> Policy | None:
-    """Return the policy that a file of a local directory had, of a service that was handled still; None if unknown.
+def remembered_policies(
+    events: Mapping[str, Event], services: Collection[str], files: Collection[str]
+) -> Mapping[str, Policy]:
+    """Return the policies that files of a local directory had, by file, of services that were handled still.
 
     `events` are each service's newest policy. What another version of Liftlock wrote is not known.
     """
+    found: dict[str, Policy] = {}
     for service, event in events.items():
         told = event.body.get("policy")
-        if service not in services or not isinstance(told, dict) or told.get("file") != file or told.get("origin"):
+        file = str(told.get("file")) if isinstance(told, dict) and not told.get("origin") else ""
+        if service not in services or file not in files or file in found:
             continue
         try:
-            return _parse(_POLICY, told)
+            found[file] = _parse(_POLICY, told)
         except AnotherVersion:
             continue
-    return None
+    return found
 
 
 def note_beginning(ledger: Ledger, seen: Observation, known: Event | None) -> Event | None:

@@ -50,7 +50,8 @@ class BrokenPolicy:
     """A policy file that cannot be used as it is: one sentence per fault.
 
     It halts its service, unless something of it is still `in_force`, in words; then `how` says what is wrong with it,
-    and since when. `service` is the one that goes on.
+    and since when. `service` is the one that goes on. Where it `is_whole`, no policy could be read at all, and it is
+    not known which services there are.
     """
 
     subject: str
@@ -59,6 +60,7 @@ class BrokenPolicy:
     how: str = "halted"
     in_force: str = ""
     service: str = ""
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,7 +358,9 @@ class Sweeper:
     def _post_sweep(self, policies: Sequence[Policy], broken: Sequence[BrokenPolicy], cost: Cost) -> None:
         current = {SWEEP, *(policy.service for policy in policies), *(item.subject for item in broken)}
         try:
-            for posting in self.board.postings():
+            # A directory that is away takes no service off the board: by that the last good version is found.
+            is_known = not any(item.is_whole for item in broken)
+            for posting in self.board.postings() if is_known else ():
                 if posting.subject not in current:
                     self.board.remove(posting.subject)
         except OutsideError as error:

@@ -6,21 +6,21 @@ parses, with the gate templates that stood beside it then. Without the server, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bot.domain.model import Sha
 from bot.domain.policy import Policy
 from bot.domain.stops import Stop
-from bot.policy.directory import PolicyDirectory
+from bot.policy.directory import BelowFloor, PolicyDirectory, is_second
 from bot.policy.faults import PolicyError
 from bot.policy.files import fault_of
+from bot.policy.floor import FloorError, FloorFile
 from bot.policy.folders import Held, HeldFolder
 from bot.policy.holds import read_stops
 from bot.policy.in_force import Broken, Found, InForce, with_last_good
 from bot.policy.own_templates import FOLDER, read_own_templates
 from bot.policy.past import Past
-from bot.policy.snapshots import DirectoryOf, Place, Snapshot, Snapshots
+from bot.policy.snapshots import DirectoryOf, Enough, Place, Snapshot, Snapshots
 from bot.ports import Folders, OutsideError
 
 _SHORT = 7
@@ -30,20 +30,21 @@ _SHORT = 7
 class CommittedPolicies:
     """The policies at the head of a branch. Not to be shared between threads.
 
-    `basis` is asked for what all of them rest on beside the folder: when that is another, all are judged anew.
+    With a `floor`, which `directory_of` judges by as well: when it is another one, all of them are judged anew.
     """
 
     folders: Folders
     place: Place
     directory_of: DirectoryOf
-    basis: Callable[[], object] = lambda: None
+    floor: FloorFile | None = None
     _held: Held = field(default_factory=Held, init=False)
     _directory: PolicyDirectory = field(init=False)
     _snapshots: Snapshots = field(init=False)
     _past: Past = field(init=False)
     _head: Snapshot | None = field(default=None, init=False)
     _loaded: InForce | None = field(default=None, init=False)
-    _rests_on: object = field(default=None, init=False)
+    _is_unfinished: bool = field(default=False, init=False)
+    _judged_by: object = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Keep what was read and parsed from one load to the next."""
@@ -68,8 +69,15 @@ class CommittedPolicies:
 
     def _without_news(self) -> InForce:
         """Return what is in force without the server: after a restart, what was fetched before it."""
+        head, loaded = self._head, self._loaded
+        self._forget_what_was_judged_otherwise()
+        if head is not None and loaded is not None and (self._loaded is None or self._is_unfinished):
+            self._loaded = replace(self._judged(head), at=loaded.at)
         if self._loaded is not None:
             return self._loaded
+        return self._as_fetched()
+
+    def _as_fetched(self) -> InForce:
         try:
             head = self.folders.fetched(self.place.repository, self.place.branch)
             return self._load_at(head) if head is not None else InForce()
@@ -84,22 +92,34 @@ class CommittedPolicies:
             self._head, self._loaded = None, self._no_folder(commit)
             return self._loaded
         texts = self._snapshots.texts(snapshot, [*snapshot.read, *snapshot.listing.refused])
-        is_same = self._has_same_basis() and self._head is not None and self._head.listing.tree == snapshot.listing.tree
+        self._forget_what_was_judged_otherwise()
+        is_same = self._head is not None and self._head.listing.tree == snapshot.listing.tree
         was_known = self._head is not None and self._past.is_known_at(self._head)
         holds_still = self._past.follow(snapshot)
         loaded = self._loaded
-        if loaded is None or not (is_same and was_known and holds_still):
+        if loaded is None or self._is_unfinished or not (is_same and was_known and holds_still):
             self._held.hold(texts)
             loaded = self._judged(snapshot)
-            self._snapshots.forget_all_but(snapshot)
+            if not self._is_unfinished:
+                self._snapshots.forget_all_but(snapshot)
         self._head, self._loaded = snapshot, replace(loaded, at=self.place.origin(commit))
         return self._loaded
 
-    def _has_same_basis(self) -> bool:
-        before, self._rests_on = self._rests_on, self.basis()
-        if before != self._rests_on:
+    def _forget_what_was_judged_otherwise(self) -> None:
+        """Let nothing stay in force that was judged by another basis than today's."""
+        before, self._judged_by = self._judged_by, self._basis()
+        if before != self._judged_by:
             self._snapshots.forget_parsed()
-        return before == self._rests_on
+            self._loaded = None
+
+    def _basis(self) -> object:
+        """Return what all policies rest on beside their folder: the floor, and what is wrong with its file."""
+        try:
+            found = self.floor.read() if self.floor is not None else None
+        except FloorError as error:
+            return str(error)
+        # The same fault is another error at each look.
+        return found and (found.floor, str(found.error))
 
     def _no_folder(self, commit: Sha) -> InForce:
         where = f"{self.place.repository}@{commit[:_SHORT]}"
@@ -110,12 +130,13 @@ class CommittedPolicies:
         return InForce(broken=(Broken(file=file, error=error, is_whole=True),), at=self.place.origin(commit))
 
     def _judged(self, head: Snapshot) -> InForce:
+        self._is_unfinished = False
+        self._snapshots.begin()
         try:
             found = self._found(head)
         except PolicyError as error:
             return self._as_a_whole(error.faults[0].file, error, head.commit)
         own = read_own_templates(self._folder).files
-        faulty = [file for file, item in found.items() if isinstance(item, PolicyError)]
         placed = {
             file: replace(item, origin=self.place.origin(self._past.commit_of(item, head, own)))
             if isinstance(item, Policy)
@@ -123,7 +144,7 @@ class CommittedPolicies:
             for file, item in found.items()
         }
         self._snapshots.learn(head, {file: item for file, item in found.items() if isinstance(item, Policy)})
-        return with_last_good(placed, lambda file, error: self._last_good(file, error, head, faulty))
+        return with_last_good(placed, lambda file, error: self._last_good(file, error, head))
 
     def _found(self, head: Snapshot) -> Found:
         found = self._directory.load()
@@ -134,13 +155,19 @@ class CommittedPolicies:
         error = PolicyError([fault_of(FOLDER, word, "a folder of gate templates")])
         return {FOLDER: error, **dict.fromkeys(found, error)}
 
-    def _last_good(self, file: str, error: PolicyError, head: Snapshot, faulty: list[str]) -> Broken:
+    def _last_good(self, file: str, error: PolicyError, head: Snapshot) -> Broken:
         broken = Broken(file=file, error=error)
+        if isinstance(error, FloorError):
+            # It is on the bot's machine: no commit of this repository broke it.
+            return broken
         if self._past.is_known_at(head):
             try:
-                return self._past.last_good(broken, head, faulty)
+                return self._past.last_good(broken, head)
             except OutsideError:
                 self._past.forget()
-        # Git cannot be asked now: what was in force stays, and it is asked again at the next load.
-        before = self._loaded.policies if self._loaded is not None else ()
+            except Enough:
+                self._is_unfinished = True
+        # It cannot be told now: what was in force stays, and it is asked again at the next load.
+        is_out = is_second(error) or isinstance(error, BelowFloor)
+        before = self._loaded.policies if self._loaded is not None and not is_out else ()
         return replace(broken, kept=next((one for one in before if one.file == file), None))

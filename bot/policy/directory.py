@@ -70,6 +70,11 @@ class PolicyDirectory:
     _kept: dict[str, _Kept] = field(default_factory=dict, init=False)
     _shared: _Shared = field(default_factory=_Shared, init=False)
 
+    @property
+    def judged_by(self) -> Floor | None:
+        """The floor by which the last load judged; None where there is none."""
+        return self._shared.floor
+
     def load(self) -> Mapping[str, Policy | PolicyError]:
         """Read them, by file name; test files, `defaults.yaml` and subdirectories are left out.
 
@@ -113,9 +118,10 @@ class PolicyDirectory:
         return kept.found
 
     def _basis(self, text: str) -> object:
-        """Return what a text rests on beside itself: defaults only where it has the word at all."""
+        """Return what a text rests on beside itself: defaults only where it may have the word at all."""
         shared = self._shared
-        inherited = shared.inherited.basis if EXTENDS in text else ""
+        # Behind a backslash YAML may have any letter of a word in other signs.
+        inherited = shared.inherited.basis if EXTENDS in text or "\\" in text else ""
         return shared.own.texts, shared.own.broken, inherited, shared.floor
 
     def _parsed(self, text: str, name: str) -> Policy | PolicyError:

@@ -6,7 +6,7 @@ A file that is gone takes its service with it: that is a person's word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.model import Sha, Trouble
@@ -14,8 +14,9 @@ from bot.domain.policy import Origin, Policy
 from bot.domain.stops import Stop
 from bot.policy.directory import BelowFloor, PolicyDirectory, is_second
 from bot.policy.faults import PolicyError
-from bot.policy.floor import FloorError
+from bot.policy.floor import Floor, FloorError
 from bot.policy.holds import read_stops
+from bot.policy.snapshots import is_shared
 from bot.ports import FolderCommit
 
 
@@ -69,16 +70,23 @@ def with_last_good(found: Found, last_good: Callable[[str, PolicyError], Broken]
     return InForce(policies=tuple(policies), broken=tuple(broken))
 
 
+Recall = Callable[[Collection[str]], Mapping[str, Policy] | None]
+"""Tells what the policies of some files were before the start, as far as it knows; None where it cannot tell now."""
+
+
 @dataclass(slots=True, kw_only=True)
 class LocalPolicies:
     """The policies of a folder on this machine. Not to be shared between threads.
 
-    `recall` returns the policy that a file had before the bot was started, if anybody remembers it.
+    `recall` is asked once for a broken file that was not good since the start. With a floor it is not: by which one
+    those policies were judged is not remembered.
     """
 
     directory: PolicyDirectory
-    recall: Callable[[str], Policy | None] = lambda _: None
+    recall: Recall = lambda _: {}
     _good: dict[str, Policy] = field(default_factory=dict, init=False)
+    _recalled: dict[str, Policy | None] = field(default_factory=dict, init=False)
+    _judged_by: Floor | None = field(default=None, init=False)
 
     def load(self) -> InForce:
         """Read the folder as it is now."""
@@ -87,6 +95,10 @@ class LocalPolicies:
         except PolicyError as error:
             file = error.file if isinstance(error, FloorError) else str(self.directory.path)
             return InForce(broken=(Broken(file=file, error=error, is_whole=True),))
+        if self._judged_by != self.directory.judged_by:
+            # Whatever another floor let through, today's has not seen, and its text is gone.
+            self._good, self._judged_by = {}, self.directory.judged_by
+        self._recall_what_is_missing(found)
         loaded = with_last_good(found, self._last_good)
         self._good = {policy.file: policy for policy in loaded.policies}
         return loaded
@@ -97,5 +109,16 @@ class LocalPolicies:
 
     def _last_good(self, file: str, error: PolicyError) -> Broken:
         is_out = is_second(error) or isinstance(error, BelowFloor)
-        kept = None if is_out else self._good.get(file) or self.recall(file)
-        return Broken(file=file, error=error, kept=kept)
+        return Broken(file=file, error=error, kept=None if is_out else self._good.get(file) or self._recalled.get(file))
+
+    def _recall_what_is_missing(self, found: Found) -> None:
+        # What is gone is not remembered: that is a person's word.
+        self._recalled = {file: policy for file, policy in self._recalled.items() if file in found}
+        if self._judged_by is not None:
+            return
+        broken = [file for file, item in found.items() if isinstance(item, PolicyError) and not is_second(item)]
+        known = self._good.keys() | self._recalled.keys()
+        wanted = [file for file in broken if file not in known and not is_shared(file)]
+        told = self.recall(wanted) if wanted else None
+        if told is not None:
+            self._recalled |= {file: told.get(file) for file in wanted}

@@ -6,14 +6,14 @@ cannot be read, nothing of this is known, and it is asked for again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from bot.domain.model import Sha
 from bot.domain.policy import Policy
 from bot.domain.rules import MeasuredRule
-from bot.policy.directory import is_second
+from bot.policy.directory import BelowFloor, is_second
 from bot.policy.faults import PolicyError
 from bot.policy.in_force import Broken
 from bot.policy.snapshots import SHARED, Snapshot, Snapshots, is_read, is_shared
@@ -22,6 +22,8 @@ from bot.ports import FolderCommit, OutsideError
 
 MOST_VERSIONS = 50
 """How far back the last good version of a file is looked for."""
+MOST_LOOKED_AT = 100
+"""How many commits are looked at for that: most of those that change something shared change nothing of the file."""
 _MOST_COMMITS = 5_000
 _MOST_RENAMED = 20
 
@@ -33,7 +35,8 @@ class Past:
     snapshots: Snapshots
     commits: tuple[FolderCommit, ...] = ()
     _followed_to: Sha | None = None
-    _newest: Mapping[str, int] = field(default_factory=dict)
+    _touching: dict[str, list[int]] = field(default_factory=dict)
+    _shared: list[int] = field(default_factory=list)
 
     def follow(self, snapshot: Snapshot) -> bool:
         """Learn the commits up to a snapshot's; return whether what was known of older ones still holds."""
@@ -49,11 +52,16 @@ class Past:
             return False
         commits = (*found.commits, *self.commits) if found.joins else found.commits
         self.commits, self._followed_to = commits[:_MOST_COMMITS], snapshot.commit
-        newest: dict[str, int] = {}
-        for place_of, one in enumerate(self.commits):
-            newest |= dict.fromkeys(one.paths - newest.keys(), place_of)
-        self._newest = newest
+        self._index()
         return found.joins
+
+    def _index(self) -> None:
+        self._touching, self._shared = {}, []
+        for number, one in enumerate(self.commits):
+            for path in one.paths:
+                self._touching.setdefault(path, []).append(number)
+            if any(map(is_shared, one.paths)):
+                self._shared.append(number)
 
     def forget(self) -> None:
         """Let the history be read anew the next time."""
@@ -73,31 +81,51 @@ class Past:
         triggers = [one for stage in policy.stages if stage.rollback is not None for one in stage.rollback.triggers]
         rules = [*(gate for stage in policy.stages for gate in stage.gates), *triggers]
         used = {own[rule.template] for rule in rules if isinstance(rule, MeasuredRule) and rule.template in own}
-        places = [self._newest[path] for path in (policy.file, SHARED, *used) if path in self._newest]
+        places = [self._touching[path][0] for path in (policy.file, SHARED, *used) if path in self._touching]
         # What no commit of these touched was already so at the oldest one.
         return self.commits[min(places, default=len(self.commits) - 1)].commit
 
-    def last_good(self, broken: Broken, head: Snapshot, beside: Collection[str]) -> Broken:
+    def last_good(self, broken: Broken, head: Snapshot) -> Broken:
         """Add to a broken file of the head since when it is, and its newest version that parses, if there is one.
 
-        Templates have none: what uses them has. Files that are broken as well are parsed `beside` it. May raise what
-        `Folders` does.
+        Templates have none: what uses them has. Nor has what is below the floor, and nothing older than such a version
+        comes back: where the floor was raised, no commit is at fault. May raise what `Folders` does, and `Enough`.
         """
         file = broken.file
-        touching = [one for one in self.commits if file in one.paths or any(map(is_shared, one.paths))]
-        versions = touching[:MOST_VERSIONS]
-        if not versions:
-            return broken
-        told = replace(broken, newest=versions[0].commit, broken_at=versions[0])
+        own = self._touching.get(file, [])
         if is_shared(file) or is_second(broken.error):
-            return told
-        for newer, older in pairwise(versions):
-            found = self.snapshots.policy_at(older.commit, file, beside)
-            if isinstance(found, PolicyError):
+            return self._since(broken, own[0], own[0]) if own else broken
+        touching = sorted({*own, *self._shared})[:MOST_LOOKED_AT]
+        return self._searched(broken, touching, head) if touching else broken
+
+    def _searched(self, broken: Broken, touching: Sequence[int], head: Snapshot) -> Broken:
+        """Go back through the commits that may have changed a policy to the newest at which it was none of its errors.
+
+        A commit that changed nothing of the file, and at which the same was wrong before, is no version of it.
+        """
+        file, error, is_below = broken.file, broken.error, isinstance(broken.error, BelowFloor)
+        newest, created, versions = None, touching[-1], 1
+        for newer, older in pairwise(touching):
+            found = self.snapshots.policy_at(self.commits[older].commit, file)
+            if isinstance(found, PolicyError) and file not in self.commits[newer].paths and str(found) == str(error):
                 continue
-            kept = self._at(older.commit, found) if found is not None else self._before_renaming(file, newer, head)
-            return replace(told, kept=kept, broken_at=newer)
-        return replace(told, kept=self._before_renaming(file, versions[-1], head), broken_at=versions[-1])
+            newest, versions = newer if newest is None else newest, versions + 1
+            if isinstance(found, Policy):
+                kept = None if is_below else self._at(self.commits[older].commit, found)
+                return replace(self._since(broken, newest, newer), kept=kept)
+            if isinstance(found, BelowFloor):
+                return broken if is_below else self._since(broken, newest, newer)
+            if found is None or versions == MOST_VERSIONS:
+                created = newer
+                break
+            error = found
+        if is_below:
+            return broken
+        told = self._since(broken, created if newest is None else newest, created)
+        return replace(told, kept=self._before_renaming(file, self.commits[created], head))
+
+    def _since(self, broken: Broken, newest: int, first: int) -> Broken:
+        return replace(broken, newest=self.commits[newest].commit, broken_at=self.commits[first])
 
     def _at(self, commit: Sha, policy: Policy) -> Policy:
         return replace(policy, origin=self.snapshots.place.origin(commit))
@@ -111,7 +139,7 @@ class Past:
             return None
         gone = [path for path in sorted(created.paths) if before.has(path) and not after.has(path) and is_read(path)]
         for path in gone[:_MOST_RENAMED]:
-            found = self.snapshots.policy_at(before.commit, path, ())
+            found = self.snapshots.policy_at(before.commit, path)
             if isinstance(found, Policy) and found.service == meant:
                 return self._at(before.commit, found)
         return None

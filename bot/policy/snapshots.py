@@ -22,8 +22,16 @@ from bot.ports import FolderListing, Folders
 
 SHARED = "defaults.yaml"
 """A file beside the policies that all of them may rest on."""
-_MOST_SNAPSHOTS = 100
-_MOST_PARSED = 50_000
+_MOST_SNAPSHOTS = 150
+"""How many are held while older versions are looked for: more than are looked at for one file."""
+_MOST_KEPT = 10
+"""How many of them are held from one load to the next."""
+MOST_AT_ONCE = 1_000
+"""How many older versions are parsed in one load: a sweep waits for it."""
+
+
+class Enough(Exception):
+    """One load has done as much as it may; what is left follows at the next."""
 
 
 DirectoryOf = Callable[[Folder], PolicyDirectory]
@@ -51,7 +59,7 @@ def is_read(path: str) -> bool:
 
 def is_shared(path: str) -> bool:
     """Say whether what several policies rest on is in a file."""
-    return path in (SHARED, FOLDER) or path.startswith(f"{FOLDER}/")
+    return path in (SHARED, FOLDER) or (path.startswith(f"{FOLDER}/") and is_read(path))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,17 +102,25 @@ class Snapshots:
     _contents: dict[Sha, bytes | str] = field(default_factory=dict, init=False)
     _parsed: dict[tuple[object, ...], Policy | PolicyError] = field(default_factory=dict, init=False)
     _kept: dict[Sha, Snapshot] = field(default_factory=dict, init=False)
+    _used: set[tuple[object, ...]] = field(default_factory=set, init=False)
+    _left: int = field(default=0, init=False)
 
     def at(self, commit: Sha) -> Snapshot | None:
         """Return the folder at a commit; None where there is none."""
-        if commit not in self._kept:
+        found = self._kept.pop(commit, None)
+        if found is None:
             listing = self.folders.list_folder(self.place.repository, commit, self.place.folder, inside=(FOLDER,))
             if listing is None:
                 return None
-            if len(self._kept) >= _MOST_SNAPSHOTS:
-                self._kept.clear()
-            self._kept[commit] = Snapshot(commit=commit, listing=listing)
-        return self._kept[commit]
+            found = Snapshot(commit=commit, listing=listing)
+        # The one that was asked for last is the last to go.
+        self._kept[commit] = found
+        self._drop_snapshots(_MOST_SNAPSHOTS)
+        return found
+
+    def _drop_snapshots(self, most: int) -> None:
+        for commit in list(self._kept)[:-most]:
+            del self._kept[commit]
 
     def texts(self, snapshot: Snapshot, paths: Iterable[str]) -> Mapping[str, bytes | str]:
         """Return files as `HeldFolder` holds them; contents that are not known yet are read together."""
@@ -117,31 +133,43 @@ class Snapshots:
         words = {path: refused[path] for path in chosen if path in refused}
         return {**{path: self._contents[content] for path, content in files.items()}, **words}
 
-    def policy_at(self, commit: Sha, file: str, beside: Collection[str]) -> Policy | PolicyError | None:
-        """Return what a file said at a commit; None where it was not there. Those `beside` it are parsed with it."""
+    def begin(self) -> None:
+        """Begin the work of one load."""
+        self._left, self._used = MOST_AT_ONCE, set()
+
+    def policy_at(self, commit: Sha, file: str) -> Policy | PolicyError | None:
+        """Return what a file said at a commit, whatever stood beside it; None where it was not there.
+
+        Raise `Enough` where it would have to be parsed, and this load has parsed as much as it may.
+        """
         snapshot = self.at(commit)
         if snapshot is None or not snapshot.has(file):
             return None
         key = snapshot.rests_on(file)
+        self._used.add(key)
         if key not in self._parsed:
-            files = {file, *beside}
+            if self._left == 0:
+                raise Enough
             held = Held()
-            held.hold(self.texts(snapshot, snapshot.only(files)))
+            held.hold(self.texts(snapshot, snapshot.only([file])))
             found = self.directory_of(HeldFolder(held=held, label=file)).load()
-            self.learn(snapshot, {name: item for name, item in found.items() if name in files})
+            self._left -= 1
+            self.learn(snapshot, {name: item for name, item in found.items() if name == file})
         return self._parsed.get(key)
 
     def learn(self, snapshot: Snapshot, found: Mapping[str, Policy | PolicyError]) -> None:
         """Keep what was parsed of a snapshot."""
-        if len(self._parsed) > _MOST_PARSED:
-            self._parsed.clear()
-        self._parsed |= {snapshot.rests_on(file): item for file, item in found.items()}
+        known = {snapshot.rests_on(file): item for file, item in found.items()}
+        self._parsed |= known
+        self._used |= known.keys()
 
     def forget_parsed(self) -> None:
         """Forget what was parsed: something changed that all of it rests on."""
         self._parsed.clear()
 
     def forget_all_but(self, snapshot: Snapshot) -> None:
-        """Let go of the contents that are not in a snapshot."""
+        """Let go of contents that are not in a snapshot, and of what this load did not ask for."""
         current = set(snapshot.read.values())
         self._contents = {content: one for content, one in self._contents.items() if content in current}
+        self._parsed = {key: one for key, one in self._parsed.items() if key in self._used}
+        self._drop_snapshots(_MOST_KEPT)

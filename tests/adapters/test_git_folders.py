@@ -10,13 +10,14 @@ import pytest
 
 from bot.adapters.git import GitLimits, GitRepositories, GitSettings
 from bot.domain.model import Sha
+from bot.domain.stops import Stop
 from bot.policy.committed import CommittedPolicies
 from bot.policy.in_force import InForce
 from bot.policy.snapshots import Place
 from bot.ports import FolderListing, Permanent, Transient
 from tests.adapters.gitserver import GitServer, HttpFaults, StoppedClock, served_over_http
 from tests.policy.a_repository import directory_of
-from tests.policy.test_committed import BROKEN, CHECKOUT, commit_of, of_service, the_broken, window
+from tests.policy.test_committed import BROKEN, CHECKOUT, commit_of, extending, of_service, the_broken, window
 
 REPO = "acme/policies"
 MIB = 1024 * 1024
@@ -73,6 +74,7 @@ def test_a_folder_has_its_files_and_those_of_the_named_folders_in_it(
         "gates/link.yaml": "a symbolic link, which is never followed",
         "link.yaml": "a symbolic link, which is never followed",
         "module.yaml": "a submodule, which is never entered",
+        "other": "a folder",
     }
     assert git.read_small(REPO, [found.files["a.yaml"]], most_bytes=MIB) == {found.files["a.yaml"]: b"a"}
     root = listing(git, ".")
@@ -281,6 +283,22 @@ def test_policies_in_the_root_of_a_repository_are_read_from_there(
 ) -> None:
     server.commit({"checkout.yaml": CHECKOUT, "docs/web.yaml": of_service("web")})
     assert services(policies_of(repositories(tmp_path, http[0]), folder=".").load()) == ["checkout"]
+
+
+def test_a_folder_by_the_name_of_a_file_is_no_such_file_and_not_nothing(
+    tmp_path: Path, server: GitServer, http: tuple[str, HttpFaults]
+) -> None:
+    server.commit({"policies/checkout.yaml": CHECKOUT, "policies/web.yaml": extending("web")})
+    names = ("HOLD/why.txt", "defaults.yaml/x.yaml", "shop.yaml/x", "docs/readme.md", "gates/mine.yaml/x")
+    server.commit({f"policies/{name}": "x" for name in names})
+    policies = policies_of(repositories(tmp_path, http[0]))
+    loaded = policies.load()
+    assert policies.stops() == (Stop(who="HOLD", reason="found a folder, expected a file that can be read"),)
+    assert [one.file for one in loaded.broken] == ["gates/mine.yaml", "shop.yaml", "web.yaml"]
+    assert "defaults.yaml: found a folder, expected a file that can be read" in str(
+        the_broken(loaded, "web.yaml").error
+    )
+    assert services(loaded) == ["checkout"]
 
 
 def test_links_and_large_files_and_lfs_are_errors_of_the_file_alone(

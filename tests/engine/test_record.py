@@ -11,7 +11,7 @@ from bot.domain.decision import State
 from bot.domain.evidence import evidence_hash
 from bot.domain.policy import Origin
 from bot.domain.timeline import Step
-from bot.engine.record import AnotherVersion, note_policy, parse_decision, remembered_policy, replay
+from bot.engine.record import AnotherVersion, note_policy, parse_decision, remembered_policies, replay
 from bot.ports import Transient
 from tests.builders import MINUTE, NOON, a_count_gate, a_policy, sha
 from tests.fake_world import FakeWorld
@@ -70,19 +70,33 @@ def test_a_policy_that_only_another_commit_has_is_the_same_policy() -> None:
     assert len(ledger.recorded) == 1
 
 
+@pytest.mark.invariant("I6")
+def test_a_policy_whose_file_is_renamed_is_the_same_policy() -> None:
+    """Else the window of each release under observation would begin anew."""
+    ledger = FakeLedger()
+    note_policy(ledger, a_policy(), None, NOON)
+    known = ledger.latest("policy")["checkout"]
+    renamed = replace(a_policy(), file="shop.yaml")
+    assert note_policy(ledger, renamed, known, NOON + MINUTE) is None
+    before = replace(known, body=json.loads(json.dumps(known.body).replace(', "source": "prometheus"', "")))
+    assert note_policy(ledger, renamed, before, NOON + MINUTE) is None
+    assert len(ledger.recorded) == 1
+
+
 def test_the_policy_that_a_file_had_is_remembered_while_its_service_was_handled_still() -> None:
     ledger = FakeLedger()
     note_policy(ledger, a_policy(), None, NOON)
-    events = ledger.latest("policy")
-    assert remembered_policy(events, {"checkout"}, "checkout.yaml") == a_policy()
-    assert remembered_policy(events, {"checkout"}, "other.yaml") is None
-    assert remembered_policy(events, {"web"}, "checkout.yaml") is None
+    events, file = ledger.latest("policy"), "checkout.yaml"
+    assert remembered_policies(events, {"checkout"}, [file, "other.yaml"]) == {file: a_policy()}
+    assert remembered_policies({**events, "again": events["checkout"]}, {"checkout", "again"}, [file])
+    assert remembered_policies(events, {"checkout"}, ["other.yaml"]) == {}
+    assert remembered_policies(events, {"web"}, [file]) == {}
     of_repository = replace(a_policy(), origin=Origin(repository="acme/policies", commit=sha("first")))
     note_policy(ledger, replace(of_repository, version="other"), events["checkout"], NOON)
-    assert remembered_policy(ledger.latest("policy"), {"checkout"}, "checkout.yaml") is None
+    assert remembered_policies(ledger.latest("policy"), {"checkout"}, [file]) == {}
     odd = replace(events["checkout"], body={"policy": {"file": "checkout.yaml", "service": 1}})
-    assert remembered_policy({"checkout": odd}, {"checkout"}, "checkout.yaml") is None
-    assert remembered_policy({"checkout": replace(odd, body={})}, {"checkout"}, "checkout.yaml") is None
+    assert remembered_policies({"checkout": odd}, {"checkout"}, [file]) == {}
+    assert remembered_policies({"checkout": replace(odd, body={})}, {"checkout"}, [file]) == {}
 
 
 def test_an_entry_of_another_version_is_told_apart() -> None:

@@ -10,14 +10,21 @@ import pytest
 from bot.domain.model import Sha
 from bot.domain.policy import Origin, Policy
 from bot.domain.stops import Stop
+from bot.policy import shipped_gate_templates
 from bot.policy.committed import CommittedPolicies
 from bot.policy.faults import PolicyError
 from bot.policy.files import fault_of
+from bot.policy.floor import FloorFile
 from bot.policy.in_force import Broken, InForce
 from bot.policy.past import MOST_VERSIONS
 from bot.policy.tree import MAX_BYTES
 from tests.policy.a_repository import DOWN, PLACE, FakeFolders, directory_of, policies_of
 
+LENIENT = """\
+apiVersion: liftlock.dev/v1
+floor:
+  - {every: promoted, services: [checkout], promote: {by: pull-request}}
+"""
 CHECKOUT = (Path(__file__).resolve().parents[2] / "policies" / "examples" / "checkout.yaml").read_text(encoding="utf-8")
 BROKEN = CHECKOUT.replace("service: checkout", "service: checkout\nwrong: 1")
 TORN = "service: ["
@@ -32,6 +39,14 @@ GATE = (
 def of_service(service: str, *, text: str = CHECKOUT) -> str:
     """Return the policy of another service, whose files are its own."""
     return text.replace("checkout", service)
+
+
+def extending(service: str) -> str:
+    """Return the policy of a service that inherits something."""
+    return of_service(service).replace("service:", "extends: defaults.yaml\nservice:", 1)
+
+
+DEFAULTS = "apiVersion: liftlock.dev/v1\nstage: {}\n"
 
 
 def window(minutes: int) -> str:
@@ -176,13 +191,14 @@ def test_what_makes_the_folder_as_a_whole_useless_is_said(folders: FakeFolders) 
     assert (loaded.policies, loaded.broken[0].file, loaded.broken[0].is_whole) == ((), "floor.yaml", True)
 
 
-def test_when_what_all_policies_rest_on_changes_they_are_judged_anew(folders: FakeFolders) -> None:
+def test_when_the_floor_changes_all_policies_are_judged_anew(folders: FakeFolders, tmp_path: Path) -> None:
     folders.commit({"checkout.yaml": CHECKOUT})
-    basis = ["a"]
-    policies = CommittedPolicies(folders=folders, place=PLACE, directory_of=directory_of, basis=lambda: tuple(basis))
+    (tmp_path / "floor.yaml").write_text(LENIENT)
+    floor = FloorFile(path=tmp_path / "floor.yaml", templates=shipped_gate_templates())
+    policies = CommittedPolicies(folders=folders, place=PLACE, directory_of=directory_of, floor=floor)
     before = policies.load().policies
     assert policies.load().policies is before
-    basis.append("b")
+    (tmp_path / "floor.yaml").write_text(LENIENT.replace("checkout", "web"))
     after = policies.load().policies
     assert after is not before
     assert after == before
@@ -322,18 +338,6 @@ def test_a_force_push_makes_the_last_good_version_that_of_the_branch_as_it_is(fo
     assert commit_of(policies.load()) == again
     same = folders.commit({"checkout.yaml": window(25)}, onto=first)
     assert commit_of(policies.load()) == same
-
-
-def test_many_snapshots_are_not_all_kept(folders: FakeFolders, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.policy.snapshots._MOST_SNAPSHOTS", 2)
-    monkeypatch.setattr("bot.policy.snapshots._MOST_PARSED", 1)
-    good = folders.commit({"checkout.yaml": CHECKOUT, "web.yaml": of_service("web")})
-    for number in range(5):
-        folders.commit({"checkout.yaml": f"{TORN} # {number}"})
-    policies = policies_of(folders)
-    assert commit_of(policies.load()) == good
-    folders.commit({"checkout.yaml": f"{TORN} # again"})
-    assert commit_of(policies.load()) == good
 
 
 # --- the server ------------------------------------------------------------------------------------------------------

@@ -232,6 +232,16 @@ def test_broken_defaults_stop_those_that_extend_them_only(tmp_path: Path) -> Non
     assert refusal(tmp_path, "a.yaml").startswith("defaults.yaml:1:9: found invalid YAML")
 
 
+@pytest.mark.parametrize("key", [b"extends", rb'"exten\x64s"', rb'"\u0065xtends"'])
+def test_changed_defaults_count_however_a_policy_spells_that_it_extends_them(tmp_path: Path, key: bytes) -> None:
+    (tmp_path / "a.yaml").write_bytes(EXTENDING.replace(b"extends", key))
+    (tmp_path / "defaults.yaml").write_text(DEFAULTS)
+    directory = PolicyDirectory(path=tmp_path, templates=TEMPLATES)
+    assert isinstance(directory.load()["a.yaml"], Policy)
+    (tmp_path / "defaults.yaml").write_text("stage: [")
+    assert isinstance(directory.load()["a.yaml"], PolicyError)
+
+
 def test_changed_defaults_are_inherited_anew_and_touch_nobody_else(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(EXTENDING)
     (tmp_path / "b.yaml").write_bytes(CHECKOUT.replace(b"service: checkout", b"service: cart"))

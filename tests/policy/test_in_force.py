@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
 
 from bot.domain.policy import Policy
 from bot.domain.stops import Stop
-from bot.policy import PolicyError
+from bot.policy import PolicyDirectory, PolicyError
+from bot.policy.floor import FloorFile
 from bot.policy.in_force import InForce, LocalPolicies
 from tests.policy.a_repository import directory_of
 from tests.policy.test_committed import BROKEN, CHECKOUT, TORN, of_service, the_broken, the_policy, window
+from tests.policy.test_floor_in_force import HUMAN, LENIENT, SHIPPED, WEEKEND
 
 
 @pytest.fixture(name="folder")
@@ -47,13 +50,44 @@ def test_after_a_restart_a_broken_version_keeps_what_is_remembered_or_halts_its_
     write(folder, BROKEN)
     asked: list[str] = []
 
-    def recall(file: str) -> Policy | None:
-        asked.append(file)
-        return remembered
+    def recall(files: Collection[str]) -> Mapping[str, Policy]:
+        asked.extend(files)
+        return dict.fromkeys(files, remembered)
 
     assert LocalPolicies(directory=directory_of(folder)).load().policies == ()
     assert LocalPolicies(directory=directory_of(folder), recall=recall).load().policies == (remembered,)
     assert asked == ["checkout.yaml"]
+
+
+def test_what_was_before_the_start_is_asked_for_all_files_at_once_and_only_once(folder: Path) -> None:
+    remembered = the_policy(LocalPolicies(directory=directory_of(folder)).load())
+    asked: list[Collection[str]] = []
+    answers: list[Mapping[str, Policy] | None] = [None, {"checkout.yaml": remembered}]
+
+    def recall(files: Collection[str]) -> Mapping[str, Policy] | None:
+        asked.append(files)
+        return answers.pop(0)
+
+    for name in ("checkout.yaml", "never.yaml", "gates/mine.yaml"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        write(folder, TORN, name)
+    policies = LocalPolicies(directory=directory_of(folder), recall=recall)
+    assert policies.load().policies == ()
+    for _ in range(3):
+        assert policies.load().policies == (remembered,)
+    assert asked == [["checkout.yaml", "never.yaml"]] * 2
+
+
+def test_a_recalled_version_goes_with_its_file(folder: Path) -> None:
+    remembered = the_policy(LocalPolicies(directory=directory_of(folder)).load())
+    answers: list[Mapping[str, Policy]] = [{"checkout.yaml": remembered}, {}]
+    policies = LocalPolicies(directory=directory_of(folder), recall=lambda _: answers.pop(0))
+    write(folder, TORN)
+    assert policies.load().policies == (remembered,)
+    (folder / "checkout.yaml").unlink()
+    policies.load()
+    write(folder, TORN)
+    assert policies.load().policies == ()
 
 
 def test_a_file_that_is_deleted_takes_its_service_with_it_and_is_not_remembered(folder: Path) -> None:
@@ -79,7 +113,7 @@ def test_of_two_broken_files_that_were_of_one_service_the_first_goes_on(folder: 
     remembered = the_policy(LocalPolicies(directory=directory_of(folder)).load())
     write(folder, BROKEN)
     write(folder, TORN, "old.yaml")
-    loaded = LocalPolicies(directory=directory_of(folder), recall=lambda _: remembered).load()
+    loaded = LocalPolicies(directory=directory_of(folder), recall=lambda files: dict.fromkeys(files, remembered)).load()
     assert loaded.policies == (remembered,)
     assert the_broken(loaded, "old.yaml").kept is None
 
@@ -90,6 +124,57 @@ def test_a_directory_that_cannot_be_read_is_an_error_as_a_whole(tmp_path: Path) 
     (broken,) = loaded.broken
     assert (broken.file, broken.is_whole) == (str(tmp_path / "nowhere"), True)
     assert isinstance(broken.error, PolicyError)
+
+
+# --- a floor ---
+
+
+@pytest.fixture(name="floor")
+def fixture_floor(tmp_path: Path) -> Path:
+    """Return a floor's file; no policy has its name."""
+    (tmp_path / "floor").mkdir()
+    (tmp_path / "floor" / "floor.yaml").write_text(LENIENT)
+    return tmp_path / "floor" / "floor.yaml"
+
+
+def under(floor: Path, folder: Path) -> PolicyDirectory:
+    file = FloorFile(path=floor, templates=SHIPPED)
+    return PolicyDirectory(path=folder, templates=SHIPPED, floor=file)
+
+
+@pytest.mark.parametrize("text", [HUMAN, WEEKEND], ids=["raised", "calendar"])
+@pytest.mark.parametrize("broken", [BROKEN, TORN], ids=["faulty", "torn"])
+def test_a_good_version_that_todays_floor_has_not_judged_is_not_kept(
+    folder: Path, floor: Path, text: str, broken: str
+) -> None:
+    policies = LocalPolicies(directory=under(floor, folder))
+    assert services(policies.load()) == ["checkout"]
+    write(folder, broken)
+    assert services(policies.load()) == ["checkout"]
+    floor.write_text(text)
+    for _ in range(2):
+        loaded = policies.load()
+        assert (loaded.policies, the_broken(loaded).kept) == ((), None)
+    floor.write_text(LENIENT)
+    assert policies.load().policies == ()
+    write(folder, CHECKOUT)
+    assert services(policies.load()) == ["checkout"]
+
+
+def test_a_floor_that_breaks_lets_the_last_good_version_be(folder: Path, floor: Path) -> None:
+    policies = LocalPolicies(directory=under(floor, folder))
+    before = policies.load().policies
+    write(folder, TORN)
+    floor.write_text("floor: [")
+    assert policies.load().policies == before
+
+
+def test_with_a_floor_nothing_is_recalled_from_before_the_start(folder: Path, floor: Path) -> None:
+    remembered = the_policy(LocalPolicies(directory=directory_of(folder)).load())
+    write(folder, TORN)
+    floor.write_text(HUMAN)
+    loaded = LocalPolicies(directory=under(floor, folder), recall=lambda files: dict.fromkeys(files, remembered)).load()
+    assert (loaded.policies, the_broken(loaded).kept) == ((), None)
 
 
 def test_the_holds_are_read_beside_the_policies(folder: Path) -> None:

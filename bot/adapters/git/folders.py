@@ -42,7 +42,10 @@ def fetched_head(mirror: Mirror, branch: str) -> Sha | None:
 
 
 def list_files(mirror: Mirror, commit: Sha, folder: str, *, inside: Sequence[str]) -> FolderListing | None:
-    """Return the files of a folder and of some folders in it; None where there is no such folder."""
+    """Return the files of a folder and of some folders in it; None where there is no such folder.
+
+    Other folders in it are refused: one by the name of a file must not be taken for nothing.
+    """
     need_commit(mirror, commit)
     root = _folder(mirror, commit, folder)
     if root is None:
@@ -51,13 +54,13 @@ def list_files(mirror: Mirror, commit: Sha, folder: str, *, inside: Sequence[str
     wanted = {part.encode() for part in inside}
     below = {entry.name: entry for entry in entries if entry.mode == TREE and entry.name in wanted}
     trees = dict(zip(below, read_objects(mirror, [entry.sha for entry in below.values()]), strict=True))
-    files = {entry.name: entry for entry in entries if entry.mode != TREE}
+    files = {entry.name: entry for entry in entries if entry.name not in below}
     for part, tree in trees.items():
         if tree is None or tree.kind != "tree":
             raise Damaged("the tree of a folder is missing")
         found = parse_tree(tree.content, sha_bytes=len(commit) // 2)
-        files |= {part + b"/" + entry.name: entry for entry in found if entry.mode != TREE}
-    if len(files) > MOST_FILES:
+        files |= {part + b"/" + entry.name: entry for entry in found}
+    if sum(entry.mode != TREE for entry in files.values()) > MOST_FILES:
         raise Permanent(
             SYSTEM, f"{folder} in {mirror.repository} has {len(files):,} files, more than the {MOST_FILES:,} allowed"
         )
