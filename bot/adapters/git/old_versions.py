@@ -32,10 +32,10 @@ def yaml_files_at(revision: str, folder: Path) -> Mapping[str, bytes]:
     root, within = _repository_of(folder)
     if not revision.isprintable():
         raise Permanent(SYSTEM, "a revision has no control characters")
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    commit = _commit(root, revision)
     if commit is None:
         raise Permanent(SYSTEM, f"the repository of {folder} has no revision {revision}")
-    listed = _git(root, "ls-tree", "-z", "-l", "--full-tree", commit.decode("ascii").strip(), "--", *within)
+    listed = _git(root, "ls-tree", "-z", "-l", "--full-tree", commit, "--", *within)
     if listed is None:
         raise _incomplete(root)
     depth = len(os.fsencode("".join(within)))
@@ -47,14 +47,29 @@ def yaml_files_at(revision: str, folder: Path) -> Mapping[str, bytes]:
     return dict(_contents(root, [(name, sha) for name, sha, _ in entries]))
 
 
+def has_revision(revision: str, folder: Path) -> bool:
+    """Say whether a folder lies in a repository that has a revision of this name."""
+    root = _root_of(folder.resolve())
+    return root is not None and revision.isprintable() and _commit(root, revision) is not None
+
+
+def _commit(root: Path, revision: str) -> str | None:
+    found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    return None if found is None else found.decode("ascii").strip()
+
+
 def _repository_of(folder: Path) -> tuple[Path, Sequence[str]]:
     """Return the root of the clone that a folder lies in, and the folder's path in it with a / at its end, if any."""
     place = folder.resolve()
-    for root in (place, *place.parents):
-        if (root / ".git").exists():
-            within = place.relative_to(root).as_posix()
-            return root, [] if within == "." else [f"{within}/"]
-    raise Permanent(SYSTEM, f"{folder} lies in no Git repository")
+    root = _root_of(place)
+    if root is None:
+        raise Permanent(SYSTEM, f"{folder} lies in no Git repository")
+    within = place.relative_to(root).as_posix()
+    return root, [] if within == "." else [f"{within}/"]
+
+
+def _root_of(place: Path) -> Path | None:
+    return next((root for root in (place, *place.parents) if (root / ".git").exists()), None)
 
 
 def _entries(listed: bytes, *, depth: int) -> Iterator[tuple[str, bytes, int | None]]:
