@@ -26,7 +26,7 @@ def earlier_of(against: str) -> EarlierOf:
         raise refusal("--against: expected a revision or a directory, found nothing")
     directory = Path(against)
 
-    def load(folder: Path) -> Found:
+    def load(folder: Path) -> Found | None:
         try:
             if directory.is_dir() and not has_revision(against, folder):
                 return load_policies(directory, shipped_gate_templates())
@@ -39,11 +39,14 @@ def earlier_of(against: str) -> EarlierOf:
     return load
 
 
-def _at_revision(revision: str, folder: Path) -> Found:
+def _at_revision(revision: str, folder: Path) -> Found | None:
+    files = yaml_files_at(revision, folder)
+    if files is None:
+        return None
     with TemporaryDirectory(prefix="liftlock-") as name:
         place = Path(name)
-        _write(place, yaml_files_at(revision, folder))
-        _write(place / FOLDER, yaml_files_at(revision, folder / FOLDER))
+        _write(place, files)
+        _write(place / FOLDER, yaml_files_at(revision, folder / FOLDER) or {})
         return load_policies(place, shipped_gate_templates())
 
 

@@ -20,8 +20,8 @@ from bot.policy.tree import Value
 
 Found = Mapping[str, Policy | PolicyError]
 """Policies, or what is wrong with them, by the names of their files."""
-EarlierOf = Callable[[Path], Found]
-"""Gives the earlier policies of a directory; none where it was not there."""
+EarlierOf = Callable[[Path], Found | None]
+"""Gives the earlier policies of a directory; None where it was not there."""
 
 _RULES = {Way.WEAKER: "weakened", Way.CHANGED: "changed", Way.STRICTER: "tightened"}
 LOOSER = (_RULES[Way.WEAKER], _RULES[Way.CHANGED])
@@ -34,10 +34,13 @@ class Earlier:
 
     policies: Mapping[str, Policy]
     broken: Mapping[str, PolicyError]
+    was_there: bool = True
 
     @classmethod
-    def of(cls, found: Found) -> Earlier:
+    def of(cls, found: Found | None) -> Earlier:
         """Sort what was found."""
+        if found is None:
+            return cls(policies={}, broken={}, was_there=False)
         policies = {one.service: one for one in found.values() if isinstance(one, Policy)}
         return cls(policies=policies, broken={file: one for file, one in found.items() if isinstance(one, PolicyError)})
 
@@ -51,7 +54,13 @@ class Earlier:
             yield _of_file(policy.file, found="a policy", expected="an earlier one without faults", said=said)
 
     def gone(self, services: Mapping[str, str], broken: Mapping[str, object]) -> Iterator[tuple[str, Finding]]:
-        """Give the services that are there no more, with their files; what is broken now is told as such."""
+        """Give the services that are there no more, with their files; what is broken now is told as such.
+
+        A directory that was not there has no file for it: it may have been moved, and nothing in it was compared.
+        """
+        if not self.was_there:
+            said = "it was not there, and nothing in it was compared"
+            yield "", _of_file("", found="a new directory", expected="one that was there before", said=said)
         for service, policy in self.policies.items():
             if service not in services and policy.file not in broken:
                 said = f"the service {service} -> nothing"

@@ -62,6 +62,19 @@ def test_a_directory_of_the_name_of_a_revision_is_not_compared_with_in_its_place
     assert run("check", "--against", "./origin/main").output == "1 file checked: 0 faults\n"
 
 
+def test_a_folder_that_was_moved_and_linked_is_not_passed_for_one_without_changes(tmp_path: Path) -> None:
+    subprocess.run(["git", "mv", "policies", "pol2"], check=True)
+    (tmp_path / "policies").symlink_to("pol2")
+    result = run("check", "--against", "HEAD", "policies")
+    assert result.exit_code == 2
+    assert "policies is behind a symbolic link in its repository, and has no earlier version" in result.output
+    moved = run("check", "--against", "HEAD", "--fail-on-weakened", "pol2")
+    assert (moved.exit_code, moved.output.splitlines()[0]) == (
+        1,
+        "pol2: changed: it was not there, and nothing in it was compared",
+    )
+
+
 def test_a_directory_can_be_compared_with_where_there_is_no_repository(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / ".git")
     shutil.copytree(tmp_path / "policies", tmp_path / "before")

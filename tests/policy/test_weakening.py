@@ -126,3 +126,12 @@ def test_a_directory_from_which_all_policies_are_gone_is_told(tmp_path: Path) ->
     assert [one.said for one in since(tmp_path)] == [
         f"the service {service} -> nothing" for service in ("catalogue", "checkout", "orders")
     ]
+
+
+def test_a_directory_that_was_not_there_is_told_as_changed_since_nothing_in_it_was_compared(policies: Path) -> None:
+    checked = check_policies(
+        [policies], SHIPPED, measures=Measures(scrape=timedelta(seconds=15), earlier=lambda _: None)
+    )
+    found = [one for one in checked.findings if one.rule == "changed"]
+    assert [one.said for one in found] == ["it was not there, and nothing in it was compared"]
+    assert found[0].fault.file == str(policies)
