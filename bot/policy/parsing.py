@@ -40,6 +40,7 @@ from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.together import check_values, read_together
 from bot.policy.tree import Value
 from bot.policy.trusting import read_artifact
+from bot.policy.waves import Region
 
 API_VERSION = "liftlock.dev/v1"
 _WARMUP, _TILE = timedelta(minutes=2), timedelta(minutes=1)
@@ -175,6 +176,7 @@ class _Reader:
             beside=origin.beside,
             join=origin.join,
             together=together,
+            region_of=value.region_of if isinstance(value, Region) else None,
         )
         return StageText(stage=stage, value=value, path=path, source_at=section.get("from"))
 

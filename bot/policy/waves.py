@@ -7,7 +7,7 @@ each wave gets it from all regions of the wave before. All that reads a policy a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from bot.policy.grammar import NAME
 from bot.policy.reading import Faults, Section, matching, one_of, parsed, shown
@@ -20,6 +20,18 @@ _A_REGION = "a name of a-z, 0-9 and -"
 MOST_REGIONS = 100
 _MOST_VALUES = 20_000
 """How large a stage may get with all its regions: a small file must not grow without bounds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region(Value):
+    """A stage that was made of one in waves; `region_of` is the name of that."""
+
+    region_of: str
+
+    @classmethod
+    def of(cls, stage: Value, name: str) -> Region:
+        """Return a stage as one of a region."""
+        return cls(**{field.name: getattr(stage, field.name) for field in fields(stage)}, region_of=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +137,7 @@ def _stages_of(one: _Spread) -> Iterator[Value]:
             if before:
                 stage = _with(stage, "from", _origin(one.waves.value, before))
                 stage = _with_pause(stage, one.waves)
+            stage = Region.of(stage, one.name)
             beside = [other for other in one.names[number] if other != name]
             yield _with_also(stage, [*done, *beside]) if one.waves.is_together else stage
 
