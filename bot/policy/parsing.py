@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -236,7 +237,7 @@ class _Reader:
         return Entry.of(section, self.templates, self.broken) if section is not None else None
 
     def _check_names(self, section: Section, key: str, names: Sequence[str]) -> None:
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, many in Counter(names).items() if many > 1)
         value = section.get(key)
         if twice and value is not None:
             self.faults.note(value, section.at(key), f"{', '.join(twice)} twice", "a name of its own for each")
