@@ -47,7 +47,7 @@ UNCOMPARED: Mapping[str, Mapping[str, str]] = {
         "assignees": FOR_PEOPLE,
         "tells_source": FOR_PEOPLE,
     },
-    "Query": {"is_shared": OF_THE_QUERIES, "is_count": OF_THE_QUERIES},
+    "Query": {"is_count": OF_THE_QUERIES},
     **{window: {"reason": FOR_PEOPLE} for window in ("Weekly", "Dates", "Holidays", "Repeating")},
     "Holidays": {"reason": FOR_PEOPLE, "region": "what counts are its days"},
     **{
