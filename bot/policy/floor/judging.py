@@ -185,10 +185,10 @@ class _Entries:
         """Return the bounds by the rule's fields: with one of a value go the tiles, the template's if none are said."""
         if not isinstance(rule, ValueGate) or rule.is_sum or not entry.kinds:
             return entry.bounds
-        bounds = dict(entry.bounds)
+        bounds: dict[str, Any] = dict(entry.bounds)
         template = self.read.templates.get(rule.template)
         usual = template.tiles if template is not None else (rule.bad_tiles, rule.of_tiles)
-        bad, of = bounds.pop("tiles", usual)  # type: ignore[misc]  # the parser's pair
+        bad, of = bounds.pop("tiles", usual)
         return {**bounds, "bad_tiles": bad, "of_tiles": of}
 
     def _proves(self, rule: Gate | Trigger) -> bool:
