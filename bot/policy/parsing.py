@@ -237,10 +237,11 @@ class _Reader:
         return Entry.of(section, self.templates, self.broken) if section is not None else None
 
     def _check_names(self, section: Section, key: str, names: Sequence[str]) -> None:
-        twice = sorted(name for name, many in Counter(names).items() if many > 1)
         value = section.get(key)
-        if twice and value is not None:
-            self.faults.note(value, section.at(key), f"{', '.join(twice)} twice", "a name of its own for each")
+        if value is None or len(set(names)) == len(names):
+            return
+        twice = sorted(name for name, many in Counter(names).items() if many > 1)
+        self.faults.note(value, section.at(key), f"{', '.join(twice)} twice", "a name of its own for each")
 
     # --- the stages together ---
 
