@@ -88,8 +88,9 @@ def test_the_check_of_policies_reads_and_does_no_more_and_names_files_that_there
     assert job["permissions"] == {"contents": "read"}
     said = " ".join(step.get("run", "") for step in job["steps"])
     assert "liftlock policy check --format github" in said
-    assert '--against="$AGAINST"' in said
-    assert [step["env"] for step in job["steps"] if "env" in step] == [{"AGAINST": "origin/${{ github.base_ref }}"}]
+    assert 'against=$(git rev-parse --verify "refs/remotes/origin/$BASE^{commit}")' in said
+    assert '--against="$against"' in said
+    assert [step["env"] for step in job["steps"] if "env" in step] == [{"BASE": "${{ github.base_ref }}"}]
     assert job["steps"][0]["with"]["fetch-depth"] == 0
     assert all((ROOT / name).is_file() for name in re.findall(r"-r (\S+)", said))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bot.adapters.git.old_versions import yaml_files_at
+from bot.adapters.git.old_versions import has_revision, yaml_files_at
 from bot.cli.faults import refusal
 from bot.domain.edit import visible
 from bot.policy.directory import load_policies
@@ -18,12 +18,17 @@ from bot.ports import OutsideError
 
 
 def earlier_of(against: str) -> EarlierOf:
-    """Return what gives the earlier policies of a directory. A directory of that name comes before a revision."""
+    """Return what gives the earlier policies of a directory.
+
+    A revision comes before a directory of that name: who changes policies could add one, to be compared with itself.
+    """
+    if not against:
+        raise refusal("--against: expected a revision or a directory, found nothing")
     directory = Path(against)
 
-    def load(folder: Path) -> Found:
+    def load(folder: Path) -> Found | None:
         try:
-            if directory.is_dir():
+            if directory.is_dir() and not has_revision(against, folder):
                 return load_policies(directory, shipped_gate_templates())
             return _at_revision(against, folder)
         except OutsideError as error:
@@ -34,11 +39,14 @@ def earlier_of(against: str) -> EarlierOf:
     return load
 
 
-def _at_revision(revision: str, folder: Path) -> Found:
+def _at_revision(revision: str, folder: Path) -> Found | None:
+    files = yaml_files_at(revision, folder)
+    if files is None:
+        return None
     with TemporaryDirectory(prefix="liftlock-") as name:
         place = Path(name)
-        _write(place, yaml_files_at(revision, folder))
-        _write(place / FOLDER, yaml_files_at(revision, folder / FOLDER))
+        _write(place, files)
+        _write(place / FOLDER, yaml_files_at(revision, folder / FOLDER) or {})
         return load_policies(place, shipped_gate_templates())
 
 

@@ -213,7 +213,8 @@ class Stage:
     `proofs_in` are the places that are asked for proofs of it, all of them: GitHub for what it keeps of the source.
     `calendar` says when releases may move into it, beside that of the policy and those of the organisation's floor.
     `together` are further values that are set with that of `edit`, in one commit and to one tag: of other images, or of
-    the same one elsewhere.
+    the same one elsewhere. `region_of` is the name that the file has for it and the others of its waves, if it is in
+    some.
     """
 
     name: str
@@ -234,6 +235,7 @@ class Stage:
     join: Join = Join.ALL
     together: tuple[Place, ...] = ()
     floor_calendars: tuple[Calendar, ...] = ()
+    region_of: str | None = None
 
     @property
     def files(self) -> tuple[str, ...]:

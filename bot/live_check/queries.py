@@ -82,8 +82,7 @@ def _look(
         yield subject.fault(_RULE, path, f"{number} series of {rule.name}", expected)
     empty = [role for role in _needed(rule, counts) if counts.get(role) == 0]
     if empty:
-        written = asked[empty[0]]
-        yield _without_series(world, subject, path, queries[empty[0]], empty[0], is_forced=queries[empty[0]] != written)
+        yield _without_series(world, subject, path, queries[empty[0]], empty[0])
     elif counts and not many:
         said = join_words([f"{role} {count_of(number, 'series', 'series')}" for role, number in counts.items()])
         yield subject.note(_RULE, path, f"an answer for {rule.name}: {said}")
@@ -101,9 +100,10 @@ def _good(kind: Counts, role: str) -> tuple[str, ...]:
     return (role,) if kind is Counts.GOOD else ()
 
 
-def _without_series(world: World, subject: Subject, path: str, query: Query, role: str, *, is_forced: bool) -> Finding:
-    if is_forced:
-        # To look for the condition that leaves none would ask for series of others.
+def _without_series(world: World, subject: Subject, path: str, query: Query, role: str) -> Finding:
+    if not world.is_free(query.source):
+        # To look for the condition that leaves none would ask for series of others: also where the query had the
+        # matchers before they were forced on it, and is as it was.
         expected = "some with the labels that the policy says and those that the settings force"
         return subject.warning(_RULE, path, f"no series ({role})", expected)
     reader = world.reader(query.source)

@@ -98,6 +98,11 @@ class World:
             raise Permanent(source_name(source), f"the settings name no data source {source}")
         return found
 
+    def is_free(self, source: str) -> bool:
+        """Say whether the settings let everybody ask for all series of a data source."""
+        section = self.patient.settings.sources.get(source)
+        return section is not None and section.tenancy.is_free
+
     def forced(self, policy: Policy, query: Query) -> Query:
         """Return a query as it is sent for a policy; raise Permanent where the settings let it not be sent."""
         found = self.force(policy, query)

@@ -16,7 +16,7 @@ from bot.domain.text import format_duration
 from bot.policy.filling import Filling, at_least_one
 from bot.policy.grammar import A_DURATION, A_LIMIT
 from bot.policy.labels import read_labels
-from bot.policy.reading import Section, one_of_these, positive_duration, share, shown
+from bot.policy.reading import Section, positive_duration, share, shown
 
 
 def read_baseline(filling: Filling) -> BaselineGate | None:
@@ -77,7 +77,9 @@ def _base_of_stage(filling: Filling, name: str) -> _Base | None:
         value = filling.section.entries["against"]
         expected = "labels or ago"
         if others:
-            expected = f"a stage with metrics that gets the release later: {one_of_these(name, others)}"
+            expected = (
+                f"a stage with metrics that gets the release later: {filling.section.faults.one_of_these(name, others)}"
+            )
         filling.section.faults.note(value, filling.section.at("against"), shown(value), expected)
         return None
     labels, source = {**around.stages[name], **filling.more}, _source_of(filling, name)

@@ -11,7 +11,7 @@ from bot.policy.baselines import read_baseline
 from bot.policy.filling import Filling, Surroundings
 from bot.policy.grammar import NAME
 from bot.policy.labels import read_labels
-from bot.policy.reading import Section, matching, one_of, one_of_these, shown
+from bot.policy.reading import Section, matching, one_of, shown
 from bot.policy.share_rules import read_burn_rate, read_ratio
 from bot.policy.sources import read_source
 from bot.policy.templates import (
@@ -85,7 +85,7 @@ class Entry:
 
     def _refuse_template(self, others: Sequence[str]) -> None:
         use, broken = self.section.entries["use"], self.broken.get(self.use)
-        expected = one_of_these(self.use, [*self.templates, *others])
+        expected = self.section.faults.one_of_these(self.use, [*self.templates, *others])
         if broken is not None:
             expected = f"a template without faults: {broken} has some"
         self.section.faults.note(use, self.section.at("use"), shown(use), expected)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.intake import REGISTRY
 from bot.domain.policy import Join, Stage
 from bot.domain.rules import SoakGate
 from bot.policy.grammar import NAME
-from bot.policy.reading import Faults, Section, hint, matching, parsed
+from bot.policy.reading import Faults, Section, matching, parsed
 from bot.policy.resolving import ONLY_WITH_FROM
+from bot.policy.shaping import below
 from bot.policy.tree import Value
 
 _A_STAGE = "the name of another stage, or registry"
@@ -64,15 +65,16 @@ def _of_list(section: Section, key: str, join: Join) -> Origin:
         faults.note(value, section.at(key), "one" if value.items else "an empty list", _STAGES)
         return Origin()
     items = [(path, item, parsed(item, path, faults, matching(NAME), _A_STAGE)) for path, item in section.items(key)]
-    seen: list[str] = []
+    seen: dict[str, None] = {}
     for path, item, name in items:
         if name == REGISTRY:
             faults.note(item, path, f'"{REGISTRY}" among others', "it alone, or stages only")
         elif name in seen:
             faults.note(item, path, f'"{name}" twice', "each stage once")
         elif name is not None:
-            seen.append(name)
-    return Origin(source=seen[0], beside=tuple(seen[1:]), join=join) if seen else Origin()
+            seen[name] = None
+    names = tuple(seen)
+    return Origin(source=names[0], beside=names[1:], join=join) if names else Origin()
 
 
 def check_pause(section: Section, origin: Origin) -> None:
@@ -102,8 +104,9 @@ def check_origins(stages: Value, texts: Sequence[StageText], faults: Faults) -> 
         _check_sources(item, by_name, faults)
     if texts and all(item.stage.source not in (None, REGISTRY) for item in texts):
         faults.note(stages, "stages", "from in every stage", "a first stage without from, or with from: registry")
+    sources = {name for item in texts for name in item.stage.sources}
     for item in texts:
-        _check_proof(item, texts, faults)
+        _check_proof(item, sources, faults)
         _check_also(item, by_name, faults)
 
 
@@ -112,29 +115,20 @@ def _check_sources(item: StageText, by_name: Mapping[str, Stage], faults: Faults
         return
     unknown = [name for name in item.stage.sources if name not in by_name or name == item.stage.name]
     others = [name for name in by_name if name != item.stage.name]
+    places = {one.text: one for one in reversed(list(below(item.source_at)))}
     for name in unknown:
-        near = hint(name, [*others, REGISTRY])
-        expected = f"another stage: {', '.join(others) or 'none yet'}; or registry{near}"
-        place = next(_places_of(name, item.source_at), item.source_at)
-        faults.note(place, f"{item.path}.from", f'"{name}"', expected)
+        near = faults.hint(name, [*others, REGISTRY])
+        expected = f"another stage: {faults.listed(others) or 'none yet'}; or registry{near}"
+        faults.note(places.get(name, item.source_at), f"{item.path}.from", f'"{name}"', expected)
     if not unknown and item.stage.name in _before(item.stage, by_name):
         faults.note(item.source_at, f"{item.path}.from", "a circle", "a chain that begins somewhere")
 
 
-def _places_of(name: str, value: Value) -> Iterator[Value]:
-    """Give where a name stands in `from`."""
-    if value.text == name:
-        yield value
-    for one in (*value.items, *(value.entries or {}).values()):
-        yield from _places_of(name, one)
-
-
-def _check_proof(item: StageText, texts: Sequence[StageText], faults: Faults) -> None:
+def _check_proof(item: StageText, sources: Collection[str], faults: Faults) -> None:
     """Plain time proves nothing: a release that only waited was not looked at."""
-    is_source = any(item.stage.name in other.stage.sources for other in texts)
     has_faults = any(fault.path.startswith(f"{item.path}.") for fault in faults.found)
     decides = any(not gate.is_shadow and not isinstance(gate, SoakGate) for gate in item.stage.gates)
-    if is_source and not has_faults and (item.stage.window is None or not decides):
+    if item.stage.name in sources and not has_faults and (item.stage.window is None or not decides):
         expected = "a window and at least one gate that decides by looking, since a release moves on from here"
         faults.note(item.value, item.path, "a stage without them", expected)
 
@@ -142,13 +136,15 @@ def _check_proof(item: StageText, texts: Sequence[StageText], faults: Faults) ->
 def _check_also(item: StageText, by_name: Mapping[str, Stage], faults: Faults) -> None:
     """A release may be taken along out of what it passed before, and out of the stages that get it with this one."""
     rollback, stage = item.stage.rollback, item.stage
+    if rollback is None or not rollback.also:
+        return
     before = [name for name in _before(stage, by_name) if name != stage.name]
     level = [one.name for one in by_name.values() if one.name != stage.name and set(one.sources) == set(stage.sources)]
-    for name in rollback.also if rollback is not None else ():
+    for name in rollback.also:
         if name not in (*before, *level):
             known = [*before, *level]
             where = f"pass before {stage.name}{', or enter with it' if level else ''}"
-            expected = f"a stage that releases {where}: {', '.join(known) or 'none'}{hint(name, known)}"
+            expected = f"a stage that releases {where}: {faults.listed(known) or 'none'}{faults.hint(name, known)}"
             faults.note(item.value, f"{item.path}.rollback.also", f'"{name}"', expected)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -40,6 +41,7 @@ from bot.policy.templates import METRIC, GateTemplates, promql_duration
 from bot.policy.together import check_values, read_together
 from bot.policy.tree import Value
 from bot.policy.trusting import read_artifact
+from bot.policy.waves import Region
 
 API_VERSION = "liftlock.dev/v1"
 _WARMUP, _TILE = timedelta(minutes=2), timedelta(minutes=1)
@@ -175,6 +177,7 @@ class _Reader:
             beside=origin.beside,
             join=origin.join,
             together=together,
+            region_of=value.region_of if isinstance(value, Region) else None,
         )
         return StageText(stage=stage, value=value, path=path, source_at=section.get("from"))
 
@@ -234,10 +237,11 @@ class _Reader:
         return Entry.of(section, self.templates, self.broken) if section is not None else None
 
     def _check_names(self, section: Section, key: str, names: Sequence[str]) -> None:
-        twice = sorted({name for name in names if names.count(name) > 1})
         value = section.get(key)
-        if twice and value is not None:
-            self.faults.note(value, section.at(key), f"{', '.join(twice)} twice", "a name of its own for each")
+        if value is None or len(set(names)) == len(names):
+            return
+        twice = sorted(name for name, many in Counter(names).items() if many > 1)
+        self.faults.note(value, section.at(key), f"{', '.join(twice)} twice", "a name of its own for each")
 
     # --- the stages together ---
 

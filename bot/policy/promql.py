@@ -22,6 +22,13 @@ from bot.policy.promql_places import SYNTAX, TOKEN, is_syntax, where_it_ends
 
 _MOST = 250
 """How many brackets and operators are read. The parser dies of some thousands, on a small stack of some hundreds."""
+_MOST_WORDS = 1_000
+LONGEST = 16_384
+"""How many words and characters are read: a small policy must not take long."""
+_MOST_PLACED = 200
+"""Of how many words the place of a syntax error is looked for, which asks the parser for each of them."""
+_OPERATORS = frozenset({"and", "or", "unless", "atan2"})
+"""Operators that are words, in any case."""
 _NEAR = 0.75
 _TYPES = (
     "expected type",
@@ -61,9 +68,10 @@ class Flaw:
 
 def judge_promql(query: str) -> Flaw | None:
     """Return what is wrong with a query, None for nothing."""
-    words = [found.group() for found in TOKEN.finditer(query)]
-    if is_too_deep(words):
-        return Flaw(reason=f"more than {_MOST} brackets and operators: it was not checked", is_certain=False)
+    words = [found.group() for found in TOKEN.finditer(query)] if len(query) <= LONGEST else []
+    if len(query) > LONGEST or is_too_deep(words):
+        reason = f"more than {_MOST} brackets and operators, {_MOST_WORDS:,} words or {LONGEST:,} characters"
+        return Flaw(reason=f"{reason}: it was not checked", is_certain=False)
     try:
         promql_parser.parse(query)
     except ValueError as error:
@@ -72,8 +80,12 @@ def judge_promql(query: str) -> Flaw | None:
 
 
 def is_too_deep(words: Sequence[str]) -> bool:
-    """Say whether a query of these tokens has more brackets and operators than the parser may be given."""
-    return sum(not (word[0].isalnum() or word[0] in "_\"'`#,") for word in words) > _MOST
+    """Say whether a query of these tokens has more of them, or of brackets and operators, than may be parsed."""
+    return len(words) > _MOST_WORDS or sum(map(_goes_deeper, words)) > _MOST
+
+
+def _goes_deeper(word: str) -> bool:
+    return word.lower() in _OPERATORS or not (word[0].isalnum() or word[0] in "_\"'`#,")
 
 
 def _flaw(query: str, words: list[str], said: str) -> Flaw:
@@ -81,7 +93,10 @@ def _flaw(query: str, words: list[str], said: str) -> Flaw:
     if unknown is not None:
         return _unknown_function(query, unknown[1])
     reason = "a syntax error" if said == SYNTAX else one_line(said, limit=120)
-    at = where_it_ends(query) if is_syntax(said) else _place_named(query, said)
+    if not is_syntax(said):
+        at = _place_named(query, said)
+    else:
+        at = where_it_ends(query) if len(words) <= _MOST_PLACED else None
     return Flaw(reason=reason, at=at, is_certain=not _may_be_metricsql(words, said))
 
 

@@ -24,7 +24,7 @@ import promql_parser
 from bot.domain.queries import Query, quote
 from bot.domain.tenancy import Forced
 from bot.domain.text import one_line
-from bot.policy.promql import is_too_deep
+from bot.policy.promql import LONGEST, is_too_deep
 
 _PLACE = "\x00"
 """Stands for a place of the label matchers; no text of a policy or template can have it."""
@@ -66,8 +66,8 @@ def force(query: Query, matchers: Sequence[Forced]) -> Query:
     joined = _PLACE.join(query.parts)
     if joined.count(_PLACE) != len(query.parts) - 1:
         raise NotForced("has a character that no query has")
-    if is_too_deep([text for kind, text in _tokens(joined) if kind != "space"]):
-        raise NotForced("has too many brackets and operators to be read")
+    if len(joined) > LONGEST or is_too_deep([text for kind, text in _tokens(joined) if kind != "space"]):
+        raise NotForced("has too many words, brackets and operators to be read")
     forced = replace(query, parts=tuple(_rewritten(joined, matchers).split(_PLACE)))
     _compare(query.text, forced.text, matchers)
     return forced
@@ -216,6 +216,8 @@ def _nodes_of(query: str) -> list[Node]:
         return list(_nodes(promql_parser.parse(query)))
     except ValueError as error:
         raise NotForced(f"is no PromQL: {one_line(str(error), limit=120)}") from error
+    except RecursionError as error:
+        raise NotForced("is too deep to be read") from error
 
 
 def _nodes(expr: object) -> Iterator[Node]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +21,9 @@ T = TypeVar("T")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NEAR = 0.7
 """How like two words of the format are of which one may be meant: auot and auto are (0.75), gitlab and github not."""
+_MOST_HINTS = 100
+"""With so many faults, or words that may be meant, none is looked for any more: that takes long, and helps nobody."""
+_MOST_LISTED, _FEW = 40, 5
 UNKNOWN_KEY = "an unknown key"
 KINDS = {"text": "text", "mapping": "a mapping", "list": "a list", "nothing": "nothing"}
 
@@ -41,6 +44,19 @@ class Faults:
     def note(self, value: Value, path: str, found: str, expected: str) -> None:
         """Note a fault at a value."""
         self.note_at(value.place, path, found, expected)
+
+    def one_of_these(self, word: str, known: Iterable[str]) -> str:
+        """Return what was expected in place of an unknown word, as the function of that name; see `hint`."""
+        words = sorted(known)
+        return f"one of {listed(words)}{self.hint(word, words)}"
+
+    def hint(self, word: str, known: Sequence[str]) -> str:
+        """Return a question after the nearest of some words; nothing if there are very many faults already."""
+        return hint(word, known) if len(self.found) < _MOST_HINTS else ""
+
+    def listed(self, words: Sequence[str]) -> str:
+        """Return words for a message: the first of very many, and a few if there are very many faults already."""
+        return listed(words, most=_MOST_LISTED if len(self.found) < _MOST_HINTS else _FEW)
 
     def note_at(self, place: Place, path: str, found: str, expected: str) -> None:
         """Note a fault at a place, once: a stage that stands for several is read several times."""
@@ -123,7 +139,8 @@ class Section:
         entries = self.entries
         for key, place in (self.value.keys or {}).items():
             if key not in self.asked:
-                self.faults.note_at(place, self.at(one_line(key, limit=60)), UNKNOWN_KEY, one_of_these(key, self.asked))
+                expected = self.faults.one_of_these(key, self.asked)
+                self.faults.note_at(place, self.at(one_line(key, limit=60)), UNKNOWN_KEY, expected)
             elif entries[key].kind == "nothing":
                 self._refuse_empty(key, place)
 
@@ -138,11 +155,22 @@ class Section:
 def one_of_these(word: str, known: Iterable[str]) -> str:
     """Return what was expected in place of an unknown word: all that exist, and the nearest one."""
     words = sorted(known)
-    return f"one of {', '.join(words)}{hint(word, words)}"
+    return f"one of {listed(words)}{hint(word, words)}"
 
 
-def hint(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
-    """Return a question after the nearest of some words, to follow what was expected; nothing where none is near."""
+def listed(words: Sequence[str], *, most: int = _MOST_LISTED) -> str:
+    """Return words for a message, of very many the first."""
+    more = f" and {len(words) - most:,} more" if len(words) > most else ""
+    return f"{', '.join(words[:most])}{more}"
+
+
+def hint(word: str, known: Collection[str], *, likeness: float = 0.6) -> str:
+    """Return a question after the nearest of some words, to follow what was expected; nothing where none is near.
+
+    Nor of very many words.
+    """
+    if len(known) > _MOST_HINTS:
+        return ""
     near = difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=likeness)
     return f'; did you mean "{near[0]}"?' if near else ""
 
@@ -157,7 +185,8 @@ def parsed(value: Value, path: str, faults: Faults, parse: Callable[[str], T], e
             return parse(value.text)
         words = _words_of(parse)
         # Of a single word nobody has to be told twice.
-        expected += hint(value.text, words, likeness=_NEAR) if len(words) > 1 else ""
+        is_asked = len(words) > 1 and len(faults.found) < _MOST_HINTS
+        expected += hint(value.text, words, likeness=_NEAR) if is_asked else ""
     faults.note(value, path, shown(value), expected)
     return None
 

@@ -17,8 +17,8 @@ from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.grammar import NAME
 from bot.policy.promoting import ONLY_PULL_REQUESTS
 from bot.policy.reading import Faults, shown
-from bot.policy.shaping import below, count, without
-from bot.policy.tree import MAX_NODES, Place, Value, read_tree
+from bot.policy.shaping import Weight, below, count, without
+from bot.policy.tree import MAX_BYTES, MAX_NODES, Place, Value, read_tree
 from bot.policy.waves import expand_waves
 
 DEFAULTS = "defaults.yaml"
@@ -28,6 +28,7 @@ ONLY_WITH_FROM = ("promote", "rollback", "calendar")
 """What only a stage with `from` can have."""
 WHOLE = frozenset({"edit", "argocd", "releases", "signer"})
 """Mappings that are a choice of one kind: half of one and half of another would be neither."""
+_WORDS = ("{service}", "{stage}")
 _PLACES = re.compile(r"\{(service|stage)\}")
 _TITLE = ("promote", "title")
 """Where `{service}` and `{stage}` stay, since they mean the same there."""
@@ -39,7 +40,8 @@ _UNKNOWN = "x"
 class Defaults:
     """What `defaults.yaml` says: fields of the service, of every stage, and of stages by their names.
 
-    `homes` tell for the places of stages' fields which of these they belong to, as a path.
+    `homes` tell for the places of stages' fields which of these they belong to, as a path; `weights` how large these
+    are, by the same paths, that of the service by none.
     """
 
     text: str
@@ -47,13 +49,15 @@ class Defaults:
     stage: Value
     stages: Mapping[str, Value]
     homes: Mapping[Place, str]
+    weights: Mapping[str, Weight]
 
     @classmethod
     def of(cls, text: str, *, service: Value, stage: Value, stages: Mapping[str, Value]) -> Defaults:
         """Return them, with the places worked out."""
         by_path = {"stage": stage, **{f"stages.{name}": value for name, value in stages.items()}}
         homes = {place: path for path, value in by_path.items() for place in _places(value)}
-        return cls(text=text, service=service, stage=stage, stages=stages, homes=homes)
+        weights = {path: Weight.of(value, *_WORDS) for path, value in {"": service, **by_path}.items()}
+        return cls(text=text, service=service, stage=stage, stages=stages, homes=homes, weights=weights)
 
     def in_own_words(self, fault: PolicyFault) -> PolicyFault:
         """Return a fault of the defaults with the path that they have for it, the same for every policy."""
@@ -121,22 +125,29 @@ def _extended(tree: Value, inherited: Inherited, faults: Faults) -> Defaults | N
         faults.note(said, EXTENDS, shown(said), DEFAULTS)
     elif defaults is None and inherited.error is None:
         faults.note(said, EXTENDS, f"{shown(said)}, which is not there", f"a file {DEFAULTS} beside the policy")
-    elif defaults is not None and _size(tree, defaults) <= MAX_NODES:
-        return defaults
     elif defaults is not None:
-        faults.note(said, EXTENDS, "a larger structure with what it inherits", f"at most {MAX_NODES:,} values")
+        too_large = _too_large(tree, defaults)
+        if too_large is None:
+            return defaults
+        faults.note(said, EXTENDS, "a larger structure with what it inherits", too_large)
     raise PolicyError([*faults.found, *(inherited.error.faults if inherited.error is not None else ())])
 
 
 # --- how large it gets -----------------------------------------------------------------------------------------------
 
 
-def _size(tree: Value, defaults: Defaults) -> int:
-    """Return how many values a policy has with what it inherits, at most: a small file must not grow without bounds."""
-    of_stage = count(defaults.stage)
-    of_stages = {name: count(value) for name, value in defaults.stages.items()}
+def _too_large(tree: Value, defaults: Defaults) -> str | None:
+    """Return how large a policy may be, where it is larger with what it inherits: it must not grow without bounds."""
+    service = _name_of(tree, "service")
     names = [_name_of(stage, "name") for stage in _stages(tree)]
-    return count(tree) + count(defaults.service) + sum(of_stage + of_stages.get(name, 0) for name in names)
+    found = [(defaults.weights[""], _UNKNOWN), *((defaults.weights["stage"], name) for name in names)]
+    paths = ((f"stages.{name}", name) for name in names)
+    found += [(defaults.weights[path], name) for path, name in paths if path in defaults.weights]
+    if count(tree) + sum(weight.values for weight, _ in found) > MAX_NODES:
+        return f"at most {MAX_NODES:,} values"
+    if sum(weight.filled(service, name) for weight, name in found) > MAX_BYTES:
+        return f"at most {MAX_BYTES:,} characters inherited"
+    return None
 
 
 def _places(value: Value) -> Iterator[Place]:

@@ -6,20 +6,34 @@ each wave gets it from all regions of the wave before. All that reads a policy a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from bot.policy.grammar import NAME
 from bot.policy.reading import Faults, Section, matching, one_of, parsed, shown
-from bot.policy.shaping import count, without
-from bot.policy.tree import Value
+from bot.policy.shaping import Weight, without
+from bot.policy.tree import MAX_BYTES, Value
 
 PLACE = "{region}"
 """What stands for the region in the texts of a stage in waves."""
 _A_REGION = "a name of a-z, 0-9 and -"
 MOST_REGIONS = 100
+MOST_STAGES = 200
 _MOST_VALUES = 20_000
-"""How large a stage may get with all its regions: a small file must not grow without bounds."""
+"""How large all stages may get with all their regions: a small file must not grow without bounds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region(Value):
+    """A stage that was made of one in waves; `region_of` is the name of that."""
+
+    region_of: str
+
+    @classmethod
+    def of(cls, stage: Value, name: str) -> Region:
+        """Return a stage as one of a region."""
+        return cls(**{field.name: getattr(stage, field.name) for field in fields(stage)}, region_of=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +64,24 @@ class _Spread:
 
 
 def expand_waves(tree: Value, faults: Faults) -> Value:
-    """Return the tree with a stage for each region; faults of `waves` are noted, and such a stage is left as it is."""
+    """Return the tree with a stage for each region; faults of `waves` are noted, and such a stage is left as it is.
+
+    Raise PolicyError for more or larger stages than there may be.
+    """
     stages = (tree.entries or {}).get("stages")
-    if stages is None or stages.kind != "list" or not any(_has_waves(stage) for stage in stages.items):
+    if stages is None or stages.kind != "list":
+        return tree
+    if len(stages.items) > MOST_STAGES:
+        faults.note(stages, "stages", f"{len(stages.items):,} stages", f"at most {MOST_STAGES}")
+        raise faults.error()
+    if not any(_has_waves(stage) for stage in stages.items):
         return tree
     spread = {
         index: found
         for index, stage in enumerate(stages.items)
         if _has_waves(stage) and (found := _read(stage, f"stages[{index}]", faults)) is not None
     }
+    _check_size(stages, spread, faults)
     by_name = {one.name: one for one in spread.values()}
     items: list[Value] = []
     for index, stage in enumerate(stages.items):
@@ -66,6 +89,24 @@ def expand_waves(tree: Value, faults: Faults) -> Value:
         made = [stage] if one is None else list(_stages_of(one))
         items += [_referring(replace(item, index=index), by_name, f"stages[{index}]", faults) for item in made]
     return _with(tree, "stages", replace(stages, items=tuple(items)))
+
+
+def _check_size(stages: Value, spread: Mapping[int, _Spread], faults: Faults) -> None:
+    """Raise where there were too many stages, or too large ones together, with all regions; nothing is built yet."""
+    many = len(stages.items) - len(spread)
+    values = characters = 0
+    for index, one in spread.items():
+        weight = Weight.of(without(one.stage, ("waves",)), PLACE)
+        regions = [region for wave in one.waves.regions for region in wave]
+        many += len(regions)
+        values += weight.values * len(regions)
+        characters += sum(weight.filled(region) for region in regions)
+        sizes = ((many, MOST_STAGES, "stages"), (values, _MOST_VALUES, "values"), (characters, MAX_BYTES, "characters"))
+        over = next((f"at most {most:,} {what}" for size, most, what in sizes if size > most), None)
+        if over is not None:
+            found = "a larger structure with all its regions"
+            faults.note(one.waves.value, f"stages[{index}].waves", found, over)
+            raise faults.error()
 
 
 def _has_waves(stage: Value) -> bool:
@@ -86,14 +127,11 @@ def _read(stage: Value, path: str, faults: Faults) -> _Spread | None:
     together = section.read("together", one_of(("true", "false")), "true or false", default="false")
     section.finish()
     regions = [region for wave in waves for region in wave]
-    twice = sorted({region for region in regions if regions.count(region) > 1})
+    twice = sorted(region for region, many in Counter(regions).items() if many > 1)
     if twice:
         faults.note(section.value, section.at("regions"), f"{', '.join(twice)} twice", "each region once")
     if len(regions) > MOST_REGIONS:
         faults.note(section.value, section.at("regions"), f"{len(regions):,} regions", f"at most {MOST_REGIONS}")
-    elif len(regions) * count(stage) > _MOST_VALUES:
-        expected = f"at most {_MOST_VALUES:,} values"
-        faults.note(section.value, section.path, "a larger structure with all its regions", expected)
     if not regions and len(faults.found) == before:
         faults.note(section.value, section.at("regions"), "an empty list", "at least one wave of regions")
     if "from" not in outer.entries:
@@ -125,6 +163,7 @@ def _stages_of(one: _Spread) -> Iterator[Value]:
             if before:
                 stage = _with(stage, "from", _origin(one.waves.value, before))
                 stage = _with_pause(stage, one.waves)
+            stage = Region.of(stage, one.name)
             beside = [other for other in one.names[number] if other != name]
             yield _with_also(stage, [*done, *beside]) if one.waves.is_together else stage
 

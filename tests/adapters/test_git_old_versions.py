@@ -40,14 +40,36 @@ def clone(tmp_path: Path) -> Path:
 
 def test_the_yaml_files_of_a_folder_are_read_byte_by_byte_without_links_and_folders(clone: Path) -> None:
     policies = clone / "team" / "policies"
-    assert yaml_files_at("v1", policies) == {"a.yaml": b"first\r\n", "b.yml": b""}
-    assert yaml_files_at("HEAD", policies)["a.yaml"] == b"second"
+    # Of a link it is told that it was there, and nothing of what it leads to.
+    assert yaml_files_at("v1", policies) == {"a.yaml": b"first\r\n", "b.yml": b"", "link.yaml": b""}
+    assert (yaml_files_at("HEAD", policies) or {})["a.yaml"] == b"second"
     assert yaml_files_at("HEAD~1", policies / "gates") == {"c.yaml": b"gate"}
     assert yaml_files_at("main", clone) == {"top.yaml": b"top"}
 
 
-def test_a_folder_that_was_not_there_had_no_files(clone: Path) -> None:
-    assert yaml_files_at("HEAD", clone / "new") == {}
+def test_a_folder_that_was_not_there_is_no_folder_without_files(clone: Path) -> None:
+    assert yaml_files_at("HEAD", clone / "new") is None
+    (clone / "bare").mkdir()
+    (clone / "bare" / "README.md").write_text("no policy")
+    git(clone, "add", "bare")
+    git(clone, "commit", "--quiet", "--message=bare")
+    assert yaml_files_at("HEAD", clone / "bare") == {}
+
+
+def test_a_folder_behind_a_link_in_the_clone_is_refused(clone: Path) -> None:
+    git(clone, "mv", "team", "moved")
+    (clone / "team").symlink_to("moved")
+    (clone / "policies").symlink_to("moved/policies")
+    for place in (clone / "team" / "policies", clone / "policies"):
+        with pytest.raises(Permanent, match="is behind a symbolic link in its repository"):
+            yaml_files_at("HEAD", place)
+
+
+def test_a_clone_behind_a_link_is_read(clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other").symlink_to(clone)
+    assert yaml_files_at("v1", tmp_path / "other") == {"top.yaml": b"top"}
+    monkeypatch.chdir(tmp_path / "other")
+    assert yaml_files_at("v1", Path("team/../team/policies/gates")) == {"c.yaml": b"gate"}
 
 
 def test_nothing_is_changed_in_the_clone(clone: Path) -> None:
@@ -58,7 +80,7 @@ def test_nothing_is_changed_in_the_clone(clone: Path) -> None:
 
 def test_a_clone_whose_git_directory_is_elsewhere_is_read(clone: Path, tmp_path: Path) -> None:
     git(clone, "worktree", "add", "--quiet", str(tmp_path / "tree"), "v1")
-    assert yaml_files_at("HEAD", tmp_path / "tree" / "team" / "policies")["a.yaml"] == b"first\r\n"
+    assert (yaml_files_at("HEAD", tmp_path / "tree" / "team" / "policies") or {})["a.yaml"] == b"first\r\n"
 
 
 @pytest.mark.parametrize("revision", ["none", "--exec=touch x", "-", "", "v1:team", "HEAD\nHEAD", "a\0b"])

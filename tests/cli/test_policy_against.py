@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -54,6 +55,32 @@ def test_a_directory_can_be_compared_with(tmp_path: Path) -> None:
     assert run("check", "--against", "before").output.splitlines()[0] == WEAKER
 
 
+def test_a_directory_of_the_name_of_a_revision_is_not_compared_with_in_its_place(tmp_path: Path) -> None:
+    subprocess.run(["git", "update-ref", "refs/remotes/origin/main", "HEAD"], check=True)
+    shutil.copytree(tmp_path / "policies", tmp_path / "origin" / "main")
+    assert run("check", "--against", "origin/main").output.splitlines()[0] == WEAKER
+    assert run("check", "--against", "./origin/main").output == "1 file checked: 0 faults\n"
+
+
+def test_a_folder_that_was_moved_and_linked_is_not_passed_for_one_without_changes(tmp_path: Path) -> None:
+    subprocess.run(["git", "mv", "policies", "pol2"], check=True)
+    (tmp_path / "policies").symlink_to("pol2")
+    result = run("check", "--against", "HEAD", "policies")
+    assert result.exit_code == 2
+    assert "policies is behind a symbolic link in its repository, and has no earlier version" in result.output
+    moved = run("check", "--against", "HEAD", "--fail-on-weakened", "pol2")
+    assert (moved.exit_code, moved.output.splitlines()[0]) == (
+        1,
+        "pol2: changed: it was not there, and nothing in it was compared",
+    )
+
+
+def test_a_directory_can_be_compared_with_where_there_is_no_repository(tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / ".git")
+    shutil.copytree(tmp_path / "policies", tmp_path / "before")
+    assert run("check", "--against", "before").output == "1 file checked: 0 faults\n"
+
+
 def test_templates_of_that_time_are_read_with_the_policies_of_that_time(tmp_path: Path) -> None:
     gates = tmp_path / "policies" / "gates"
     gates.mkdir()
@@ -78,6 +105,7 @@ def test_it_fails_where_that_is_asked_for_and_something_may_let_more_through(tmp
     [
         (["--against", "none"], "liftlock: --against none: the repository of policies has no revision none"),
         (["--against=--upload-pack=x"], "liftlock: --against --upload-pack=x: the repository of policies has no"),
+        (["--against="], "liftlock: --against: expected a revision or a directory, found nothing"),
         (["--fail-on-weakened"], "liftlock: --fail-on-weakened: expected --against beside it"),
     ],
 )

@@ -32,6 +32,35 @@ def test_a_label_value_without_series_is_a_warning_at_that_value_with_values_tha
     )
 
 
+OF_TEAMS = """\
+name: of-teams
+kind: value
+title: of teams
+description: A query that has the forced matcher already, so that nothing is put into it.
+query: sum(http_requests_total{namespace="checkout-staging",$selector})
+"""
+
+
+def test_a_query_that_has_the_forced_matchers_already_tells_nothing_of_the_series_of_others(live: Live) -> None:
+    url = f'url = "{_prometheus_of(live)}"'
+    live.change(url, f'{url}\nforce = {{namespace = "checkout-staging"}}')
+    folder = live.policy.parent / "gates"
+    folder.mkdir()
+    (folder / "of-teams.yaml").write_text(OF_TEAMS, encoding="utf-8")
+    entry = "{use: of-teams, above: 1, labels: {job: other}}"
+    asked = live.ask(("      - {use: argocd-healthy}", f"      - {entry}"))
+    (found,) = [line for line in asked.lines if line.startswith("15:9:")]
+    assert found == (
+        "15:9: warning: stages[0].gates[2]: found no series (value), "
+        "expected some with the labels that the policy says and those that the settings force"
+    )
+
+
+def _prometheus_of(live: Live) -> str:
+    settings = live.settings.read_text(encoding="utf-8")
+    return settings.partition("[prometheus]")[2].partition('url = "')[2].partition('"')[0]
+
+
 def test_a_label_that_no_series_has_is_told_with_those_that_they_have(live: Live) -> None:
     asked = live.ask(("metrics: {namespace: checkout-production}", "metrics: {ns: checkout-production}"))
     assert asked.lines == [

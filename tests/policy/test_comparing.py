@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bot.domain.policy import Policy
+from bot.policy import parse_policy, parse_template, shipped_gate_templates
 from bot.policy.comparing import Way, compare_policies
+from tests.policy.a_rule import DEPTH
+from tests.policy.test_floor import CHECKOUT
 from tests.policy.two_policies import EVERYTHING, HOLIDAYS, INTAKES, OTHER_KINDS, changed, policy, told
 
 GATES, RULE = "stages[build].gates", "{use: http-errors, limit: 1%, floor: 400, accept: proven}"
@@ -534,3 +538,14 @@ def test_windows_are_told_in_words() -> None:
 )
 def test_another_value_to_edit_or_rule_for_tags_is_told(old: str, new: str) -> None:
     assert [change.way for change in changed(old, new, INTAKES["pattern"])] == [Way.CHANGED]
+
+
+def test_a_template_that_promises_a_query_for_many_stages_now_is_told() -> None:
+    def read(joint: str) -> Policy:
+        own = parse_template(f"{DEPTH.replace('joint: true', f'joint: {joint}')}", file="depth.yaml")
+        text = CHECKOUT.replace("{use: http-errors, limit: 1%}", f"{{use: {own.name}, above: 1}}")
+        return parse_policy(text, file="checkout.yaml", templates={**shipped_gate_templates(), own.name: own})
+
+    (change,) = compare_policies(read("false"), read("true"))
+    assert (change.way, change.old) == (Way.CHANGED, f"{change.new} by itself")
+    assert not list(compare_policies(read("true"), read("true")))

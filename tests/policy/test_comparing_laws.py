@@ -31,7 +31,10 @@ UNCOMPARED: Mapping[str, Mapping[str, str]] = {
         "origin": "a policy means the same at any commit",
     },
     "Origin": {"repository": "of where a policy was read", "commit": "of where a policy was read"},
-    "Stage": {"floor_calendars": "they are the floor's, which has a history of its own"},
+    "Stage": {
+        "floor_calendars": "they are the floor's, which has a history of its own",
+        "region_of": "a floor's rules are found by it, and nothing is asked for",
+    },
     "Intake": {"every": "how often a registry is asked changes nothing of what is taken"},
     "Proposing": {
         "opens": FOR_PEOPLE,
@@ -44,7 +47,7 @@ UNCOMPARED: Mapping[str, Mapping[str, str]] = {
         "assignees": FOR_PEOPLE,
         "tells_source": FOR_PEOPLE,
     },
-    "Query": {"is_shared": OF_THE_QUERIES, "is_count": OF_THE_QUERIES},
+    "Query": {"is_count": OF_THE_QUERIES},
     **{window: {"reason": FOR_PEOPLE} for window in ("Weekly", "Dates", "Holidays", "Repeating")},
     "Holidays": {"reason": FOR_PEOPLE, "region": "what counts are its days"},
     **{

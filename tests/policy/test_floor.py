@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.policy import parse_policy, parse_template, shipped_gate_templates
 from bot.policy.comparing import Way, compare_policies
-from bot.policy.faults import PolicyFault
+from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.floor import ReadPolicy, faults_below, parse_floor
 from bot.policy.tree import Value, read_tree
 from tests.policy.a_rule import DEPTH, SHARE
@@ -412,6 +412,45 @@ def test_the_transparency_log_may_be_left_out_only_where_the_floor_says_so() -> 
     below = faults("artifact: {require: [{use: signature}]}", text)
     assert [(fault.path, fault.found) for fault in below] == [(f"{ARTIFACT}.log", "optional")]
     assert told("artifact: {log: optional, require: [{use: signature}]}", text) == []
+
+
+# --- what would empty a bound ---
+
+LIMITED = "{use: http-errors, limit: 1%}"
+
+
+def test_windows_that_never_burn_do_not_meet_an_objective() -> None:
+    rule = "before: {gates: [{use: http-errors, objective: 99%}]}"
+    plain = CHECKOUT.replace(LIMITED, "{use: http-errors, objective: 99%}")
+    lax = "{use: http-errors, objective: 99%, windows: [{long: 40m, short: 20m, factor: 90}]}"
+    usual = "{long: 1h, short: 5m, factor: 14.4}, {long: 6h, short: 30m, factor: 6}"
+    more = f"{{use: http-errors, objective: 99%, windows: [{usual}, {{long: 40m, short: 20m, factor: 90}}]}}"
+    assert told(rule, plain) == []
+    (fault,) = faults(rule, CHECKOUT.replace(LIMITED, lax))
+    assert fault.path == f"{GATES}[http-errors].windows"
+    assert "14.4" in fault.expected
+    assert told(rule, CHECKOUT.replace(LIMITED, more)) == []
+
+
+def test_many_bad_tiles_do_not_meet_the_bound_of_a_value() -> None:
+    def policy(tiles: str) -> str:
+        return CHECKOUT.replace(LIMITED, f"{{use: kafka-lag, above: 100{tiles}}}")
+
+    rule = "before: {gates: [{use: kafka-lag, above: 100}]}"
+    assert told(rule, policy("")) == []
+    assert told(rule, policy(", tiles: 2 of 5")) == []
+    (fault,) = faults(rule, policy(", tiles: 25 of 25"))
+    assert (fault.path, fault.found) == (f"{GATES}[kafka-lag].tiles", "25 of 25")
+    assert told("before: {gates: [{use: kafka-lag, above: 100, tiles: 25 of 25}]}", policy(", tiles: 25 of 25")) == []
+    (fault,) = faults("before: {gates: [{use: kafka-lag, tiles: 1 of 1}]}", policy(""))
+    assert (fault.found, fault.expected.partition(" or")[0]) == ("3 of 5", "1 of 1")
+
+
+def test_tiles_belong_to_no_sum_of_events() -> None:
+    with pytest.raises(PolicyError, match=r"tiles beside at_most, expected bounds of one kind of rule"):
+        told("before: {gates: [{use: kubernetes-restarts, at_most: 1, tiles: 1 of 1}]}")
+    restarts = CHECKOUT.replace(LIMITED, "{use: kubernetes-restarts, at_most: 2}")
+    assert told("before: {gates: [{use: kubernetes-restarts, at_most: 2}]}", restarts) == []
 
 
 # --- laws ---

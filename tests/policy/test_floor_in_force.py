@@ -163,6 +163,27 @@ def test_the_services_own_calendar_still_counts(place: Place) -> None:
     assert len(policy.calendars_of(policy.stage("production"))) == 2
 
 
+def test_waves_lift_no_floor_that_names_the_stage_by_its_name_in_the_file(place: Place) -> None:
+    waves = CHECKOUT.replace(b"from: staging\n", b"from: staging\n    waves: {regions: [[eu, us, asia]]}\n")
+    file = b"apps/checkout/production/values.yaml"
+    waves = waves.replace(file, b'"apps/checkout/{region}/values.yaml"')
+    place.policies.joinpath("checkout.yaml").write_bytes(waves)
+    place.floor.write_text(WEEKEND.replace("every: promoted", "stages: [production]"))
+    policy = policy_of(place.directory().load()["checkout.yaml"])
+    regions = ["production-eu", "production-us", "production-asia"]
+    assert [stage.name for stage in policy.stages if stage.region_of == "production"] == regions
+    assert [stage.name for stage in policy.stages if policy.calendars_of(stage)] == regions
+    place.floor.write_text(HUMAN.replace("every: promoted", "stages: [production]"))
+    error = place.directory().load()["checkout.yaml"]
+    assert isinstance(error, PolicyError)
+    assert {fault.path for fault in error.faults} == {f"stages[{name}].promote.merge" for name in regions}
+    for names in ("[production-eu]", "[prod*-eu]"):
+        place.floor.write_text(HUMAN.replace("every: promoted", f"stages: {names}"))
+        error = place.directory().load()["checkout.yaml"]
+        assert isinstance(error, PolicyError)
+        assert [fault.path for fault in error.faults] == ["stages[production-eu].promote.merge"]
+
+
 # --- THREATS 1: a policy PR weakens its own gate ---
 
 

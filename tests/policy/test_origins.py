@@ -157,3 +157,18 @@ def test_a_pause_has_no_place_behind_the_registry() -> None:
             "since it begins when a window there is over"
         )
     ]
+
+
+def test_of_very_many_unknown_stages_only_the_first_are_told_with_what_may_be_meant() -> None:
+    names = [f"production-{number:03}" for number in range(60)]
+    stages = [f"  - {{name: {name}, edit: {{kustomize: k}}, from: productoin-{name[-3:]}}}\n" for name in names]
+    found = [one for one in faults_of(*stages) if ".from: " in one]
+    assert len(found) == 60
+    assert found[0].endswith('and 19 more; or registry; did you mean "production-050"?'), found[0]
+    assert found[-1].endswith("production-003, production-004 and 54 more; or registry"), found[-1]
+
+
+def test_of_very_many_stages_none_is_guessed() -> None:
+    stages = [f"  - {{name: s{number}, edit: {{kustomize: k}}}}\n" for number in range(150)]
+    (found,) = [one for one in faults_of(a_stage("p", "s1x"), *stages) if ".from: " in one]
+    assert found.endswith("more; or registry")

@@ -9,6 +9,11 @@ from hypothesis import strategies as st
 from bot.policy.promql import Flaw, judge_promql
 from bot.policy.promql_names import METRICSQL, PROMQL
 
+UNCHECKED = Flaw(
+    reason="more than 250 brackets and operators, 1,000 words or 16,384 characters: it was not checked",
+    is_certain=False,
+)
+
 
 @pytest.mark.parametrize(
     "query",
@@ -106,13 +111,25 @@ def test_what_victoriametrics_takes_is_never_called_wrong_for_certain(query: str
 
 @pytest.mark.parametrize("query", ["(" * 5000 + "a" + ")" * 5000, "-" * 100_000 + "a", "a+" * 20_000 + "a", "a^" * 300])
 def test_what_the_parser_would_die_of_is_not_given_to_it(query: str) -> None:
-    assert judge_promql(query) == Flaw(
-        reason="more than 250 brackets and operators: it was not checked", is_certain=False
-    )
+    assert judge_promql(query) == UNCHECKED
+
+
+@pytest.mark.parametrize(
+    "query",
+    [f"a{' AND a' * 251}", f"a{' or a' * 6000}", f"a{' atan2 a' * 251}", "a " * 1001, f'a{{b="{"c" * 16_384}"}}'],
+)
+def test_a_chain_of_operators_that_are_words_is_not_given_to_the_parser_and_nothing_endless_is(query: str) -> None:
+    assert judge_promql(query) == UNCHECKED
+
+
+def test_of_a_syntax_error_among_very_many_words_no_place_is_looked_for() -> None:
+    assert judge_promql("a " * 200) == Flaw(reason="a syntax error", at=2)
+    assert judge_promql("a " * 201) == Flaw(reason="a syntax error")
 
 
 def test_a_query_of_just_so_many_operators_is_checked() -> None:
     assert judge_promql("-" * 250 + "a") is None
+    assert judge_promql(f"a{' and a' * 250}") is None
     assert judge_promql("a{" + ",".join(['b="c(((-"'] * 124) + "}") is None
 
 

@@ -128,12 +128,23 @@ def test_without_matchers_a_query_is_only_looked_at() -> None:
         ("WITH (a = b) a", "is no PromQL: invalid promql query"),
         ("union(a, b)", "is no PromQL: unknown function with name 'union'"),
         ("", "is no PromQL: no expression found in input"),
-        ("(" * 130 + "a" + ")" * 130, "has too many brackets and operators to be read"),
+        ("(" * 130 + "a" + ")" * 130, "has too many words, brackets and operators to be read"),
+        (f"a{' unless a' * 251}", "has too many words, brackets and operators to be read"),
+        (f"a{' and a' * 6000}", "has too many words, brackets and operators to be read"),
+        (f'a{{b="{"c" * 16_384}"}}', "has too many words, brackets and operators to be read"),
         ("a\x00", "has a character that no query has"),
     ],
 )
 def test_what_is_not_understood_is_not_sent(query: str, reason: str) -> None:
     assert refusal(query) == reason
+
+
+def test_a_query_that_is_too_deep_for_what_is_left_of_the_stack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse(query: str) -> None:
+        raise RecursionError(query)
+
+    monkeypatch.setattr(promql_parser, "parse", parse)
+    assert refusal("up") == "is too deep to be read"
 
 
 @pytest.mark.parametrize(

@@ -292,6 +292,18 @@ def test_a_small_policy_does_not_grow_without_bounds() -> None:
     )
 
 
+def test_what_many_stages_inherit_is_bounded_by_its_characters_before_it_is_filled_in() -> None:
+    few = "".join(f"  - {{name: {'s' * 60}{number}}}\n" for number in range(100))
+    policy = f"{HEAD}extends: defaults.yaml\nservice: a\nstages:\n{few}"
+    (fault,) = faults(policy, f'{HEAD}stage:\n  argocd: "{"{stage}" * 8000}"\n')
+    assert str(fault) == (
+        "cart.yaml:2:10: extends: found a larger structure with what it inherits, "
+        "expected at most 1,048,576 characters inherited"
+    )
+    (fault,) = faults(policy, f'{HEAD}stages:\n  {"s" * 60}7:\n    argocd: "{"{stage}" * 80_000}"\n')
+    assert "1,048,576 characters inherited" in str(fault)
+
+
 def test_a_key_left_empty_in_the_defaults_is_a_fault_there() -> None:
     assert sentences(defaults=DEFAULTS.replace("warmup: 2m", "warmup: ")) == [
         "defaults.yaml:8:22: stage.window.warmup: found nothing, expected a value, or not this key at all"

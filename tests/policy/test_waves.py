@@ -273,3 +273,28 @@ def test_a_small_file_does_not_grow_without_bounds() -> None:
     some = ", ".join(f"r{number}" for number in range(60))
     (fault,) = [one for one in faults_of(text_of(f"{{regions: [{some}]}}", production=long)) if ".waves" in one]
     assert fault.endswith("found a larger structure with all its regions, expected at most 20,000 values")
+
+
+def a_stage_in_waves(name: str, regions: int, path: str = "{region}.yaml") -> str:
+    listed = ", ".join(f"r{number}" for number in range(regions))
+    edit = f'edit: {{kustomize: "{path}"}}'
+    return f"  - {{name: {name}, from: staging, {edit}, waves: {{regions: [[{listed}]]}}}}\n"
+
+
+def test_all_stages_with_all_their_regions_are_bounded_before_they_are_made() -> None:
+    several = "".join(a_stage_in_waves(f"p{number}", 100) for number in range(40))
+    assert faults_of(HEAD + several) == [
+        "12:74: stages[2].waves: found a larger structure with all its regions, expected at most 200 stages"
+    ]
+
+
+def test_a_region_that_would_multiply_the_text_is_refused_before_it_is_put_in() -> None:
+    long = a_stage_in_waves("p", 95, "{region}" * 20_000)
+    (fault,) = faults_of(HEAD + long)
+    assert fault.endswith("found a larger structure with all its regions, expected at most 1,048,576 characters")
+
+
+def test_a_policy_has_at_most_so_many_stages() -> None:
+    stages = "".join(f"  - {{name: s{number}, edit: {{kustomize: k}}}}\n" for number in range(200))
+    (fault,) = faults_of(HEAD + stages)
+    assert fault.endswith("stages: found 201 stages, expected at most 200")

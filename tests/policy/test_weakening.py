@@ -113,6 +113,32 @@ def test_an_earlier_version_with_faults_is_told_since_nobody_knows_what_it_was(p
     assert found.rule == "changed"
 
 
+def test_an_earlier_version_with_faults_that_was_moved_is_told(policies: Path, tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    before.mkdir()
+    (before / "orders.yaml").write_bytes((EXAMPLES / "orders.yaml").read_bytes())
+    edit(before, (b"limit: 1%", b"limit: 1 percent"))
+    (policies / "checkout.yaml").rename(policies / "moved.yaml")
+    (found,) = since(policies, before=before)
+    assert found.said.startswith("it is gone, and cannot be compared: checkout.yaml:13:35: stages[0].gates[0].limit: ")
+    assert (found.rule, Path(found.fault.file).name) == ("changed", "checkout.yaml")
+    # Nor is it hidden by another service in its place.
+    (policies / "orders.yaml").rename(policies / "checkout.yaml")
+    assert [one.said for one in since(policies, before=before)] == [found.said]
+    # Where it is broken still, that is told.
+    edit(policies, (b"limit: 1%", b"limit: 1 percent"))
+    assert "it is gone, and cannot be compared" not in str([one.said for one in since(policies, before=before)])
+
+
+def test_an_earlier_template_with_faults_is_no_policy_that_is_gone(policies: Path, tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    (before / "gates").mkdir(parents=True)
+    (before / "gates" / "mine.yaml").write_text("name: mine\n")
+    (before / "orders.yaml").write_bytes((EXAMPLES / "orders.yaml").read_bytes())
+    (before / "checkout.yaml").write_bytes(CHECKOUT)
+    assert since(policies, before=before) == []
+
+
 def test_a_policy_below_the_floor_is_a_fault_of_the_check(policies: Path) -> None:
     floor = parse_floor(floor_text("promote: {merge: human}"), file="floor.yaml", templates=SHIPPED)
     checked = check_policies(
@@ -126,3 +152,12 @@ def test_a_directory_from_which_all_policies_are_gone_is_told(tmp_path: Path) ->
     assert [one.said for one in since(tmp_path)] == [
         f"the service {service} -> nothing" for service in ("catalogue", "checkout", "orders")
     ]
+
+
+def test_a_directory_that_was_not_there_is_told_as_changed_since_nothing_in_it_was_compared(policies: Path) -> None:
+    checked = check_policies(
+        [policies], SHIPPED, measures=Measures(scrape=timedelta(seconds=15), earlier=lambda _: None)
+    )
+    found = [one for one in checked.findings if one.rule == "changed"]
+    assert [one.said for one in found] == ["it was not there, and nothing in it was compared"]
+    assert found[0].fault.file == str(policies)

@@ -94,6 +94,8 @@ def _texts(query: Query | None, tile: timedelta) -> str:
     if query is None:
         return _NOT_THERE
     text = "…".join(query.parts) + (f" at {query.source}" if query.source != DEFAULT_SOURCE else "")
+    # One for many stages rests on a promise of its template, that a stage's number comes from its own series only.
+    text += "" if query.is_shared else " by itself"
     return text.replace(f"[{promql_duration(tile)}]", "[$tile]")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.domain.rules import (
+    BURN_WINDOWS,
     Accept,
     BaselineGate,
     BurnRateGate,
@@ -17,7 +18,17 @@ from bot.domain.rules import (
 )
 from bot.policy.filling import at_least_one, some_events
 from bot.policy.floor.model import Entry
-from bot.policy.grammar import A_COUNT, A_DURATION, A_LIMIT, A_NUMBER, NAME, parse_count, parse_number
+from bot.policy.grammar import (
+    A_COUNT,
+    A_DURATION,
+    A_LIMIT,
+    A_NUMBER,
+    A_TILES,
+    NAME,
+    parse_count,
+    parse_number,
+    parse_tiles,
+)
 from bot.policy.reading import Section, matching, one_of, one_of_these, parsed, positive_duration, share, shown
 from bot.policy.templates import GateTemplates, Parameter, parameter_words
 
@@ -93,7 +104,10 @@ _VALUE, _OF_ARGOCD = (ValueGate,), (DegradedTrigger, SyncFailedTrigger)
 _BOUNDS: Mapping[str, _Bound] = {
     "limit": _Bound(kinds=(CountGate,), of="limit", parse=share, expected=A_LIMIT),
     "floor": _Bound(kinds=(CountGate,), of="floor", parse=some_events, expected=A_COUNT),
-    "objective": _Bound(kinds=(BurnRateGate,), of="objective", parse=share, expected=A_LIMIT),
+    # Windows that never burn would make any objective an easy one.
+    "objective": _Bound(
+        kinds=(BurnRateGate,), of="objective", parse=share, expected=A_LIMIT, also={"windows": BURN_WINDOWS}
+    ),
     "least_bad": _Bound(kinds=(BurnRateGate,), of="least_bad", parse=some_events, expected=A_COUNT),
     "times": _Bound(kinds=(BaselineGate,), of="times", parse=at_least_one, expected=_AT_LEAST_ONE),
     "points": _Bound(kinds=(BaselineGate,), of="points", parse=share, expected=A_LIMIT),
@@ -104,6 +118,7 @@ _BOUNDS: Mapping[str, _Bound] = {
         kinds=_VALUE, of="bound", parse=parse_number, expected=A_NUMBER, also={"side": Side.BELOW, "is_sum": False}
     ),
     "at_most": _Bound(kinds=_VALUE, of="bound", parse=parse_count, expected=A_COUNT, also={"is_sum": True}),
+    "tiles": _Bound(kinds=_VALUE, of="tiles", parse=parse_tiles, expected=A_TILES, also={"is_sum": False}),
     "for": _Bound(kinds=_OF_ARGOCD, of="lasting", parse=positive_duration, expected=A_DURATION),
 }
 
@@ -117,7 +132,8 @@ def _bounds(section: Section) -> tuple[tuple[type, ...], Mapping[str, object]]:
         value = section.get(key)
         if value is None:
             continue
-        if kinds not in ((), bound.kinds) or bound.of in found:
+        is_other = any(found.get(name, one) != one for name, one in bound.also.items())
+        if kinds not in ((), bound.kinds) or bound.of in found or is_other:
             section.faults.note(value, section.at(key), f"{key} beside {first}", "bounds of one kind of rule")
         kinds, first = bound.kinds, first or key
         found |= {bound.of: section.read(key, bound.parse, bound.expected), **bound.also}

@@ -6,7 +6,7 @@ would be weaker, or could not be told, is below the floor. So a floor and a diff
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -176,10 +176,20 @@ class _Entries:
             expected = f"one with {' and '.join(entry.asked)}"
             yield _Shortfall(path=path, found=f"a rule of the kind {rule.kind}", expected=expected, place=entry.place)
         else:
-            bounds = {**entry.bounds, **({"accept": entry.accept} if self._proves(rule) else {})}
+            bounds = {**self._bounds(rule, entry), **({"accept": entry.accept} if self._proves(rule) else {})}
             least: Any = replace(rule, **bounds)  # type: ignore[arg-type]  # the kind has these fields
             yield from _short(compare_rule(least, rule, path), entry.place)
         yield from self._parameters(rule.name, entry)
+
+    def _bounds(self, rule: Gate | Trigger, entry: Entry) -> Mapping[str, object]:
+        """Return the bounds by the rule's fields: with one of a value go the tiles, the template's if none are said."""
+        if not isinstance(rule, ValueGate) or rule.is_sum or not entry.kinds:
+            return entry.bounds
+        bounds: dict[str, Any] = dict(entry.bounds)
+        template = self.read.templates.get(rule.template)
+        usual = template.tiles if template is not None else (rule.bad_tiles, rule.of_tiles)
+        bad, of = bounds.pop("tiles", usual)
+        return {**bounds, "bad_tiles": bad, "of_tiles": of}
 
     def _proves(self, rule: Gate | Trigger) -> bool:
         # A trigger fires by an alarm alone.

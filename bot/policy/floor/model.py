@@ -123,7 +123,8 @@ class FloorRule:
         if not _fits(policy.service, self.services) or _fits(policy.service, self.but):
             return False
         if self.every is None:
-            return _fits(stage.name, self.stages)
+            # A region of production is production, whatever the region is called.
+            return any(_fits(name, self.stages) for name in (stage.name, stage.region_of) if name is not None)
         return self.every is Every.STAGE or stage.source is not None
 
 
