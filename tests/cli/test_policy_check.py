@@ -128,8 +128,14 @@ def test_the_settings_say_where_the_policies_are(named: list[str]) -> None:
 
 def test_what_a_directory_leaves_out_is_left_out_by_name_too() -> None:
     Path("policies/a.test.yaml").write_text("service: [")
-    assert run("check", "policies/a.test.yaml").output == "0 files checked: 0 faults\n"
     assert run("check", "policies/a.test.yaml", "policies").output == "1 file checked: 0 faults\n"
+
+
+def test_a_test_file_that_is_checked_alone_is_refused_and_not_called_faultless() -> None:
+    Path("policies/a.test.yaml").write_text("service: [")
+    told = "policies/a.test.yaml: that is a test file, not a policy: run it with `liftlock policy test "
+    ran = run("check", "policies/a.test.yaml")
+    assert (ran.exit_code, ran.output) == (2, f"liftlock: {told}policies/a.test.yaml`\n")
 
 
 @pytest.mark.parametrize(
