@@ -126,6 +126,31 @@ def test_the_settings_say_where_the_policies_are(named: list[str]) -> None:
     assert f"{Path('elsewhere').resolve()}/a.yaml:1:" in result.output
 
 
+def test_each_line_about_settings_says_that_it_is_liftlocks() -> None:
+    Path("liftlock.toml").write_text("[bot]\npolicies = 'policies'\n")
+    ran = run("check")
+    assert (ran.exit_code, ran.output.splitlines()) == (
+        2,
+        [
+            "liftlock: liftlock.toml: bot.state: is missing",
+            "liftlock: liftlock.toml: argocd: is missing",
+            "liftlock: liftlock.toml: prometheus: is missing",
+        ],
+    )
+
+
+@pytest.mark.parametrize("command", [["check"], ["test"], ["show", "checkout"]], ids=" ".join)
+def test_where_the_settings_name_a_repository_of_policies_it_is_said_what_to_name(command: list[str]) -> None:
+    section = '[policies]\nrepository = "acme/policies"\npath = "teams"\n'
+    Path("liftlock.toml").write_text(SETTINGS.replace('policies = "elsewhere"\n', "") + section)
+    ran = run(*command)
+    assert (ran.exit_code, ran.output) == (
+        2,
+        "liftlock: the settings read policies from the folder teams of acme/policies (branch main), not from this "
+        "machine: name the directory of your checkout, such as policies\n",
+    )
+
+
 def test_what_a_directory_leaves_out_is_left_out_by_name_too() -> None:
     Path("policies/a.test.yaml").write_text("service: [")
     assert run("check", "policies/a.test.yaml", "policies").output == "1 file checked: 0 faults\n"
