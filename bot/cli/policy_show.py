@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -17,8 +18,9 @@ from bot.domain.edit import visible
 from bot.domain.policy import Join, Policy, Road, Rollback, Stage
 from bot.domain.rules import Gate, Trigger
 from bot.domain.text import count_of, format_duration, join_words
-from bot.policy.faults import PolicyError
-from bot.policy.showing import Shown, find_policy
+from bot.policy.faults import PolicyError, PolicyFault
+from bot.policy.reading import hint
+from bot.policy.showing import Shown, find_policy, services_of
 from bot.policy.templates import shipped_gate_templates
 from bot.policy.tree import Value
 from bot.policy.yaml_text import render_tree
@@ -69,11 +71,18 @@ def _found(directory: Path, service: str) -> Shown:
     try:
         shown = find_policy(directory, service, shipped_gate_templates())
     except PolicyError as error:
-        typer.echo("\n".join(visible(str(fault)) for fault in error.faults))
+        typer.echo("\n".join(visible(str(_placed(fault, directory))) for fault in error.faults))
         raise typer.Exit(BAD_NEWS) from None
     if shown is None:
-        raise refusal(f"{visible(str(directory))}: no policy describes a service {service!r}")
+        near = hint(service, services_of(directory))
+        raise refusal(f"{visible(str(directory))}: no policy describes a service {service!r}{near}")
     return shown
+
+
+def _placed(fault: PolicyFault, directory: Path) -> PolicyFault:
+    """Return a fault with the path of its file, as `policy check` tells it."""
+    is_inside = fault.file != str(directory)
+    return replace(fault, file=str(directory / fault.file)) if is_inside else fault
 
 
 def _file(shown: Shown, directory: Path) -> str:

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bot.cli.app import app
-from bot.policy import parse_policy, shipped_gate_templates
+from bot.policy import PolicyError, parse_policy, shipped_gate_templates
+from bot.policy.files import fault_of
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "policies" / "examples"
@@ -220,14 +221,32 @@ def test_a_broken_policy_is_answered_with_its_faults() -> None:
     result = run("cart", "--resolved")
     assert (result.exit_code, result.output.splitlines()) == (
         1,
-        ['defaults.yaml:8:17: stage.window.for: found "long", expected a duration such as 30s, 5m or 1h30m'],
+        ['policies/defaults.yaml:8:17: stage.window.for: found "long", expected a duration such as 30s, 5m or 1h30m'],
     )
+
+
+def test_a_policy_that_is_no_yaml_is_not_denied_but_told_with_its_fault() -> None:
+    Path("policies/cart.yaml").write_text(CART.replace("stages:", " stages: ["))
+    result = run("cart")
+    assert result.exit_code == 1
+    assert result.output.startswith("policies/cart.yaml:4:")
+
+
+def test_a_directory_that_cannot_be_read_is_told_by_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(directory: Path, *, expected: str) -> None:
+        raise PolicyError([fault_of(str(directory), "Permission denied", expected)])
+
+    monkeypatch.setattr("bot.policy.showing.yaml_files", refuse)
+    result = run("cart")
+    told = "policies: found Permission denied, expected a directory of policies\n"
+    assert (result.exit_code, result.output) == (1, told)
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["shop"], "liftlock: policies: no policy describes a service 'shop'\n"),
+        (["crat"], "liftlock: policies: no policy describes a service 'crat'; did you mean \"cart\"?\n"),
         (["cart", "nowhere"], "liftlock: nowhere: there is no such directory\n"),
     ],
 )
