@@ -97,8 +97,8 @@ class Settings(BaseSettings):
         """The directory of the policies; raise SettingsError where they are in a repository."""
         if self.policies is not None:
             raise SettingsError(
-                f"the settings read policies from {_in_words(self.policies)}, not from this machine: name the directory "
-                "of your checkout, such as policies"
+                f"the settings read policies from {_in_words(self.policies)}, not from this machine: name the "
+                "directory of your checkout, such as policies"
             )
         # Exactly one of the two is there: see _check.
         return cast("Path", self.bot.policies)

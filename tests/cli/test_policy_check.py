@@ -144,11 +144,9 @@ def test_where_the_settings_name_a_repository_of_policies_it_is_said_what_to_nam
     section = '[policies]\nrepository = "acme/policies"\npath = "teams"\n'
     Path("liftlock.toml").write_text(SETTINGS.replace('policies = "elsewhere"\n', "") + section)
     ran = run(*command)
-    assert (ran.exit_code, ran.output) == (
-        2,
-        "liftlock: the settings read policies from the folder teams of acme/policies (branch main), not from this "
-        "machine: name the directory of your checkout, such as policies\n",
-    )
+    told = "the settings read policies from the folder teams of acme/policies (branch main), not from this machine"
+    named = "name the directory of your checkout, such as policies"
+    assert (ran.exit_code, ran.output) == (2, f"liftlock: {told}: {named}\n")
 
 
 def test_what_a_directory_leaves_out_is_left_out_by_name_too() -> None:
