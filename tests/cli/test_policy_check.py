@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 from typer.testing import CliRunner, Result
 
 from bot import __version__
@@ -364,3 +365,15 @@ def test_the_hook_and_the_help_name_the_command_that_there_is() -> None:
     assert re.search(r"^- id: liftlock-policy-check$", hook, re.MULTILINE)
     assert "entry: liftlock policy check\n" in hook
     assert "Ends with 0" in run("check", "--help").output
+
+
+def test_the_hooks_and_the_workflow_run_the_tests_of_policies_too() -> None:
+    hooks = YAML(typ="safe").load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    assert {hook["id"]: hook["entry"] for hook in hooks} == {
+        "liftlock-policy-check": "liftlock policy check",
+        "liftlock-policy-test": "liftlock policy test",
+    }
+    workflow = YAML(typ="safe").load((ROOT / "deploy/github-actions/policy-check.yml").read_text("utf-8"))
+    *_, check, test = workflow["jobs"]["check"]["steps"]
+    assert check["run"].startswith("liftlock policy check ")
+    assert test["run"].splitlines()[-1] == 'liftlock policy test "$POLICIES"'
