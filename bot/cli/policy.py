@@ -161,9 +161,13 @@ def schema(
         ),
     ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Print that of defaults.yaml.")] = False,
-    tests: Annotated[bool, typer.Option("--tests", help="That of test files instead.")] = False,
+    tests: Annotated[bool, typer.Option("--tests", help="Print that of test files.")] = False,
 ) -> None:
-    """Print the JSON Schema of a policy, by which editors complete and validate."""
+    """Print the JSON Schema of a policy, of defaults.yaml or of test files, by which editors complete and validate."""
+    if tests and defaults:
+        raise refusal("--tests and --defaults: expected one of them, since they are two schemas")
+    if tests and directory is not None:
+        raise refusal(f"{visible(str(directory))}: expected no directory beside --tests, which knows no templates")
     if tests:
         from bot.trial.schema import trial_schema  # noqa: PLC0415 - policies need none of it
 

@@ -350,6 +350,18 @@ def test_the_schema_is_printed_with_the_templates_of_a_directory() -> None:
     assert "depth" in own["$defs"]["trigger"]["properties"]["use"]["enum"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--tests", "--defaults"], "--tests and --defaults: expected one of them"),
+        (["policies", "--tests"], "policies: expected no directory beside --tests"),
+    ],
+)
+def test_one_schema_is_printed_or_none(arguments: list[str], told: str) -> None:
+    ran = run("schema", *arguments)
+    assert (ran.exit_code, ran.output.startswith(f"liftlock: {told}")) == (2, True)
+
+
 # --- for others to use ---
 
 

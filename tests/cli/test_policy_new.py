@@ -377,7 +377,9 @@ def test_what_may_have_been_a_stage_is_told_with_the_reason_and_a_base_without_a
 
 def test_a_service_and_a_folder_must_be_what_they_are_said_to_be() -> None:
     assert "SERVICE 'Check out': expected a name" in run(service="Check out").output
-    assert "--checkout deploy: there is no such directory" in run("--repository", "acme/deploy", "--branch", "main").output
+    assert (
+        "--checkout deploy: there is no such directory" in run("--repository", "acme/deploy", "--branch", "main").output
+    )
 
 
 def test_without_a_checkout_and_settings_both_are_named() -> None:
