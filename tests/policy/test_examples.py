@@ -22,8 +22,8 @@ def test_no_example_has_a_fault_or_a_warning() -> None:
     assert (len(checked.findings), checked.files) == (0, len([*EXAMPLES.glob("*.yaml")]) - len(TESTS))
 
 
-def test_a_web_service_a_grpc_service_a_worker_and_one_in_waves_have_tests() -> None:
-    names = ("checkout", "payments", "invoices", "search")
+def test_a_web_service_a_grpc_service_a_worker_one_in_waves_and_one_that_is_approved_have_tests() -> None:
+    names = ("checkout", "payments", "invoices", "search", "catalogue")
     assert {f"{name}.test.yaml" for name in names} <= {path.name for path in TESTS}
 
 
