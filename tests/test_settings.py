@@ -71,8 +71,10 @@ def test_policies_may_be_in_a_repository_instead_of_a_directory(tmp_path: Path) 
         "acme/policies", "main", "policies",
     )  # fmt: skip
     assert settings.policies_place == "acme/policies, policies on main"
-    with pytest.raises(SettingsError, match="the policies are in acme/policies"):
+    with pytest.raises(SettingsError, match="from the folder policies of acme/policies"):
         _ = settings.policy_directory
+    with pytest.raises(SettingsError, match="from the root of acme/policies"):
+        _ = load(tmp_path, f'{FROM_GIT}path = "."\n').policy_directory
     local = load(tmp_path)
     assert (local.policy_directory, local.policies_place) == (tmp_path / "policies", str(tmp_path / "policies"))
 

@@ -23,11 +23,11 @@ CANNOT_TELL = 5
 
 @contextmanager
 def told_in_one_sentence() -> Iterator[None]:
-    """Turn the errors that users can cause into a sentence on stderr and exit code 2."""
+    """Turn the errors that users can cause into a sentence on stderr, or one a line, and exit code 2."""
     try:
         yield
     except (SettingsError, OutsideError) as error:
-        typer.echo(f"liftlock: {error}", err=True)
+        typer.echo("\n".join(f"liftlock: {line}" for line in str(error).splitlines() or [""]), err=True)
         raise typer.Exit(WRONG_USE) from None
 
 

@@ -147,12 +147,14 @@ def _open(
     if checkout is None and (settings is None or name is None):
         why = "no checkout of the GitOps repository is named, and no settings say how to get it"
         checkout = Path(asker.ask("Where is a checkout of the GitOps repository?", "--checkout PATH", why=why))
+    if checkout is not None and not checkout.is_dir():
+        raise refusal(f"--checkout {visible(str(checkout))}: there is no such directory")
     if checkout is not None and name is None:
         _refuse_inside(checkout)
     origin, default = ("", "") if checkout is None else _origin(checkout)
     name = name or asker.ask(
         "What is the GitOps repository called?", "--repository OWNER/NAME", default=origin,
-        why="" if origin else "the checkout has no origin that is a repository of a forge",
+        why="" if origin else _no_name(checkout),
     )  # fmt: skip
     _matches(OWNER_AND_NAME, name, "--repository", "a repository as owner/name")
     followed = branch or asker.ask("Which branch does Argo CD follow?", "--branch NAME", default=default or "main")
@@ -162,6 +164,12 @@ def _open(
         raise refusal(f"--branch {followed!r}: expected a branch name") from None
     texts = read_checkout(checkout) if checkout is not None else _mirrored(settings, name, followed)
     return _Repository(name=name, branch=followed, texts=texts)
+
+
+def _no_name(checkout: Path | None) -> str:
+    if checkout is not None and not (checkout / ".git").exists():
+        return f"{visible(str(checkout))} is no Git checkout, whose origin would say the repository"
+    return "the checkout has no origin that is a repository of a forge"
 
 
 def _refuse_inside(checkout: Path) -> None:
@@ -380,4 +388,6 @@ def _check(file: Path) -> None:
     typer.echo(render_findings(checked, Format.TEXT))
     if any(finding.severity is Severity.FAULT for finding in checked.findings):
         raise typer.Exit(BAD_NEWS)
-    typer.echo(f"next: liftlock policy check --live {visible(str(file))}")
+    name = visible(str(file))
+    typer.echo(f"next: write tests, for `liftlock policy test {name}`: docs/writing-a-policy.md says how")
+    typer.echo(f"with settings that name your servers: liftlock policy check --live {name}")

@@ -104,7 +104,7 @@ def check(
         keeps_policies=live,
         processes=_processes(),
     )
-    if chosen and not checked.files:
+    if not checked.files:
         raise refusal(f"{visible(str(chosen[0]))}: there is no policy in it")
     if live:
         checked = with_live(checked, config or SETTINGS)
@@ -119,12 +119,20 @@ def check(
 
 
 def _chosen(paths: Sequence[Path], config: Path | None) -> list[Path]:
-    """Return what is to be checked; refuse what is not there. What a directory leaves out is left out by name, too."""
+    """Return what is to be checked; refuse what is not there.
+
+    What a directory leaves out is left out by name, too, as where a shell names all files of one; but not all that is
+    named, since then nothing would be checked.
+    """
     places = list(paths) or [usual_policies(config)]
     for place in places:
         if not place.exists():
             raise refusal(f"{visible(str(place))}: there is no such file or directory")
-    return [place for place in places if not place.name.endswith(_LEFT_OUT)]
+    chosen = [place for place in places if not place.name.endswith(_LEFT_OUT)]
+    if not chosen:
+        name = visible(str(places[0]))
+        raise refusal(f"{name}: that is a test file, not a policy: run it with `liftlock policy test {name}`")
+    return chosen
 
 
 def _processes() -> int:
@@ -153,9 +161,13 @@ def schema(
         ),
     ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Print that of defaults.yaml.")] = False,
-    tests: Annotated[bool, typer.Option("--tests", help="That of test files instead.")] = False,
+    tests: Annotated[bool, typer.Option("--tests", help="Print that of test files.")] = False,
 ) -> None:
-    """Print the JSON Schema of a policy, by which editors complete and validate."""
+    """Print the JSON Schema of a policy, of defaults.yaml or of test files, by which editors complete and validate."""
+    if tests and defaults:
+        raise refusal("--tests and --defaults: expected one of them, since they are two schemas")
+    if tests and directory is not None:
+        raise refusal(f"{visible(str(directory))}: expected no directory beside --tests, which knows no templates")
     if tests:
         from bot.trial.schema import trial_schema  # noqa: PLC0415 - policies need none of it
 

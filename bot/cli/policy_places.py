@@ -8,15 +8,17 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.faults import told_in_one_sentence
+from bot.cli.faults import refusal, told_in_one_sentence
+from bot.domain.edit import visible
 from bot.domain.tenancy import Tenancy
-from bot.policy.findings import Finding
+from bot.policy.findings import Finding, Severity
 from bot.policy.floor import Floor, FloorError, FloorFile
 from bot.policy.templates import shipped_gate_templates
 from bot.settings import Settings, load_settings
 
 SETTINGS = Path("liftlock.toml")
 _POLICIES = Path("policies")
+_NOTHING_ACCEPTED = "the bot accepts no policy until the floor has no faults"
 
 ConfigOption = Annotated[
     Path | None,
@@ -51,7 +53,12 @@ def usual_tenancies(paths: Sequence[Path], config: Path | None) -> Mapping[str, 
 
 
 def usual_floor(named: Path | None, config: Path | None) -> tuple[Floor | None, list[Finding]]:
-    """Return the floor, and what is wrong with one that cannot be used: then the bot accepts no policy."""
+    """Return the floor, and what is wrong with one that cannot be used: then the bot accepts no policy.
+
+    What that means is a note, the last one, since there is nothing more to mend.
+    """
+    if named is not None and not named.exists():
+        raise refusal(f"--floor {visible(str(named))}: there is no such file")
     settings = usual_settings(config) if named is None else None
     place = named or (settings.bot.floor if settings is not None else None)
     if place is None:
@@ -59,4 +66,6 @@ def usual_floor(named: Path | None, config: Path | None) -> tuple[Floor | None, 
     try:
         return FloorFile(path=place, templates=shipped_gate_templates()).read().floor, []
     except FloorError as error:
-        return None, [Finding(fault=fault, rule="below-floor") for fault in error.faults]
+        consequence, *faults = error.faults
+        note = Finding(fault=consequence, rule="below-floor", severity=Severity.NOTE, said=_NOTHING_ACCEPTED)
+        return None, [*(Finding(fault=fault, rule="below-floor") for fault in faults), note]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +13,14 @@ import typer
 
 from bot.cli.faults import BAD_NEWS, refusal
 from bot.cli.policy_places import ConfigOption, usual_policies
+from bot.domain.calendar import Calendar
 from bot.domain.edit import visible
-from bot.domain.policy import Policy, Rollback, Stage
-from bot.domain.text import format_duration
-from bot.policy.faults import PolicyError
-from bot.policy.showing import Shown, find_policy
+from bot.domain.policy import Join, Policy, Road, Rollback, Stage
+from bot.domain.rules import Gate, Trigger
+from bot.domain.text import count_of, format_duration, join_words
+from bot.policy.faults import PolicyError, PolicyFault
+from bot.policy.reading import hint
+from bot.policy.showing import Shown, find_policy, services_of
 from bot.policy.templates import shipped_gate_templates
 from bot.policy.tree import Value
 from bot.policy.yaml_text import render_tree
@@ -67,11 +71,18 @@ def _found(directory: Path, service: str) -> Shown:
     try:
         shown = find_policy(directory, service, shipped_gate_templates())
     except PolicyError as error:
-        typer.echo("\n".join(visible(str(fault)) for fault in error.faults))
+        typer.echo("\n".join(visible(str(_placed(fault, directory))) for fault in error.faults))
         raise typer.Exit(BAD_NEWS) from None
     if shown is None:
-        raise refusal(f"{visible(str(directory))}: no policy describes a service {service!r}")
+        near = hint(service, services_of(directory))
+        raise refusal(f"{visible(str(directory))}: no policy describes a service {service!r}{near}")
     return shown
+
+
+def _placed(fault: PolicyFault, directory: Path) -> PolicyFault:
+    """Return a fault with the path of its file, as `policy check` tells it."""
+    is_inside = fault.file != str(directory)
+    return replace(fault, file=str(directory / fault.file)) if is_inside else fault
 
 
 def _file(shown: Shown, directory: Path) -> str:
@@ -84,31 +95,64 @@ def _file(shown: Shown, directory: Path) -> str:
 def _outline(shown: Shown, directory: Path) -> Iterator[str]:
     extends = "" if shown.resolved.extends is None else ", extends defaults.yaml"
     yield f"{shown.policy.service}: {_file(shown, directory)}{extends}"
+    if shown.policy.calendar is not None:
+        yield f"  every promotion: {_calendar(shown.policy.calendar)}"
     for stage in shown.policy.stages:
         yield f"  {stage.name}: {'; '.join(_said(stage))}"
 
 
 def _said(stage: Stage) -> Iterator[str]:
-    yield "a first stage" if stage.source is None else f"from {stage.source}"
+    yield _from(stage)
+    if stage.together:
+        yield f"{count_of(len(stage.together), 'value more is', 'values more are')} set with it"
     if stage.window is not None:
         yield f"window {format_duration(stage.window.length)}"
     if stage.gates:
-        yield f"gates {_names([gate.name for gate in stage.gates])}"
+        yield f"gates {_rules(stage.gates)}"
     if stage.artifact:
-        yield f"artifact {_names([rule.name for rule in stage.artifact])}"
+        yield f"artifact {', '.join(rule.name for rule in stage.artifact)}"
     if stage.source is not None:
-        yield f"merge {stage.merge}"
+        yield from _promotion(stage)
+    if stage.calendar is not None:
+        yield _calendar(stage.calendar)
     if stage.rollback is not None:
         yield _watch(stage.rollback)
 
 
+def _from(stage: Stage) -> str:
+    if stage.source is None:
+        return "a first stage"
+    if stage.intake is not None:
+        return "from the registry"
+    return f"from {'any of ' if _is_any(stage) else ''}{join_words(stage.sources)}"
+
+
+def _is_any(stage: Stage) -> bool:
+    """Say whether one of several stages before it is enough."""
+    return bool(stage.beside) and stage.join is Join.ANY
+
+
+def _promotion(stage: Stage) -> Iterator[str]:
+    proposing = stage.proposing
+    yield f"merge {stage.merge}" if proposing.by is Road.PULL_REQUEST else "by commit"
+    if proposing.approvals is not None:
+        yield count_of(proposing.approvals.need, "approval")
+    if proposing.pause:
+        yield f"pause {format_duration(proposing.pause)}"
+
+
+def _calendar(calendar: Calendar) -> str:
+    return f"calendar ({calendar.zone.key})"
+
+
 def _watch(rollback: Rollback) -> str:
-    names = _names([trigger.name for trigger in rollback.triggers])
-    return f"rollback within {format_duration(rollback.watch)} by {names}"
+    also = f", also out of {join_words(rollback.also)}" if rollback.also else ""
+    return f"rollback within {format_duration(rollback.watch)} by {_rules(rollback.triggers)}{also}"
 
 
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(names)
+def _rules(rules: Sequence[Gate | Trigger]) -> str:
+    """Return the names of rules, and which of them decide nothing."""
+    return ", ".join(f"{rule.name} (shadow)" if rule.is_shadow else rule.name for rule in rules)
 
 
 def _outline_json(shown: Shown, directory: Path) -> dict[str, object]:
@@ -118,22 +162,42 @@ def _outline_json(shown: Shown, directory: Path) -> dict[str, object]:
         "file": str(directory / policy.file),
         "version": policy.version,
         "extends": None if shown.resolved.extends is None else "defaults.yaml",
+        "calendar": policy.calendar is not None,
         "stages": [_stage_json(stage) for stage in policy.stages],
     }
 
 
 def _stage_json(stage: Stage) -> dict[str, object]:
-    rollback = stage.rollback
+    rollback, proposing = stage.rollback, stage.proposing
     return {
         "name": stage.name,
-        "from": stage.source,
+        "from": list(stage.sources),
+        "join": None if not stage.beside else str(stage.join),
         "window": None if stage.window is None else format_duration(stage.window.length),
-        "gates": [gate.name for gate in stage.gates],
+        "gates": _deciding(stage.gates),
         "artifact": [rule.name for rule in stage.artifact],
-        "merge": stage.merge,
+        "shadow": list(_in_the_shadow(stage)),
+        "with": len(stage.together),
+        "by": None if stage.source is None else str(proposing.by),
+        "merge": None if stage.source is None or proposing.by is Road.COMMIT else str(stage.merge),
+        "approvals": 0 if proposing.approvals is None else proposing.approvals.need,
+        "pause": format_duration(proposing.pause) if proposing.pause else None,
+        "calendar": stage.calendar is not None,
         "watch": None if rollback is None else format_duration(rollback.watch),
-        "triggers": [] if rollback is None else [trigger.name for trigger in rollback.triggers],
+        "triggers": [] if rollback is None else _deciding(rollback.triggers),
+        "also": [] if rollback is None else list(rollback.also),
     }
+
+
+def _deciding(rules: Sequence[Gate | Trigger]) -> list[str]:
+    return [rule.name for rule in rules if not rule.is_shadow]
+
+
+def _in_the_shadow(stage: Stage) -> Iterator[str]:
+    """Name what is judged and shown and decides nothing, after the list that it is in."""
+    triggers = () if stage.rollback is None else stage.rollback.triggers
+    lists: Mapping[str, Sequence[Gate | Trigger]] = {"gates": stage.gates, "triggers": triggers}
+    yield from (f"{name} {rule.name}" for name, rules in lists.items() for rule in rules if rule.is_shadow)
 
 
 # --- resolved, as JSON -----------------------------------------------------------------------------------------------

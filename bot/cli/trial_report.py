@@ -89,8 +89,11 @@ def summary(files: Sequence[Tested]) -> str:
     failed = sum(bool(result.failures) for result in results)
     broken = sum(bool(tested.faults) for tested in files)
     said = [f"{len(results) - failed} ok", *([f"{failed} FAILED"] if failed else [])]
-    said += [f"{count_of(broken, 'file')} with faults"] if broken else []
-    return f"{count_of(len(results), 'test')} in {count_of(len(files), 'file')}: {', '.join(said)}"
+    counted = f"{count_of(len(results), 'test')} in {count_of(len(files), 'file')}: {', '.join(said)}"
+    if not broken:
+        return counted
+    unrun = f"{count_of(broken, 'file')} with faults, none of {'its' if broken == 1 else 'their'} tests was run"
+    return f"{counted}; {unrun}" if results else unrun
 
 
 def failure_lines(file: str, result: CaseResult, failure: Failure) -> Iterator[str]:

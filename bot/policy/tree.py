@@ -32,6 +32,13 @@ from bot.policy.quick_yaml import END, LIST, MAPPING, TEXT, Piece, read_quickly
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 64
 MAX_NODES = 10_000
+_INDENTATION = "; mostly the indentation is wrong here"
+_OFTEN: Mapping[str, str] = {
+    "expected <block end>": _INDENTATION,
+    "could not find expected ':'": _INDENTATION,
+    "mapping values are not allowed here": f"{_INDENTATION}, or a text with a colon needs quotes",
+}
+"""What people have mostly done where the reader of YAML says this."""
 
 
 class Place(NamedTuple):
@@ -91,12 +98,20 @@ def read_pieces(text: str, *, file: str) -> list[Piece]:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = one_line(str(error.problem or error.context or "something YAML does not allow"))
-        raise _fault(file, mark, f"invalid YAML ({problem})", "valid YAML") from error
+        raise _fault(file, mark, *_plainly(problem)) from error
     except (YAMLError, ValueError) as error:
         raise _fault(file, None, "a character that YAML does not allow", "valid YAML") from error
     except AssertionError as error:
         # So the reader takes a directive such as %YAML 1.0.
         raise _fault(file, None, "a version of YAML other than 1.1 and 1.2", "valid YAML") from error
+
+
+def _plainly(problem: str) -> tuple[str, str]:
+    """Return what was found and what was expected, with what is mostly wrong where the reader says this."""
+    if r"'\t'" in problem:
+        return "a tab", "spaces, by which YAML indents"
+    often = next((meant for said, meant in _OFTEN.items() if said in problem), "")
+    return f"invalid YAML ({problem}{often})", "valid YAML"
 
 
 def _fault(file: str, mark: StreamMark | None, found: str, expected: str) -> PolicyError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -95,9 +95,13 @@ class Settings(BaseSettings):
     @property
     def policy_directory(self) -> Path:
         """The directory of the policies; raise SettingsError where they are in a repository."""
-        if self.bot.policies is None:
-            raise SettingsError(f"the policies are in {self.policies_place}: name files or directories of yours")
-        return self.bot.policies
+        if self.policies is not None:
+            raise SettingsError(
+                f"the settings read policies from {_in_words(self.policies)}, not from this machine: name the "
+                "directory of your checkout, such as policies"
+            )
+        # Exactly one of the two is there: see _check.
+        return cast("Path", self.bot.policies)
 
     @property
     def policies_place(self) -> str:
@@ -170,6 +174,11 @@ def _has_password(url: object) -> bool:
         return parts.password is not None or "password" in parts.query.lower()
     except ValueError:
         return True
+
+
+def _in_words(section: PoliciesSection) -> str:
+    folder = "the root" if section.path == "." else f"the folder {section.path}"
+    return f"{folder} of {section.repository} (branch {section.branch})"
 
 
 def _sentence(path: Path, error: ErrorDetails) -> str:

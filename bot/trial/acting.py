@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from bot.domain.naming import promotion_prefix
 from bot.domain.policy import Policy
-from bot.domain.pulls import Pull, PullState, Reviews
+from bot.domain.pulls import Pull, PullState, Review
 from bot.trial.cases import Act, Acted, Said
-from bot.trial.memory.forge import MemoryForge
+from bot.trial.memory.forge import MemoryForge, account_of
 
 
 def newest_pull(forge: MemoryForge, policy: Policy, stage: str) -> Pull | None:
@@ -75,11 +75,15 @@ def _review(forge: MemoryForge, pull: Pull, acted: Acted, *, approves: bool) -> 
     """Let the newest review of a person count, and no earlier one."""
     approved = tuple(login for login in pull.reviews.approved_by if login != acted.by)
     refused = tuple(login for login in pull.reviews.changes_requested_by if login != acted.by)
-    reviews = Reviews(
+    now = forge.repositories.clock.now()
+    review = Review(by_id=account_of(acted.by), by=acted.by, at=now, head=pull.head, approves=approves)
+    reviews = replace(
+        pull.reviews,
         approved_by=(*approved, acted.by) if approves else approved,
         changes_requested_by=refused if approves else (*refused, acted.by),
+        given=(*(one for one in pull.reviews.given if one.by_id != review.by_id), review),
     )
-    forge.edit(pull.number, reviews=replace(reviews, is_short=pull.reviews.is_short))
+    forge.edit(pull.number, reviews=reviews)
 
 
 def _mark_draft(forge: MemoryForge, pull: Pull, acted: Acted) -> None:

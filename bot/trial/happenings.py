@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bot.domain.text import parse_duration
+from bot.domain.text import one_line, parse_duration
 from bot.policy.grammar import A_DURATION
-from bot.policy.reading import Faults, Section, matching, one_of, shown
+from bot.policy.reading import UNKNOWN_KEY, Faults, Section, matching, one_of, one_of_these, shown
 from bot.policy.tree import Value
 from bot.trial.cases import Act, Acted, Event, Happening, PrometheusIs, Pushed, Released, Reported, Said, Syncs
 from bot.trial.names import A_TAG, TAG, Names, read_name, read_optional, read_stage
@@ -24,6 +24,13 @@ def read_event(path: str, value: Value, faults: Faults, names: Names) -> Event |
         return None
     at = section.read("at", parse_duration, f"{A_DURATION}, from the start of the test")
     kinds = [key for key in _READ if key in section.entries]
+    misspelt = [key for key in section.entries if key not in _KNOWN]
+    if not kinds and misspelt:
+        # One of these would have said what happens.
+        for key in misspelt:
+            place, where = (value.keys or {})[key], section.at(one_line(key, limit=60))
+            faults.note_at(place, where, UNKNOWN_KEY, one_of_these(key, _KNOWN))
+        return None
     if len(kinds) != 1:
         found = " and ".join(kinds) or "nothing that happens"
         faults.note(value, path, found, f"exactly one of {', '.join(_READ)}")
@@ -108,3 +115,5 @@ _READ: Mapping[str, Callable[[Section, Names], Happening | None]] = {
     "prometheus": _prometheus,
 }
 """The key by which a mapping says what happens, and what reads the rest of it."""
+
+_KNOWN = frozenset((*_READ, "at", "by", "stage", "health", "syncs", "exists", "message"))

@@ -160,18 +160,20 @@ def test_the_floor_of_the_settings_is_applied_and_another_one_comes_before_it(tm
     assert run("check", "policies", "--floor", "other.yaml").exit_code == 0
 
 
-def test_a_floor_that_cannot_be_used_is_told_with_all_its_faults() -> None:
+def test_a_floor_that_cannot_be_used_is_told_with_its_faults_and_then_what_that_means() -> None:
     Path("floor.yaml").write_text(HUMAN.replace("human", "me"))
     result = run("check", "--floor", "floor.yaml")
     assert result.exit_code == 1
     assert result.output.splitlines() == [
-        (
-            "floor.yaml: found a floor that cannot be used, expected one without faults: no policy is accepted until "
-            "there is one"
-        ),
         'floor.yaml:4:22: floor[0].promote.merge: found "me", expected human',
-        "1 file checked: 2 faults",
+        "floor.yaml: note: the bot accepts no policy until the floor has no faults",
+        "1 file checked: 1 fault",
     ]
+
+
+def test_a_floor_that_is_not_there_is_wrong_use_and_no_fault_of_a_policy() -> None:
+    result = run("check", "--floor", "nope.yaml")
+    assert (result.exit_code, result.output) == (2, "liftlock: --floor nope.yaml: there is no such file\n")
 
 
 def test_doctor_says_to_mend_the_floor_and_not_the_policies(tmp_path: Path) -> None:

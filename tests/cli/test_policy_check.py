@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 from typer.testing import CliRunner, Result
 
 from bot import __version__
@@ -126,10 +127,39 @@ def test_the_settings_say_where_the_policies_are(named: list[str]) -> None:
     assert f"{Path('elsewhere').resolve()}/a.yaml:1:" in result.output
 
 
+def test_each_line_about_settings_says_that_it_is_liftlocks() -> None:
+    Path("liftlock.toml").write_text("[bot]\npolicies = 'policies'\n")
+    ran = run("check")
+    assert (ran.exit_code, ran.output.splitlines()) == (
+        2,
+        [
+            "liftlock: liftlock.toml: bot.state: is missing",
+            "liftlock: liftlock.toml: argocd: is missing",
+            "liftlock: liftlock.toml: prometheus: is missing",
+        ],
+    )
+
+
+@pytest.mark.parametrize("command", [["check"], ["test"], ["show", "checkout"]], ids=" ".join)
+def test_where_the_settings_name_a_repository_of_policies_it_is_said_what_to_name(command: list[str]) -> None:
+    section = '[policies]\nrepository = "acme/policies"\npath = "teams"\n'
+    Path("liftlock.toml").write_text(SETTINGS.replace('policies = "elsewhere"\n', "") + section)
+    ran = run(*command)
+    told = "the settings read policies from the folder teams of acme/policies (branch main), not from this machine"
+    named = "name the directory of your checkout, such as policies"
+    assert (ran.exit_code, ran.output) == (2, f"liftlock: {told}: {named}\n")
+
+
 def test_what_a_directory_leaves_out_is_left_out_by_name_too() -> None:
     Path("policies/a.test.yaml").write_text("service: [")
-    assert run("check", "policies/a.test.yaml").output == "0 files checked: 0 faults\n"
     assert run("check", "policies/a.test.yaml", "policies").output == "1 file checked: 0 faults\n"
+
+
+def test_a_test_file_that_is_checked_alone_is_refused_and_not_called_faultless() -> None:
+    Path("policies/a.test.yaml").write_text("service: [")
+    told = "policies/a.test.yaml: that is a test file, not a policy: run it with `liftlock policy test "
+    ran = run("check", "policies/a.test.yaml")
+    assert (ran.exit_code, ran.output) == (2, f"liftlock: {told}policies/a.test.yaml`\n")
 
 
 @pytest.mark.parametrize(
@@ -320,6 +350,18 @@ def test_the_schema_is_printed_with_the_templates_of_a_directory() -> None:
     assert "depth" in own["$defs"]["trigger"]["properties"]["use"]["enum"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--tests", "--defaults"], "--tests and --defaults: expected one of them"),
+        (["policies", "--tests"], "policies: expected no directory beside --tests"),
+    ],
+)
+def test_one_schema_is_printed_or_none(arguments: list[str], told: str) -> None:
+    ran = run("schema", *arguments)
+    assert (ran.exit_code, ran.output.startswith(f"liftlock: {told}")) == (2, True)
+
+
 # --- for others to use ---
 
 
@@ -335,3 +377,15 @@ def test_the_hook_and_the_help_name_the_command_that_there_is() -> None:
     assert re.search(r"^- id: liftlock-policy-check$", hook, re.MULTILINE)
     assert "entry: liftlock policy check\n" in hook
     assert "Ends with 0" in run("check", "--help").output
+
+
+def test_the_hooks_and_the_workflow_run_the_tests_of_policies_too() -> None:
+    hooks = YAML(typ="safe").load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    assert {hook["id"]: hook["entry"] for hook in hooks} == {
+        "liftlock-policy-check": "liftlock policy check",
+        "liftlock-policy-test": "liftlock policy test",
+    }
+    workflow = YAML(typ="safe").load((ROOT / "deploy/github-actions/policy-check.yml").read_text("utf-8"))
+    *_, check, test = workflow["jobs"]["check"]["steps"]
+    assert check["run"].startswith("liftlock policy check ")
+    assert test["run"].splitlines()[-1] == 'liftlock policy test "$POLICIES"'

@@ -106,7 +106,8 @@ def test_kustomize_overlays_become_stages_with_their_applications_and_namespaces
             ),
             "policies/checkout.yaml is written",
             "1 file checked: 0 faults",
-            "next: liftlock policy check --live policies/checkout.yaml",
+            "next: write tests, for `liftlock policy test policies/checkout.yaml`: docs/writing-a-policy.md says how",
+            "with settings that name your servers: liftlock policy check --live policies/checkout.yaml",
         ],
     )
     policy = written()
@@ -287,6 +288,15 @@ def test_the_schema_is_named_where_it_lies_beside_the_file() -> None:
 # --- what is missing -------------------------------------------------------------------------------------------------
 
 
+def test_a_checkout_that_is_none_is_called_so() -> None:
+    told = CliRunner().invoke(app, ["policy", "new", "checkout", "--checkout", "nope", "--yes"])
+    assert (told.exit_code, told.output) == (2, "liftlock: --checkout nope: there is no such directory\n")
+    Path("plain").mkdir()
+    told = CliRunner().invoke(app, ["policy", "new", "checkout", "--checkout", "plain", "--yes"])
+    why = "plain is no Git checkout, whose origin would say the repository"
+    assert (told.exit_code, told.output) == (2, f"liftlock: {why}: say --repository OWNER/NAME\n")
+
+
 @pytest.mark.parametrize(
     ("files", "arguments", "sentence"),
     [
@@ -367,7 +377,9 @@ def test_what_may_have_been_a_stage_is_told_with_the_reason_and_a_base_without_a
 
 def test_a_service_and_a_folder_must_be_what_they_are_said_to_be() -> None:
     assert "SERVICE 'Check out': expected a name" in run(service="Check out").output
-    assert "deploy is no folder" in run("--repository", "acme/deploy", "--branch", "main").output
+    assert (
+        "--checkout deploy: there is no such directory" in run("--repository", "acme/deploy", "--branch", "main").output
+    )
 
 
 def test_without_a_checkout_and_settings_both_are_named() -> None:

@@ -124,7 +124,13 @@ class TestWithPrometheus:
         assert ran.exit_code == 1
         assert "  policies/a.test.yaml:1:8: tests: found 0 tests, expected 1 to 200" in ran.stdout.splitlines()
         assert "  ok      it" in ran.stdout.splitlines()
-        assert ran.stdout.splitlines()[-1] == "1 test in 2 files: 1 ok, 1 file with faults"
+        assert ran.stdout.splitlines()[-1] == "1 test in 2 files: 1 ok; 1 file with faults, none of its tests was run"
+
+    def test_where_no_test_was_run_none_is_counted_as_ok(self) -> None:
+        tests_are(RIGHT.replace("production", "productoin"))
+        assert run().stdout.splitlines()[-1] == "1 file with faults, none of its tests was run"
+        (Path("policies") / "a.test.yaml").write_text("tests: []\npolicy: shop.yaml\n")
+        assert run().stdout.splitlines()[-1] == "2 files with faults, none of their tests was run"
 
     def test_names_from_the_file_command_no_terminal(self) -> None:
         written(Path("policies"), with_expectation(RIGHT).replace("name: it", 'name: "\\e[31mred\\u202e"'))

@@ -153,6 +153,13 @@ def test_the_defaults_of_the_rules_are_documented() -> None:
     assert defaults["windows"] == " and ".join(windows)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_no_row_of_a_table_follows_a_blank_line(path: Path) -> None:
+    lines = ["", *path.read_text(encoding="utf-8").splitlines(), ""]
+    begins = [number for number in range(1, len(lines)) if lines[number].startswith("|") and not lines[number - 1]]
+    assert [lines[number] for number in begins if not lines[number + 1].startswith("|---")] == []
+
+
 def test_every_field_has_a_type_a_default_a_meaning_and_an_example() -> None:
     for heading in (*FIELDS, "Gates and triggers"):
         assert all(len(row) == 5 and all(row) for row in rows(heading)), heading

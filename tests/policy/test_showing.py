@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.policy import PolicyError, shipped_gate_templates
-from bot.policy.showing import Shown, find_policy
+from bot.policy.showing import Shown, find_policy, services_of
 
 CHECKOUT = (Path(__file__).resolve().parents[2] / "policies" / "examples" / "checkout.yaml").read_text("utf-8")
 TEMPLATES = shipped_gate_templates()
@@ -29,10 +29,25 @@ def test_the_file_that_describes_a_service_is_found_whatever_its_name(tmp_path: 
     assert found(tmp_path, "check") is None
 
 
-def test_a_file_that_is_no_yaml_describes_no_service(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("service: checkout: [")
-    (tmp_path / "b.yaml").write_text("checkout")
-    assert found(tmp_path) is None
+def test_a_file_that_is_no_yaml_and_may_describe_the_service_is_told_unless_another_does(tmp_path: Path) -> None:
+    (tmp_path / "checkout.yaml").write_text("service: checkout: [")
+    (tmp_path / "b.yaml").write_bytes(b"\xff")
+    (tmp_path / "c.yaml").write_text("checkout")
+    (tmp_path / "d.yaml").write_text("service: cart: [")
+    with pytest.raises(PolicyError) as told:
+        found(tmp_path)
+    assert [(fault.file, fault.line) for fault in told.value.faults] == [("b.yaml", 0), ("checkout.yaml", 1)]
+    (tmp_path / "z.yaml").write_text(CHECKOUT)
+    shown = found(tmp_path)
+    assert shown is not None
+    assert shown.policy.file == "z.yaml"
+
+
+def test_the_services_of_a_directory_are_those_that_its_readable_files_name(tmp_path: Path) -> None:
+    for name, text in {"a": "service: shop", "b": "service: [", "c": "x: 1", "d": "service: cart"}.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    (tmp_path / "defaults.yaml").write_text("image: x")
+    assert services_of(tmp_path) == ["cart", "shop"]
 
 
 def test_a_broken_policy_is_told_unless_another_file_has_the_service(tmp_path: Path) -> None:

@@ -91,6 +91,22 @@ def test_broken_yaml_is_named_with_its_place() -> None:
     assert re.match(r"a\.yaml:2:2: found invalid YAML \(.+\), expected valid YAML", refusal("a: [1\nb: 2"))
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "a:\n  - b: 1\n   c: 2\n",
+            "'<block mapping start>'; mostly the indentation is wrong here), expected valid YAML",
+        ),
+        ("a: 1\n  b: 2\n", "; mostly the indentation is wrong here, or a text with a colon needs quotes), expected"),
+        ("a:\n  b\nc", "a.yaml:3:2: found invalid YAML (could not find expected ':'; mostly the indentation is wrong"),
+        ("a:\n\tb: 1\n", "a.yaml:2:1: found a tab, expected spaces, by which YAML indents"),
+    ],
+)
+def test_broken_indentation_is_told_in_the_words_of_people(text: str, told: str) -> None:
+    assert told in refusal(text)
+
+
 def test_a_key_in_a_message_is_short_and_on_one_line() -> None:
     key = '"' + "x\\n" * 200 + '"'
     sentence = refusal(f"{key}: 1\n{key}: 2\n")

@@ -17,6 +17,7 @@ from bot.domain.pulls import Checks, MergeRules, Pull, Review, Reviews
 from bot.engine.record import replay
 from bot.forge import Reaction, Urgency
 from bot.ports import Permanent, Transient
+from bot.trial.memory.forge import account_of
 from tests.builders import IMAGE, NEW, OLD, a_policy
 from tests.fake_world import PRODUCTION_FILE, FakeWorld, values
 from tests.scenarios.test_after_a_rollback_on_fakes import play
@@ -58,7 +59,7 @@ def two_of_team(**changes: object) -> Approvals:
 
 def account(login: str) -> int:
     """The number that the fake gives to who comments."""
-    return sum(login.encode())
+    return account_of(login)
 
 
 def review(world: FakeWorld, *by: str, approves: bool = True, at: datetime | None = None) -> None:

@@ -14,8 +14,8 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "policies" / "examples"
 TESTS = sorted(EXAMPLES.glob("*.test.yaml"))
 
 
-def test_a_web_service_a_grpc_service_a_worker_and_one_in_waves_have_tests() -> None:
-    names = ("checkout", "payments", "invoices", "search")
+def test_a_web_service_a_grpc_service_a_worker_one_in_waves_and_one_that_is_approved_have_tests() -> None:
+    names = ("checkout", "payments", "invoices", "search", "catalogue")
     assert {f"{name}.test.yaml" for name in names} <= {path.name for path in TESTS}
 
 

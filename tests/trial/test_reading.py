@@ -32,6 +32,11 @@ def the_events(folder: Path, *timeline: str, policy: str = POLICY) -> tuple[Even
     return a_trial(folder, text, policy=policy).cases[0].timeline
 
 
+def test_a_typo_in_what_happens_is_told_at_its_place_and_nothing_else(tmp_path: Path) -> None:
+    (told,) = faults_of(tmp_path, with_expectation(FINE, timeline="{at: 0m, relese: 1.1.0}"))
+    assert told.startswith("shop.test.yaml:6:25: tests[0].timeline[0].relese: found an unknown key, expected one of ")
+
+
 # --- what is read ----------------------------------------------------------------------------------------------------
 
 
@@ -165,6 +170,8 @@ def test_an_expectation_that_says_nothing_or_can_never_be_looked_at_is_a_fault(
 
 
 IN_TIMELINE = [
+    ("{at: 1m, relese: 1.1.0}", "an unknown key, expected one of approves, argocd, at, by, closes"),
+    ("{at: 1m, relese: 1.1.0}", 'did you mean "release"?'),
     ("{at: 1m}", "nothing that happens, expected exactly one of release, image, argocd, says, merges"),
     ("{at: 1m, release: a, prometheus: up}", "release and prometheus, expected exactly one of"),
     ("{release: a}", "nothing, expected a duration"),
@@ -266,7 +273,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) ->
     assert lines == sorted(lines)
     assert [fault.split(": ")[1] for fault in found] == [
         "intervall",
-        "tests[0].timeline[0]",
+        "tests[0].timeline[0].releas",
         "tests[0].expect[0].stage",
         "tests[0].expect[1].sate",
     ]

@@ -148,11 +148,11 @@ def test_every_expectation_that_fails_is_told_not_only_the_first(tmp_path: Path)
 # --- what happens ----------------------------------------------------------------------------------------------------
 
 
-def after(folder: Path, timeline: str, *expected: str, policy: str = POLICY) -> None:
+def after(folder: Path, timeline: str, *expected: str, policy: str = POLICY, more: str = "") -> None:
     """Assert that all is as expected after a release and what follows."""
     people = "people: {dana: maintain, eve: read}\n"
     released = f"{{at: 0m, release: 1.1.0}}, {timeline}"
-    assert failures_of(folder, *expected, timeline=released, more=people, policy=policy) == ()
+    assert failures_of(folder, *expected, timeline=released, more=people + more, policy=policy) == ()
 
 
 def test_a_healthy_release_is_merged_and_watched(tmp_path: Path) -> None:
@@ -269,6 +269,35 @@ def test_what_a_person_has_done_can_be_undone(tmp_path: Path) -> None:
         "{at: 19m, stage: production, tag: 1.0.0}",
         "{at: 22m, stage: production, tag: 1.0.0, state: held by a person}",
         "{at: 27m, stage: production, tag: 1.1.0, did: merge promotion}",
+    )
+
+
+APPROVALS = POLICY.replace("merge: auto", "merge: auto, approvals: {need: 2, from: ['@acme/release']}")
+TEAM = "teams: {acme/release: [amy, may]}\n"
+
+
+def test_a_review_counts_as_an_approval_and_so_does_a_command(tmp_path: Path) -> None:
+    after(
+        tmp_path,
+        "{at: 14m, by: amy, approves: production}, {at: 20m, by: may, says: /liftlock approve}",
+        "{at: 18m, stage: production, reason: needs one more from acme/release, tag: 1.0.0}",
+        "{at: 24m, stage: production, tag: 1.1.0, did: merge promotion}",
+        policy=APPROVALS,
+        more=TEAM,
+    )
+
+
+def test_of_one_person_only_the_newest_review_counts(tmp_path: Path) -> None:
+    after(
+        tmp_path,
+        "{at: 14m, by: amy, approves: production}, {at: 15m, by: amy, approves: production}, "
+        "{at: 20m, by: may, approves: production}, {at: 20m, by: amy, requests_changes: production}, "
+        "{at: 30m, by: amy, approves: production}",
+        "{at: 18m, stage: production, tag: 1.0.0}",
+        "{at: 28m, stage: production, reason: amy asked for changes, tag: 1.0.0}",
+        "{at: 34m, stage: production, tag: 1.1.0}",
+        policy=APPROVALS,
+        more=TEAM,
     )
 
 

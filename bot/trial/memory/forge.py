@@ -14,6 +14,11 @@ from bot.ports import Conflict
 from bot.trial.memory.repositories import BOT, MemoryRepositories
 
 
+def account_of(login: str) -> int:
+    """Return the number of an account: another one for each login."""
+    return int.from_bytes(login.encode())
+
+
 @dataclass
 class MemoryForge:
     """Pull requests and what is said of them; a merge really changes the base. People act by `edit`, `say`, `merge`."""
@@ -49,7 +54,7 @@ class MemoryForge:
         made = 1 + max((one.id for pull in self.pulls.values() for one in pull.remarks), default=1000)
         remark = Remark(
             id=made,
-            author_id=sum(by.encode()),
+            author_id=account_of(by),
             author=by,
             is_app=False,
             body=body,
