@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.domain.policy import Policy
 from bot.policy import PolicyError, parse_policy, shipped_gate_templates
 from bot.policy.faults import PolicyFault
+from bot.policy.reading import hint
 from bot.policy.tree import MAX_BYTES, MAX_DEPTH, MAX_NODES, Value, read_tree
 
 TEMPLATES = shipped_gate_templates()
@@ -214,3 +215,9 @@ def test_a_directive_for_another_version_of_yaml_is_a_fault_and_no_crash(version
     with pytest.raises(PolicyError) as caught:
         read_tree(f"%YAML {version}\n---\na: b\n", file="a.yaml", faults=[])
     assert "YAML" in str(caught.value)
+
+
+def test_among_very_many_words_none_is_said_to_be_meant() -> None:
+    words = [f"word-{number}" for number in range(100)]
+    assert hint("word-77x", words) == '; did you mean "word-77"?'
+    assert hint("word-77x", [*words, "one-more"]) == ""
