@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 from bot.compose.metrics import compose_metrics, force_of
 from bot.domain.queries import Query
@@ -197,6 +197,8 @@ def test_without_what_is_forced_the_two_servers_answer_differently(pair: Pair) -
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=QUERIES)
 def test_whatever_is_asked_the_answer_is_that_of_a_server_with_our_series_only(pair: Pair, text: str) -> None:
+    # Of series with equal values, a server takes any.
+    assume("topk" not in text and "bottomk" not in text)
     try:
         query = force(Query.plain(text), (*BOTH, replace(BOTH[0], name="zone", value="acme-1")))
     except NotForced:

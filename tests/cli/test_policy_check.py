@@ -387,5 +387,5 @@ def test_the_hooks_and_the_workflow_run_the_tests_of_policies_too() -> None:
     }
     workflow = YAML(typ="safe").load((ROOT / "deploy/github-actions/policy-check.yml").read_text("utf-8"))
     *_, check, test = workflow["jobs"]["check"]["steps"]
-    assert check["run"].startswith("liftlock policy check ")
+    assert check["run"].splitlines()[-1].startswith('liftlock policy check --format github --against="$against"')
     assert test["run"].splitlines()[-1] == 'liftlock policy test "$POLICIES"'

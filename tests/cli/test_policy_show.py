@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,7 +196,8 @@ def test_what_is_shown_of_an_example_is_the_policy(service: str) -> None:
     templates = shipped_gate_templates()
     shown = parse_policy(run(service, str(EXAMPLES), "--resolved").output, file="a.yaml", templates=templates)
     own = parse_policy((EXAMPLES / f"{service}.yaml").read_text("utf-8"), file="a.yaml", templates=templates)
-    assert shown.stages == own.stages
+    # What is resolved has the regions as stages of their own, and no waves that they are of.
+    assert shown.stages == tuple(replace(stage, region_of=None) for stage in own.stages)
     assert (shown.image, shown.gitops) == (own.image, own.gitops)
 
 

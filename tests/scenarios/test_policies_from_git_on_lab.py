@@ -196,7 +196,9 @@ def test_commands_read_the_policies_of_the_repository(lab: Lab, clock: ManualClo
         assert "there are: checkout" in printed(settings, "hold", "web", "--reason", "invoices")
         push(lab, "all: lunch\n", path="policies/HOLD")
         assert "But HOLD, line 1 holds everything: lunch." in printed(settings, "resume", "checkout/production")
-        assert "acme/policies, policies on main: name files" in printed(settings, "policy", "check")
+        assert "from the folder policies of acme/policies (branch main), not from this machine" in printed(
+            settings, "policy", "check"
+        )
 
 
 @pytest.mark.invariant("I17")
