@@ -9,15 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from bot.domain.approvals import still_missing
 from bot.domain.argo import Mark, MarkKind
-from bot.domain.calendar import GATE as CALENDAR
-from bot.domain.calendar import Closed, judge_calendar
-from bot.domain.candidacy import HOLD_LABEL
 from bot.domain.decision import (
     Action,
     AskRefresh,
@@ -36,19 +32,16 @@ from bot.domain.decision import (
     Wait,
 )
 from bot.domain.model import Release, Sha, Trouble
-from bot.domain.naming import check_name, revert_branch
+from bot.domain.naming import revert_branch
 from bot.domain.observation import Observation
 from bot.domain.observed import is_revert
-from bot.domain.orders import standing
 from bot.domain.policy import Policy
-from bot.domain.pulls import MergeMethod, MergeRoad, MergeRules, Proposal, Pull, PullState, without_own
-from bot.domain.text import count_of
-from bot.forge import MergeOrder, MergeText, PullText, Urgency
-from bot.hearing import commands_wait
+from bot.domain.pulls import MergeMethod, MergeRoad, MergeRules, Proposal, PullState
+from bot.forge import MergeOrder, MergeText, PullText
+from bot.last_look import LastLook, urgency_of
 from bot.making import Maker
 from bot.observe import World
 from bot.ports import Conflict, OutsideError, Permanent, SyncOrder, Transient
-from bot.proposals import Branch, examine
 from bot.pushes import own_heads, push_own
 from bot.records import Arrival
 from bot.render.commits import revert_commit
@@ -161,6 +154,10 @@ class _Step:
         turn = self.applier.turn_on(self.repository, self.maker.policy.gitops.branch)
         return Reverter(world=self.world, maker=self.maker, sleep=self.applier.sleep, turn=turn)
 
+    @property
+    def last_look(self) -> LastLook:
+        return LastLook(world=self.world, maker=self.maker)
+
     # --- proposing ---
 
     def open(self, action: OpenPromotion) -> str:
@@ -189,7 +186,7 @@ class _Step:
         return f"opened #{pull.number} at {pushed[:_SHORT]}{' as a draft' if action.is_draft else ''}"
 
     def commit(self, action: CommitPromotion) -> str:
-        frozen = self._frozen_now(action.stage)
+        frozen = self.last_look.frozen_now(action.stage)
         if frozen is not None:
             raise Conflict("Liftlock", f"{action.release.tag} was not committed: {frozen}; look again")
         self.maker.keep_summary(action)
@@ -245,7 +242,7 @@ class _Step:
     # --- merging ---
 
     def merge(self, action: MergePromotion) -> str:
-        self._check_again(action)
+        self.last_look.check(action)
         if action.reverts is None:
             self.teller.clear_for_merge(action)
             self.maker.keep_summary(action)
@@ -258,7 +255,7 @@ class _Step:
             method=_method(action.method, facts.rules if facts is not None else MergeRules()),
             text=MergeText(title=f"{subject} (#{action.number})", message=rest.strip("\n")),
             road=action.road,
-            urgency=_urgency(action),
+            urgency=urgency_of(action),
         )
         merged = self.world.merging.merge_promotion(self.repository, order)
         if merged is None:
@@ -266,61 +263,6 @@ class _Step:
             return f"{words.get(action.road, 'started the merge of')} #{action.number}"
         self.world.forge.delete_branch(self.repository, action.branch)
         return f"merged #{action.number} as {merged[:_SHORT]}"
-
-    def _check_again(self, action: MergePromotion) -> None:
-        """Look again at this very moment (I2): the head, what people said since, the diff, and the file in the base."""
-        pull = self.world.merging.look_again(self.repository, action.number, _urgency(action))
-        pull = replace(pull, checks=without_own(pull.checks, check_name(action.stage)))
-        waits_for_checks = action.road is MergeRoad.ARM
-        if pull.head != action.head:
-            against: str | None = f"its head is {pull.head[:_SHORT]} now, not the checked {action.head[:_SHORT]}"
-        else:
-            against = _objection(pull, self.base, waits_for_checks=waits_for_checks)
-        # Nobody's question holds up a rollback; what people say on its pull request is heard nowhere.
-        if against is None and action.reverts is None and commands_wait(self.world, self.repository, pull):
-            against = "a command waits to be heard"
-        if against is None and action.reverts is None:
-            against = self._unapproved_now(action, pull)
-        if against is None and action.reverts is None and not self._is_calendar_overridden(action):
-            against = self._frozen_now(action.stage)
-        if against is None:
-            against = self._not_planned_now(action)
-        if against is not None:
-            raise Conflict("GitHub", f"#{action.number} was not merged: {against}; look again")
-
-    def _unapproved_now(self, action: MergePromotion, pull: Pull) -> str | None:
-        """Say whether an approval that was counted was taken back since; what came since is counted next time."""
-        judgement = self.maker.judgement(action.stage, "candidate")
-        tally = judgement.approvals if judgement is not None else None
-        missing = still_missing(tally, pull) if tally is not None else 0
-        gone = f"{count_of(missing, 'approval')} of those that counted {'is' if missing == 1 else 'are'} gone"
-        return gone if missing else None
-
-    def _frozen_now(self, stage: str) -> str | None:
-        """Return why the calendar lets nothing move by now: it may have closed since the sweep looked."""
-        judged = judge_calendar(self.policy.calendars_of(self.policy.stage(stage)), self.world.clock.now())
-        return judged.reason if isinstance(judged, Closed) else None
-
-    def _is_calendar_overridden(self, action: MergePromotion) -> bool:
-        orders, service, release = self.maker.observation.orders, self.policy.service, action.release.name
-        stands = standing(orders, service=service, stage=action.stage, release=release, head=action.head)
-        return CALENDAR in stands.overrides
-
-    def _not_planned_now(self, action: MergePromotion) -> str | None:
-        """Compare the branch with the planned edit on the base as the server has it now."""
-        stage = self.policy.stage(action.stage)
-        base = self.world.repositories.refresh(self.repository, self.base, stage.files)
-        plan = self.maker.plan_of(action)
-        found = examine(
-            self.world, self.policy, stage, Branch(base=base, name=action.branch, plan=plan, head=action.head)
-        )
-        if found.branch_head != action.head:
-            return "its branch has moved"
-        if found.deviation is not None:
-            return f"it is not exactly the planned edit: {found.deviation}"
-        # A promotion is made anew then. What a rollback takes back is the same, whatever else the file has got since.
-        is_stale = found.base_moved and action.reverts is None
-        return f"{' or '.join(stage.files)} has changed in {self.base} since" if is_stale else None
 
     def _merge_message(self, action: MergePromotion) -> str:
         if action.reverts is None:
@@ -372,26 +314,6 @@ class _Step:
 def _names(handles: Sequence[str]) -> tuple[str, ...]:
     """Return people and teams as the forge's API calls them; the `@` belongs to the texts of people."""
     return tuple(handle.removeprefix("@") for handle in handles)
-
-
-def _objection(pull: Pull, base: str, *, waits_for_checks: bool) -> str | None:
-    """Return what speaks against the merge at this moment, whatever was so when it was decided."""
-    checks = pull.checks
-    undone = () if waits_for_checks else (*checks.pending, *checks.missing)
-    objections = (
-        (pull.state is not PullState.OPEN, f"it is {pull.state}"),
-        (pull.base != base, "it was pointed at another branch"),
-        (pull.draft, "it was made a draft"),
-        (HOLD_LABEL in pull.labels, f"it has the label {HOLD_LABEL}"),
-        (bool(pull.reviews.changes_requested_by), "changes were requested"),
-        (pull.reviews.is_short and not waits_for_checks, "a review is missing"),
-        (bool(checks.failed or undone), f"its checks changed: {', '.join((*checks.failed, *undone))}"),
-    )
-    return next((said for stands, said in objections if stands), None)
-
-
-def _urgency(action: MergePromotion) -> Urgency:
-    return Urgency.MERGE if action.reverts is None else Urgency.ROLLBACK
 
 
 def _method(wanted: MergeMethod | None, rules: MergeRules) -> MergeMethod:

@@ -52,40 +52,44 @@ class _Repository:
     texts: Mapping[str, str]
 
 
+_Checkout = Annotated[
+    Path | None,
+    typer.Option(help="A checkout of the GitOps repository. Without it the settings say how to get it."),
+]
+_RepositoryName = Annotated[
+    str | None, typer.Option(metavar="OWNER/NAME", help="The GitOps repository; a checkout's origin says it, too.")
+]
+_Stages = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[=FILE],…", help="The stages in the order of releases, with files where paths do not tell."
+    ),
+]
+_Applications = Annotated[str | None, typer.Option(metavar="STAGE=APP,…", help="The Argo CD applications of stages.")]
+_Output = Annotated[Path | None, typer.Option("--output", "-o", help="The file; SERVICE.yaml beside the others.")]
+_Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="The settings file, liftlock.toml where that is there.", envvar="LIFTLOCK_CONFIG"
+    ),
+]
+
+
 def new(  # noqa: PLR0917 - Typer makes each argument an option, by name
     service: Annotated[str, typer.Argument(help="What the service is to be called.", show_default=False)],
-    checkout: Annotated[
-        Path | None,
-        typer.Option(help="A checkout of the GitOps repository. Without it the settings say how to get it."),
-    ] = None,
-    repository: Annotated[
-        str | None, typer.Option(metavar="OWNER/NAME", help="The GitOps repository; a checkout's origin says it, too.")
-    ] = None,
+    checkout: _Checkout = None,
+    repository: _RepositoryName = None,
     branch: Annotated[str | None, typer.Option(help="The branch that Argo CD follows.")] = None,
     image: Annotated[str | None, typer.Option(help="The service's image, without a tag.")] = None,
-    stages: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME[=FILE],…", help="The stages in the order of releases, with files where paths do not tell."
-        ),
-    ] = None,
-    argocd: Annotated[
-        str | None, typer.Option(metavar="STAGE=APP,…", help="The Argo CD applications of stages.")
-    ] = None,
+    stages: _Stages = None,
+    argocd: _Applications = None,
     namespace: Annotated[
         str | None, typer.Option(metavar="STAGE=NAME,…", help="The namespaces whose series are the stages'.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file; SERVICE.yaml beside the others.")
-    ] = None,
+    output: _Output = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing, take what was found.")] = False,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", "-c", help="The settings file, liftlock.toml where that is there.", envvar="LIFTLOCK_CONFIG"
-        ),
-    ] = None,
+    config: _Config = None,
 ) -> None:
     """Look at a GitOps repository and write a first policy, which is then checked.
 

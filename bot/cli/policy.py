@@ -50,16 +50,29 @@ app.command("show")(show)
 app.command("new")(new)
 
 
+_PathsArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="PATH",
+        help="Files and directories of policies; without any, the directory that the settings name, or policies.",
+        show_default=False,
+    ),
+]
+_FloorOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The floor that no policy may be below; else the one that the settings name."),
+]
+_AgainstOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REV|DIR", help="Say what got weaker or stricter since a Git revision, or than in a directory."
+    ),
+]
+
+
 @app.command("check")
 def check(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="PATH",
-            help="Files and directories of policies; without any, the directory that the settings name, or policies.",
-            show_default=False,
-        ),
-    ] = None,
+    paths: _PathsArgument = None,
     form: Annotated[Format, typer.Option("--format", help="In which form the findings are written.")] = Format.TEXT,
     live: Annotated[
         bool, typer.Option("--live", help="Ask the servers of the settings, too, and change nothing there.")
@@ -67,18 +80,8 @@ def check(
     scrape: Annotated[str, typer.Option(metavar="DURATION", help="How often your metrics are scraped.")] = "15s",
     config: ConfigOption = None,
     *,
-    floor: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="The floor that no policy may be below; else the one that the settings name."
-        ),
-    ] = None,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REV|DIR", help="Say what got weaker or stricter since a Git revision, or than in a directory."
-        ),
-    ] = None,
+    floor: _FloorOption = None,
+    against: _AgainstOption = None,
     fail_on_weakened: Annotated[
         bool, typer.Option("--fail-on-weakened", help="End with 1 if --against finds what may let more through.")
     ] = False,

@@ -11,16 +11,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.candidacy import HOLD_LABEL, Candidate, Case, blind
-from bot.domain.decision import ClosePromotion, CommitPromotion, OpenPromotion, RollBack, State, Wait, WaitsOn
+from bot.domain.decision import ClosePromotion, RollBack, State, Wait, WaitsOn
 from bot.domain.gates.artifact import judge_artifact, subject_of
 from bot.domain.joining import any_of
-from bot.domain.merging import RUNGS, cooling_down, frozen, is_bound_to, merge_now, moved
+from bot.domain.merging import RUNGS, frozen, merge_now
 from bot.domain.model import Artifact, Digest, Offer, Release, TagHistory, Trouble
-from bot.domain.naming import release_branch
 from bot.domain.observation import ForgeFacts, Observation
 from bot.domain.observed import carriers, quarantined_tags, running_release
+from bot.domain.opening import commit, early, for_a_commit, may_show, opens_early, to_propose
 from bot.domain.orders import lifted_tags, standing
-from bot.domain.policy import Opens, Policy, Road, Stage
+from bot.domain.policy import Policy, Road, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running
 from bot.domain.stops import hold_of
@@ -89,7 +89,7 @@ def judge_candidate(
         answer = rung(case)
         if answer is not None:
             return answer
-    return _commit(case) if target.proposing.by is Road.COMMIT else merge_now(case)
+    return commit(case) if target.proposing.by is Road.COMMIT else merge_now(case)
 
 
 def _left(release: Release, running: Mapping[str, Running]) -> str:
@@ -202,7 +202,7 @@ def _held(case: Case) -> Candidate | None:
         return None
     # People resume where they read of it, so a draft is opened for that as well: but not of what is another's.
     is_trusted = all(one.kind is not VerdictKind.UNHEALTHY for one in case.unverified)
-    actions = _early(case, reason) if is_trusted and _may_show(case) else ()
+    actions = early(case, reason) if is_trusted and may_show(case) else ()
     return case.answer(State.HELD_BY_HUMAN, WaitsOn.HUMAN, reason, *actions)
 
 
@@ -256,8 +256,8 @@ def _not_proven(case: Case) -> Candidate | None:
     if source.state is State.UNHEALTHY:
         closes = () if _stays_open(case.open_pull) else case.withdrawal(reason)
         return case.answer(State.UNHEALTHY, WaitsOn.HUMAN, reason, *closes)
-    if _opens_early(case):
-        return case.answer(source.state, source.waits_on, reason, *_early(case, reason))
+    if opens_early(case):
+        return case.answer(source.state, source.waits_on, reason, *early(case, reason))
     return case.answer(source.state, source.waits_on, reason)
 
 
@@ -271,7 +271,7 @@ def _paused(case: Case) -> Candidate | None:
     until = end + pause
     passed = f"it has passed {case.source_stage} and pauses for {format_duration(pause)}"
     reason = f"{passed}, until {format_instant(until)}"
-    shows = _early(case, reason) if _may_show(case) else ()
+    shows = early(case, reason) if may_show(case) else ()
     return case.answer(
         State.PAUSED, WaitsOn.PROMOTION, reason, *shows, Wait(stage=case.target.name, reason=reason, until=until)
     )
@@ -308,106 +308,4 @@ def _moved_bytes(case: Case) -> Candidate | None:
     return case.halt(f"{what}, and {other[1][:_DIGEST]} was observed in {other[0]}: build a release of its own")
 
 
-# --- proposing it ----------------------------------------------------------------------------------------------------
-
-
-def _opens_early(case: Case) -> bool:
-    """Whether a draft is due: the release is live, nothing is in its way, and it is still being observed."""
-    is_waited_for = case.source.judgement.state in {State.OBSERVING, State.CANNOT_TELL}
-    return case.target.proposing.opens is Opens.EARLY and is_waited_for and _may_show(case)
-
-
-def _may_show(case: Case) -> bool:
-    """Whether a draft may be opened: the release is live, and all that the draft would say is known."""
-    if case.target.proposing.by is not Road.PULL_REQUEST or case.open_pull is not None:
-        return False
-    is_known = not isinstance(case.seen.artifact, Trouble) and isinstance(case.seen.promotion, Proposal)
-    is_free = case.running_there.judgement.state is not State.ROLLING_BACK
-    return case.source.is_live and is_known and is_free
-
-
-def _early(case: Case, reason: str) -> tuple[OpenPromotion, ...]:
-    """Open a draft where nothing stands against it; a branch that is not the bot's is told of when it matters."""
-    if _foreign_branch(case) is not None or case.forge.openings_left == 0:
-        return ()
-    return (_opening(case, reason, is_draft=True),)
-
-
-def _to_propose(case: Case) -> Candidate | None:
-    if case.seen.promotion is None:
-        return case.answer(State.CANNOT_TELL, WaitsOn.PROMOTION, "pull requests were not looked at")
-    if case.open_pull is not None:
-        return None
-    foreign = _foreign_branch(case)
-    if foreign is not None:
-        return case.halt(foreign)
-    if case.forge.openings_left == 0:
-        until = case.forge.next_opening
-        when = f"; the next may be opened at {format_instant(until)}" if until is not None else ""
-        reason = f"as many promotions were opened in {case.policy.gitops.repository} as an hour allows{when}"
-        wait = Wait(stage=case.target.name, reason=reason, until=until)
-        return case.answer(State.READY_TO_PROPOSE, WaitsOn.PROMOTION, reason, wait)
-    if case.frozen is not None:
-        # A draft is not merged by mistake, and people may look at it meanwhile.
-        reason = case.frozen.reason
-        return case.answer(State.FROZEN, WaitsOn.PROMOTION, reason, _opening(case, reason, is_draft=True))
-    reason = case.why_proven
-    return case.answer(State.READY_TO_PROPOSE, WaitsOn.PROMOTION, reason, _opening(case, reason, is_draft=False))
-
-
-def _foreign_branch(case: Case) -> str | None:
-    """Return why the branch that is there already cannot be used."""
-    proposal = case.proposal
-    if proposal.branch_head is None:
-        return None
-    if proposal.deviation is not None:
-        return f"the branch {proposal.branch} exists and is not the bot's: {proposal.deviation}"
-    if not is_bound_to(proposal, case.release):
-        return f"the branch {proposal.branch} was made for other bytes: {moved(proposal, case.release)}"
-    return None
-
-
-def _opening(case: Case, reason: str, *, is_draft: bool) -> OpenPromotion:
-    return OpenPromotion(
-        stage=case.target.name,
-        source_stage=case.source_stage,
-        branch=release_branch(case.policy.service, case.target.name, case.release),
-        release=case.release,
-        replaces=case.replaces,
-        reason=reason,
-        is_draft=is_draft,
-    )
-
-
-# --- without a pull request ------------------------------------------------------------------------------------------
-
-
-def _for_a_commit(case: Case) -> Candidate | None:
-    pull = case.open_pull
-    if pull is not None:
-        reason = f"#{pull.number} is open for it: merge it, or close it and say /liftlock retry"
-        return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
-    if case.had_before:
-        reason = f"{case.target.name} had this release before, so only a person may set it there again"
-        return case.answer(State.WAITING_FOR_HUMAN, WaitsOn.HUMAN, reason)
-    if not case.forge.rules.takes_pushes:
-        branch = case.policy.gitops.branch
-        return case.halt(
-            f"the branch {branch} takes no direct pushes of the bot: promote by pull-request, or allow them"
-        )
-    return cooling_down(case)
-
-
-def _commit(case: Case) -> Candidate:
-    reason = case.why_proven
-    action = CommitPromotion(
-        stage=case.target.name,
-        source_stage=case.source_stage,
-        release=case.release,
-        replaces=case.replaces,
-        reason=reason,
-    )
-    return case.answer(State.READY_TO_MERGE, WaitsOn.PROMOTION, reason, action)
-
-
-_ROADS = {Road.PULL_REQUEST: (_to_propose, *RUNGS), Road.COMMIT: (_for_a_commit, frozen)}
+_ROADS = {Road.PULL_REQUEST: (to_propose, *RUNGS), Road.COMMIT: (for_a_commit, frozen)}

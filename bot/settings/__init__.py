@@ -12,10 +12,9 @@ from bot.settings.sections import (
     PoliciesSection,
     PrometheusSection,
     RegistrySection,
-    SettingsError,
     WebSection,
-    read_secret_file,
 )
+from bot.settings.values import SettingsError, read_secret_file
 
 __all__ = [
     "ArgoSection",

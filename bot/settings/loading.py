@@ -26,11 +26,11 @@ from bot.settings.sections import (
     PoliciesSection,
     PrometheusSection,
     RegistrySection,
-    SettingsError,
     SigstoreSection,
     SummariesSection,
     WebSection,
 )
+from bot.settings.values import SettingsError
 
 _SECRETS = ("token",)
 _SERVER = r"^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$"

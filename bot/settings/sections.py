@@ -6,76 +6,28 @@ gave.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from bot.domain.tenancy import Tenancy
-from bot.domain.text import parse_duration
 from bot.settings.tenants import ForcedLabels, TenantSection, tenancy_of
-
-
-class SettingsError(Exception):
-    """Settings that cannot be used: one sentence a fault, each with file, key, found and expected."""
-
-
-def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
-
-
-def _positive(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("a duration longer than nothing")
-    return value
-
-
-_LISTEN = re.compile(r"(?:(?P<host>[A-Za-z0-9.-]{1,253})|\[(?P<address>[0-9A-Fa-f:.]{2,45})\]):(?P<port>[0-9]{1,5})")
-
-
-def _a_uri(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme != "https" or not parts.netloc or not value.isprintable() or " " in value:
-        raise ValueError("expected an address such as https://liftlock.acme.example")
-    return value
-
-
-def _listen(value: str) -> str:
-    if _split_listen(value) is None:
-        raise ValueError("a host and a port such as 127.0.0.1:8080")
-    return value
-
-
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}")
-
-
-def _a_repository(value: str) -> str:
-    if not _REPOSITORY.fullmatch(value):
-        raise ValueError("expected a repository as owner/name, such as acme/policies")
-    return value
-
-
-def _a_branch(value: str) -> str:
-    # The whole of git's rules holds where the branch is fetched.
-    if not value or value.startswith("-") or not value.isprintable() or " " in value or ".." in value:
-        raise ValueError("expected the name of a branch, such as main")
-    return value
-
-
-def _a_folder(value: str) -> str:
-    parts = value.split("/")
-    if value != "." and (value.startswith("-") or any(part in ("", ".", "..") for part in parts)):
-        raise ValueError("expected a folder of the repository, or . for its root")
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
-Lag = Annotated[timedelta, BeforeValidator(_duration)]
+from bot.settings.values import (
+    BranchName,
+    Duration,
+    FolderName,
+    Lag,
+    Listen,
+    RepositoryName,
+    Uri,
+    check_url,
+    files_of,
+    read_secret,
+    split_listen,
+)
 
 
 class _Section(BaseModel):
@@ -93,12 +45,12 @@ class _Server(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> _Server:
-        _check_url(self.url, allow_http=self.allow_http)
+        check_url(self.url, allow_http=self.allow_http)
         return self
 
     def read_token(self) -> str | None:
         """Return the token, read anew where it is a file's; None without one."""
-        return _read_secret(self.token, self.token_file)
+        return read_secret(self.token, self.token_file)
 
 
 class BotSettings(_Section):
@@ -128,9 +80,9 @@ class PoliciesSection(_Section):
     `.` is the repository's root.
     """
 
-    repository: Annotated[str, AfterValidator(_a_repository)]
-    branch: Annotated[str, AfterValidator(_a_branch)] = "main"
-    path: Annotated[str, AfterValidator(_a_folder)] = "policies"
+    repository: RepositoryName
+    branch: BranchName = "main"
+    path: FolderName = "policies"
 
 
 class GitHubSection(_Section):
@@ -159,14 +111,14 @@ class GitHubSection(_Section):
     @model_validator(mode="after")
     def _check(self) -> GitHubSection:
         for url in (self.url, self.api):
-            _check_url(url, allow_http=self.allow_http)
+            check_url(url, allow_http=self.allow_http)
         if (self.app_id is None) != (self.private_key_file is None):
             raise ValueError("app_id and private_key_file together, or neither")
         return self
 
     def read_token(self) -> str | None:
         """Return the token, read anew where it is a file's; None without one."""
-        return _read_secret(self.token, self.token_file)
+        return read_secret(self.token, self.token_file)
 
 
 class GitSection(_Section):
@@ -267,14 +219,14 @@ class RegistrySection(_Section):
     def _check(self) -> RegistrySection:
         for url in (self.url, self.token_service):
             if url is not None:
-                _check_url(url, allow_http=self.allow_http)
+                check_url(url, allow_http=self.allow_http)
         if self.docker_config is not None and (self.token is not None or self.token_file is not None):
             raise ValueError("docker_config, or a token, not both")
         return self
 
     def read_token(self) -> str | None:
         """Return the token, read anew where it is a file's; None without one."""
-        return _read_secret(self.token, self.token_file)
+        return read_secret(self.token, self.token_file)
 
 
 class SigstoreSection(_Section):
@@ -294,7 +246,7 @@ class SummariesSection(_Section):
     Without these two the ledger alone has them, unsigned.
     """
 
-    verifier: Annotated[str, AfterValidator(_a_uri)] = "https://liftlock.dev"
+    verifier: Uri = "https://liftlock.dev"
     key_file: Path | None = None
     directory: Path | None = None
 
@@ -319,7 +271,7 @@ class WebSection(_Section):
     Two sweeps begin at least `wake_pause` apart, however often webhooks wake the bot.
     """
 
-    listen: Annotated[str, AfterValidator(_listen)] | None = None
+    listen: Listen | None = None
     webhook_secret_file: Path | tuple[Path, ...] = ()
     alertmanager_token_file: Path | tuple[Path, ...] = ()
     registry_token_file: Path | tuple[Path, ...] = ()
@@ -338,22 +290,22 @@ class WebSection(_Section):
     @property
     def secret_files(self) -> tuple[Path, ...]:
         """The files of the webhook secrets; none where GitHub's webhooks are not taken."""
-        return _files(self.webhook_secret_file)
+        return files_of(self.webhook_secret_file)
 
     @property
     def alertmanager_files(self) -> tuple[Path, ...]:
         """The files of Alertmanager's tokens; none where its notifications are not taken."""
-        return _files(self.alertmanager_token_file)
+        return files_of(self.alertmanager_token_file)
 
     @property
     def registry_files(self) -> tuple[Path, ...]:
         """The files of the registries' tokens; none where their notifications are not taken."""
-        return _files(self.registry_token_file)
+        return files_of(self.registry_token_file)
 
     @property
     def address(self) -> tuple[str, int] | None:
         """The host and the port to listen on; None where the server is off."""
-        return _split_listen(self.listen) if self.listen is not None else None
+        return split_listen(self.listen) if self.listen is not None else None
 
 
 class LogSection(_Section):
@@ -361,65 +313,3 @@ class LogSection(_Section):
 
     format: Literal["console", "json"] = "console"
     level: Literal["debug", "info", "warning", "error"] = "info"
-
-
-# --- secrets and addresses ---
-
-
-def _files(named: Path | tuple[Path, ...]) -> tuple[Path, ...]:
-    return (named,) if isinstance(named, Path) else named
-
-
-def _split_listen(value: str) -> tuple[str, int] | None:
-    """Take `HOST:PORT` apart; an IPv6 address stands in brackets. None where it is none, port 0 included."""
-    found = _LISTEN.fullmatch(value)
-    if found is None or not 0 < int(found["port"]) < 65536:
-        return None
-    return found["host"] or found["address"], int(found["port"])
-
-
-def _read_secret(value: SecretStr | None, file: Path | None) -> str | None:
-    if value is not None:
-        return value.get_secret_value()
-    return read_secret_file(file) if file is not None else None
-
-
-def read_secret_file(path: Path) -> str:
-    """Return a secret file's text without the white space around it. Raise SettingsError that names the path only."""
-    try:
-        secret = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise SettingsError(f"the secret file {path} cannot be read: {why}") from None
-    if not secret:
-        raise SettingsError(f"the secret file {path} is empty")
-    return secret
-
-
-def _check_url(url: str, *, allow_http: bool) -> None:
-    parts = _split(url)
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("a URL that begins with https://")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("a URL without user and password in it")
-    if parts.scheme == "http" and not allow_http and not _is_this_machine(parts.hostname):
-        raise ValueError("https:// (plain http only with allow_http = true)")
-
-
-def _split(url: str) -> SplitResult | None:
-    """Take a URL apart; None where its host or its port is none."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.port != 0
-    except ValueError:
-        return None
-    return parts if usable else None
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -25,6 +25,7 @@ from bot.policy.comparing.orders import (
     lower_is_stricter,
     more_is_stricter,
     nothing_is_weakest,
+    of_one_kind,
     or_nothing,
     said,
     together,
@@ -66,10 +67,7 @@ def _compare(old: TrustRule | None, new: TrustRule | None, path: str, *, has_sig
 
 def compare_requirement(old: TrustRule, new: TrustRule, path: str) -> Iterator[Change]:
     """Give what is different of two requirements, but for who must sign and whether the log must have it."""
-    if type(old) is type(new):
-        yield from changes(REQUIREMENTS[type(old)], old, new, path)
-    else:
-        yield Change(way=Way.CHANGED, path=path, old=old.title, new=new.title)
+    yield from of_one_kind(REQUIREMENTS, old, new, path)
 
 
 def _title(rule: TrustRule | None) -> str:

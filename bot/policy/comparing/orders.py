@@ -6,7 +6,7 @@ Where nobody can tell without looking, as of another query, it is only `changed`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
@@ -49,6 +49,11 @@ class Change:
 
 class _Ordered(Protocol):
     def __lt__(self, other: Any, /) -> bool: ...
+
+
+class _Titled(Protocol):
+    @property
+    def title(self) -> str: ...
 
 
 Judge = Callable[[V, V], Way | None]
@@ -149,6 +154,16 @@ def changes(aspects: Sequence[Aspect[T]], old: T, new: T, path: str) -> Iterator
         if way is not None:
             key = one.key if isinstance(one.key, str) else one.key(new)
             yield Change(way=way, path=below(path, key), old=one.show(old), new=one.show(new))
+
+
+def of_one_kind(
+    aspects: Mapping[type, Sequence[Aspect[Any]]], old: _Titled, new: _Titled, path: str
+) -> Iterator[Change]:
+    """Give what is different of two rules, aspect by aspect if they are of one kind, else as a whole."""
+    if type(old) is type(new):
+        yield from changes(aspects[type(old)], old, new, path)
+    else:
+        yield Change(way=Way.CHANGED, path=path, old=old.title, new=new.title)
 
 
 def below(path: str, key: str) -> str:

@@ -31,12 +31,12 @@ from bot.policy.comparing.orders import (
     Way,
     aspect,
     below,
-    changes,
     differs,
     higher_is_stricter,
     listed,
     lower_is_stricter,
     nothing_is_weakest,
+    of_one_kind,
     or_nothing,
     ranked,
     said,
@@ -69,10 +69,7 @@ def _compare(old: Rule | None, new: Rule | None, path: str) -> Iterator[Change]:
 
 def compare_rule(old: Rule, new: Rule, path: str) -> Iterator[Change]:
     """Give what is different of two rules that both decide."""
-    if type(old) is type(new):
-        yield from changes(RULES[type(old)], old, new, path)
-    else:
-        yield Change(way=Way.CHANGED, path=path, old=old.title, new=new.title)
+    yield from of_one_kind(RULES, old, new, path)
 
 
 def _rank(rule: Rule | None) -> int:
