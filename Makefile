@@ -3,14 +3,16 @@
 
 PYTHON ?=
 export PYTHON
+# Each of the many processes of the tests would compile the whole bot again.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 CHECKS := lint types imports pytest
 
 # For a part of the tests: make test PYTEST_ARGS=tests/domain COVERAGE=
 PYTEST_ARGS ?=
-# Tests wait for servers more than they compute.
-WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
+# Tests wait for servers, clones and each other's processes: with fewer, processors stand idle.
+WORKERS ?= $(shell echo $$((3 * $$(nproc 2>/dev/null || echo 2))))
 COVERAGE ?= --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 # Measuring doubles the time of all Python that runs meanwhile, so only these are measured: what decides must be covered
 # by tests that ask it, not by the way.

@@ -23,9 +23,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "everywhere")
 
 @pytest.fixture(autouse=True)
 def _quiet_log() -> Iterator[None]:
-    """Keep a failing test's output to what failed."""
+    """Keep a failing test's output to what failed, and the level of a command's log from the next test."""
     with structlog.testing.capture_logs():
         yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from bot.domain.edit import visible
 from bot.domain.text import join_words, parse_duration
 from bot.draft import Draft, DraftStage, Survey, Wanted, images_near, stages_of, survey, write_policy
 from bot.draft.places import Place
-from bot.draft.stages import Found, chained, stage_name, with_deployers
+from bot.draft.stages import Found, chained, goes_back, stage_name, with_deployers
 from bot.draft.texts import MOST_FILES, is_wanted, read_checkout
 from bot.policy import PolicyError, parse_policy
 from bot.policy.checking import Measures, check_policies
@@ -356,6 +356,8 @@ def _show(seen: Survey, stages: Sequence[DraftStage], service: str) -> None:
         after = f" after {stage.source}" if stage.source else ""
         apps = join_words(list(stage.applications))
         typer.echo(visible(f"{stage.name}{after}: {_shown(stage.place)}, deployed by {apps}"))
+    for stage in filter(goes_back, stages):
+        typer.echo(f"mind: releases go from {stage.source} on to {stage.name}; --stages names stages in their order")
     for one in [one for one in seen.unclear if stage_name(one.file, service) is not None][:MOST_SHOWN]:
         typer.echo(visible(f"left out: {one.file}: {one.reason}"))
 

@@ -54,7 +54,8 @@ _PathsArgument = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="PATH",
-        help="Files and directories of policies; without any, the directory that the settings name, or policies.",
+        help="Files and directories of policies; without any, the directory that the settings name, or policies. "
+        "Needed where the settings name a repository.",
         show_default=False,
     ),
 ]

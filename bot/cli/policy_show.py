@@ -39,7 +39,8 @@ def show(
         Path | None,
         typer.Argument(
             metavar="PATH",
-            help="The directory of policies; without one, that which the settings name, or policies.",
+            help="The directory of policies; without one, that which the settings name, or policies. Needed where "
+            "the settings name a repository.",
             show_default=False,
         ),
     ] = None,

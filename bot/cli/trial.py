@@ -36,7 +36,7 @@ def run_tests(
         typer.Argument(
             metavar="PATH",
             help="Test files, policies with one beside them, and directories; without any, the directory that the "
-            "settings name, or policies.",
+            "settings name, or policies. Needed where the settings name a repository.",
             show_default=False,
         ),
     ] = None,

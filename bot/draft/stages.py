@@ -113,6 +113,12 @@ def stage_name(file: str, service: str) -> str | None:
     return None
 
 
+def goes_back(stage: DraftStage) -> bool:
+    """Say whether a stage comes after one that, by what both are called, releases mostly come to later."""
+    before, own = (_rank(_split(name)) for name in (stage.source or "", stage.name))
+    return before is not None and own is not None and before > own
+
+
 def _words(file: str, service: str) -> list[str]:
     own = set(_split(service))
     return [word for segment in file.split("/") for word in _split(segment) if word not in own]

@@ -42,17 +42,44 @@ class Caution:
 
 def check_meaning(policy: Policy, tree: Value, *, scrape: timedelta) -> Iterator[Finding]:
     """Give the warnings of a policy whose file has this tree; `scrape` is how often metrics are scraped."""
+    left_from = _left_from(policy, tree)
     for number, stage in enumerate(policy.stages):
-        for caution in _of_stage(stage, f"stages[{number}]", scrape):
+        path = f"stages[{number}]"
+        is_last = _in_list(tree, number) not in left_from
+        for caution in (*_of_stage(stage, path, scrape), *(_of_last(tree, path) if is_last else ())):
             found = caution.at(tree)
             path = _in_file(tree, number, caution.path)
             yield replace(found, fault=replace(found.fault, path=path))
 
 
-def _in_file(tree: Value, number: int, path: str) -> str:
-    """Return a path with the number that the stage has in the file: there one may stand for several regions."""
+def _in_list(tree: Value, number: int) -> int:
+    """Return the number that a stage has in the file: there one may stand for several regions."""
     index = value_at(tree, f"stages[{number}]").index
-    return path if index is None else path.replace(f"stages[{number}]", f"stages[{index}]", 1)
+    return number if index is None else index
+
+
+def _in_file(tree: Value, number: int, path: str) -> str:
+    """Return a path with the number that the stage has in the file."""
+    return path.replace(f"stages[{number}]", f"stages[{_in_list(tree, number)}]", 1)
+
+
+def _left_from(policy: Policy, tree: Value) -> set[int]:
+    """Return the stages, by their number in the file, that releases move on from."""
+    sources = {source for stage in policy.stages for source in stage.sources}
+    return {_in_list(tree, number) for number, stage in enumerate(policy.stages) if stage.name in sources}
+
+
+def _of_last(tree: Value, path: str) -> Iterator[Caution]:
+    """Warn of what judges when a release may move on, in a stage from which it moves nowhere.
+
+    Only where the policy says so itself: defaults are for stages of all kinds.
+    """
+    stage = value_at(tree, path).entries or {}
+    said = [key for key in ("window", "gates") if key in stage and stage[key].file == tree.file]
+    if said:
+        found = f"{' and '.join(said)} in a stage that no other comes from"
+        expected = "neither: they say when a release moves on, and it does not; what came is watched by rollback"
+        yield Caution(rule="without-effect", path=f"{path}.{said[0]}", found=found, expected=expected)
 
 
 def _of_stage(stage: Stage, path: str, scrape: timedelta) -> Iterator[Caution]:

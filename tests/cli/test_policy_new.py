@@ -250,11 +250,14 @@ def test_a_services_own_words_name_no_stage() -> None:
 
 def test_stages_that_are_named_are_found_by_their_words_and_come_in_their_order() -> None:
     checkout(OVERLAYS)
-    assert run("--stages", "prod,stage").exit_code == 0
+    backwards = run("--stages", "prod,stage")
+    assert backwards.exit_code == 0
+    assert "mind: releases go from prod on to stage; --stages names stages in their order\n" in backwards.output
     assert [(stage.name, stage.source, stage.edit.file) for stage in written().stages] == [
         ("prod", None, "apps/checkout/production/kustomization.yaml"),
         ("stage", "prod", "apps/checkout/staging/kustomization.yaml"),
     ]
+    assert "mind: " not in run("--stages", "stage,prod", "--force").output
 
 
 def test_stages_whose_paths_do_not_tell_are_named_with_their_files() -> None:

@@ -89,6 +89,10 @@ class Played:
             with running_lab(Path(directory), self._clock) as self._lab:
                 self._play()
 
+    def __getstate__(self) -> dict[str, object]:
+        """What is kept of it: not the world that it was played in, which is gone."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
     def _play(self) -> None:
         lab = self._lab
         lab.add_service("checkout", "1.8.2")

@@ -6,8 +6,11 @@ in every other sweep at most, so that each new process also goes on by what it r
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pickle
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import takewhile
 
 import pytest
@@ -20,19 +23,38 @@ PARTS = 8 if EVERY == 1 else 4
 """The places are dealt out to so many tests, so that they run side by side. A play takes in several of them."""
 
 
+Whole = Callable[[str], Played]
+"""Gives a story by its name, as it goes when nobody kills the bot."""
+
+
 @pytest.fixture(scope="module", name="whole")
-def fixture_whole() -> Mapping[str, Played]:
-    """Each story as it goes when nobody kills the bot."""
-    return {name: Played(story, {}) for name, story in STORIES.items()}
+def fixture_whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Play each story once, in whichever process first needs it: the others wait for it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    @cache
+    def whole(name: str) -> Played:
+        with (folder / f"{name}.played").open("a+b") as kept:
+            fcntl.flock(kept, fcntl.LOCK_EX)
+            kept.seek(0)
+            if content := kept.read():
+                played: Played = pickle.loads(content)  # noqa: S301 (this very run wrote it)
+                return played
+            played = Played(STORIES[name], {})
+            kept.write(pickle.dumps(played))
+        return played
+
+    return whole
 
 
-def _first_of_its_own(whole: Mapping[str, Played], name: str) -> int:
+def _first_of_its_own(whole: Whole, name: str) -> int:
     """Return the number of the first sweep in which a story is not as one before it in the list.
 
     Until then both are the same sweeps of the same world, and each place in them is tried in the first story.
     """
-    before = list(whole)[: list(whole).index(name)]
-    return max((_alike(whole[other], whole[name]) for other in before), default=0)
+    before = list(STORIES)[: list(STORIES).index(name)]
+    return max((_alike(whole(other), whole(name)) for other in before), default=0)
 
 
 def _alike(one: Played, other: Played) -> int:
@@ -89,8 +111,8 @@ def _deaths(reference: Played, played: Played) -> str:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_a_story_ends_as_it_should_when_nobody_kills_the_bot(whole: Mapping[str, Played], name: str) -> None:
-    story, played = STORIES[name], whole[name]
+def test_a_story_ends_as_it_should_when_nobody_kills_the_bot(whole: Whole, name: str) -> None:
+    story, played = STORIES[name], whole(name)
     pulls, comments, messages = (str(played.end[key]) for key in ("pull requests", "comments", "messages"))
     assert [pulls.count(f"'{word} ") for word in ("Promote", "Revert")] == [
         story.pulls.count(word) for word in ("Promote", "Revert")
@@ -108,9 +130,9 @@ def test_a_story_ends_as_it_should_when_nobody_kills_the_bot(whole: Mapping[str,
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("name", STORIES)
 def test_killed_at_any_place_where_it_writes_it_comes_to_the_same_end(
-    whole: Mapping[str, Played], name: str, part: int, record_property: Callable[[str, object], None]
+    whole: Whole, name: str, part: int, record_property: Callable[[str, object], None]
 ) -> None:
-    reference, wrong, plays = whole[name], [], 0
+    reference, wrong, plays = whole(name), [], 0
     matrix = Matrix(reference, first=_first_of_its_own(whole, name), part=part, every=EVERY)
     record_property("places of the kill matrix", len(matrix))
     for deadly in matrix.plans():

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from bot.domain.statistics import traffic_floor, upper_bound
 from bot.policy import parse_policy
 from bot.policy.cautions import check_meaning
+from bot.policy.checking import Measures, check_policies
 from bot.policy.findings import RULES, Severity
 from bot.policy.tree import read_tree
-from tests.policy.a_rule import TEMPLATES, with_gate, with_trigger
+from tests.policy.a_rule import HEAD, TEMPLATES, with_gate, with_trigger
 
 SCRAPE = timedelta(seconds=15)
 
@@ -139,3 +141,62 @@ def test_a_rollback_whose_triggers_are_all_in_the_shadow_is_warned_of(also: str,
         ": stages[1].rollback.triggers: found only triggers in the shadow, "
         f"expected one that decides: nothing is taken back without a person{more}"
     )
+
+
+# --- what judges for moving on, where nothing moves on ---
+
+LAST = """\
+  - name: last
+    from: one
+    edit: {kustomize: last}
+    argocd: last
+    metrics: {namespace: last}
+"""
+JUDGES = """\
+    window: {for: 30m, warmup: 2m, deadline: 6h}
+    gates: [{use: argocd-healthy}]
+"""
+AFTER = "  - {name: after, from: last, edit: {kustomize: after}, argocd: after}\n"
+
+
+def test_a_window_and_gates_in_a_stage_that_no_other_comes_from_are_warned_of() -> None:
+    assert warnings(HEAD + LAST + JUDGES) == [
+        (
+            "without-effect: a.yaml:18:13: stages[1].window: found window and gates in a stage that no other comes "
+            "from, expected neither: they say when a release moves on, and it does not; what came is watched by "
+            "rollback"
+        )
+    ]
+    assert warnings(HEAD + LAST + JUDGES + AFTER) == []
+
+
+def test_the_only_stage_is_warned_of_too() -> None:
+    (alone,) = warnings(HEAD)
+    assert alone.startswith("without-effect: a.yaml:10:13: stages[0].window: found window and gates in a stage")
+
+
+def test_what_came_from_the_defaults_is_warned_of_nowhere(tmp_path: Path) -> None:
+    def found(own: str) -> list[str]:
+        extending = (HEAD + LAST + own).replace("service: a", "extends: defaults.yaml\nservice: a")
+        (tmp_path / "a.yaml").write_text(extending)
+        checked = check_policies([tmp_path], TEMPLATES, measures=Measures(scrape=SCRAPE))
+        return [f"{one.rule}: {one.fault.path}: {one.fault.found}" for one in checked.findings]
+
+    (tmp_path / "defaults.yaml").write_text(f"apiVersion: liftlock.dev/v1\nstage:\n{JUDGES}")
+    assert found("") == []
+    gates = "without-effect: stages[1].gates: gates in a stage that no other comes from"
+    assert found("    gates: [{use: argocd-healthy}]\n") == [gates]
+
+
+def test_in_waves_it_decides_between_them_and_one_wave_alone_has_nothing_to_decide(tmp_path: Path) -> None:
+    def found(regions: str) -> list[str]:
+        waves = LAST.replace("name: last", f"name: last\n    waves: {{regions: {regions}}}").replace(
+            "argocd: last", 'argocd: "last-{region}"'
+        )
+        text = HEAD + waves.replace("kustomize: last", 'kustomize: "{region}"') + JUDGES
+        (tmp_path / "a.yaml").write_text(text)
+        findings = check_policies([tmp_path], TEMPLATES, measures=Measures(scrape=SCRAPE)).findings
+        return [f"{one.rule}: {one.fault.path}" for one in findings]
+
+    assert found("[eu, us]") == []
+    assert found("[[eu, us]]") == ["without-effect: stages[1].window"]

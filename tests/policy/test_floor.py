@@ -154,8 +154,8 @@ def test_a_policy_that_asks_for_as_much_is_not_below(rule: str) -> None:
         (
             "artifact: {require: [{use: signature}]}",
             (
-                f"16:5: {ARTIFACT}.require: found "
-                "nothing of it, expected that the artifact is signed by whom the policy names, by floor.yaml:4:26"
+                f"16:5: {ARTIFACT}.require: found no {{use: signature}}, "
+                "expected {use: signature}, so that the artifact is signed by whom the policy names, by floor.yaml:4:26"
             ),
         ),
         ("rollback: {watch: 2h}", f"23:14: {ROLLBACK}.watch: found 1h, expected 2h or stricter, by floor.yaml:4:15"),

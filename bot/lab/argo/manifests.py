@@ -92,7 +92,7 @@ class ManifestReader:
         return loaded
 
     def _text(self, source: Source, commit: str, file: str) -> str | None:
-        return self._repositories.ask(source.repo_url, "show", f"{commit}:{_joined(source.path, file)}")
+        return self._repositories.read_text(source.repo_url, commit, _joined(source.path, file))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

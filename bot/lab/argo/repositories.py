@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bot.lab.github.git import Bare
+
 _GIT_DEADLINE_SECONDS = 20.0
 
 
@@ -20,6 +22,7 @@ class GitRepositories:
 
     def __init__(self, locate: Callable[[str], Path]) -> None:
         self._locate = locate
+        self._bares: dict[Path, Bare] = {}
 
     def directory(self, url: str) -> Path:
         """Return where a repository lies; ManifestError if there is no such repository."""
@@ -27,6 +30,19 @@ class GitRepositories:
         if not directory.is_dir():
             raise ManifestError(f"Failed to load target state: repository {url} not found")
         return directory
+
+    def find_commit(self, url: str, name: str) -> str | None:
+        """Return the commit that a branch, a tag or any other name means; ManifestError if there is no repository."""
+        return self._bare(url).resolve(name)
+
+    def read_text(self, url: str, commit: str, path: str) -> str | None:
+        """Return a file's text at a commit, None if there is none; ManifestError if there is no repository."""
+        content = self._bare(url).blob(commit, path)
+        return None if content is None else content.decode("utf-8", "replace")
+
+    def _bare(self, url: str) -> Bare:
+        directory = self.directory(url)
+        return self._bares.setdefault(directory, Bare(directory))
 
     def ask(self, url: str, *arguments: str) -> str | None:
         """Return what git prints, None if it fails; ManifestError if there is no such repository."""

@@ -73,11 +73,10 @@ class Targets:
         return best_version(wanted, tags.split())
 
     def _look_up(self, url: str, wanted: str) -> str:
-        for name in (f"refs/heads/{wanted}", f"refs/tags/{wanted}", wanted):
-            found = self._repositories.ask(url, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-            if found is not None:
-                return found.strip()
-        raise _Unresolved(f"unable to resolve '{wanted}' to a commit SHA")
+        found = self._repositories.find_commit(url, wanted)
+        if found is None:
+            raise _Unresolved(f"unable to resolve '{wanted}' to a commit SHA")
+        return found
 
 
 class _Unresolved(Exception):

@@ -7,10 +7,13 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
+
+from bot.lab.github.diffs import FileChange, read_changes
 
 T = TypeVar("T")
 
@@ -21,6 +24,17 @@ _FIELDS = 10
 _FULL_NAME = re.compile("[0-9a-f]{40}")
 _MOST_KNOWN = 4096
 
+_CONFIG = """[http]
+	receivepack = true
+[uploadpack]
+	allowFilter = true
+	allowAnySHA1InWant = true
+[receive]
+	denyDeleteCurrent = ignore
+	autogc = false
+[gc]
+	auto = 0
+"""
 # Refuses what the server named in LAB_REFUSED (lines of ref, tab, reason), and for the refs in LAB_PROTECTED what
 # GitHub refuses on every protected branch: deletion and anything but a fast-forward.
 _UPDATE_HOOK = """#!/bin/sh
@@ -83,19 +97,6 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileChange:
-    """One file of a diff, in GitHub's words. `patch` starts at the first hunk; None for binary files."""
-
-    path: str
-    previous: str | None
-    status: str
-    blob: str | None
-    additions: int
-    deletions: int
-    patch: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TreeEntry:
     """What is to stand at a path of a new tree: an object with its mode, or nothing any more (`sha` None)."""
 
@@ -138,15 +139,8 @@ class Bare:
         directory.mkdir(parents=True)
         bare = cls(directory)
         bare.run("init", "--quiet", "--bare", f"--initial-branch={branch}")
-        for key, value in (
-            ("http.receivepack", "true"),
-            ("uploadpack.allowFilter", "true"),
-            ("uploadpack.allowAnySHA1InWant", "true"),
-            ("receive.denyDeleteCurrent", "ignore"),
-            ("receive.autogc", "false"),
-            ("gc.auto", "0"),
-        ):
-            bare.run("config", key, value)
+        with (directory / "config").open("a", encoding="utf-8") as config:
+            config.write(_CONFIG)
         hook = directory / "hooks" / "update"
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(_UPDATE_HOOK, encoding="utf-8")
@@ -181,8 +175,18 @@ class Bare:
 
     def refs(self, *prefixes: str) -> dict[str, str]:
         """Return refs and their objects, by full name, sorted."""
+        if not (self.directory / "packed-refs").exists() and all(_is_plain(prefix) for prefix in prefixes):
+            return dict(sorted(self._loose_refs(prefixes)))
         lines = self.run("for-each-ref", "--format=%(refname) %(objectname)", *prefixes).decode().splitlines()
         return {line.split(" ")[0]: line.split(" ")[1] for line in lines}
+
+    def _loose_refs(self, prefixes: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Read the files that git keeps refs in until it packs them."""
+        for prefix in prefixes or ("refs",):
+            place = self.directory / prefix
+            for file in [place] if place.is_file() else _files_below(place):
+                with suppress(FileNotFoundError):
+                    yield str(file.relative_to(self.directory)), file.read_text(encoding="ascii").strip()
 
     def branches(self) -> dict[str, str]:
         """Return branch heads by branch name."""
@@ -199,11 +203,16 @@ class Bare:
 
     def resolve(self, name: str) -> str | None:
         """Return the commit that a branch, tag, full ref or (full or long enough) object name means."""
-        for candidate in (f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}", name):
-            found = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{candidate}^{{commit}}")
-            if found:
-                return found
-        return None
+        if not name or not name.isprintable():
+            return None
+        return self._once(("resolve", name), [name], lambda: self.branch(name) or self._named(name))
+
+    def _named(self, name: str) -> str | None:
+        """Ask for all that a name may mean at once; the first that there is counts."""
+        candidates = (f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}", name)
+        asked = "".join(f"{candidate}^{{commit}}\n" for candidate in candidates).encode()
+        answers = self.run("cat-file", "--batch-check=%(objectname)", stdin=asked).decode(errors="replace").splitlines()
+        return next((answer for answer in answers if _FULL_NAME.fullmatch(answer)), None)
 
     def is_valid_ref(self, ref: str) -> bool:
         """Say whether git allows this full ref name."""
@@ -223,9 +232,11 @@ class Bare:
         """Return a file's bytes at a commit; None where there is no such file."""
 
         def find() -> bytes | None:
-            if self.ask("cat-file", "-t", f"{commit}:{path}") != "blob":
+            if not path.isprintable():
                 return None
-            return self.run("cat-file", "blob", f"{commit}:{path}")
+            answer = self.run("cat-file", "--batch=%(objecttype)", stdin=f"{commit}:{path}\n".encode())
+            kind, _, content = answer.partition(b"\n")
+            return content.removesuffix(b"\n") if kind == b"blob" else None
 
         return self._once(("blob", commit, path), [commit], find)
 
@@ -273,39 +284,7 @@ class Bare:
 
     def changes(self, old: str, new: str) -> list[FileChange]:
         """Return the files that differ between two trees."""
-        return list(self._once(("changes", old, new), [old, new], lambda: self._changed(old, new)))
-
-    def _changed(self, old: str, new: str) -> list[FileChange]:
-        numbers = self._counts(old, new)
-        raw = self.run("diff", "--raw", "--abbrev=40", "-z", "-M", old, new).decode(errors="replace")
-        fields = iter(filter(None, raw.split("\0")))
-        return [self._change((old, new), facts, fields, numbers) for facts in fields]
-
-    def _counts(self, old: str, new: str) -> dict[str, tuple[str, str]]:
-        listed = self.run("diff", "--numstat", "-z", "--no-renames", old, new).decode(errors="replace")
-        rows = (line.split("\t", 2) for line in filter(None, listed.split("\0")))
-        return {path: (added, deleted) for added, deleted, path in rows}
-
-    def _change(
-        self, ends: tuple[str, str], facts: str, rest: Iterator[str], numbers: Mapping[str, tuple[str, str]]
-    ) -> FileChange:
-        _, _, _, blob, letter = facts.split(" ")
-        previous = next(rest) if letter[0] in "RC" else None
-        path = next(rest)
-        patch = self.run("diff", "-M", *ends, "--", *filter(None, (previous, path))).decode(errors="replace")
-        hunks = patch[patch.index("\n@@ ") + 1 :].rstrip("\n") if "\n@@ " in patch else None
-        added, deleted = _counted(hunks) if previous else numbers.get(path, ("0", "0"))
-        return FileChange(
-            path=path,
-            previous=previous,
-            status={"A": "added", "D": "removed", "R": "renamed", "C": "copied", "T": "changed"}.get(
-                letter[0], "modified"
-            ),
-            blob=None if set(blob) == {"0"} else blob,
-            additions=int(added) if added.isdigit() else 0,
-            deletions=int(deleted) if deleted.isdigit() else 0,
-            patch=hunks,
-        )
+        return list(self._once(("changes", old, new), [old, new], lambda: read_changes(self.run, old, new)))
 
     # --- writing ---
 
@@ -370,13 +349,21 @@ class Bare:
 
     def merge_tree(self, ours: str, theirs: str) -> str | None:
         """Return the tree of a merge of two commits; None if it conflicts."""
-        answer = self.ask("merge-tree", "--write-tree", ours, theirs)
-        return answer.splitlines()[0] if answer else None
+
+        def find() -> str | None:
+            answer = self.ask("merge-tree", "--write-tree", ours, theirs)
+            return answer.splitlines()[0] if answer else None
+
+        return self._once(("merge tree", ours, theirs), [ours, theirs], find)
 
 
-def _counted(patch: str | None) -> tuple[str, str]:
-    lines = (patch or "").splitlines()
-    return str(sum(line[:1] == "+" for line in lines)), str(sum(line[:1] == "-" for line in lines))
+def _is_plain(ref: str) -> bool:
+    return ref.isprintable() and ref.startswith("refs/") and ".." not in ref
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for directory, _, names in os.walk(folder):
+        yield from (Path(directory) / name for name in names if not name.endswith(".lock"))
 
 
 def _commit(fields: Sequence[str]) -> Commit:

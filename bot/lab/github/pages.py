@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from bot.lab.github.git import Commit, FileChange
+from bot.lab.github.diffs import FileChange
+from bot.lab.github.git import Commit
 from bot.lab.github.markdown import Surroundings, render_markdown
 from bot.lab.github.merging import commits_of, fork_of
 from bot.lab.github.nouns import Pull

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -44,6 +45,7 @@ class SmartHttp:
     def __init__(self, world: World, directory: Path) -> None:
         self._world = world
         self._directory = directory
+        self._greetings: dict[tuple[str, int, str], tuple[bytes | memoryview, dict[str, str]]] = {}
 
     def routes(self) -> list[Route]:
         """Return the routes of git's smart protocol."""
@@ -77,7 +79,19 @@ class SmartHttp:
         assert repository is not None  # noqa: S101  (`_refuse` answers 404 for an unknown repository)
         if asked.method == "POST" and asked.is_push and credential is not None:
             return self._push(asked, repository, credential.account)
-        return self._backend(asked, repository, {})
+        return self._greeting(asked, repository) if _is_greeting(asked) else self._backend(asked, repository, {})
+
+    def _greeting(self, asked: _Asked, repository: Repository) -> Response:
+        """Answer as git did before: with version 2 it tells what it can do, whatever the repository holds."""
+        config = (self._directory / f"{repository.full_name}.git" / "config").stat()
+        key = (repository.full_name, config.st_mtime_ns, asked.headers["git-protocol"])
+        if key not in self._greetings:
+            response = self._backend(asked, repository, {})
+            if response.status_code != HTTPStatus.OK:
+                return response
+            self._greetings[key] = response.body, dict(response.headers)
+        body, headers = self._greetings[key]
+        return Response(body, headers=headers)
 
     def _refuse(self, asked: _Asked, credential: Credential | None, repository: Repository | None) -> Response | None:
         if credential is None and (asked.is_push or repository is None or repository.private):
@@ -126,6 +140,11 @@ class SmartHttp:
             check=False,
         )
         return _parse_cgi(done.stdout)
+
+
+def _is_greeting(asked: _Asked) -> bool:
+    is_second = "version=2" in asked.headers.get("git-protocol", "").split(":")
+    return is_second and (asked.rest, asked.query) == ("info/refs", "service=git-upload-pack")
 
 
 def _refusals(repository: Repository, who: Account) -> str:

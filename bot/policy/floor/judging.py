@@ -15,7 +15,7 @@ from bot.domain.policy import Approvals, HealthWindow, Policy, Road, Stage
 from bot.domain.rules import CountGate, Gate, MeasuredRule, Trigger, ValueGate
 from bot.domain.signers import Signer
 from bot.domain.text import join_words, one_line, parse_duration
-from bot.domain.trust import SignedRule, TrustRule
+from bot.domain.trust import AttestationRule, BuildRule, ProvenanceRule, SignatureRule, SignedRule, TrustRule
 from bot.policy.comparing.artifacts import compare_requirement, compare_signers, named, signer_said
 from bot.policy.comparing.orders import Change, Way, changes, shortened
 from bot.policy.comparing.policies import ROLLBACK, WINDOW, compare_promotion
@@ -34,6 +34,14 @@ from bot.policy.floor.model import (
 from bot.policy.places import item_called, value_at
 from bot.policy.templates import GateTemplates
 from bot.policy.tree import Value
+
+_USES: Mapping[type[TrustRule], str] = {
+    SignatureRule: "signature",
+    ProvenanceRule: "provenance",
+    AttestationRule: "attestation",
+    BuildRule: "checks",
+}
+"""How a policy asks for each kind of proof."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,8 +283,9 @@ def _artifact(stage: Stage, floor: ArtifactFloor, path: str) -> Iterator[_Shortf
             if type(rule) is type(required)
         ]
         if not tried:
-            expected = f"that {required.title}"
-            yield _Shortfall(path=f"{path}.require", found="nothing of it", expected=expected, place=place)
+            use = _USES[type(required)]
+            expected = f"{{use: {use}}}, so that {required.title}"
+            yield _Shortfall(path=f"{path}.require", found=f"no {{use: {use}}}", expected=expected, place=place)
         else:
             yield from min(tried, key=len)
 

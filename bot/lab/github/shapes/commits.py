@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from bot.lab.github.call import Json
-from bot.lab.github.git import EMPTY_TREE, Commit, FileChange, Person
+from bot.lab.github.diffs import FileChange
+from bot.lab.github.git import EMPTY_TREE, Commit, Person
 from bot.lab.github.nouns import MergeQueue, Protection
 from bot.lab.github.shapes.repos import instant, optional_account
 from bot.lab.github.world import Repository, World
