@@ -11,8 +11,9 @@ CHECKS := lint types imports pytest
 
 # For a part of the tests: make test PYTEST_ARGS=tests/domain COVERAGE=
 PYTEST_ARGS ?=
-# Tests wait for servers, clones and each other's processes: with fewer, processors stand idle.
-WORKERS ?= $(shell echo $$((3 * $$(nproc 2>/dev/null || echo 2))))
+# Tests that start servers wait for them, too; each more worker costs the time in which it reads all tests.
+PROCESSORS := $(shell nproc 2>/dev/null || echo 2)
+WORKERS ?= $(shell echo $$((2 * $(PROCESSORS) + 1)))
 COVERAGE ?= --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 # Measuring doubles the time of all Python that runs meanwhile, so only these are measured: what decides must be covered
 # by tests that ask it, not by the way.
@@ -41,10 +42,12 @@ install-dev:
 demo: install ## Install into .venv, then play four releases through the sandbox
 	@$(BIN)/liftlock demo $(DEMO_ARGS)
 
-# Every check runs, whatever became of the one before; the tests come last, so that what they skipped is seen.
+# Every check runs, whatever became of the one before; the tests come last, so that what they skipped is seen. They are
+# compiled meanwhile, once: each worker would do it for itself.
 test: install-dev ## Install into .venv, then run everything that CI checks
 	@.ci/real-servers
 	@failed=; \
+	$(BIN)/pytest -q --collect-only >/dev/null 2>&1 & \
 	for check in $(CHECKS); do \
 	  printf '\n== make %s\n' "$$check"; \
 	  $(MAKE) --no-print-directory "$$check" || failed="$$failed $$check"; \
@@ -65,11 +68,13 @@ imports: install-dev ## Check that imports only point down the layers
 	@$(BIN)/lint-imports --no-logo
 
 SIDE_BY_SIDE = --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
+# These wait for nothing.
+MEASURING = --numprocesses=$(PROCESSORS) --maxprocesses=8 --dist=worksteal
 
 pytest: install-dev ## Run all tests, those of what decides with coverage (PYTEST_ARGS, COVERAGE, WORKERS)
 ifeq ($(strip $(PYTEST_ARGS)),)
 	@status=0; \
-	$(BIN)/pytest $(SIDE_BY_SIDE) $(COVERAGE) $(MEASURED) || status=1; \
+	$(BIN)/pytest $(MEASURING) $(COVERAGE) $(MEASURED) || status=1; \
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(BESIDE) || status=1; \
 	exit $$status
 else

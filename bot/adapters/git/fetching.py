@@ -33,17 +33,32 @@ def fetch_tracked(mirror: Mirror, branch: str) -> Sha | None:
     asked = () if is_new else mirror.own.begin()
     # A pattern, unlike a name, is no error where the server has nothing like it.
     patterns = [f"+refs/heads/{one}*:{local_ref(one)}*" for one in asked]
-    head = _fetched(mirror, branch, *patterns, depth="--depth=1" if is_new else None, prunes=bool(patterns))
-    if head is not None and patterns:
-        heads = _heads(mirror)
-        mirror.own.learn({one: heads.get(local_ref(one)) for one in asked})
-    return head
+    if not _fetched(mirror, branch, *patterns, depth="--depth=1" if is_new else None, prunes=bool(patterns)):
+        return None
+    if not patterns:
+        return _head(mirror, branch)
+    heads = _heads(mirror)
+    mirror.own.learn({one: heads.get(local_ref(one)) for one in asked})
+    return heads.get(local_ref(branch)) or _head(mirror, branch)
 
 
 def _heads(mirror: Mirror) -> dict[str, Sha]:
-    listed = mirror.ask("for-each-ref", "--format=%(objectname) %(refname)", "refs/liftlock/branches/").out
-    rows = (line.partition(" ") for line in listed.decode("ascii").splitlines())
-    return {ref: Sha(sha) for sha, _, ref in rows}
+    """Return where all branches are that were fetched: commits, all of them."""
+    form = "--format=%(objectname) %(objecttype) %(refname)"
+    rows = (
+        line.split(" ")
+        for line in mirror.ask("for-each-ref", form, "refs/liftlock/branches/").out.decode().splitlines()
+    )
+    heads = {ref: Sha(sha) for sha, kind, ref in rows if kind == "commit"}
+    for sha in heads.values():
+        mirror.remember(sha)
+    return heads
+
+
+def _head(mirror: Mirror, branch: str) -> Sha:
+    head = Sha(mirror.write("rev-parse", "--verify", "--end-of-options", f"{local_ref(branch)}^{{commit}}", stdin=b""))
+    mirror.remember(head)
+    return head
 
 
 def own_branch(mirror: Mirror, branch: str) -> Sha | None:
@@ -54,20 +69,19 @@ def own_branch(mirror: Mirror, branch: str) -> Sha | None:
 
 def fetch_branch(mirror: Mirror, branch: str) -> Sha | None:
     """Fetch a branch and return its head; None if the server has no such branch."""
-    return _fetched(mirror, branch)
+    return _head(mirror, branch) if _fetched(mirror, branch) else None
 
 
-def _fetched(mirror: Mirror, branch: str, *more: str, depth: str | None = None, prunes: bool = False) -> Sha | None:
+def _fetched(mirror: Mirror, branch: str, *more: str, depth: str | None = None, prunes: bool = False) -> bool:
+    """Fetch a branch; False if the server has no such branch, and now the mirror has none either."""
     ref = local_ref(branch)
     outcome = mirror.fetch(f"+refs/heads/{branch}:{ref}", *more, depth=depth, prunes=prunes)
     if outcome.status != 0 and is_missing_branch(outcome.err):
         mirror.ask("update-ref", "-d", ref)
-        return None
+        return False
     if outcome.status != 0:
         raise mirror.explain_fetch(outcome.err)
-    head = Sha(mirror.write("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}", stdin=b""))
-    mirror.remember(head)
-    return head
+    return True
 
 
 def has_or_fetches(mirror: Mirror, commit: Sha) -> bool:
