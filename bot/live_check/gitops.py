@@ -10,9 +10,9 @@ from typing import TypeVar
 from bot.adapters.github.facts import InstallationFacts, RepositoryFacts
 from bot.doctor import identity
 from bot.doctor.branches import Branch, judge_branch, judge_repository, judge_source
-from bot.domain.edit import EditRefused, NothingWritten
+from bot.domain.edit import Edit, EditRefused, NothingWritten, Written
 from bot.domain.observation import ForgeFacts
-from bot.domain.policy import Policy, ProofsIn, Stage
+from bot.domain.policy import Place, Policy, ProofsIn, Stage
 from bot.domain.text import join_words, one_line
 from bot.live_check.subject import GITHUB, Look, Subject, World
 from bot.policy.findings import Finding
@@ -37,7 +37,8 @@ def looks(world: World, subject: Subject) -> Iterator[Look]:
         yield look("source", about.source)
     for number, stage in enumerate(subject.policy.stages):
         path = f"stages[{number}]"
-        yield look(place_of_file(subject, stage, path), partial(about.edit, stage, path))
+        for where, place in _places(subject, stage, path):
+            yield look(where, partial(about.edit, stage, place, where))
         yield look(path, partial(about.rules, stage, path))
         if stage.proposing.labels:
             yield look(f"{path}.promote.labels", partial(about.labels, stage, f"{path}.promote.labels"))
@@ -158,30 +159,38 @@ class _About:
 
     # --- files ---
 
-    def edit(self, stage: Stage, path: str) -> Iterator[Finding]:
+    def edit(self, stage: Stage, place: Place, where: str) -> Iterator[Finding]:
         if not self._can_be_worked_in() or not self._has_branch():
             return
-        where = place_of_file(self._subject, stage, path)
+        file = place.edit.file
         try:
-            written = self._world.written(self._policy, stage)
+            written = self._world.written(self._policy, place)
         except NothingWritten as refused:
             yield self._subject.warning(_EDIT, where, refused.reason, "a tag in it before the first promotion")
             return
         except EditRefused as refused:
             line = f", line {refused.line}" if refused.line else ""
-            found = f"in {stage.edit.file}{line}: {refused.reason}"
+            found = f"in {file}{line}: {refused.reason}"
             yield self._subject.fault(_EDIT, where, found, "one value that says the tag, for certain")
             return
         if written is not None:
-            yield self._subject.note(_EDIT, where, f"the tag {written.shown}")
-        elif self._world.text(self._policy, stage.edit.file) is None:
-            yield self._missing(stage, where)
+            yield self._said(stage, written, where)
+        elif self._world.text(self._policy, file) is None:
+            yield self._missing(file, where)
         else:
             found = "a folder, an empty file or more than 1 MB, of which GitHub shows no text"
             yield self._subject.warning(_EDIT, where, found, "a file that says the tag")
 
-    def _missing(self, stage: Stage, where: str) -> Finding:
-        name, branch, file = self._policy.gitops.repository, self._policy.gitops.branch, stage.edit.file
+    def _said(self, stage: Stage, written: Written, where: str) -> Finding:
+        """Say which tag a value says; warn where that of the stage's own edit is another."""
+        own = tag_of(self._world, self._policy, stage)
+        if own is None or own == written.tag:
+            return self._subject.note(_EDIT, where, f"the tag {written.shown}")
+        expected = f"the tag {own} that edit says: until they are the same, nothing moves into the stage or out of it"
+        return self._subject.warning(_EDIT, where, f"the tag {written.shown}", expected)
+
+    def _missing(self, file: str, where: str) -> Finding:
+        name, branch = self._policy.gitops.repository, self._policy.gitops.branch
         folder, _, last = file.rpartition("/")
         known = self._ask(f"folder {branch} {folder}", name, lambda: self._github.list_folder(name, branch, folder))
         near = hint(last, known)
@@ -195,16 +204,23 @@ class _About:
         return self._world.reach.ask(GITHUB, (what, name.lower()), question)
 
 
-def place_of_file(subject: Subject, stage: Stage, path: str) -> str:
-    """Return the path at which a policy names the file of a stage: as the kind's own text, or as its `file`."""
-    kind = f"{path}.edit.{stage.edit.kind}"
+def _places(subject: Subject, stage: Stage, path: str) -> Iterator[tuple[str, Place]]:
+    """Give all values of a stage, with the paths at which the policy names their files."""
+    yield _place_of_file(subject, stage.edit, f"{path}.edit"), Place(image=subject.policy.image, edit=stage.edit)
+    for number, place in enumerate(stage.together):
+        yield _place_of_file(subject, place.edit, f"{path}.with[{number}].edit"), place
+
+
+def _place_of_file(subject: Subject, edit: Edit, path: str) -> str:
+    """Return the path at which a policy names the file of an edit: as the kind's own text, or as its `file`."""
+    kind = f"{path}.{edit.kind}"
     return f"{kind}.file" if subject.has(f"{kind}.file") else kind
 
 
 def tag_of(world: World, policy: Policy, stage: Stage) -> str | None:
     """Return the tag that a stage has in Git; None where there is none for certain. Raise OutsideError."""
     try:
-        written = world.written(policy, stage)
+        written = world.written(policy, Place(image=policy.image, edit=stage.edit))
     except EditRefused:
         return None
     return None if written is None else written.tag

@@ -10,7 +10,7 @@ from bot.doctor import Finding as Line
 from bot.doctor import Mark, Patient
 from bot.domain.edit import Reading, Written, read_image
 from bot.domain.model import Trouble
-from bot.domain.policy import Policy, Stage
+from bot.domain.policy import Place, Policy
 from bot.domain.queries import Query, source_name
 from bot.domain.text import one_line
 from bot.live_check.reach import Reach
@@ -119,13 +119,13 @@ class World:
             lambda: self.patient.github.read_file(where.repository, where.branch, path),
         )
 
-    def written(self, policy: Policy, stage: Stage) -> Written | None:
-        """Return what a stage's file says of the image; None where there is no text. Raise EditRefused as it does."""
-        text = self.text(policy, stage.edit.file)
+    def written(self, policy: Policy, place: Place) -> Written | None:
+        """Return what a file says of an image; None where there is no text. Raise EditRefused as it does."""
+        text = self.text(policy, place.edit.file)
         if not text:
             return None
         reading = Reading.up_to(self.patient.settings.git.max_file_bytes)
-        return read_image(stage.edit, policy.image, text, reading=reading)
+        return read_image(place.edit, place.image, text, reading=reading)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

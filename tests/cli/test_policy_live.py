@@ -239,6 +239,38 @@ def test_a_value_that_a_promotion_would_add_is_a_warning(live: Live) -> None:
     ]
 
 
+WITH = """\
+    with:
+      - {image: ghcr.io/acme/worker, edit: {kustomize: apps/worker/kustomization.yaml}}
+      - {edit: {helm: {file: apps/checkout/flags.yaml, tag: version}}}
+"""
+
+
+def test_each_value_that_moves_along_is_looked_for_too(live: Live) -> None:
+    along = ("    argocd: checkout-production\n", f"{WITH}    argocd: checkout-production\n")
+    asked = live.ask(along)
+    assert asked.lines[:2] == [
+        (
+            '20:56: stages[1].with[0].edit.kustomize: found no file "apps/worker/kustomization.yaml", '
+            "expected a file of acme/deploy on main"
+        ),
+        (
+            '21:30: stages[1].with[1].edit.helm.file: found no file "apps/checkout/flags.yaml", '
+            "expected a file of acme/deploy on main; apps/checkout has production and staging"
+        ),
+    ]
+    live.commit("apps/worker/kustomization.yaml", "images: [{name: ghcr.io/acme/worker, newTag: 1.8.2}]\n")
+    live.commit("apps/checkout/flags.yaml", "version: 1.7.9\n")
+    asked = live.ask(along)
+    assert asked.lines == [
+        (
+            "21:30: warning: stages[1].with[1].edit.helm.file: found the tag 1.7.9, expected the tag 1.8.2 that edit "
+            "says: until they are the same, nothing moves into the stage or out of it"
+        )
+    ]
+    assert "20:56: note: stages[1].with[0].edit.kustomize: found the tag 1.8.2" in asked.notes
+
+
 def test_a_folder_is_no_file(live: Live) -> None:
     asked = live.ask(("apps/checkout/staging/kustomization.yaml", "apps/checkout/staging"))
     assert "found a folder, an empty file or more than 1 MB" in asked.lines[0]
