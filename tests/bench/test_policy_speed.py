@@ -15,6 +15,7 @@ import pytest
 from bot.domain.policy import Policy
 from bot.policy import PolicyDirectory, shipped_gate_templates
 from bot.policy.checking import Measures, check_policies
+from bot.policy.files import yaml_files
 from bot.policy.quick_yaml import read_quickly
 from bot.policy.tree import MAX_DEPTH, MAX_NODES, read_pieces
 from tests.bench.conftest import Show
@@ -25,9 +26,10 @@ pytestmark = pytest.mark.timeout(1800)
 FILES = 10_000
 SCRAPE = timedelta(seconds=15)
 TEMPLATES = shipped_gate_templates()
+SHIPPED = Path(__file__).resolve().parents[2] / "policies" / "examples"
 EXAMPLES = [
-    (path.stem, path.read_text("utf-8"))
-    for path in sorted((Path(__file__).resolve().parents[2] / "policies" / "examples").glob("*.yaml"))
+    (name.removesuffix(".yaml"), (SHIPPED / name).read_text("utf-8"))
+    for name in yaml_files(SHIPPED, expected="policies")
 ]
 DEFAULTS = """\
 apiVersion: liftlock.dev/v1
