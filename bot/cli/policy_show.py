@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -98,8 +99,14 @@ def _outline(shown: Shown, directory: Path) -> Iterator[str]:
     yield f"{shown.policy.service}: {_file(shown, directory)}{extends}"
     if shown.policy.calendar is not None:
         yield f"  every promotion: {_calendar(shown.policy.calendar)}"
-    for stage in shown.policy.stages:
+    for stage in map(partial(_that_decides, shown.policy), shown.policy.stages):
         yield f"  {stage.name}: {'; '.join(_said(stage))}"
+
+
+def _that_decides(policy: Policy, stage: Stage) -> Stage:
+    """Return a stage without the window and the gates that decide nothing, since no other stage comes from it."""
+    is_left = any(stage.name in other.sources for other in policy.stages)
+    return stage if is_left else replace(stage, window=None, gates=())
 
 
 def _said(stage: Stage) -> Iterator[str]:
@@ -164,7 +171,7 @@ def _outline_json(shown: Shown, directory: Path) -> dict[str, object]:
         "version": policy.version,
         "extends": None if shown.resolved.extends is None else "defaults.yaml",
         "calendar": policy.calendar is not None,
-        "stages": [_stage_json(stage) for stage in policy.stages],
+        "stages": [_stage_json(_that_decides(policy, stage)) for stage in policy.stages],
     }
 
 

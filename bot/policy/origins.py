@@ -62,7 +62,8 @@ def read_origin(section: Section) -> Origin:
 def _of_list(section: Section, key: str, join: Join) -> Origin:
     value, faults = section.entries[key], section.faults
     if value.kind == "list" and len(value.items) < 2:
-        faults.note(value, section.at(key), "one" if value.items else "an empty list", _STAGES)
+        expected = f"{_STAGES}, or the name of one" if key == "from" else _STAGES
+        faults.note(value, section.at(key), "one" if value.items else "an empty list", expected)
         return Origin()
     items = [(path, item, parsed(item, path, faults, matching(NAME), _A_STAGE)) for path, item in section.items(key)]
     seen: dict[str, None] = {}

@@ -90,7 +90,7 @@ def test_an_outline_says_where_it_stands_and_what_moves_how() -> None:
         [
             "cart: policies/cart.yaml, extends defaults.yaml",
             "  staging: a first stage; window 30m; gates argocd-healthy",
-            "  production: from staging; window 30m; merge human; rollback within 1h by argocd-degraded",
+            "  production: from staging; merge human; rollback within 1h by argocd-degraded",
         ],
     )
 
@@ -162,8 +162,18 @@ cart: policies/cart.yaml, extends defaults.yaml
   staging: a first stage; window 30m; gates argocd-healthy, again (shadow)
   production: from staging; 1 value more is set with it; window 30m; gates argocd-healthy; merge human; 2 approvals; \
 pause 30m; calendar (UTC); rollback within 1h by argocd-degraded, argocd-sync-failed (shadow), also out of staging
-  archive: from production; window 2h; gates argocd-healthy; by commit; rollback within 1h by argocd-degraded
+  archive: from production; by commit; rollback within 1h by argocd-degraded
 """
+
+
+def test_an_outline_leaves_out_a_window_and_gates_that_decide_nothing() -> None:
+    Path("policies/cart.yaml").write_text(CART.replace(", gates: []", ""))
+    assert run("cart").output.splitlines()[-1] == (
+        "  production: from staging; merge human; rollback within 1h by argocd-degraded"
+    )
+    staging, production = json.loads(run("cart", "--format", "json").output)["stages"]
+    assert (staging["window"], staging["gates"]) == ("30m", ["argocd-healthy"])
+    assert (production["window"], production["gates"]) == (None, [])
 
 
 def test_an_outline_leaves_out_nothing_that_decides() -> None:
@@ -207,7 +217,7 @@ def test_as_json_an_outline_and_all_of_it_are_objects() -> None:
         "policies/cart.yaml", "defaults.yaml", 64,
     )  # fmt: skip
     assert outline["stages"][1] == {
-        "name": "production", "from": ["staging"], "join": None, "window": "30m", "gates": [], "artifact": [],
+        "name": "production", "from": ["staging"], "join": None, "window": None, "gates": [], "artifact": [],
         "shadow": [], "with": 0, "by": "pull-request", "merge": "human", "approvals": 0, "pause": None,
         "calendar": False, "watch": "1h", "triggers": ["argocd-degraded"], "also": [],
     }  # fmt: skip

@@ -231,7 +231,7 @@ def test_each_fault_of_releases_is_named_with_its_place(lines: list[str], faults
         ),
         (
             (STAGING + SEMVER).replace("from: registry", "from: [registry]").replace(SEMVER, ""),
-            "11:11 stages[0].from: found one, expected a list of at least two stages",
+            "11:11 stages[0].from: found one, expected a list of at least two stages, or the name of one",
         ),
         (
             STAGING + SEMVER + PRODUCTION.replace("from: staging", "from: nowhere"),

@@ -62,8 +62,11 @@ def test_a_stage_from_one_joins_nothing() -> None:
 @pytest.mark.parametrize(
     ("origin", "fault"),
     [
-        ("[]", "19:11: stages[2].from: found an empty list, expected a list of at least two stages"),
-        ("[eu]", "19:11: stages[2].from: found one, expected a list of at least two stages"),
+        (
+            "[]",
+            "19:11: stages[2].from: found an empty list, expected a list of at least two stages, or the name of one",
+        ),
+        ("[eu]", "19:11: stages[2].from: found one, expected a list of at least two stages, or the name of one"),
         ("[eu, eu]", '19:16: stages[2].from[1]: found "eu" twice, expected each stage once'),
         (
             "[eu, registry]",
