@@ -19,12 +19,12 @@ from bot.policy.defaults import check_defaults, parse_defaults, read_inherited
 from bot.policy.directory import second_of
 from bot.policy.faults import PolicyError, PolicyFault
 from bot.policy.files import read_text, yaml_files
-from bot.policy.findings import Finding
+from bot.policy.findings import Finding, Severity
 from bot.policy.floor import Floor, ReadPolicy, faults_below
 from bot.policy.own_templates import FOLDER, OwnTemplates, read_own_templates
 from bot.policy.parsing import read_policy
 from bot.policy.promql_checks import Lines, check_entries, check_template
-from bot.policy.reading import Faults
+from bot.policy.reading import Faults, hint
 from bot.policy.resolving import DEFAULTS, Inherited, resolve
 from bot.policy.source_checks import check_sources
 from bot.policy.spreading import spread
@@ -99,7 +99,7 @@ def check_policies(
             at = found.home / DEFAULTS if finding.fault.file == DEFAULTS else found.path
             findings.setdefault(at, []).append(finding.in_file(str(at)))
     for place in dict.fromkeys(place for place in places if place.is_dir()):
-        for file, finding in together.gone(place):
+        for file, finding in (*together.gone(place), *together.unused(place)):
             findings.setdefault(place / file, []).append(finding.in_file(str(place / file)))
     told = (_once(some) if path.name == DEFAULTS else sorted(set(some)) for path, some in findings.items())
     return Checked(
@@ -117,9 +117,14 @@ class _Together:
     _owners: dict[Path, dict[str, str]] = field(default_factory=dict)
     _broken: dict[Path, dict[str, OfFile]] = field(default_factory=dict)
     _before: dict[Path, Earlier] = field(default_factory=dict)
+    _stages: dict[Path, set[str]] = field(default_factory=dict)
+    _offered: dict[Path, Mapping[str, Value]] = field(default_factory=dict)
 
     def seen(self, found: OfFile) -> Sequence[Finding]:
         """Return what is wrong with a service that another file has, and what is different of it; the first has it."""
+        self._stages.setdefault(found.home, set()).update(found.extending)
+        if found.name == DEFAULTS:
+            self._offered[found.home] = found.offered
         if found.service is None:
             self._broken.setdefault(found.home, {})[found.name] = found
             return ()
@@ -138,6 +143,24 @@ class _Together:
         """Give the services that are there no more, once all files of a directory are checked."""
         if self.earlier is not None:
             yield from self._earlier(home).gone(self._owners.get(home, {}), self._broken.get(home, {}))
+
+    def unused(self, home: Path) -> Iterator[tuple[str, Finding]]:
+        """Warn of defaults for stages that no policy has, once all files are checked and each tells its stages."""
+        stages = self._stages.get(home, set())
+        unknown = [one for one in self._broken.get(home, ()) if one != DEFAULTS and not one.startswith(f"{FOLDER}/")]
+        if not stages or unknown:
+            return
+        for name, value in self._offered.get(home, {}).items():
+            if name not in stages:
+                fault = PolicyFault(
+                    file=DEFAULTS,
+                    line=value.line,
+                    column=value.column,
+                    path=f"stages.{name}",
+                    found="defaults for a stage that no policy has which extends this",
+                    expected=f"one of {', '.join(sorted(stages))}{hint(name, stages)}",
+                )
+                yield DEFAULTS, Finding(fault=fault, rule="without-effect", severity=Severity.WARNING)
 
 
 def _once(findings: Iterable[Finding]) -> list[Finding]:
@@ -176,6 +199,7 @@ class OfFile:
     """What was found in a file: by its name in its directory, and that of `defaults.yaml` by its own.
 
     `service` is whom a policy without faults describes, else None; `policy` is that policy where it is to be kept.
+    `extending` are the stages of a policy that inherits, `offered` those for which `defaults.yaml` says something.
     """
 
     path: Path
@@ -184,6 +208,8 @@ class OfFile:
     service: str | None
     policy: KeptPolicy | None
     findings: tuple[Finding, ...]
+    extending: frozenset[str] = frozenset()
+    offered: Mapping[str, Value] = field(default_factory=dict)
 
 
 def check_files(
@@ -223,20 +249,33 @@ class _Directory:
         """Return what is found in a file."""
         name = f"{FOLDER}/{path.name}" if is_template else path.name
         findings: list[Finding] = []
-        service, kept = None, None
+        service, kept, extending = None, None, frozenset[str]()
+        offered: Mapping[str, Value] = {}
         try:
             text = read_text(path, file=name)
             if is_template:
                 findings += self._template(text, name)
             elif name == DEFAULTS:
-                findings += _of_policy(check_defaults(parse_defaults(text), self._all, self.own.broken))
+                defaults = parse_defaults(text)
+                offered = defaults.stages
+                findings += _of_policy(check_defaults(defaults, self._all, self.own.broken))
             else:
-                policy, tree = self._policy(text, name, findings)
+                policy, tree, inherits = self._policy(text, name, findings)
                 service = policy.service
+                extending = frozenset(one.region_of or one.name for one in policy.stages if inherits)
                 kept = KeptPolicy(policy=policy, tree=tree, file=str(path)) if self.keeps else None
         except PolicyError as error:
             findings += _of_policy(error.faults)
-        return OfFile(path=path, home=self.path, name=name, service=service, policy=kept, findings=tuple(findings))
+        return OfFile(
+            path=path,
+            home=self.path,
+            name=name,
+            service=service,
+            policy=kept,
+            findings=tuple(findings),
+            extending=extending,
+            offered=offered,
+        )
 
     @cached_property
     def _all(self) -> GateTemplates:
@@ -255,8 +294,11 @@ class _Directory:
         template = read_template(tree, faults)
         yield from check_template(tree, template, Lines(of={name: text.splitlines()}))
 
-    def _policy(self, text: str, name: str, findings: list[Finding]) -> tuple[Policy, Value]:
-        """Return the policy of a text, and add what is found beside faults, for which PolicyError is raised."""
+    def _policy(self, text: str, name: str, findings: list[Finding]) -> tuple[Policy, Value, bool]:
+        """Return the policy of a text, its tree and whether it inherits; add what is found beside faults.
+
+        Raise PolicyError for these.
+        """
         resolved = resolve(text, file=name, inherited=self.inherited)
         lines = {name: text.splitlines()}
         if resolved.extends is not None:
@@ -266,7 +308,7 @@ class _Directory:
         policy = read_policy(resolved, templates=self._all, broken=self.own.broken)
         judged = self._judged(policy, resolved.tree)
         findings += (replace(finding, fault=told_as(finding.fault)) for finding in judged)
-        return policy, resolved.tree
+        return policy, resolved.tree, resolved.extends is not None
 
     def _judged(self, policy: Policy, tree: Value) -> Iterator[Finding]:
         """Give what is found of a policy that the bot takes."""

@@ -15,6 +15,7 @@ from bot.policy.reading import Section, matching, one_of, shown
 from bot.policy.share_rules import read_burn_rate, read_ratio
 from bot.policy.sources import read_source
 from bot.policy.templates import (
+    BUILT_IN,
     GateTemplate,
     GateTemplates,
     Parameter,
@@ -88,6 +89,9 @@ class Entry:
         expected = self.section.faults.one_of_these(self.use, [*self.templates, *others])
         if broken is not None:
             expected = f"a template without faults: {broken} has some"
+        elif self.use in BUILT_IN:
+            # Of those of its own kind it would have been read.
+            expected = f"it only among the {'triggers of a rollback' if 'soak' in others else 'gates'}"
         self.section.faults.note(use, self.section.at("use"), shown(use), expected)
 
     def _words(self, template: GateTemplate, tile: timedelta) -> tuple[dict[str, str], dict[str, str]]:

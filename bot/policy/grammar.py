@@ -17,8 +17,13 @@ IMAGE = r"(?:[a-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]
 LOGIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:\[bot\])?"
 PERSON = rf"@{LOGIN}"
 HANDLE = rf"@{LOGIN}(?:/[A-Za-z0-9][A-Za-z0-9._-]{{0,99}})?"
+NUMBER = r"(-?[0-9]{1,15}(?:\.[0-9]{1,12})?) ?(%|k|[KMGT]i|[MGT]|)"
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
+    f"{letter}i": 1024**power for power, letter in enumerate("KMGT", start=1)
+}
+"""As Kubernetes writes quantities."""
 A_DURATION = "a duration such as 30s, 5m or 1h30m"
-A_NUMBER = "a number such as 100, 0.8 or 80%"
+A_NUMBER = "a number such as 100, 0.8, 80% or 512Mi"
 A_COUNT = "a number of events, such as 10"
 TIMES = "a whole number from 1 to 100"
 A_TILES = "how many tiles of how many in a row, such as 3 of 5, at most of 100"
@@ -52,17 +57,18 @@ def parse_tile(text: str) -> timedelta:
 
 
 def parse_number(text: str) -> float:
-    """Parse a number of any size, also as a percentage."""
-    found = re.fullmatch(r"(-?\d{1,15}(?:\.\d{1,12})?) ?(%?)", text, re.ASCII)
+    """Parse a number, also as a percentage or as a size such as `512Mi`."""
+    found = re.fullmatch(NUMBER, text, re.ASCII)
     if found is None:
         raise ValueError(text)
-    return float(found[1]) / (100 if found[2] else 1)
+    number, unit = float(found[1]), found[2]
+    return number / 100 if unit == "%" else number * _UNITS[unit]
 
 
 def parse_count(text: str) -> float:
-    """Parse a number of events: never below 0, and no percentage."""
+    """Parse a number of events: never below 0, neither a percentage nor a size."""
     number = parse_number(text)
-    if number < 0 or "%" in text:
+    if number < 0 or not text[-1].isdigit():
         raise ValueError(text)
     return number
 

@@ -29,7 +29,7 @@ METRIC = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r"[a-zA-Z_][a-zA-Z0-9_]*"
 _TYPES = ("metric", "label", "text", "duration", "promql")
 _OWN = ("selector", "key", "tile")
-_BUILT_IN = ("argocd-healthy", "argocd-degraded", "argocd-sync-failed", "soak")
+BUILT_IN = ("argocd-healthy", "argocd-degraded", "argocd-sync-failed", "soak")
 _OPTIONS = (
     "use", "name", "mode", "labels", "metrics_from", "limit", "floor", "accept", "against", "times", "points",
     "objective", "windows", "least_bad", "above", "below", "tiles", "hard", "at_most", "absent",
@@ -317,7 +317,7 @@ def _with_default(parameter: Parameter, default: Value, section: Section) -> Par
 
 
 def _template_name(text: str) -> str:
-    if text in _BUILT_IN:
+    if text in BUILT_IN:
         raise ValueError(text)
     return matching(NAME)(text)
 

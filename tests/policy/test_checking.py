@@ -314,6 +314,28 @@ def test_defaults_are_checked_by_themselves(tmp_path: Path) -> None:
     assert [one.rule for one in check(path).findings] == ["policy"]
 
 
+def test_defaults_for_a_stage_that_no_policy_has_are_warned_of_once_all_are_known(tmp_path: Path) -> None:
+    named = "apiVersion: liftlock.dev/v1\ngitops: {repository: acme/deploy}\nstages:\n  stagin: {sync: bot}\n"
+    (tmp_path / "defaults.yaml").write_text(named)
+    (tmp_path / "alone.yaml").write_text(GOOD)
+    assert check(tmp_path).findings == ()
+    extending = EXTENDING.replace("name: a", "name: staging").replace("from: a", "from: staging")
+    extending = extending.replace("argocd: a", "argocd: a, window: {for: 30m}, gates: [{use: argocd-healthy}]")
+    (tmp_path / "one.yaml").write_text(extending)
+    assert said(check(tmp_path), tmp_path) == [
+        (
+            "defaults.yaml:4:11: stages.stagin: found defaults for a stage that no policy has which extends this, "
+            'expected one of b, staging; did you mean "staging"?'
+        )
+    ]
+    assert check(tmp_path / "one.yaml", tmp_path / "defaults.yaml").findings == ()
+    (tmp_path / "two.yaml").write_text("extends: defaults.yaml")
+    assert "stages.stagin" not in "".join(said(check(tmp_path), tmp_path))
+    (tmp_path / "two.yaml").unlink()
+    (tmp_path / "defaults.yaml").write_text(named.replace("stagin:", "b:"))
+    assert check(tmp_path).findings == ()
+
+
 def test_a_template_in_a_file_of_that_name_is_a_template(tmp_path: Path) -> None:
     (tmp_path / "gates").mkdir()
     (tmp_path / "gates" / "defaults.yaml").write_text(DEPTH)

@@ -7,7 +7,7 @@ import pytest
 from bot.policy import parse_policy
 from tests.policy.a_rule import HEAD, OTHERS, TAIL, TEMPLATES, the_fault, with_gate, with_trigger
 
-A_NUMBER = "a number such as 100, 0.8 or 80%"
+A_NUMBER = "a number such as 100, 0.8, 80% or 512Mi"
 A_COUNT = "a number of events, such as 10"
 A_SHARE = "a percentage such as 1% or a share such as 0.01"
 A_DURATION = "a duration such as 30s, 5m or 1h30m"
@@ -178,6 +178,7 @@ AT_LEAST_ONE = "a number of at least 1, such as"
         ),
         ("{use: jobs, objective: 99%, least_bad: 0}", 48, "least_bad", f'found "0", expected {A_COUNT}'),
         ("{use: jobs, objective: 99%, least_bad: 50%}", 48, "least_bad", f'found "50%", expected {A_COUNT}'),
+        ("{use: jobs, objective: 99%, least_bad: 1k}", 48, "least_bad", f'found "1k", expected {A_COUNT}'),
         (
             "{use: jobs, objective: 99%, windows: []}",
             46,
@@ -322,8 +323,18 @@ def test_a_fault_of_a_trigger_reads(entry: str, column: int, path: str, sentence
     assert the_fault(with_trigger(entry)) == f"a.yaml:22:{column}: stages[1].rollback.triggers[1].{path}: {sentence}"
 
 
-def test_soak_is_no_trigger() -> None:
-    assert 'stages[1].rollback.triggers[1].use: found "soak"' in the_fault(with_trigger("{use: soak}"))
+@pytest.mark.parametrize("use", ["argocd-degraded", "argocd-sync-failed"])
+def test_what_argo_cd_says_against_a_release_is_a_trigger_and_no_gate(use: str) -> None:
+    assert the_fault(with_gate(f"{{use: {use}}}")) == (
+        f'a.yaml:13:15: stages[0].gates[1].use: found "{use}", expected it only among the triggers of a rollback'
+    )
+
+
+@pytest.mark.parametrize("use", ["soak", "argocd-healthy"])
+def test_what_only_a_window_shows_is_a_gate_and_no_trigger(use: str) -> None:
+    assert the_fault(with_trigger(f"{{use: {use}}}")) == (
+        f'a.yaml:22:17: stages[1].rollback.triggers[1].use: found "{use}", expected it only among the gates'
+    )
 
 
 @pytest.mark.parametrize(

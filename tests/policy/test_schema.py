@@ -262,7 +262,7 @@ def test_an_editor_says_what_the_parser_would(old: str, new: str) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text("0123456789.%dhms -e+", max_size=12))
+@given(st.text("0123456789.%dhms -e+kKMGTi", max_size=12))
 def test_a_text_that_is_a_duration_a_share_or_a_number_has_its_shape(text: str) -> None:
     for parse, shape in ((parse_duration, DURATION), (parse_share, SHARE), (parse_number, number())):
         try:

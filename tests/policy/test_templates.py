@@ -235,7 +235,7 @@ def test_a_template_without_a_kind_is_a_share() -> None:
         (f"{VALUE}above: 1\nbelow: 2\n", "a.yaml:7:8: below: found a second bound, expected above or below"),
         (
             f"{VALUE}above: x\n",
-            'a.yaml:6:8: above: found "x", expected a number such as 100, 0.8 or 80%',
+            'a.yaml:6:8: above: found "x", expected a number such as 100, 0.8, 80% or 512Mi',
         ),
         (
             f"{VALUE}tiles: 2\n",

@@ -272,7 +272,7 @@ def test_each_field_of_a_signer_says_what_it_expects(field: str, value: str, exp
         ),
         ("{path: a, one_of: []}", "found an empty list, expected at least one value"),
         ("{path: 'a b', is: b}", 'found "a b", expected a path in the predicate, such as '),
-        ("{path: a, at_most: many}", 'found "many", expected a number such as 100, 0.8 or 80%'),
+        ("{path: a, at_most: many}", 'found "many", expected a number such as 100, 0.8, 80% or 512Mi'),
         ("{path: a, is: [b]}", "found a list, expected a text, a number, true, false or null"),
     ],
 )

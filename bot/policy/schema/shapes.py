@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.policy.grammar import HANDLE, IMAGE, NAME, OWNER_AND_NAME
+from bot.policy.grammar import HANDLE, IMAGE, NAME, NUMBER, OWNER_AND_NAME
 from bot.policy.templates import LABEL, METRIC
 
 Shape = Mapping[str, object]
@@ -109,8 +109,8 @@ def whole(least: int, most: int | None = None) -> Shape:
 
 
 def number(**bounds: float) -> Shape:
-    """Return the shape of a number, also as a percentage."""
-    return {"type": ["number", "string"], "pattern": r"^-?[0-9]{1,15}(?:\.[0-9]{1,12})? ?%?$", **bounds}
+    """Return the shape of a number, also as a percentage or a size."""
+    return {"type": ["number", "string"], "pattern": f"^{NUMBER}$", **bounds}
 
 
 TEXT = text()
