@@ -14,7 +14,7 @@ from bot.domain.authority import Permission
 from bot.domain.gates.artifact import asks_for_certificate, signed_commit, subject_of, subject_with
 from bot.domain.model import NOT_SET, Artifact, Release, Sha, TagHistory, Trouble
 from bot.domain.observation import Observation, StageObservation
-from bot.domain.observed import carriers, waiting_tag
+from bot.domain.observed import carriers, running_release, waiting_tag
 from bot.domain.orders import standing
 from bot.domain.policy import Approvals, Policy, Stage
 from bot.domain.pulls import Proposal, PullState
@@ -88,6 +88,10 @@ def _writers(
         return Trouble(system="Liftlock", sentence=sentence)
     try:
         before = world.registry.find_artifact(policy.image, there.tag)
+        running = running_release(policy, there)
+        if before is not None and running.digest not in {None, before.digest}:
+            sentence = f"the tag {there.tag} means other bytes now than {stage.name} runs"
+            return Trouble(system="the registry", sentence=f"{sentence}, so that nobody can say which commits come")
         old, new = None if before is None else before.revision, _commit(policy, stage, here, release, seen)
         if old is None or new is None:
             return _no_commit(there.tag if old is None else release.tag)

@@ -62,16 +62,16 @@ def account(login: str) -> int:
     return account_of(login)
 
 
-def review(world: FakeWorld, *by: str, approves: bool = True, at: datetime | None = None) -> None:
+def review(world: FakeWorld, *by: str, approves: bool = True, at: datetime | None = None, number: int = 1) -> None:
     """Review the present head as people do; a newer review takes the place of an older one."""
-    pull = world.forge.pulls[1]
+    pull = world.forge.pulls[number]
     head = world.repositories.branches.get(pull.branch, pull.head)
     made = [
         Review(by_id=account(one), by=one, at=at or world.clock.now(), head=head, approves=approves) for one in by
     ]  # fmt: skip
     kept = [one for one in pull.reviews.given if one.by not in by]
     refused = () if approves else by
-    world.forge.edit(1, reviews=Reviews(given=(*kept, *made), changes_requested_by=refused))
+    world.forge.edit(number, reviews=Reviews(given=(*kept, *made), changes_requested_by=refused))
 
 
 def dismiss(world: FakeWorld, by: str) -> None:
@@ -350,6 +350,28 @@ def test_a_release_that_was_built_anew_from_the_same_commit_has_no_new_authors()
     review(world, "eve")
     play(world, 2)
     assert is_promoted(world)
+
+
+def test_a_tag_of_what_runs_that_was_set_anew_hides_no_author() -> None:
+    world = with_sources(a_world(Approvals(need=1, four_eyes=True)), BY_EVE)
+    play(world, PASSED)
+    review(world, "dana")
+    play(world, 80)
+    assert is_promoted(world)
+    later, commit = "1.10.0", Sha("3" * 40)
+    world.registry.artifacts[f"{IMAGE}:{later}"] = Artifact(digest=Digest(f"sha256:{'3' * 64}"), revision=commit)
+    world.release(later)
+    play(world, PASSED)
+    # As if what runs had been built from the very commits that come.
+    world.registry.artifacts[f"{IMAGE}:{NEW}"] = Artifact(digest=Digest(f"sha256:{'4' * 64}"), revision=commit)
+    review(world, "dana", number=2)
+    play(world, 2)
+    assert "the tag 1.9.0 means other bytes now than production runs" in reason(world)
+    assert is_promoted(world)
+    world.signals.writers[AFTER, commit] = Writers()
+    world.registry.artifacts[f"{IMAGE}:{NEW}"] = Artifact(digest=Digest(f"sha256:{'2' * 64}"), revision=AFTER)
+    play(world, 2)
+    assert world.tag_in(PRODUCTION_FILE) == values(later)
 
 
 @pytest.mark.parametrize("asking", ["production", "staging"])
