@@ -16,6 +16,7 @@ from bot.policy.tree import Value
 
 _A_STAGE = "the name of another stage, or registry"
 _STAGES = "a list of at least two stages"
+_MOST_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,24 @@ def _check_sources(item: StageText, by_name: Mapping[str, Stage], faults: Faults
         expected = f"another stage: {faults.listed(others) or 'none yet'}; or registry{near}"
         faults.note(places.get(name, item.source_at), f"{item.path}.from", f'"{name}"', expected)
     if not unknown and item.stage.name in _before(item.stage, by_name):
-        faults.note(item.source_at, f"{item.path}.from", "a circle", "a chain that begins somewhere")
+        circle = _circle(item.stage, by_name)
+        faults.note(item.source_at, f"{item.path}.from", f"a circle, {circle}", "a chain that begins somewhere")
+
+
+def _circle(stage: Stage, by_name: Mapping[str, Stage]) -> str:
+    """Return the shortest way from a stage in a circle back to it, as `a from b from a`; a long one without its middle.
+
+    Each step is one stage before, so that as many are enough as there are.
+    """
+    ways: list[tuple[str, ...]] = [(stage.name,)]
+    seen = {stage.name}
+    while all(stage.name not in by_name[way[-1]].sources for way in ways):
+        steps = [(*way, name) for way in ways for name in by_name[way[-1]].sources if name in by_name]
+        ways = list({way[-1]: way for way in reversed(steps) if way[-1] not in seen}.values())
+        seen |= {way[-1] for way in ways}
+    way = next(way for way in ways if stage.name in by_name[way[-1]].sources)
+    shown = way if len(way) <= _MOST_SHOWN else (*way[: _MOST_SHOWN - 1], "…", way[-1])
+    return " from ".join((*shown, stage.name))
 
 
 def _check_proof(item: StageText, sources: Collection[str], faults: Faults) -> None:

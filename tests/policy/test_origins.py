@@ -102,9 +102,20 @@ def test_an_unknown_key_of_from_is_named_with_the_nearest() -> None:
 def test_a_circle_through_one_of_several_is_found() -> None:
     found = faults_of(EU, a_stage("us", "[eu, world]"), a_stage("world", "us"))
     assert [one.partition(" ")[2] for one in found] == [
-        "stages[1].from: found a circle, expected a chain that begins somewhere",
-        "stages[2].from: found a circle, expected a chain that begins somewhere",
+        "stages[1].from: found a circle, us from world from us, expected a chain that begins somewhere",
+        "stages[2].from: found a circle, world from us from world, expected a chain that begins somewhere",
     ]
+
+
+def test_the_shortest_circle_is_shown_and_the_middle_of_a_long_one_left_out() -> None:
+    names = ["a", "b", "c", "d", "e", "f"]
+    ring = [a_stage(name, before) for name, before in zip(names, [*names[1:], "a"], strict=True)]
+    assert (
+        "stages[1].from: found a circle, a from b from c from d from … from f from a, expected"
+        in faults_of(EU, *ring)[0]
+    )
+    short = a_stage("c", "[d, eu, a]")
+    assert "found a circle, b from c from a from b, expected" in faults_of(EU, *ring[:2], short, *ring[3:])[1]
 
 
 def test_each_of_several_needs_a_window_and_a_gate_that_decides() -> None:
