@@ -54,7 +54,7 @@ class Case:
     in this same look; `leaving` is a stage that it is being taken out of now; `sources` are those that run it.
     `standing` is what people have commanded of this release in this stage and still stands, `lifted` when a person
     lifted its quarantine for the last time. `stop` is a hold of the stage beside those. `policy_since` is when the
-    policy in force replaced an earlier one.
+    policy in force came, None for one that the ledger begins with.
     """
 
     policy: Policy

@@ -99,8 +99,13 @@ def is_write(action: Action) -> bool:
     return not isinstance(action, _NO_WRITES)
 
 
-def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: datetime) -> datetime | None:
-    """Note a policy that was not in force before; return since when it is, None for a service's first (I6).
+def note_policy(
+    ledger: Ledger, policy: Policy, known: Event | None, now: datetime, *, is_begun: bool = False
+) -> datetime | None:
+    """Note a policy that was not in force before; return since when it is, None for what a new ledger begins with (I6).
+
+    `is_begun` says that the ledger had the policy of any service before this sweep. A service's first policy is new
+    then: its releases may have been judged by another one until now, under another name of the service.
 
     The same file may mean something else after an upgrade or with another template: what it means is compared. Which
     commit it was read at makes no difference to that, nor what its file is called.
@@ -108,7 +113,7 @@ def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: dateti
     meaning = _POLICY.dump_python(policy, mode="json")
     if known is not None and _is_known(known, policy, meaning):
         return None if known.body.get("first") else known.at
-    first = known is None
+    first = known is None and not is_begun
     body = {"version": policy.version, "first": first, "policy": meaning}
     ledger.record(Event(at=now, service=policy.service, kind="policy", body=body))
     return None if first else now

@@ -83,6 +83,18 @@ def test_a_policy_whose_file_is_renamed_is_the_same_policy() -> None:
     assert len(ledger.recorded) == 1
 
 
+@pytest.mark.invariant("I6")
+def test_the_first_policy_of_a_service_is_new_in_a_ledger_that_has_others() -> None:
+    """Its releases may have been judged by another policy until now, under another name of the service."""
+    ledger = FakeLedger()
+    note_policy(ledger, a_policy(), None, NOON)
+    renamed, later = replace(a_policy(), service="shop"), NOON + MINUTE
+    assert note_policy(ledger, renamed, None, later, is_begun=True) == later
+    known = ledger.latest("policy")["shop"]
+    assert note_policy(ledger, renamed, known, later + MINUTE, is_begun=True) == later
+    assert len(ledger.recorded) == 2
+
+
 def test_the_policy_that_a_file_had_is_remembered_while_its_service_was_handled_still() -> None:
     ledger = FakeLedger()
     note_policy(ledger, a_policy(), None, NOON)

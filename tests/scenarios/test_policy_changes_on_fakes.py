@@ -38,7 +38,7 @@ def observed(minutes: float, **policy: object) -> FakeWorld:
 def promoted_after(world: FakeWorld, *, limit: int = 60) -> float:
     """Sweep each minute until the release is in production; return how many minutes that took."""
     for minutes in range(limit):
-        world.sweep()
+        world.sweeper.sweep()
         if world.tag_in(PRODUCTION_FILE) == values(NEW):
             return minutes
         world.pass_time(1)
@@ -126,6 +126,48 @@ def test_a_change_while_the_bot_was_down_counts_from_when_it_was_seen() -> None:
     world.policy = WEAKER
     world.restart()
     assert promoted_after(world) >= 32
+
+
+@pytest.mark.invariant("I6")
+def test_a_service_that_is_renamed_and_loosened_at_once_begins_the_window_anew() -> None:
+    world = failed_in_staging()
+    world.policy = replace(WEAKER, service="shop")
+    world.restart()
+    assert promoted_after(world) >= 32
+
+
+def failed_in_staging() -> FakeWorld:
+    """The window is over, and 2 % were bad: too many for this policy."""
+    world = FakeWorld()
+    world.release()
+    world.metrics.bad_share = {"http-errors": 0.02}
+    world.sweep()
+    world.pass_time(33)
+    assert state_of(world, "staging", "running") is State.UNHEALTHY
+    return world
+
+
+@pytest.mark.invariant("I6")
+def test_a_service_that_comes_later_begins_its_window_when_its_policy_comes() -> None:
+    world = FakeWorld(policy=replace(a_policy(), service="other", image="registry.example/other"))
+    world.release()
+    world.sweeper.sweep()
+    world.pass_time(60)
+    world.policy = a_policy()
+    world.restart()
+    assert promoted_after(world) >= 32
+
+
+def test_all_policies_of_the_first_sweep_judge_what_was_live_before_it() -> None:
+    world = FakeWorld()
+    world.more_policies = tuple(replace(a_policy(), service=name) for name in ("cart", "shop"))
+    world.release()
+    world.pass_time(60)
+    for _ in range(2):
+        told = [report.decision for report in world.sweeper.sweep()]
+        states = [one.state for decision in told if decision for one in decision.judgements if one.stage == "staging"]
+        assert states == [State.PROVEN] * 3
+        world.restart()
 
 
 @pytest.mark.invariant("I6")
