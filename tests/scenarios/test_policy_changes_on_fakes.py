@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.domain.authority import Permission
 from bot.domain.decision import State
 from bot.domain.model import Sha
 from bot.domain.policy import Merge, Opens, Origin, Policy, Proposing, Stage
 from bot.domain.pulls import Reviews
+from bot.domain.stops import Stop
 from tests.builders import NEW, OLD, a_count_gate, a_policy
 from tests.fake_world import PRODUCTION_FILE, FakeWorld, values
 from tests.scenarios.test_loop_on_fakes import failing_world, promoted_world, state_of
@@ -168,6 +170,54 @@ def test_all_policies_of_the_first_sweep_judge_what_was_live_before_it() -> None
         states = [one.state for decision in told if decision for one in decision.judgements if one.stage == "staging"]
         assert states == [State.PROVEN] * 3
         world.restart()
+
+
+@pytest.mark.invariant("I6")
+def test_an_override_of_the_policy_before_lets_nothing_move_and_the_comment_says_so() -> None:
+    early = Proposing(opens=Opens.EARLY)
+    world = spoken("/liftlock promote --override http-errors known noise of the old query", early, bad=0.02)
+    world.policy = replace(WEAKER, stages=with_proposing(WEAKER, early))
+    world.restart()
+    world.stops = ()
+    world.sweep()
+    assert "dana overrode http-errors under another policy" in world.forge.comment(1)
+    assert "**Overridden" not in world.forge.comment(1)
+    assert promoted_after(world) >= 32
+
+
+@pytest.mark.invariant("I6")
+def test_an_approval_of_the_policy_before_does_not_merge_what_is_left_to_people() -> None:
+    early = Proposing(opens=Opens.EARLY)
+    world = spoken("/liftlock approve", early, merge=Merge.HUMAN)
+    world.policy = replace(
+        a_policy(merge=Merge.HUMAN, gates=(a_count_gate(limit=0.5),), proposing=early), version="weaker"
+    )
+    world.restart()
+    world.stops = ()
+    for _ in range(40):
+        world.sweep()
+        world.pass_time(1)
+    told = next(one for one in world.sweep().judgements if (one.stage, one.role) == ("production", "candidate"))
+    assert told.state is State.WAITING_FOR_HUMAN
+    assert told.reason == "the policy leaves the merge of #1 to a person; dana approved under another policy"
+    world.forge.say(1, "/liftlock approve", by="dana", at=world.clock.now())
+    assert promoted_after(world) <= 2
+
+
+def spoken(command: str, proposing: Proposing, *, merge: Merge = Merge.AUTO, bad: float = 0.0) -> FakeWorld:
+    """A person has commanded something of the early draft while its stage was held."""
+    world = FakeWorld(policy=a_policy(proposing=proposing, merge=merge))
+    world.forge.permissions = {"dana": Permission.MAINTAIN}
+    world.metrics.bad_share = {"http-errors": bad}
+    world.release()
+    for _ in range(2):
+        world.sweep()
+        world.pass_time(1)
+    world.stops = (Stop(who="ops", reason="a look first", service="checkout", stage="production"),)
+    world.forge.say(1, command, by="dana", at=world.clock.now())
+    world.pass_time(1)
+    world.sweep()
+    return world
 
 
 @pytest.mark.invariant("I6")
