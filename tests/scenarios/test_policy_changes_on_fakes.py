@@ -13,7 +13,7 @@ from bot.domain.model import Sha
 from bot.domain.policy import Merge, Opens, Origin, Policy, Proposing, Stage
 from bot.domain.pulls import Reviews
 from bot.domain.stops import Stop
-from tests.builders import NEW, OLD, a_count_gate, a_policy
+from tests.builders import MINUTE, NEW, NOON, OLD, a_count_gate, a_policy
 from tests.fake_world import PRODUCTION_FILE, FakeWorld, values
 from tests.scenarios.test_loop_on_fakes import failing_world, promoted_world, state_of
 
@@ -22,9 +22,9 @@ FIRST = Sha("1" * 40)
 SECOND = Sha("2" * 40)
 
 
-def at(policy: Policy, commit: Sha) -> Policy:
+def at(policy: Policy, commit: Sha, since: datetime | None = None) -> Policy:
     """Return a policy as it is read at a commit of the policies' repository."""
-    return replace(policy, origin=Origin(repository="acme/policies", commit=commit))
+    return replace(policy, origin=Origin(repository="acme/policies", commit=commit, since=since))
 
 
 def observed(minutes: float, **policy: object) -> FakeWorld:
@@ -218,6 +218,44 @@ def spoken(command: str, proposing: Proposing, *, merge: Merge = Merge.AUTO, bad
     world.pass_time(1)
     world.sweep()
     return world
+
+
+@pytest.mark.invariant("I6")
+def test_where_the_ledger_is_lost_a_loosened_policy_still_begins_its_window_with_its_commit() -> None:
+    world = FakeWorld(policy=at(a_policy(), FIRST, since=NOON - 60 * MINUTE))
+    world.release()
+    world.sweep()
+    world.pass_time(30)
+    world.policy = at(WEAKER, SECOND, since=world.clock.now())
+    world.restart()
+    world.sweep()
+    world.pass_time(3)
+    world.ledger.recorded.clear()
+    world.ledger.kept.clear()
+    world.restart()
+    assert promoted_after(world) >= 29
+
+
+@pytest.mark.invariant("I6")
+def test_after_a_lost_ledger_any_change_of_a_directorys_file_begins_the_windows_anew() -> None:
+    """A directory does not tell since when its policy is in force: docs/ledger.md says what to do then."""
+    world = observed(40, merge=Merge.AUTO)
+    world.ledger.recorded.clear()
+    world.stops = (Stop(who="ops", reason="the ledger was lost", service="checkout", stage="production"),)
+    world.policy = WEAKER
+    world.restart()
+    world.sweep()
+    world.policy = replace(WEAKER, version="a comment more")
+    world.sweep()
+    world.stops = ()
+    assert promoted_after(world) >= 32
+
+
+def test_where_the_ledger_is_lost_a_policy_of_long_ago_judges_what_was_live_before() -> None:
+    world = FakeWorld(policy=at(a_policy(), FIRST, since=NOON - 60 * MINUTE))
+    world.release()
+    world.pass_time(40)
+    assert promoted_after(world) <= 2
 
 
 @pytest.mark.invariant("I6")
