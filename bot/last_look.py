@@ -65,8 +65,15 @@ class LastLook:
         return judged.reason if isinstance(judged, Closed) else None
 
     def _is_calendar_overridden(self, action: MergePromotion) -> bool:
-        orders, service, release = self.maker.observation.orders, self.maker.policy.service, action.release.name
-        stands = standing(orders, service=service, stage=action.stage, release=release, head=action.head)
+        seen = self.maker.observation
+        stands = standing(
+            seen.orders,
+            service=seen.service,
+            stage=action.stage,
+            release=action.release.name,
+            head=action.head,
+            policy_since=seen.policy_since,
+        )
         return CALENDAR in stands.overrides
 
     def _not_planned_now(self, action: MergePromotion) -> str | None:

@@ -245,6 +245,7 @@ class Teller:
             stage=stage.name,
             release=release.name,
             head=head,
+            policy_since=self.maker.observation.policy_since,
         ).overrides
         return tuple(OverrideView(gate=gate, by=order.by_login, reason=order.reason) for gate, order in found.items())
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 from bot.domain.approvals import Ballot, Tally, tally_of
 from bot.domain.calendar import GATE as CALENDAR
 from bot.domain.calendar import Closed, judge_calendar
+from bot.domain.commands import Verb
 from bot.domain.decision import (
     Action,
     ClosePromotion,
@@ -54,7 +55,7 @@ class Case:
     in this same look; `leaving` is a stage that it is being taken out of now; `sources` are those that run it.
     `standing` is what people have commanded of this release in this stage and still stands, `lifted` when a person
     lifted its quarantine for the last time. `stop` is a hold of the stage beside those. `policy_since` is when the
-    policy in force replaced an earlier one.
+    policy in force came, None for one that the ledger begins with.
     """
 
     policy: Policy
@@ -133,7 +134,9 @@ class Case:
     @property
     def frozen(self) -> Closed | None:
         """The same where no person with the right to has overridden it."""
-        return None if CALENDAR in self.standing.overrides else self.closed
+        if self.closed is None or CALENDAR in self.standing.overrides:
+            return None
+        return replace(self.closed, reason=f"{self.closed.reason}{self._said_of_void_at(CALENDAR)}")
 
     @property
     def why_proven(self) -> str:
@@ -159,6 +162,15 @@ class Case:
         ]
         reasons = [f"{stage}: {one.reason}" for stage, one in parts] or [verdict.reason]
         return f"{verdict.gate} ({'; '.join(reasons)})"
+
+    def said_of_void(self, verdicts: Sequence[Verdict]) -> str:
+        """Say which overrides of these count no more, to go on after a reason; empty where none was given."""
+        against = dict.fromkeys(one.gate for one in verdicts if one.kind is not VerdictKind.HEALTHY)
+        return "".join(self._said_of_void_at(gate) for gate in against)
+
+    def _said_of_void_at(self, gate: str) -> str:
+        orders = [order for order in self.standing.void if order.kind is Verb.PROMOTE and order.gate == gate]
+        return "".join(f"; {order.by_login} overrode {gate} under another policy" for order in orders)
 
     @property
     def had_before(self) -> bool:
@@ -190,7 +202,9 @@ class Case:
         if tally is None or not tally.is_enough:
             return None
         accounts = {one.id for one in tally.given}
-        counted = [order for order in self.standing.approvals if order.by_id in accounts]
+        since = self.policy_since
+        voted = [one for one in self.standing.approvals if since is None or one.at >= since]
+        counted = [order for order in voted if order.by_id in accounts]
         return max(counted, key=lambda order: order.at, default=None)
 
     @property

@@ -67,7 +67,12 @@ def judge_candidate(
         quarantine=quarantined_tags(observation),
         forge=observation.forge or ForgeFacts(),
         standing=standing(
-            observation.orders, service=policy.service, stage=target.name, release=release.name, head=head
+            observation.orders,
+            service=policy.service,
+            stage=target.name,
+            release=release.name,
+            head=head,
+            policy_since=observation.policy_since,
         ),
         lifted=lifted_tags(observation.orders, policy.service).get(release.tag),
         trust=judge_artifact(target.artifact, subject_of(seen, release, now)),
@@ -219,7 +224,7 @@ def _not_trusted(case: Case) -> Candidate | None:
     against = [one for one in case.unverified if one.kind is VerdictKind.UNHEALTHY]
     if not against:
         return None
-    reason = f"{against[0].gate}: {against[0].reason}"
+    reason = f"{against[0].gate}: {against[0].reason}{case.said_of_void(against[:1])}"
     closes = () if _stays_open(case.open_pull) else case.withdrawal(reason)
     return case.answer(State.NOT_TRUSTED, WaitsOn.HUMAN, reason, *closes)
 
@@ -231,7 +236,7 @@ def _not_verified(case: Case) -> Candidate | None:
     first = worst(case.unverified)
     is_asked = first.kind is VerdictKind.CANNOT_TELL
     state = State.CANNOT_TELL if is_asked else State.WAITING_FOR_BUILD
-    return case.answer(state, WaitsOn.BUILD, f"{first.gate}: {first.reason}")
+    return case.answer(state, WaitsOn.BUILD, f"{first.gate}: {first.reason}{case.said_of_void([first])}")
 
 
 def _set_by_a_person(case: Case) -> Candidate | None:
@@ -252,7 +257,7 @@ def _not_proven(case: Case) -> Candidate | None:
     source = case.source.judgement
     if case.is_proven:
         return None
-    reason = f"{case.source_stage}: {source.reason}"
+    reason = f"{case.source_stage}: {source.reason}{case.said_of_void(source.verdicts)}"
     if source.state is State.UNHEALTHY:
         closes = () if _stays_open(case.open_pull) else case.withdrawal(reason)
         return case.answer(State.UNHEALTHY, WaitsOn.HUMAN, reason, *closes)

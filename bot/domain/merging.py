@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.domain.approvals import sentence_of
 from bot.domain.candidacy import Candidate, Case
+from bot.domain.commands import Verb
 from bot.domain.decision import ReadyPromotion, RemakePromotion, State, Wait, WaitsOn
 from bot.domain.model import Release
 from bot.domain.naming import check_name
@@ -206,8 +207,11 @@ def cooling_down(case: Case) -> Candidate | None:
 
 
 def _outdated(case: Case) -> str:
-    """Say whose approval an older head took with it: it was bound to that one."""
+    """Say whose approval an older head or another policy took with it: it was bound to that one."""
     order, pull = case.standing.outdated, _pull(case)
+    void = next((one for one in case.standing.void if one.kind is Verb.APPROVE), None)
+    if void is not None:
+        return f"; {void.by_login} approved under another policy"
     if order is None or order.head is None:
         return ""
     return f"; the approval of {order.by_login} was for {order.head[:7]}, and the head is {pull.head[:7]} now"

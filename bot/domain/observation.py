@@ -95,8 +95,8 @@ class Fleet:
 class Observation:
     """All that was seen of one service at one instant: beside policy and time, the only input of a decision.
 
-    `policy_since` is when the policy in force replaced an earlier one, None if no earlier one was seen: no window may
-    reach back before it (I6). `forge` is None where the forge was not looked at, `orders` are what people commanded.
+    `policy_since` is when the policy in force came, None for one that the ledger begins with: no window may reach back
+    before it (I6). `forge` is None where the forge was not looked at, `orders` are what people commanded.
     `fleet` is what all services together come to, None where nobody asked. `offer` is what the registry offers to the
     stage that takes its releases from there, None where there is none. `stops` are what people have stopped that
     concerns this service.

@@ -56,8 +56,9 @@ class Standing:
     `hold` is of the whole stage, until somebody resumes it. `rejected` and `rollback` are of this release, until a
     later approval or retry of it. `approved`, `overrides` (by gate) and `retried` hold for exactly this release, if
     they came after all that stopped it; the first two for exactly this head. `outdated` is the newest approval of this
-    release at another head, where none is of this one. `approvals` are all that make up `approved`, oldest first, one
-    of each account; `stopped_at` is when this release was stopped for the last time.
+    release at another head, where none is of this one. `approvals` are all of this head, oldest first, one of each
+    account; `stopped_at` is when this release was stopped for the last time. `void` are approvals and overrides at this
+    head that were given under another policy, where the same was not said since: they let nothing go (I6).
     """
 
     hold: Order | None = None
@@ -69,10 +70,21 @@ class Standing:
     outdated: Order | None = None
     approvals: tuple[Order, ...] = ()
     stopped_at: datetime | None = None
+    void: tuple[Order, ...] = ()
 
 
-def standing(orders: Iterable[Order], *, service: str, stage: str, release: str, head: Sha | None) -> Standing:
+def standing(
+    orders: Iterable[Order],
+    *,
+    service: str,
+    stage: str,
+    release: str,
+    head: Sha | None,
+    policy_since: datetime | None = None,
+) -> Standing:
     """Say what stands; `head` is None where there is no pull request, and nothing is approved then.
+
+    What was said before `policy_since` was said under another policy; None: there was no other one.
 
     A digest may be unknown at times. What stops a release stops it under both names, what lets it go only under the
     very same one.
@@ -81,17 +93,20 @@ def standing(orders: Iterable[Order], *, service: str, stage: str, release: str,
     of_release = [order for order in of_stage if _may_be(order.release, release)]
     since_stopped = [order for order in _behind_last(of_release, _STOPS) if order.release == release]
     at_head = [order for order in since_stopped if head is not None and order.head == head]
-    approved = _newest(at_head, Verb.APPROVE)
+    said = {(order.kind, order.gate): order for order in at_head if order.kind in BOUND}
+    void = tuple(order for order in said.values() if policy_since is not None and order.at < policy_since)
+    approved = said.get((Verb.APPROVE, ""))
     return Standing(
         hold=_newest(_behind_last(of_stage, {Verb.RESUME}), Verb.HOLD),
         rejected=_not_lifted(of_release, Verb.REJECT, release),
         rollback=_not_lifted(of_release, Verb.ROLLBACK, release),
-        approved=approved,
-        overrides={order.gate: order for order in at_head if order.kind is Verb.PROMOTE},
+        approved=approved if approved not in void else None,
+        overrides={gate: order for (kind, gate), order in said.items() if kind is Verb.PROMOTE and order not in void},
         retried=_newest(since_stopped, Verb.RETRY),
         outdated=_newest(since_stopped, Verb.APPROVE) if approved is None and head is not None else None,
         approvals=tuple({order.by_id: order for order in at_head if order.kind is Verb.APPROVE}.values()),
         stopped_at=max((order.at for order in of_release if order.kind in _STOPS), default=None),
+        void=void,
     )
 
 

@@ -7,7 +7,7 @@ checks nothing again.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.argo import Target
@@ -252,11 +252,13 @@ class Stage:
 class Origin:
     """Where a policy was read: a repository (`owner/name`) of policies, and a commit of it at which it says just that.
 
-    Normally that is the last commit which changed what the policy rests on.
+    Normally that is the last commit which changed what the policy rests on. `since` is when it said so at the latest,
+    by the times that commits tell of themselves; None where that is not known.
     """
 
     repository: str
     commit: Sha
+    since: datetime | None = None
 
     @property
     def name(self) -> str:

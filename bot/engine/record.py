@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import structlog
@@ -99,19 +99,36 @@ def is_write(action: Action) -> bool:
     return not isinstance(action, _NO_WRITES)
 
 
-def note_policy(ledger: Ledger, policy: Policy, known: Event | None, now: datetime) -> datetime | None:
-    """Note a policy that was not in force before; return since when it is, None for a service's first (I6).
+def note_policy(
+    ledger: Ledger, policy: Policy, known: Event | None, now: datetime, *, is_begun: bool = False
+) -> datetime | None:
+    """Note a policy that was not in force before; return since when it is, None where that is not known (I6).
+
+    `is_begun` says that the ledger had the policy of any service before this sweep. A service's first policy is new
+    then: its releases may have been judged by another one until now, under another name of the service. Of what a
+    ledger begins with only Git knows since when it says so.
 
     The same file may mean something else after an upgrade or with another template: what it means is compared. Which
     commit it was read at makes no difference to that, nor what its file is called.
     """
     meaning = _POLICY.dump_python(policy, mode="json")
     if known is not None and _is_known(known, policy, meaning):
-        return None if known.body.get("first") else known.at
-    first = known is None
-    body = {"version": policy.version, "first": first, "policy": meaning}
-    ledger.record(Event(at=now, service=policy.service, kind="policy", body=body))
-    return None if first else now
+        return _since(known)
+    first = known is None and not is_begun
+    since = policy.origin.since if first and policy.origin is not None else None
+    told = min(since, now).astimezone(UTC).isoformat() if since is not None else None
+    body = {"version": policy.version, "first": first, "since": told, "policy": meaning}
+    event = Event(at=now, service=policy.service, kind="policy", body=body)
+    ledger.record(event)
+    return _since(event)
+
+
+def _since(known: Event) -> datetime | None:
+    """Return since when a recorded policy is in force; None for one that a ledger begins with, where Git tells none."""
+    if not known.body.get("first"):
+        return known.at
+    told = known.body.get("since")
+    return datetime.fromisoformat(str(told)) if told else None
 
 
 def _is_known(known: Event, policy: Policy, meaning: object) -> bool:

@@ -195,7 +195,8 @@ class Sweeper:
 
         def look() -> Subject:
             now = self.world.clock.now()
-            since = note_policy(self.world.ledger, policy, known.policies.get(policy.service), now)
+            before = known.policies.get(policy.service)
+            since = note_policy(self.world.ledger, policy, before, now, is_begun=bool(known.policies))
             seen = observe(self.world, policy, head, since)
             return Subject(policy=policy, seen=replace(seen, stops=(*seen.stops, *stops_for(stops, policy.service))))
 

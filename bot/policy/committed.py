@@ -138,9 +138,7 @@ class CommittedPolicies:
             return self._as_a_whole(error.faults[0].file, error, head.commit)
         own = read_own_templates(self._folder).files
         placed = {
-            file: replace(item, origin=self.place.origin(self._past.commit_of(item, head, own)))
-            if isinstance(item, Policy)
-            else item
+            file: replace(item, origin=self._past.origin_of(item, head, own)) if isinstance(item, Policy) else item
             for file, item in found.items()
         }
         self._snapshots.learn(head, {file: item for file, item in found.items() if isinstance(item, Policy)})

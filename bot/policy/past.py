@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import pairwise
 
 from bot.domain.model import Sha
-from bot.domain.policy import Policy
+from bot.domain.policy import Origin, Policy
 from bot.domain.rules import MeasuredRule
 from bot.policy.directory import BelowFloor, is_second
 from bot.policy.faults import PolicyError
@@ -71,19 +72,20 @@ class Past:
         """Say whether the history up to a snapshot is known."""
         return snapshot.commit == self._followed_to
 
-    def commit_of(self, policy: Policy, head: Snapshot, own: Mapping[str, str]) -> Sha:
+    def origin_of(self, policy: Policy, head: Snapshot, own: Mapping[str, str]) -> Origin:
         """Return the last commit that changed what a policy of the head rests on; at least one that has it as it is.
 
         `own` are the files of a team's own templates by the name of each.
         """
         if not self.is_known_at(head) or not self.commits:
-            return head.commit
+            return self.snapshots.place.origin(head.commit)
         triggers = [one for stage in policy.stages if stage.rollback is not None for one in stage.rollback.triggers]
         rules = [*(gate for stage in policy.stages for gate in stage.gates), *triggers]
         used = {own[rule.template] for rule in rules if isinstance(rule, MeasuredRule) and rule.template in own}
         places = [self._touching[path][0] for path in (policy.file, SHARED, *used) if path in self._touching]
         # What no commit of these touched was already so at the oldest one.
-        return self.commits[min(places, default=len(self.commits) - 1)].commit
+        last = self.commits[min(places, default=len(self.commits) - 1)]
+        return self.snapshots.place.origin(last.commit, last.at)
 
     def last_good(self, broken: Broken, head: Snapshot) -> Broken:
         """Add to a broken file of the head since when it is, and its newest version that parses, if there is one.
@@ -111,7 +113,7 @@ class Past:
                 continue
             newest, versions = newer if newest is None else newest, versions + 1
             if isinstance(found, Policy):
-                kept = None if is_below else self._at(self.commits[older].commit, found)
+                kept = None if is_below else self._at(self.commits[older].commit, self.commits[older].at, found)
                 return replace(self._since(broken, newest, newer), kept=kept)
             if isinstance(found, BelowFloor):
                 return broken if is_below else self._since(broken, newest, newer)
@@ -127,8 +129,8 @@ class Past:
     def _since(self, broken: Broken, newest: int, first: int) -> Broken:
         return replace(broken, newest=self.commits[newest].commit, broken_at=self.commits[first])
 
-    def _at(self, commit: Sha, policy: Policy) -> Policy:
-        return replace(policy, origin=self.snapshots.place.origin(commit))
+    def _at(self, commit: Sha, since: datetime, policy: Policy) -> Policy:
+        return replace(policy, origin=self.snapshots.place.origin(commit, since))
 
     def _before_renaming(self, file: str, created: FolderCommit, head: Snapshot) -> Policy | None:
         """Return the policy of a file that went when this one came, if this one is meant for the same service."""
@@ -141,7 +143,7 @@ class Past:
         for path in gone[:_MOST_RENAMED]:
             found = self.snapshots.policy_at(before.commit, path)
             if isinstance(found, Policy) and found.service == meant:
-                return self._at(before.commit, found)
+                return self._at(before.commit, created.at, found)
         return None
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 from bot.domain.model import Sha
@@ -46,9 +47,9 @@ class Place:
     branch: str
     folder: str
 
-    def origin(self, commit: Sha) -> Origin:
+    def origin(self, commit: Sha, since: datetime | None = None) -> Origin:
         """Return this place at a commit."""
-        return Origin(repository=self.repository, commit=commit)
+        return Origin(repository=self.repository, commit=commit, since=since)
 
 
 def is_read(path: str) -> bool:

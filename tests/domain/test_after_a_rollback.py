@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.domain.approvals import Approving, Voter
+from bot.domain.authority import Permission
 from bot.domain.commands import Verb
 from bot.domain.decide import decide
 from bot.domain.decision import (
@@ -26,8 +28,8 @@ from bot.domain.model import TagChange, Trouble
 from bot.domain.observation import Observation
 from bot.domain.observed import quarantined_tags, taken_along
 from bot.domain.orders import Order, as_json, lifted_tags, parse_order
-from bot.domain.policy import Merge, Opens, Policy, Proposing, Road
-from bot.domain.pulls import Proposal, PullState
+from bot.domain.policy import Approvals, Merge, Opens, Policy, Proposing, Road
+from bot.domain.pulls import Proposal, PullState, Review, Reviews
 from bot.domain.storm import StormLimit, fleet_of
 from tests.builders import (
     HEAD,
@@ -118,6 +120,22 @@ def test_a_person_who_approves_need_not_wait_for_the_cool_down() -> None:
     approval = an_order(Verb.APPROVE, NOON + 30 * MINUTE, tag=FIX, head=True)
     seen = replace(a_fix(), orders=(approval,))
     assert any(isinstance(action, MergePromotion) for action in decided(COOLING, seen).actions)
+
+
+@pytest.mark.invariant("I6")
+@pytest.mark.parametrize("approvals", [None, Approvals(need=1)], ids=["plain", "counted"])
+def test_an_approval_of_another_policy_does_not_end_the_cool_down(approvals: Approvals | None) -> None:
+    """Where approvals are counted, a later review of the same person makes none of the earlier command."""
+    policy = a_policy(rollback=a_rollback(cool_down=60 * MINUTE), proposing=Proposing(approvals=approvals))
+    approval = an_order(Verb.APPROVE, NOON, tag=FIX, head=True)
+    review = Review(by_id=7, by="dana", at=NOON + 38 * MINUTE, head=HEAD)
+    pull = replace(a_pull(tag=FIX), reviews=Reviews(given=(review,)))
+    seen = replace(a_fix(promotion=replace(a_proposal(pull, tag=FIX), release=f"{IMAGE}:{FIX}")), orders=(approval,))
+    voters = Approving(voters=(Voter(id=7, permission=Permission.WRITE),))
+    staging, production = seen.stages
+    seen = replace(seen, stages=(staging, replace(production, approving=voters)))
+    assert candidate(decided(policy, replace(seen, policy_since=NOON + MINUTE))).state is State.COOLING_DOWN
+    assert candidate(decided(policy, seen)).state is State.READY_TO_MERGE
 
 
 def test_a_tag_that_a_person_set_since_ends_the_cool_down() -> None:

@@ -305,6 +305,33 @@ def test_an_override_covers_its_gate_at_its_head_only(changes: dict[str, object]
     assert "ready promotion" not in kinds(decided(a_policy(), seen))
 
 
+@pytest.mark.invariant("I6")
+def test_an_override_of_another_policy_is_void_and_the_reason_says_so() -> None:
+    since = NOON + MINUTE
+    override = an_order(Verb.PROMOTE, gate="http-errors", head=HEAD, at=since - MINUTE)
+    seen = seen_with(proposal({"draft": True}), staging=staging_with(BAD), orders=(override,), policy_since=since)
+    decision = decided(a_policy(), seen)
+    assert "ready promotion" not in kinds(decision)
+    assert candidate(decision).state is State.UNHEALTHY
+    assert candidate(decision).reason.endswith("; dana overrode http-errors under another policy")
+    again = replace(override, at=since, comment=override.comment + 1)
+    assert "ready promotion" in kinds(decided(a_policy(), replace(seen, orders=(override, again))))
+
+
+@pytest.mark.invariant("I6")
+def test_an_approval_of_another_policy_merges_nothing_and_the_reason_says_so() -> None:
+    policy, since = a_policy(merge=Merge.HUMAN), NOON + MINUTE
+    approval = an_order(Verb.APPROVE, reason="", head=HEAD, at=since - MINUTE)
+    seen = seen_with(proposal(), orders=(approval,), policy_since=since)
+    decision = decided(policy, seen)
+    assert "merge promotion" not in kinds(decision)
+    assert candidate(decision).reason == (
+        "the policy leaves the merge of #7 to a person; dana approved under another policy"
+    )
+    again = replace(approval, at=since, comment=approval.comment + 1)
+    assert "merge promotion" in kinds(decided(policy, replace(seen, orders=(approval, again))))
+
+
 @pytest.mark.invariant("I3")
 def test_a_person_cannot_move_a_quarantined_release_by_an_override() -> None:
     trouble = Trouble(system="GitHub", sentence="no answer")

@@ -239,6 +239,13 @@ def test_an_override_of_another_head_or_gate_counts_for_nothing() -> None:
         assert judged(decided(seen(with_pull(), order))).state is State.FROZEN
 
 
+@pytest.mark.invariant("I6")
+def test_an_override_of_the_calendar_under_another_policy_is_void_and_the_reason_says_so() -> None:
+    order = replace(an_override(), at=NOON)
+    told = judged(decided(replace(seen(with_pull(), order), policy_since=NOON + MINUTE)))
+    assert (told.state, told.reason) == (State.FROZEN, f"{REASON}; dana overrode calendar under another policy")
+
+
 def test_an_override_is_not_named_where_the_calendar_was_open() -> None:
     decision = decided(seen(with_pull(), an_override(), at=OPENS))
     (merge,) = (action for action in decision.actions if isinstance(action, MergePromotion))

@@ -52,6 +52,43 @@ def test_nothing_stands_where_nothing_was_ordered() -> None:
     assert stands([]) == Standing()
 
 
+# --- Another policy ---------------------------------------------------------------------------------------------------
+
+
+def under(orders: Sequence[Order], since_minute: float) -> Standing:
+    since = NOON + since_minute * MINUTE
+    return standing(orders, service="checkout", stage="production", release=RELEASE, head=HERE, policy_since=since)
+
+
+@pytest.mark.invariant("I6")
+def test_an_approval_and_an_override_of_another_policy_are_void() -> None:
+    approval, override = in_turn(Verb.APPROVE, Verb.PROMOTE)
+    told = under([approval, override], 2)
+    assert (told.approved, dict(told.overrides), told.void) == (None, {}, (approval, override))
+    assert told.approvals == (approval,)
+    assert told.outdated is None
+    assert under([approval, override], 1).overrides == {"http-errors": override}
+    assert under([approval, override], 0).void == ()
+
+
+@pytest.mark.invariant("I6")
+def test_what_is_said_again_under_the_policy_in_force_counts() -> None:
+    orders = in_turn(Verb.APPROVE, Verb.PROMOTE, Verb.APPROVE, Verb.PROMOTE)
+    told = under(orders, 2)
+    assert (told.approved, dict(told.overrides), told.void) == (orders[2], {"http-errors": orders[3]}, ())
+
+
+@pytest.mark.invariant("I7")
+def test_what_a_person_stopped_or_lifted_stands_under_any_policy() -> None:
+    hold, reject = in_turn(Verb.HOLD, Verb.REJECT)
+    told = under([hold, reject], 5)
+    assert (told.hold, told.rejected) == (hold, reject)
+    approval = an_order(Verb.APPROVE, 3)
+    assert under([hold, reject, approval], 5).rejected is None
+    retry = an_order(Verb.RETRY, 4)
+    assert under([hold, reject, retry], 5).retried == retry
+
+
 # --- Holds -----------------------------------------------------------------------------------------------------------
 
 

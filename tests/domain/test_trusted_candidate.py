@@ -172,6 +172,11 @@ def test_a_person_with_the_right_overrides_what_is_not_proven_and_is_named(prove
     (merged,) = (action for action in decision.actions if isinstance(action, MergePromotion))
     assert "overridden by a person: artifact-signature (" in merged.reason
     assert "dana: the log is down" in merged.reason
+    late = decided(replace(seen, orders=(replace(order, at=NOON),), policy_since=NOON + MINUTE))
+    assert not any(isinstance(action, MergePromotion) for action in late.actions)
+    (told,) = (one for one in late.judgements if (one.stage, one.role) == ("production", "candidate"))
+    assert told.reason.startswith("artifact-signature: ")
+    assert told.reason.endswith("; dana overrode artifact-signature under another policy")
 
 
 # --- in a first stage ------------------------------------------------------------------------------------------------

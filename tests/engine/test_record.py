@@ -83,6 +83,35 @@ def test_a_policy_whose_file_is_renamed_is_the_same_policy() -> None:
     assert len(ledger.recorded) == 1
 
 
+@pytest.mark.invariant("I6")
+def test_the_first_policy_of_a_service_is_new_in_a_ledger_that_has_others() -> None:
+    """Its releases may have been judged by another policy until now, under another name of the service."""
+    ledger = FakeLedger()
+    note_policy(ledger, a_policy(), None, NOON)
+    renamed, later = replace(a_policy(), service="shop"), NOON + MINUTE
+    assert note_policy(ledger, renamed, None, later, is_begun=True) == later
+    known = ledger.latest("policy")["shop"]
+    assert note_policy(ledger, renamed, known, later + MINUTE, is_begun=True) == later
+    assert len(ledger.recorded) == 2
+
+
+@pytest.mark.invariant("I6")
+def test_a_policy_that_a_new_ledger_begins_with_is_in_force_since_its_commit() -> None:
+    """Where the ledger was lost, Git still knows when the policy came."""
+    ledger, since = FakeLedger(), NOON - MINUTE
+    committed = Origin(repository="acme/policies", commit=sha("first"), since=since)
+    assert note_policy(ledger, replace(a_policy(), origin=committed), None, NOON) == since
+    known = ledger.latest("policy")["checkout"]
+    later = replace(committed, commit=sha("second"), since=NOON + MINUTE)
+    assert note_policy(ledger, replace(a_policy(), origin=later), known, NOON + 2 * MINUTE, is_begun=True) == since
+    assert len(ledger.recorded) == 1
+
+
+def test_a_commit_of_a_time_to_come_is_in_force_since_it_is_seen() -> None:
+    ahead = Origin(repository="acme/policies", commit=sha("first"), since=NOON + MINUTE)
+    assert note_policy(FakeLedger(), replace(a_policy(), origin=ahead), None, NOON) == NOON
+
+
 def test_the_policy_that_a_file_had_is_remembered_while_its_service_was_handled_still() -> None:
     ledger = FakeLedger()
     note_policy(ledger, a_policy(), None, NOON)

@@ -96,6 +96,15 @@ def test_the_policies_in_force_are_those_of_the_head_each_at_the_commit_that_cha
         assert (loaded.broken, loaded.trouble) == ((), None)
 
 
+@pytest.mark.invariant("I6")
+def test_a_policy_tells_when_its_commit_came(folders: FakeFolders) -> None:
+    folders.commit({"web.yaml": of_service("web")})
+    changed = folders.commit({"checkout.yaml": window(20)})
+    folders.commit({"checkout.yaml": "service: [", "web.yaml": of_service("web") + "# changed"})
+    origin = the_policy(policies_of(folders).load()).origin
+    assert origin == Origin(repository="acme/policies", commit=changed, since=folders.commits[changed].at)
+
+
 def test_a_load_without_news_reads_and_parses_nothing_again(folders: FakeFolders) -> None:
     folders.commit({"checkout.yaml": CHECKOUT, "web.yaml": of_service("web")})
     policies = policies_of(folders)
