@@ -1,8 +1,8 @@
 """The made-up world of one test around the real bot, stepped from look to look.
 
-The GitOps repository is made up: each stage has a file of its own with one tag in it, whatever the policy's `edit`
-says, since the real files are not here. For the same reason what the policy asks of artifacts is taken as proven.
-Everything else of the policy is as it stands.
+The GitOps repository is made up: each value that a stage sets has a file of its own with one tag in it, whatever the
+policy's `edit` and `with` say, since the real files are not here. For the same reason what the policy asks of artifacts
+is taken as proven. Everything else of the policy is as it stands.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Trial:
         stage = self.policy.stage(what.stage)
         if _needs_registry(self.policy):
             self.registry.add(self.policy.image, what.tag, self.clock.now())
-        files = {stage.edit.file: _file(self.policy, what.tag)}
+        files = _files(self.policy, stage, what.tag)
         self.repositories.commit(self.policy.gitops.branch, files, f"Release {what.tag}", author=what.by)
         return None
 
@@ -111,7 +111,9 @@ def _make(file: TrialFile, case: Case, metrics: SwitchedMetrics, ledger: SqlLedg
     policy = _testable(file.policy)
     clock = SteppedClock(case.at - _AGE)
     repositories, registry = MemoryRepositories(clock=clock), MemoryRegistry()
-    files = {stage.edit.file: _file(policy, case.tags[stage.name]) for stage in policy.stages}
+    files: dict[str, str] = {}
+    for stage in policy.stages:
+        files |= _files(policy, stage, case.tags[stage.name])
     repositories.commit(policy.gitops.branch, files, "Begin")
     if _needs_registry(policy):
         for tag in case.tags.values():
@@ -185,13 +187,24 @@ def _testable(policy: Policy) -> Policy:
 
 
 def _testable_stage(policy: Policy, stage: Stage) -> Stage:
-    edit = KustomizeEdit(file=f"{policy.service}/{stage.name}/kustomization.yaml", pin=stage.edit.pin)
-    return replace(stage, edit=edit, artifact=())
+    folder = f"{policy.service}/{stage.name}"
+    edit = KustomizeEdit(file=f"{folder}/kustomization.yaml", pin=stage.edit.pin)
+    together = tuple(
+        replace(place, edit=KustomizeEdit(file=f"{folder}/with-{number}.yaml", pin=place.edit.pin))
+        for number, place in enumerate(stage.together, 1)
+    )
+    return replace(stage, edit=edit, together=together, artifact=())
 
 
-def _file(policy: Policy, tag: str) -> str:
-    return f'images:\n  - name: {policy.image}\n    newTag: "{tag}"\n'
+def _files(policy: Policy, stage: Stage, tag: str) -> dict[str, str]:
+    """Return the files of a stage with this tag in all of them, as all its values have one tag."""
+    return {place.edit.file: _file(place.image, tag) for place in policy.places_of(stage)}
+
+
+def _file(image: str, tag: str) -> str:
+    return f'images:\n  - name: {image}\n    newTag: "{tag}"\n'
 
 
 def _needs_registry(policy: Policy) -> bool:
-    return policy.intake_stage is not None or any(stage.edit.pin for stage in policy.stages)
+    pins = (place.edit.pin for stage in policy.stages for place in policy.places_of(stage))
+    return policy.intake_stage is not None or any(pins)

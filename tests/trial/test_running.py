@@ -5,35 +5,14 @@ Prometheus is a fake here, whose every tile has a hundred requests; what a real 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from bot.domain.model import Numbers
-from bot.ports import Look, OutsideError
 from bot.trial.coverage import Exercise
 from bot.trial.judging import Failure
 from bot.trial.running import run_case
-from tests.fakes import FakeMetrics, an_error
-from tests.trial.a_trial import POLICY, a_trial, with_expectation
-
-
-@dataclass
-class SwitchedFake(FakeMetrics):
-    """Requests as a test sets them; nothing at all while it is down."""
-
-    up: bool = True
-
-    def read(self, looks: Sequence[Look]) -> Sequence[Numbers | OutsideError]:
-        return super().read(looks) if self.up else [an_error("down", "Prometheus") for _ in looks]
-
-    def _numbers(self, look: Look) -> Numbers:
-        share = 0.0 if 'code=~"5.."' in look.query.text or "argocd_app_info" in look.query.text else 1.0
-        share = next((bad for part, bad in self.bad_share.items() if part in look.query.text and not share), share)
-        value = None if self.silent or "argocd_app_info" in look.query.text else self.per_minute * share
-        return (value,) * ((look.end - look.start) // look.width)
+from tests.trial.a_trial import POLICY, SwitchedFake, a_trial, with_expectation
 
 
 def failures_of(
