@@ -434,3 +434,33 @@ def test_time_alone_need_not_be_unhealthy_and_what_is_taken_for_granted_is_told(
     assert "production artifact (taken as proven)" in found
     assert "production calendar (never closed)" in found
     assert not [one for one in found if "soak" in one]
+
+
+GATES = "    window: {for: 10m}\n    gates: [{use: http-errors, limit: 1%}]\n    promote: {merge: auto}\n"
+
+
+def test_gates_of_a_stage_that_no_other_comes_from_need_no_exercise(tmp_path: Path) -> None:
+    policy = POLICY.replace("    promote: {merge: auto}\n", GATES)
+    found = unexercised_by(tmp_path, "{at: 0m, release: 1.1.0}", policy=policy)
+    assert [one for one in found if " gate " in one] == [
+        "staging gate http-errors (never unhealthy)",
+        "staging gate argocd-healthy (never unhealthy)",
+    ]
+    assert [one for one in found if " trigger " in one] == [
+        "production trigger http-errors (never fired)",
+        "production trigger argocd-degraded (never fired)",
+    ]
+
+
+def test_of_waves_only_the_gates_before_the_last_one_need_exercise(tmp_path: Path) -> None:
+    in_regions = "    waves: {regions: [eu, [us, asia]], pause: 10m}\n" + GATES
+    policy = (
+        POLICY.replace("    promote: {merge: auto}\n", in_regions)
+        .replace("{regex: {file: shop.env, pattern: '^TAG=(.*)$'}}", '{kustomize: "shop/{region}/kustomization.yaml"}')
+        .replace("argocd: shop-production", 'argocd: "shop-{region}"')
+    )
+    file = a_trial(tmp_path, with_expectation("{at: 1m, stage: production-eu, tag: 1.0.0}"), policy=policy)
+    left_out = Exercise.of(file.policy).unexercised()
+    assert [one for one in left_out if one.startswith("production") and " gate " in one] == [
+        "production-eu gate http-errors (never judged)"
+    ]
