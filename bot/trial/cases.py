@@ -30,7 +30,7 @@ class GivenSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
-    """Somebody sets the tag of a stage in Git."""
+    """Somebody sets the tag of a stage in Git; where the tag is new, they wrote its source commit."""
 
     tag: str
     stage: str
@@ -39,9 +39,10 @@ class Released:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
-    """An image with this tag is pushed to the registry."""
+    """An image with this tag, whose source commit somebody wrote, is pushed to the registry."""
 
     tag: str
+    by: str
 
 
 class Syncs(StrEnum):

@@ -1,4 +1,7 @@
-"""What of a policy its tests have exercised: each gate was healthy once and unhealthy once, each trigger fired once."""
+"""What of a policy its tests have exercised: each gate was healthy once and unhealthy once, each trigger fired once.
+
+Gates of a stage that no other comes from are never judged, so no test is asked for them.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,18 @@ class Exercise:
         return tuple(said for stage in self.policy.stages for said in self._of_stage(stage))
 
     def _of_stage(self, stage: Stage) -> Iterator[str]:
+        if self.policy.targets_of(stage):
+            yield from self._gates_of(stage)
+        for trigger in stage.rollback.triggers if stage.rollback is not None else ():
+            kinds = self.triggers.get((stage.name, trigger.name), set())
+            if VerdictKind.UNHEALTHY not in kinds:
+                yield f"{stage.name} trigger {trigger.name} (never {'fired' if kinds else 'watched'})"
+        if self.policy.calendars_of(stage) and stage.source is not None and stage.name not in self.frozen:
+            yield f"{stage.name} calendar (never closed)"
+        if stage.artifact:
+            yield f"{stage.name} artifact (taken as proven)"
+
+    def _gates_of(self, stage: Stage) -> Iterator[str]:
         for gate in stage.gates:
             kinds = self.gates.get((stage.name, gate.name), set())
             missing = [VerdictKind.HEALTHY] if VerdictKind.HEALTHY not in kinds else []
@@ -50,11 +65,3 @@ class Exercise:
             if missing:
                 said = " nor ".join(missing) if kinds else "judged"
                 yield f"{stage.name} gate {gate.name} (never {said})"
-        for trigger in stage.rollback.triggers if stage.rollback is not None else ():
-            kinds = self.triggers.get((stage.name, trigger.name), set())
-            if VerdictKind.UNHEALTHY not in kinds:
-                yield f"{stage.name} trigger {trigger.name} (never {'fired' if kinds else 'watched'})"
-        if self.policy.calendars_of(stage) and stage.source is not None and stage.name not in self.frozen:
-            yield f"{stage.name} calendar (never closed)"
-        if stage.artifact:
-            yield f"{stage.name} artifact (taken as proven)"

@@ -10,7 +10,7 @@ from bot.policy.reading import UNKNOWN_KEY, Faults, Section, matching, one_of, o
 from bot.policy.tree import Value
 from bot.trial.cases import Act, Acted, Event, Happening, PrometheusIs, Pushed, Released, Reported, Said, Syncs
 from bot.trial.names import A_TAG, TAG, Names, read_name, read_optional, read_stage
-from bot.trial.people import A_LOGIN, LOGIN
+from bot.trial.people import A_LOGIN, AUTHOR, LOGIN
 
 HEALTHS = ("Healthy", "Progressing", "Degraded", "Suspended", "Missing", "Unknown")
 _A_LABEL = "a label of 1 to 50 characters"
@@ -44,17 +44,18 @@ def read_event(path: str, value: Value, faults: Faults, names: Names) -> Event |
 def _released(section: Section, names: Names) -> Happening | None:
     tag = section.read("release", matching(TAG), A_TAG)
     stage = read_stage(section, "stage", names.stages, usual=names.first)
-    by = section.read("by", matching(LOGIN), A_LOGIN, default="alice")
+    by = section.read("by", matching(LOGIN), A_LOGIN, default=AUTHOR)
     return None if tag is None or stage is None or by is None else Released(tag=tag, stage=stage, by=by)
 
 
 def _pushed(section: Section, names: Names) -> Happening | None:
     tag = section.read("image", matching(TAG), A_TAG)
+    by = section.read("by", matching(LOGIN), A_LOGIN, default=AUTHOR)
     if not names.has_intake:
         expected = "it only where a stage of the policy has from: registry; people set a tag by release"
         section.faults.note(section.value, section.at("image"), "an image", expected)
         return None
-    return None if tag is None else Pushed(tag=tag)
+    return None if tag is None or by is None else Pushed(tag=tag, by=by)
 
 
 def _reported(section: Section, names: Names) -> Happening | None:

@@ -11,6 +11,8 @@ from bot.policy.reading import Section, matching, one_of, parsed
 
 LOGIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?"
 A_LOGIN = "a login of GitHub's, such as dana"
+AUTHOR = "alice"
+"""Who wrote and released what nobody else is named for."""
 ROLES: Mapping[str, Permission] = {role.name.lower(): role for role in Permission if role}
 USUAL = Permission.WRITE
 """What those may do of whom nothing is said."""

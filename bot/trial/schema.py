@@ -80,9 +80,14 @@ _ACTS: Mapping[Act, str] = {
 _HAPPENINGS: Mapping[str, Field] = {
     "release": field(
         _TAG,
-        "Somebody sets this tag in Git. Without `stage`, in the first stage; without `by`, it is `alice`.",
+        "Somebody who wrote its source commit sets this tag in Git. Without `stage`, in the first stage; without `by`, "
+        "it is `alice`.",
     ),
-    "image": field(_TAG, "An image of this tag is pushed to the registry, for policies with `from: registry`."),
+    "image": field(
+        _TAG,
+        "An image of this tag, whose source commit this person wrote, is pushed to the registry, for policies with "
+        "`from: registry`. Without `by`, it is `alice`.",
+    ),
     "argocd": field(TEXT, "Argo CD says something else of this application."),
     "says": field(
         TEXT, "A person comments on the newest pull request into the stage, such as `/liftlock hold REASON`."

@@ -1,8 +1,8 @@
 """The made-up world of one test around the real bot, stepped from look to look.
 
-The GitOps repository is made up: each stage has a file of its own with one tag in it, whatever the policy's `edit`
-says, since the real files are not here. For the same reason what the policy asks of artifacts is taken as proven.
-Everything else of the policy is as it stands.
+The GitOps repository is made up: each value that a stage sets has a file of its own with one tag in it, whatever the
+policy's `edit` and `with` say, since the real files are not here. For the same reason what the policy asks of artifacts
+is taken as proven. Everything else of the policy is as it stands.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ from bot.trial.measuring import SwitchedMetrics
 from bot.trial.memory.clock import SteppedClock
 from bot.trial.memory.deployments import MemoryDeployments
 from bot.trial.memory.forge import MemoryForge
-from bot.trial.memory.outside import MemoryProving, MemoryRegistry, MemorySignals, MemorySummaries
+from bot.trial.memory.outside import MemoryProving, MemoryRegistry, MemorySummaries
 from bot.trial.memory.repositories import MemoryRepositories
-from bot.trial.people import USUAL
+from bot.trial.memory.source import MemorySource
+from bot.trial.people import AUTHOR, USUAL
 
 LAG = timedelta(seconds=15)
 """How old a tile is before it is read: what `bot.ingestion_lag` of the settings is if nobody says otherwise."""
@@ -55,6 +56,7 @@ class Trial:
     cluster: Cluster
     forge: MemoryForge
     registry: MemoryRegistry
+    source: MemorySource
     metrics: SwitchedMetrics
     sweeper: Sweeper
 
@@ -69,7 +71,7 @@ class Trial:
             case Released():
                 return self._release(what)
             case Pushed():
-                self.registry.add(self.policy.image, what.tag, self.clock.now())
+                self._push(what.tag, what.by)
             case Reported():
                 self.cluster.report(what)
             case Said():
@@ -85,10 +87,14 @@ class Trial:
             return f"{what.stage} has {what.tag} already"
         stage = self.policy.stage(what.stage)
         if _needs_registry(self.policy):
-            self.registry.add(self.policy.image, what.tag, self.clock.now())
-        files = {stage.edit.file: _file(self.policy, what.tag)}
+            self._push(what.tag, what.by)
+        files = _files(self.policy, stage, what.tag)
         self.repositories.commit(self.policy.gitops.branch, files, f"Release {what.tag}", author=what.by)
         return None
+
+    def _push(self, tag: str, by: str) -> None:
+        revision = self.source.commit(tag, by)
+        self.registry.add(self.policy.image, tag, self.clock.now(), revision=revision)
 
     def tag_of(self, stage: str) -> str:
         """Return the tag that stands in Git now."""
@@ -110,12 +116,16 @@ def made_up(file: TrialFile, case: Case, metrics: SwitchedMetrics) -> Iterator[T
 def _make(file: TrialFile, case: Case, metrics: SwitchedMetrics, ledger: SqlLedger) -> Trial:
     policy = _testable(file.policy)
     clock = SteppedClock(case.at - _AGE)
-    repositories, registry = MemoryRepositories(clock=clock), MemoryRegistry()
-    files = {stage.edit.file: _file(policy, case.tags[stage.name]) for stage in policy.stages}
+    repositories, registry, source = MemoryRepositories(clock=clock), MemoryRegistry(), MemorySource()
+    files: dict[str, str] = {}
+    for stage in policy.stages:
+        files |= _files(policy, stage, case.tags[stage.name])
     repositories.commit(policy.gitops.branch, files, "Begin")
     if _needs_registry(policy):
-        for tag in case.tags.values():
-            registry.add(policy.image, tag, clock.now())
+        # The tag of a later stage is the older one.
+        for stage in reversed(policy.stages):
+            tag = case.tags[stage.name]
+            registry.add(policy.image, tag, clock.now(), revision=source.commit(tag, AUTHOR))
     cluster = Cluster(policy=policy, repositories=repositories, deployments=MemoryDeployments(clock=clock))
     cluster.begin()
     forge = MemoryForge(
@@ -132,7 +142,7 @@ def _make(file: TrialFile, case: Case, metrics: SwitchedMetrics, ledger: SqlLedg
         forge=forge,
         merging=forge,
         conversation=forge,
-        signals=MemorySignals(),
+        signals=source,
         registry=registry,
         proving=MemoryProving(),
         summaries=MemorySummaries(),
@@ -161,6 +171,7 @@ def _make(file: TrialFile, case: Case, metrics: SwitchedMetrics, ledger: SqlLedg
         cluster=cluster,
         forge=forge,
         registry=registry,
+        source=source,
         metrics=metrics,
         sweeper=sweeper,
     )
@@ -185,13 +196,27 @@ def _testable(policy: Policy) -> Policy:
 
 
 def _testable_stage(policy: Policy, stage: Stage) -> Stage:
-    edit = KustomizeEdit(file=f"{policy.service}/{stage.name}/kustomization.yaml", pin=stage.edit.pin)
-    return replace(stage, edit=edit, artifact=())
+    folder = f"{policy.service}/{stage.name}"
+    edit = KustomizeEdit(file=f"{folder}/kustomization.yaml", pin=stage.edit.pin)
+    together = tuple(
+        replace(place, edit=KustomizeEdit(file=f"{folder}/with-{number}.yaml", pin=place.edit.pin))
+        for number, place in enumerate(stage.together, 1)
+    )
+    return replace(stage, edit=edit, together=together, artifact=())
 
 
-def _file(policy: Policy, tag: str) -> str:
-    return f'images:\n  - name: {policy.image}\n    newTag: "{tag}"\n'
+def _files(policy: Policy, stage: Stage, tag: str) -> dict[str, str]:
+    """Return the files of a stage with this tag in all of them, as all its values have one tag."""
+    return {place.edit.file: _file(place.image, tag) for place in policy.places_of(stage)}
+
+
+def _file(image: str, tag: str) -> str:
+    return f'images:\n  - name: {image}\n    newTag: "{tag}"\n'
 
 
 def _needs_registry(policy: Policy) -> bool:
-    return policy.intake_stage is not None or any(stage.edit.pin for stage in policy.stages)
+    pins = (place.edit.pin for stage in policy.stages for place in policy.places_of(stage))
+    approvals = (stage.proposing.approvals for stage in policy.stages)
+    # Who wrote a release is found out by the source commit that its image names.
+    has_four_eyes = any(wanted is not None and wanted.four_eyes for wanted in approvals)
+    return policy.intake_stage is not None or any(pins) or has_four_eyes

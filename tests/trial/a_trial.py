@@ -1,11 +1,16 @@
-"""Test files for the tests of what reads and runs them: one policy of two stages, and one test of it."""
+"""Test files for the tests of what reads and runs them: one policy of two stages, one test of it, and its requests."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from bot.domain.model import Numbers
+from bot.ports import Look, OutsideError
 from bot.trial.cases import TrialFile
 from bot.trial.reading import read_trial
+from tests.fakes import FakeMetrics, an_error
 
 POLICY = """\
 apiVersion: liftlock.dev/v1
@@ -56,3 +61,19 @@ def with_expectation(*expected: str, timeline: str = "{at: 0m, release: 1.1.0}",
 def a_trial(folder: Path, tests: str, *, policy: str = POLICY) -> TrialFile:
     """Write a policy and its tests, and read them."""
     return read_trial(written(folder, tests, policy=policy))
+
+
+@dataclass
+class SwitchedFake(FakeMetrics):
+    """Requests as a test sets them; nothing at all while it is down."""
+
+    up: bool = True
+
+    def read(self, looks: Sequence[Look]) -> Sequence[Numbers | OutsideError]:
+        return super().read(looks) if self.up else [an_error("down", "Prometheus") for _ in looks]
+
+    def _numbers(self, look: Look) -> Numbers:
+        share = 0.0 if 'code=~"5.."' in look.query.text or "argocd_app_info" in look.query.text else 1.0
+        share = next((bad for part, bad in self.bad_share.items() if part in look.query.text and not share), share)
+        value = None if self.silent or "argocd_app_info" in look.query.text else self.per_minute * share
+        return (value,) * ((look.end - look.start) // look.width)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.domain.authority import Permission
 from bot.policy import PolicyError
-from bot.trial.cases import Act, Acted, Event, PrometheusIs, Released, Reported, Said, Syncs
+from bot.trial.cases import Act, Acted, Event, PrometheusIs, Pushed, Released, Reported, Said, Syncs
 from bot.trial.reading import MOST_LOOKS, MOST_TESTS, read_trial
 from tests.trial.a_trial import POLICY, TRAFFIC, a_trial, with_expectation, written
 
@@ -102,6 +102,14 @@ def test_a_timeline_is_taken_in_the_order_of_time(tmp_path: Path) -> None:
 )
 def test_what_happens_is_said_by_one_key(tmp_path: Path, event: str, what: object) -> None:
     assert the_events(tmp_path, event)[0].what == what
+
+
+def test_an_image_was_written_by_alice_unless_somebody_else_is_named(tmp_path: Path) -> None:
+    intake = "    from: registry\n    releases: {semver: '>=1'}\n"
+    policy = POLICY.replace("  - name: staging\n", f"  - name: staging\n{intake}")
+    first, second = the_events(tmp_path, "{at: 1m, image: 1.1.0}", "{at: 2m, image: 1.2.0, by: dana}", policy=policy)
+    assert first.what == Pushed(tag="1.1.0", by="alice")
+    assert second.what == Pushed(tag="1.2.0", by="dana")
 
 
 def test_people_have_roles_and_teams_have_members(tmp_path: Path) -> None:

@@ -5,35 +5,14 @@ Prometheus is a fake here, whose every tile has a hundred requests; what a real 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from bot.domain.model import Numbers
-from bot.ports import Look, OutsideError
 from bot.trial.coverage import Exercise
 from bot.trial.judging import Failure
 from bot.trial.running import run_case
-from tests.fakes import FakeMetrics, an_error
-from tests.trial.a_trial import POLICY, a_trial, with_expectation
-
-
-@dataclass
-class SwitchedFake(FakeMetrics):
-    """Requests as a test sets them; nothing at all while it is down."""
-
-    up: bool = True
-
-    def read(self, looks: Sequence[Look]) -> Sequence[Numbers | OutsideError]:
-        return super().read(looks) if self.up else [an_error("down", "Prometheus") for _ in looks]
-
-    def _numbers(self, look: Look) -> Numbers:
-        share = 0.0 if 'code=~"5.."' in look.query.text or "argocd_app_info" in look.query.text else 1.0
-        share = next((bad for part, bad in self.bad_share.items() if part in look.query.text and not share), share)
-        value = None if self.silent or "argocd_app_info" in look.query.text else self.per_minute * share
-        return (value,) * ((look.end - look.start) // look.width)
+from tests.trial.a_trial import POLICY, SwitchedFake, a_trial, with_expectation
 
 
 def failures_of(
@@ -455,3 +434,33 @@ def test_time_alone_need_not_be_unhealthy_and_what_is_taken_for_granted_is_told(
     assert "production artifact (taken as proven)" in found
     assert "production calendar (never closed)" in found
     assert not [one for one in found if "soak" in one]
+
+
+GATES = "    window: {for: 10m}\n    gates: [{use: http-errors, limit: 1%}]\n    promote: {merge: auto}\n"
+
+
+def test_gates_of_a_stage_that_no_other_comes_from_need_no_exercise(tmp_path: Path) -> None:
+    policy = POLICY.replace("    promote: {merge: auto}\n", GATES)
+    found = unexercised_by(tmp_path, "{at: 0m, release: 1.1.0}", policy=policy)
+    assert [one for one in found if " gate " in one] == [
+        "staging gate http-errors (never unhealthy)",
+        "staging gate argocd-healthy (never unhealthy)",
+    ]
+    assert [one for one in found if " trigger " in one] == [
+        "production trigger http-errors (never fired)",
+        "production trigger argocd-degraded (never fired)",
+    ]
+
+
+def test_of_waves_only_the_gates_before_the_last_one_need_exercise(tmp_path: Path) -> None:
+    in_regions = "    waves: {regions: [eu, [us, asia]], pause: 10m}\n" + GATES
+    policy = (
+        POLICY.replace("    promote: {merge: auto}\n", in_regions)
+        .replace("{regex: {file: shop.env, pattern: '^TAG=(.*)$'}}", '{kustomize: "shop/{region}/kustomization.yaml"}')
+        .replace("argocd: shop-production", 'argocd: "shop-{region}"')
+    )
+    file = a_trial(tmp_path, with_expectation("{at: 1m, stage: production-eu, tag: 1.0.0}"), policy=policy)
+    left_out = Exercise.of(file.policy).unexercised()
+    assert [one for one in left_out if one.startswith("production") and " gate " in one] == [
+        "production-eu gate http-errors (never judged)"
+    ]

@@ -21,10 +21,10 @@ class MemoryRegistry:
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     facts: dict[Digest, ImageFacts] = field(default_factory=dict)
 
-    def add(self, image: str, tag: str, created: datetime) -> None:
-        """Let an image be pushed; its digest follows from its name."""
+    def add(self, image: str, tag: str, created: datetime, *, revision: Sha | None = None) -> None:
+        """Let an image be pushed that was built from a source commit; its digest follows from its name."""
         digest = Digest(f"sha256:{hashlib.sha256(f'{image}:{tag}'.encode()).hexdigest()}")
-        self.artifacts[f"{image}:{tag}"] = Artifact(digest=digest)
+        self.artifacts[f"{image}:{tag}"] = Artifact(digest=digest, revision=revision)
         self.facts[digest] = ImageFacts(created=created)
 
     def find_artifact(self, image: str, tag: str) -> Artifact | None:
