@@ -45,7 +45,8 @@ def hold(
     what: WhatArgument = None,
     everything: AllOption = False,
     except_rollbacks: Annotated[
-        bool, typer.Option("--except-rollbacks", help="With --all: bad releases are still taken back.")
+        bool,
+        typer.Option("--except-rollbacks", "--except-rollback", help="With --all: bad releases are still taken back."),
     ] = False,
     by: ByOption = None,
     config: ConfigOption = Path("liftlock.toml"),

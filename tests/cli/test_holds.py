@@ -39,6 +39,7 @@ def fixture_settings(lab: Lab) -> Path:
         (("checkout/production",), "nothing moves into checkout/production", "dana holds production: sale"),
         (("--all",), "everything is held", "holds everything: sale"),
         (("--all", "--except-rollbacks"), "everything but rollbacks is held", "holds everything but rollbacks: sale"),
+        (("--all", "--except-rollback"), "everything but rollbacks is held", "holds everything but rollbacks: sale"),
     ],
 )
 def test_what_is_held_does_not_move_until_it_is_resumed(
@@ -56,7 +57,7 @@ def test_what_is_held_does_not_move_until_it_is_resumed(
         assert reason in judgement.reason
         stage.look_after(2)
         assert not promoted(lab)
-        resumed = [word for word in what if word != "--except-rollbacks"]
+        resumed = [word for word in what if not word.startswith("--except")]
         result = liftlock(settings, "resume", *resumed, "--by", "dana")
         assert result.exit_code == 0, result.output
         merged(stage)
