@@ -19,6 +19,7 @@ from bot.domain.authority import (
     Author,
     Authority,
     Denied,
+    Permission,
     Said,
     Subject,
     effect_sentence,
@@ -238,6 +239,9 @@ class _Ear:
 
     def _authority(self, author: Author) -> Authority:
         permission = self.world.conversation.permission_of(self._repository, author.id, author.login)
+        if permission is Permission.NONE:
+            # The login may be another account's by now: no name and no team is asked for it.
+            return Authority(permission=permission)
         approvers, asked = self.subject.stage.proposing.approvers, self._asked
         is_approver = bool(name_among(self.world, approvers, author.login))
         is_asked = is_approver if asked == approvers else bool(name_among(self.world, asked, author.login))

@@ -14,6 +14,7 @@ from bot.compose.endpoints import registry_access, registry_endpoints
 from bot.compose.policies import read_policies
 from bot.compose.whole import compose
 from bot.domain.argo import Application, NamedApplication
+from bot.domain.stops import stop_of_everything
 from bot.engine.record import note_policy
 from bot.engine.sweep import Sweeper
 from bot.records import SWEEP, Event, Posting
@@ -212,6 +213,35 @@ def test_a_directory_that_was_away_for_one_sweep_keeps_its_last_good_versions(tm
     with a_local_bot(tmp_path) as sweeper:
         policies, _ = sweeper.load_policies()
     assert list(policies) == [before]
+
+
+def test_a_hold_of_an_unknown_service_or_stage_stops_everything_also_while_another_file_is_broken(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    text = (Path(__file__).parents[1] / "policies" / "examples" / "checkout.yaml").read_text(encoding="utf-8")
+    (folder / "checkout.yaml").write_text(text, encoding="utf-8")
+    (folder / "other.yaml").write_text("service: web\n", encoding="utf-8")
+    with a_local_bot(tmp_path) as sweeper:
+        for line, is_everything in (
+            ("checkout/prod", True),
+            ("chekout", True),
+            ("other", True),
+            ("checkout/production", False),
+            ("web/production", False),
+        ):
+            (folder / "HOLD").write_text(f"{line}: the sale runs\n", encoding="utf-8")
+            sweeper.load_policies()
+            assert (stop_of_everything(sweeper.load_stops()) is not None) is is_everything, line
+
+
+def test_of_a_folder_that_is_broken_as_a_whole_no_line_of_the_holds_is_a_mistake(tmp_path: Path) -> None:
+    path = a_place_with_a_floor(tmp_path)
+    (tmp_path / "floor.yaml").write_text("floor: [")
+    (tmp_path / "policies" / "HOLD").write_text("checkout: the sale runs\n", encoding="utf-8")
+    (stop,) = read_policies(load_settings(path)).stops
+    assert stop.service == "checkout"
 
 
 def test_a_directory_that_is_not_there_is_said_and_nothing_is_in_force(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +16,11 @@ from bot.cli.ordering import (
     THEN,
     ByOption,
     ReasonOption,
-    held_meanwhile,
     order_of,
     policy_of,
     promoted_stages,
     record_order,
+    still_held,
     this_user,
 )
 from bot.compose.records import write_ledger
@@ -45,7 +47,8 @@ def hold(
     what: WhatArgument = None,
     everything: AllOption = False,
     except_rollbacks: Annotated[
-        bool, typer.Option("--except-rollbacks", help="With --all: bad releases are still taken back.")
+        bool,
+        typer.Option("--except-rollbacks", "--except-rollback", help="With --all: bad releases are still taken back."),
     ] = False,
     by: ByOption = None,
     config: ConfigOption = Path("liftlock.toml"),
@@ -78,13 +81,14 @@ def resume(
     with told_in_one_sentence():
         settings = load_settings(config)
         _require_one(what, everything)
-        if everything:
+        about = None if everything else _meant(settings, str(what))
+        if about is None:
             _switch(settings, EVERYTHING, None, "", by)
-            said = "everything goes on"
         else:
-            said = f"releases may move into {_resume(settings, str(what), by)}"
-        held = held_meanwhile(settings)
-    typer.echo(f"Ordered: {said}. {THEN}{held}")
+            _resume(settings, about, by)
+        still = still_held(settings, None if about is None else {about.policy.service: about.stages})
+        said = f"the hold of {what or 'everything'} is taken back" if still else _what_goes_on(about)
+    typer.echo(f"Ordered: {said}. {THEN}{still}")
 
 
 def _require_one(what: str | None, everything: bool) -> None:
@@ -95,30 +99,45 @@ def _require_one(what: str | None, everything: bool) -> None:
 # --- a service or a stage --------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Meant:
+    """The stages of a service that are held or resumed: `is_whole` is with all that its policy will have."""
+
+    policy: Policy
+    stages: Sequence[str]
+    is_whole: bool
+
+
 def _hold(settings: Settings, what: str, reason: str, by: str | None) -> str:
     """Hold a stage, or the whole service: with all stages that its policy will have."""
-    policy, stages, is_whole = _meant(settings, what)
-    if is_whole:
-        _switch(settings, policy.service, Stop(who="", reason=reason, service=policy.service), reason, by)
-        return f"any stage of {policy.service}"
-    _order(settings, policy, stages[0], Verb.HOLD, reason, by)
+    meant = _meant(settings, what)
+    service = meant.policy.service
+    if meant.is_whole:
+        _switch(settings, service, Stop(who="", reason=reason, service=service), reason, by)
+        return f"any stage of {service}"
+    _order(settings, meant.policy, meant.stages[0], Verb.HOLD, reason, by)
     return what
 
 
-def _resume(settings: Settings, what: str, by: str | None) -> str:
+def _resume(settings: Settings, meant: _Meant, by: str | None) -> None:
     """Take the hold of a stage back, or that of the service and of each of its stages."""
-    policy, stages, is_whole = _meant(settings, what)
-    if is_whole:
-        _switch(settings, policy.service, None, "", by)
-    for stage in stages:
-        _order(settings, policy, stage, Verb.RESUME, "", by)
-    return f"the stages of {policy.service}" if is_whole else what
+    if meant.is_whole:
+        _switch(settings, meant.policy.service, None, "", by)
+    for stage in meant.stages:
+        _order(settings, meant.policy, stage, Verb.RESUME, "", by)
 
 
-def _meant(settings: Settings, what: str) -> tuple[Policy, list[str], bool]:
+def _what_goes_on(meant: _Meant | None) -> str:
+    if meant is None:
+        return "everything goes on"
+    service = meant.policy.service
+    return f"releases may move into {f'the stages of {service}' if meant.is_whole else f'{service}/{meant.stages[0]}'}"
+
+
+def _meant(settings: Settings, what: str) -> _Meant:
     service, slash, named = what.partition("/")
     policy = policy_of(settings, service)
-    return policy, _stages(policy, named if slash else None), not slash
+    return _Meant(policy=policy, stages=_stages(policy, named if slash else None), is_whole=not slash)
 
 
 def _order(settings: Settings, policy: Policy, stage: str, verb: Verb, reason: str, by: str | None) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -18,15 +19,16 @@ from bot.compose.policies import ReadPolicies, read_policies
 from bot.compose.records import read_ledger, write_ledger
 from bot.domain.commands import Verb
 from bot.domain.model import Release
-from bot.domain.orders import Order, as_json, parse_order
+from bot.domain.orders import Order, as_json, parse_order, standing
 from bot.domain.policy import Policy
-from bot.domain.stops import stop_of_everything
+from bot.domain.stops import Stop, stop_of_everything
 from bot.domain.text import join_words, one_line
-from bot.ordered import switch_of
+from bot.ordered import commands_of, switch_of
 from bot.records import Event
 from bot.settings import Settings
 
 _LONGEST_NAME = 100
+_MOST_SHOWN = 5
 THEN = "The bot acts at its next look, if `liftlock run` is running."
 
 ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; shown and recorded.", show_default=False)]
@@ -103,9 +105,48 @@ def held_meanwhile(settings: Settings) -> str:
         switch = switch_of(ledger)
     read = read_policies(settings)
     stop = stop_of_everything([*read.stops, *([] if switch is None else [switch])])
-    if stop is None and settings.policies is not None and read.why_none:
+    return _but(settings, read, [stop.sentence] if stop is not None else [])
+
+
+def still_held(settings: Settings, stages: Mapping[str, Sequence[str]] | None) -> str:
+    """Return a sentence on all that holds stages of services at this moment; else nothing.
+
+    It is by commands or by the file; what is held in a single pull request is not asked for. None is all services.
+    """
+    read = read_policies(settings)
+    about = stages if stages is not None else _all_stages(read)
+    with read_ledger(settings) as ledger:
+        switch = switch_of(ledger)
+        commands = {service: commands_of(ledger, service) for service in about}
+    stops = [*read.stops, *([] if switch is None else [switch])]
+    found = [stop for stop in stops if stages is None or _concerns(stop, stages)]
+    found += [stop for _, of_service in commands.values() for stop in of_service]
+    orders = (
+        standing(commands[service][0], service=service, stage=stage, release="", head=None).hold
+        for service, of_service in about.items()
+        for stage in of_service
+    )
+    by_order = [f"{one.by_login} holds {one.service}/{one.stage}: {one.reason}" for one in orders if one is not None]
+    return _but(settings, read, [*(stop.sentence for stop in found), *by_order])
+
+
+def _all_stages(read: ReadPolicies) -> Mapping[str, Sequence[str]]:
+    return {
+        policy.service: [stage.name for stage in policy.stages if stage.source is not None]
+        for policy in read.in_force.policies
+    }
+
+
+def _concerns(stop: Stop, stages: Mapping[str, Sequence[str]]) -> bool:
+    return stop.service is None or (stop.service in stages and stop.stage in (None, *stages[stop.service]))
+
+
+def _but(settings: Settings, read: ReadPolicies, held: Sequence[str]) -> str:
+    if not held and settings.policies is not None and read.why_none:
         return f" Whether a file HOLD stops it could not be found out: {read.why_none}."
-    return f" But {stop.sentence}." if stop is not None else ""
+    all_of_them = [f"in all there are {len(held)} holds"] if len(held) > _MOST_SHOWN else []
+    shown = [*held[:_MOST_SHOWN], *all_of_them]
+    return f" But {'; '.join(shown)}." if shown else ""
 
 
 def record_order(settings: Settings, order: Order, effect: str) -> None:

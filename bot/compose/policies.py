@@ -117,7 +117,18 @@ def read_policies(settings: Settings) -> ReadPolicies:
             return None
 
     source = policy_source(settings, folders, recall)
-    return ReadPolicies(in_force=source.load(), stops=source.stops())
+    in_force = source.load()
+    return ReadPolicies(in_force=in_force, stops=_stops_of(source, in_force))
+
+
+def _stops_of(source: PolicySource, loaded: InForce) -> tuple[Stop, ...]:
+    """Return what the file `HOLD` stops: everything, where a line names no service or stage of the policies."""
+    stops = source.stops()
+    if any(one.is_whole for one in loaded.broken):
+        # No service is known then, and nothing is decided.
+        return stops
+    promoted = {one.service: [stage.name for stage in one.stages if stage.source] for one in loaded.policies}
+    return with_unknown(stops, promoted, {one.halted for one in loaded.broken if one.halted})
 
 
 # --- for the engine --------------------------------------------------------------------------------------------------
@@ -134,22 +145,16 @@ class LoadedPolicies:
     ledger: Ledger
     learn: Callable[[Sequence[Policy]], None]
     last: InForce = field(default_factory=InForce)
-    _stages: Mapping[str, Collection[str]] | None = None
 
     def load(self) -> tuple[Sequence[Policy], Sequence[BrokenPolicy]]:
         """Read the policies anew."""
         self.last = loaded = self.source.load()
         self.learn(loaded.policies)
-        promoted = {one.service: [stage.name for stage in one.stages if stage.source] for one in loaded.policies}
-        # Where one is broken nobody knows what its services are, and a line that names one of them is no mistake.
-        self._stages = None if loaded.broken else promoted
         return loaded.policies, [*_troubles(loaded, self.source), *map(_told, loaded.broken)]
 
     def stops(self) -> Sequence[Stop]:
         """Read anew what people have stopped: by the file beside the policies, and by a command."""
-        switch, stops = switch_of(self.ledger), self.source.stops()
-        if self._stages is not None:
-            stops = with_unknown(stops, self._stages)
+        switch, stops = switch_of(self.ledger), _stops_of(self.source, self.last)
         return (*stops, *(() if switch is None else (switch,)))
 
 

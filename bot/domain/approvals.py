@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.authority import Permission
+from bot.domain.authority import NO_ACCESS, Permission
 from bot.domain.model import Sha, Trouble
 from bot.domain.orders import Standing
 from bot.domain.policy import Approvals, ApprovedWhen
@@ -243,7 +243,7 @@ def _not_asked(voter: Voter, wanted: Approvals) -> str:
     in_team = "in " if len(wanted.people) == 1 and "/" in wanted.people[0] else ""
     rungs = (
         (voter.trouble is not None, "could not be looked up"),
-        (voter.permission is Permission.NONE, "has no access here, or another name by now"),
+        (voter.permission is Permission.NONE, f"has {NO_ACCESS}"),
         (wanted.people and not voter.name, f"is not {in_team}{_named(wanted.people)}"),
         (not wanted.people and voter.permission < Permission.WRITE, "may not write in the repository"),
     )

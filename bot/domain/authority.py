@@ -21,6 +21,8 @@ from bot.domain.text import join_words, one_line
 
 MOST_IN_AN_HOUR = 20
 """How many commands of one account are answered within an hour."""
+NO_ACCESS = "no access here, or another name by now"
+"""What somebody has whom the forge lets do nothing: the login may be another account's."""
 _HOUR = timedelta(hours=1)
 _FULL_SHA = 40
 _SHORT = 7
@@ -235,7 +237,7 @@ def _lacks_right(verb: Verb, author: Author, authority: Authority, subject: Subj
     if right.or_approver and subject.has_approvers:
         needs += " or to be an approver of the policy"
     act = right.act.format(service=subject.service, stage=subject.stage)
-    has = authority.permission.name.lower() if authority.permission else "no role here"
+    has = authority.permission.name.lower() if authority.permission else NO_ACCESS
     return f"@{author.login} may not {act}: that needs {needs}; {author.login} has {has}."
 
 

@@ -98,20 +98,27 @@ def _parse_line(line: str, where: str) -> Stop:
     return Stop(who=where, reason=reason, service=found["service"], stage=found["stage"])
 
 
-def with_unknown(stops: Iterable[Stop], stages: Mapping[str, Collection[str]]) -> tuple[Stop, ...]:
+def with_unknown(
+    stops: Iterable[Stop], stages: Mapping[str, Collection[str]], halted: Collection[str] = ()
+) -> tuple[Stop, ...]:
     """Let a stop of a service or stage that there is not stop everything: it was meant to stop something.
 
-    `stages` are those that releases are promoted into, of each service.
+    `stages` are those that releases are promoted into, of each service. `halted` are the services of broken files, as
+    far as can be told: which stages they have is not known, and nothing moves there.
     """
-    return tuple(_known(stop, stages) for stop in stops)
+    return tuple(_known(stop, stages, halted) for stop in stops)
 
 
-def _known(stop: Stop, stages: Mapping[str, Collection[str]]) -> Stop:
+def _known(stop: Stop, stages: Mapping[str, Collection[str]], halted: Collection[str]) -> Stop:
     if stop.service is None or (stop.service in stages and stop.stage in (None, *stages[stop.service])):
+        return stop
+    is_unknown = stop.service not in stages
+    if is_unknown and stop.service in halted:
         return stop
     named = "/".join(filter(None, (stop.service, stop.stage)))
     expected = "a service of a policy, and a stage that releases are promoted into"
-    return Stop(who=stop.who, reason=f"found {named!r}, expected {expected}")
+    doubt = "; as far as can be told, no broken file without a good version is of it" if is_unknown and halted else ""
+    return Stop(who=stop.who, reason=f"found {named!r}, expected {expected}{doubt}")
 
 
 def stop_of_everything(stops: Iterable[Stop]) -> Stop | None:

@@ -7,6 +7,7 @@ parses, with the gate templates that stood beside it then. Without the server, w
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from bot.domain.model import Sha
 from bot.domain.policy import Policy
@@ -142,7 +143,8 @@ class CommittedPolicies:
             for file, item in found.items()
         }
         self._snapshots.learn(head, {file: item for file, item in found.items() if isinstance(item, Policy)})
-        return with_last_good(placed, lambda file, error: self._last_good(file, error, head))
+        last_good = partial(self._last_good, head=head)
+        return with_last_good(placed, last_good, self._directory.meant_service)
 
     def _found(self, head: Snapshot) -> Found:
         found = self._directory.load()

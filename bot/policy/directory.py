@@ -6,26 +6,28 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from bot.domain.policy import Policy
 from bot.domain.rules import MeasuredRule
 from bot.policy.defaults import read_inherited
 from bot.policy.faults import PolicyError, PolicyFault
-from bot.policy.files import Stamp, fault_of, read_text, stamped_files
+from bot.policy.files import Stamp, fault_of, is_yaml_name, read_text, stamped_files
 from bot.policy.floor import Floor, FloorFile, ReadPolicy, faults_below, with_calendars
 from bot.policy.folders import Folder
 from bot.policy.own_templates import OwnTemplates, read_own_templates
 from bot.policy.parsing import read_policy
 from bot.policy.resolving import DEFAULTS, EXTENDS, NOTHING, Inherited, resolve
 from bot.policy.templates import GateTemplates
+from bot.policy.tree import read_tree
 
 
 class BelowFloor(PolicyError):
     """A policy that asks for less than the organisation's floor: an older one is no better for having been in force."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Kept:
     """What came of a file, and all that it rests on. Without a `stamp` the file is read again."""
 
@@ -33,6 +35,11 @@ class _Kept:
     text: str
     rests_on: object
     found: Policy | PolicyError
+
+    @cached_property
+    def service(self) -> str | None:
+        """The service that the text says it is of."""
+        return said_service(self.text)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +109,16 @@ class PolicyDirectory:
             del self._kept[name]
         return read
 
+    def meant_service(self, name: str) -> str:
+        """Return which service a broken file is of, as far as can be told; empty where it is no file of a policy.
+
+        What it says counts, and only where that cannot be read its name.
+        """
+        if "/" in name or not is_yaml_name(name):
+            return ""
+        kept = self._kept.get(name)
+        return (kept.service if kept is not None else None) or name.rpartition(".")[0]
+
     def _read(self, name: str, stamp: Stamp | None, now: int) -> Policy | PolicyError:
         kept = self._kept.get(name)
         is_same = kept is not None and kept.stamp is not None and kept.stamp == stamp
@@ -137,6 +154,16 @@ class PolicyDirectory:
             return versioned
         below = faults_below(ReadPolicy(policy=policy, tree=tree, templates=templates, own=own.texts.keys()), floor)
         return BelowFloor(below) if below else with_calendars(versioned, floor)
+
+
+def said_service(text: str) -> str | None:
+    """Return which service a file says it is of, broken or not; None where it cannot be read so far."""
+    try:
+        tree = read_tree(text, file="", faults=[])
+    except PolicyError:
+        return None
+    service = (tree.entries or {}).get("service")
+    return service.text if service is not None and service.kind == "text" else None
 
 
 def load_policies(

@@ -7,7 +7,7 @@ A file that is gone takes its service with it: that is a person's word.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.domain.model import Sha, Trouble
 from bot.domain.policy import Origin, Policy
@@ -24,6 +24,7 @@ from bot.ports import FolderCommit
 class Broken:
     """A file that cannot be used as it is, and `kept`, the last good version of its policy, where one is in force.
 
+    `halted` is the service that it is of, as far as can be told, where it has no good version; else it is empty.
     Of a repository, `broken_at` is the first commit since which it is broken without a break, and `newest` the last one
     that changed it or what it rests on; None where that is not known. Where `is_whole`, it is the folder as a whole.
     """
@@ -31,6 +32,7 @@ class Broken:
     file: str
     error: PolicyError
     kept: Policy | None = None
+    halted: str = ""
     broken_at: FolderCommit | None = None
     newest: Sha | None = None
     is_whole: bool = False
@@ -52,8 +54,13 @@ class InForce:
 Found = Mapping[str, Policy | PolicyError]
 
 
-def with_last_good(found: Found, last_good: Callable[[str, PolicyError], Broken]) -> InForce:
-    """Put the last good version in the place of each broken one, unless another file describes its service by now."""
+def with_last_good(
+    found: Found, last_good: Callable[[str, PolicyError], Broken], meant: Callable[[str], str]
+) -> InForce:
+    """Put the last good version in the place of each broken one, unless another file describes its service by now.
+
+    `meant` tells which service a file without one is of, as far as can be told.
+    """
     owners = {item.service: file for file, item in found.items() if isinstance(item, Policy)}
     policies: list[Policy] = []
     broken: list[Broken] = []
@@ -62,6 +69,8 @@ def with_last_good(found: Found, last_good: Callable[[str, PolicyError], Broken]
             policies.append(item)
             continue
         one = last_good(file, item)
+        if one.kept is None and not isinstance(item, FloorError):
+            one = replace(one, halted=meant(file))
         if one.kept is not None and owners.setdefault(one.kept.service, file) == file:
             policies.append(one.kept)
         elif one.kept is not None:
@@ -99,7 +108,7 @@ class LocalPolicies:
             # Whatever another floor let through, today's has not seen, and its text is gone.
             self._good, self._judged_by = {}, self.directory.judged_by
         self._recall_what_is_missing(found)
-        loaded = with_last_good(found, self._last_good)
+        loaded = with_last_good(found, self._last_good, self.directory.meant_service)
         self._good = {policy.file: policy for policy in loaded.policies}
         return loaded
 

@@ -14,11 +14,10 @@ from itertools import pairwise
 from bot.domain.model import Sha
 from bot.domain.policy import Origin, Policy
 from bot.domain.rules import MeasuredRule
-from bot.policy.directory import BelowFloor, is_second
+from bot.policy.directory import BelowFloor, is_second, said_service
 from bot.policy.faults import PolicyError
 from bot.policy.in_force import Broken
 from bot.policy.snapshots import SHARED, Snapshot, Snapshots, is_read, is_shared
-from bot.policy.tree import read_tree
 from bot.ports import FolderCommit, OutsideError
 
 MOST_VERSIONS = 50
@@ -149,11 +148,4 @@ class Past:
 
 def _meant_service(content: bytes | str | None) -> str | None:
     """Return which service a broken file says it is of; None where it cannot be read so far."""
-    if not isinstance(content, bytes):
-        return None
-    try:
-        tree = read_tree(content.decode("utf-8", "replace"), file="", faults=[])
-    except PolicyError:
-        return None
-    service = (tree.entries or {}).get("service")
-    return service.text if service is not None and service.kind == "text" else None
+    return said_service(content.decode("utf-8", "replace")) if isinstance(content, bytes) else None

@@ -39,6 +39,7 @@ def fixture_settings(lab: Lab) -> Path:
         (("checkout/production",), "nothing moves into checkout/production", "dana holds production: sale"),
         (("--all",), "everything is held", "holds everything: sale"),
         (("--all", "--except-rollbacks"), "everything but rollbacks is held", "holds everything but rollbacks: sale"),
+        (("--all", "--except-rollback"), "everything but rollbacks is held", "holds everything but rollbacks: sale"),
     ],
 )
 def test_what_is_held_does_not_move_until_it_is_resumed(
@@ -56,7 +57,7 @@ def test_what_is_held_does_not_move_until_it_is_resumed(
         assert reason in judgement.reason
         stage.look_after(2)
         assert not promoted(lab)
-        resumed = [word for word in what if word != "--except-rollbacks"]
+        resumed = [word for word in what if not word.startswith("--except")]
         result = liftlock(settings, "resume", *resumed, "--by", "dana")
         assert result.exit_code == 0, result.output
         merged(stage)
@@ -90,6 +91,66 @@ def test_a_file_beside_the_policies_stops_the_bot_and_resume_says_that_it_is_the
         assert " But HOLD, line 1 holds everything: GitHub is moving house." in result.output
         file.unlink()
         merged(stage)
+
+
+INVOICES = "HOLD, line 1 holds checkout: invoices"
+
+
+@pytest.mark.parametrize(
+    ("line", "held", "resumed", "said"),
+    [
+        (
+            "chekout: invoices",
+            None,
+            "--all",
+            "the hold of everything is taken back. {then} But HOLD, line 1 holds everything: found 'chekout', ",
+        ),
+        ("checkout: invoices", None, "--all", f"the hold of everything is taken back. {{then}} But {INVOICES}."),
+        ("checkout: invoices", None, "checkout", f"the hold of checkout is taken back. {{then}} But {INVOICES}."),
+        (
+            "checkout: invoices",
+            None,
+            "checkout/production",
+            f"the hold of checkout/production is taken back. {{then}} But {INVOICES}.",
+        ),
+        (None, "checkout", "checkout/production", "the hold of checkout/production is taken back. {then} But dana ("),
+        (
+            None,
+            "checkout/production",
+            "--all",
+            "the hold of everything is taken back. {then} But dana holds checkout/production: sale.",
+        ),
+        (None, "--all", "checkout", "the hold of checkout is taken back. {then} But dana (since "),
+        (None, "checkout/production", "checkout", "releases may move into the stages of checkout. {then}\n"),
+        (None, "checkout", "checkout", "releases may move into the stages of checkout. {then}\n"),
+        (None, "checkout/production", "checkout/production", "releases may move into checkout/production. {then}\n"),
+        (None, "--all", "--all", "everything goes on. {then}\n"),
+    ],
+)
+def test_resume_says_what_still_holds(
+    lab: Lab, clock: ManualClock, line: str | None, held: str | None, resumed: str, said: str
+) -> None:
+    settings = lab.directory / "liftlock.toml"
+    with a_bot(lab, clock) as sweeper:
+        sweeper.sweep()
+    if line is not None:
+        (lab.directory / "policies" / "HOLD").write_text(f"{line}\n", encoding="utf-8")
+    if held is not None:
+        assert liftlock(settings, "hold", held, "--reason", "sale", "--by", "dana").exit_code == 0
+    result = liftlock(settings, "resume", resumed)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith(f"Ordered: {said.format(then=THEN.strip())}"), result.output
+
+
+def test_resume_says_how_many_holds_there_are_where_it_does_not_show_all(
+    lab: Lab, clock: ManualClock, settings: Path
+) -> None:
+    with a_bot(lab, clock) as sweeper:
+        sweeper.sweep()
+    lines = "".join(f"checkout: reason {number}\n" for number in range(7))
+    (lab.directory / "policies" / "HOLD").write_text(lines, encoding="utf-8")
+    told = liftlock(settings, "resume", "checkout").output
+    assert "HOLD, line 5 holds checkout: reason 4; in all there are 7 holds." in told
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,10 @@ def test_each_command_needs_its_role(
         (
             Verb.STATUS,
             Permission.NONE,
-            "ask about checkout in production: that needs the read role; dana has no role here",
+            (
+                "ask about checkout in production: that needs the read role; "
+                "dana has no access here, or another name by now"
+            ),
         ),
         (Verb.HOLD, Permission.READ, "hold checkout in production: that needs the write role; dana has read"),
         (Verb.RESUME, Permission.TRIAGE, "resume checkout in production: that needs the write role; dana has triage"),

@@ -145,6 +145,17 @@ def test_a_line_that_names_no_service_or_no_stage_of_it_stops_everything() -> No
         assert stop.reason.startswith(f"found '{named}', expected a service of a policy")
 
 
+def test_a_line_that_names_the_halted_service_of_a_broken_file_is_no_mistake() -> None:
+    stages = {"checkout": ["production"]}
+    web = Stop(who="HOLD, line 1", reason="x", service="web", stage="production")
+    assert with_unknown([web], stages, halted=["web"]) == (web,)
+    for service, stage, doubt in (("chekout", None, True), ("checkout", "prod", False)):
+        line = Stop(who="HOLD, line 1", reason="x", service=service, stage=stage)
+        (stop,) = with_unknown([line], stages, halted=["web"])
+        assert stop_of_everything([stop]) == stop
+        assert ("as far as can be told, no broken file without a good version is of it" in stop.reason) is doubt
+
+
 # --- what becomes of a decision --------------------------------------------------------------------------------------
 
 

@@ -433,7 +433,8 @@ def test_the_holds_are_read_where_every_policy_is_broken(folders: FakeFolders) -
     folders.commit({"checkout.yaml": TORN, "HOLD": "checkout: invoices\n"})
     policies = policies_of(folders)
     assert policies.stops() == ()
-    assert policies.load().policies == ()
+    loaded = policies.load()
+    assert (loaded.policies, the_broken(loaded).halted) == ((), "checkout")
     assert policies.stops() == (Stop(who="HOLD, line 1", reason="invoices", service="checkout"),)
 
 

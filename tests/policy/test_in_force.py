@@ -177,6 +177,40 @@ def test_with_a_floor_nothing_is_recalled_from_before_the_start(folder: Path, fl
     assert (loaded.policies, the_broken(loaded).kept) == ((), None)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "halted"),
+    [
+        ("shop.yaml", "service: web\nwrong: 1\n", "web"),
+        ("web.yml", TORN, "web"),
+        ("web.yaml", "service:\n", "web"),
+        ("gates/mine.yaml", TORN, ""),
+    ],
+)
+def test_a_broken_file_without_a_good_version_is_of_the_service_that_it_says_or_is_named_after(
+    folder: Path, name: str, text: str, halted: str
+) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
+    write(folder, text, name)
+    (broken,) = LocalPolicies(directory=directory_of(folder)).load().broken
+    assert broken.halted == halted
+
+
+def test_a_broken_file_that_keeps_its_last_good_version_halts_no_other_service(folder: Path) -> None:
+    policies = LocalPolicies(directory=directory_of(folder))
+    policies.load()
+    write(folder, "service: shop\nwrong: 1\n")
+    broken = the_broken(policies.load())
+    assert (broken.kept is not None, broken.halted) == (True, "")
+
+
+def test_a_broken_floor_halts_no_service(folder: Path, floor: Path) -> None:
+    policies = LocalPolicies(directory=under(floor, folder))
+    policies.load()
+    floor.write_text("floor: [", encoding="utf-8")
+    (broken,) = policies.load().broken
+    assert broken.halted == ""
+
+
 def test_the_holds_are_read_beside_the_policies(folder: Path) -> None:
     write(folder, "all: lunch\n", "HOLD")
     assert LocalPolicies(directory=directory_of(folder)).stops() == (Stop(who="HOLD, line 1", reason="lunch"),)

@@ -500,6 +500,24 @@ def test_a_named_approver_and_a_member_of_a_named_team_may_approve_and_nobody_el
         assert is_promoted(world) is may, by
 
 
+@pytest.mark.parametrize("command", ["promote --override http-errors I know", "reject it is bad", "approve"])
+@pytest.mark.parametrize("permission", [Permission.NONE, Permission.READ])
+def test_a_named_approver_who_has_no_access_any_more_is_not_obeyed(command: str, permission: Permission) -> None:
+    team = "acme/release"
+    world = proposed(proposing=replace(EARLY, approvers=("@eve", f"@{team}")), merge=Merge.HUMAN)
+    world.forge.teams = {team: {"zoe"}}
+    world.forge.permissions |= {"eve": permission, "zoe": permission}
+    world.pass_time(1)
+    said = [world.forge.say(1, f"/liftlock {command}", by=by) for by in ("eve", "zoe")]
+    world.sweep()
+    is_obeyed = permission is Permission.READ
+    assert [world.forge.reactions[one] for one in said] == [Reaction.DONE if is_obeyed else Reaction.REFUSED] * 2
+    told = [str(event.body["effect"]) for event in world.ledger.recorded if event.kind == "answer"]
+    assert [line.partition("; ")[2] for line in told] == (
+        [] if is_obeyed else [f"{by} has no access here, or another name by now." for by in ("eve", "zoe")]
+    )
+
+
 def test_a_dry_run_hears_nothing() -> None:
     world = proposed()
     world.forge.say(1, "/liftlock hold the sale runs", by="bob")
