@@ -17,6 +17,7 @@ from bot.backtest.fates import entry_of
 from bot.domain.argo import Ancestry, Application, Deployed, Operation
 from bot.domain.model import Carries, Release, Sha, TagHistory, Trailers
 from bot.domain.observation import Observation, StageObservation
+from bot.domain.observed import past_freeze
 from bot.domain.policy import Merge, Policy, Proposing, Road, Stage
 from bot.domain.rules import ArgoHealthyGate, BaselineGate, MeasuredRule
 from bot.domain.tiles import align_up
@@ -97,7 +98,8 @@ class Case:
         rollback = self.stage.rollback
         if self.asked.question is Question.MOVE or rollback is None:
             return self.until
-        return min(self.until, self.live.at + rollback.watch - _A_MOMENT)
+        watched = past_freeze(rollback, self.live.at + rollback.watch, self.policy.calendars_of(self.stage))
+        return min(self.until, watched - _A_MOMENT)
 
     def looks(self, lag: timedelta) -> Iterator[datetime]:
         """Yield the instants at which it is looked at: whenever another tile is old enough to be read."""

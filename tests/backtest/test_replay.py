@@ -225,6 +225,20 @@ def test_a_release_that_fails_after_its_watch_is_kept() -> None:
     assert (found.end, found.reason) == (End.KEPT, "no trigger fired until 13:59:59 UTC, when its watch ended")
 
 
+def test_a_watch_that_keeps_rollbacks_for_the_opening_is_looked_at_past_the_freeze() -> None:
+    """Half past one until five, and the watch ends at two."""
+    closed = Weekly(days=tuple(range(7)), begins=time(13, 30), ends=time(17), reason="the sale")
+    policy = replace(watching(), calendar=Calendar(zone=ZoneInfo("UTC"), freeze=(closed,)))
+    first, second = policy.stages
+    assert second.rollback is not None
+    keeping = replace(second, rollback=replace(second.rollback, during_freeze=False))
+    bad_late = errors(0.3, since=NOON + 3 * HOUR)
+    assert outcome(a_watch(policy), bad_late).end is End.KEPT
+    found = outcome(a_watch(replace(policy, stages=(first, keeping))), bad_late)
+    assert (found.end, found.rule) == (End.HALTED, "http-errors")
+    assert "production is frozen until 2026-03-02 17:00 UTC: the sale" in found.reason
+
+
 def test_a_release_that_was_replaced_in_its_watch_is_kept_until_then() -> None:
     production = history("p", OLD, ("1.1", NOON + HOUR), ("1.0", NOON + 90 * MINUTE))
     found = outcome(a_watch(watching(), production=production))
