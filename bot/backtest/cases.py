@@ -118,13 +118,15 @@ class Case:
             ends = [self.live.at + span + 2 * self.width + lag for span in spans] + ends
         return min(self.last, next(end for end in ends if end >= now))
 
-    def waits_for_alarms(self, now: datetime) -> bool:
-        """Say whether nothing but an alarm can decide at a look: in a watch, and before a window can be complete.
+    @property
+    def alarms_stand(self) -> bool:
+        """Whether no alarm is taken away again, as it is where a baseline in another stage ends to be one."""
+        return not any(isinstance(gate, BaselineGate) and gate.base_stage is not None for gate in self.stage.gates)
 
-        A baseline in another stage may end to be one, which takes an alarm away again.
-        """
-        window, stage = self.stage.window, self.stage
-        if any(isinstance(gate, BaselineGate) and gate.base_stage is not None for gate in stage.gates):
+    def waits_for_alarms(self, now: datetime) -> bool:
+        """Say whether nothing but an alarm can decide at a look: in a watch, and before a window can be complete."""
+        window = self.stage.window
+        if not self.alarms_stand:
             return False
         if self.asked.question is Question.WATCH or window is None:
             return True
