@@ -15,7 +15,7 @@ from bot.domain.edit import EditRefused
 from bot.domain.model import NOT_SET, Artifact, Digest, Release, Sha, TagChange, TagHistory, Trouble
 from bot.domain.naming import check_name, is_promotion_branch, promotion_prefix, release_branch, revert_branch
 from bot.domain.observation import ForgeFacts, Observation, StageObservation
-from bot.domain.observed import carriers, is_watched, stage_liveness, taken_along, waiting_tag, way_back_of
+from bot.domain.observed import carriers, is_watched, past_freeze, stage_liveness, taken_along, waiting_tag, way_back_of
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.pulls import Proposal, Proposals, Pull, PullState, without_own
 from bot.domain.trailers import parse_trailers
@@ -221,8 +221,12 @@ class _Look:
         return Proposal(branch=wanted.arrival, pull=told.newest.get(wanted.arrival), release=release.name)
 
     def _is_recent(self, change: TagChange) -> bool:
-        watch = self.stage.rollback.watch if self.stage.rollback else timedelta(0)
-        return self.world.clock.now() < change.at + max(watch + _AFTERGLOW, _HEARD)
+        rollback, now = self.stage.rollback, self.world.clock.now()
+        until = change.at + max((rollback.watch if rollback else timedelta(0)) + _AFTERGLOW, _HEARD)
+        # Where a rollback waits for the calendar a person is called on it for as long.
+        return now < until or (
+            rollback is not None and now < past_freeze(rollback, until, self.policy.calendars_of(self.stage))
+        )
 
     # --- its rollback ---
 
@@ -233,8 +237,9 @@ class _Look:
         if rollback is None or self._way_back(seen) is None:
             return None
         liveness = stage_liveness(self.policy, self.stage, here, self.tags, seen.at)
+        calendars = self.policy.calendars_of(self.stage)
         # A person may order it behind the watch, too.
-        is_due = along is not None or is_watched(rollback, self.tags, liveness, seen.at)
+        is_due = along is not None or is_watched(rollback, self.tags, liveness, seen.at, calendars)
         if not is_due and not self._is_recent(self.tags.introduced):
             return None
         if rollback.by is not Road.PULL_REQUEST and not takes_no_push(self.world, self.policy):

@@ -17,6 +17,7 @@ from bot.backtest.fates import entry_of
 from bot.domain.argo import Ancestry, Application, Deployed, Operation
 from bot.domain.model import Carries, Release, Sha, TagHistory, Trailers
 from bot.domain.observation import Observation, StageObservation
+from bot.domain.observed import past_freeze
 from bot.domain.policy import Merge, Policy, Proposing, Road, Stage
 from bot.domain.rules import ArgoHealthyGate, BaselineGate, MeasuredRule
 from bot.domain.tiles import align_up
@@ -97,7 +98,8 @@ class Case:
         rollback = self.stage.rollback
         if self.asked.question is Question.MOVE or rollback is None:
             return self.until
-        return min(self.until, self.live.at + rollback.watch - _A_MOMENT)
+        watched = past_freeze(rollback, self.live.at + rollback.watch, self.policy.calendars_of(self.stage))
+        return min(self.until, watched - _A_MOMENT)
 
     def looks(self, lag: timedelta) -> Iterator[datetime]:
         """Yield the instants at which it is looked at: whenever another tile is old enough to be read."""
@@ -116,13 +118,15 @@ class Case:
             ends = [self.live.at + span + 2 * self.width + lag for span in spans] + ends
         return min(self.last, next(end for end in ends if end >= now))
 
-    def waits_for_alarms(self, now: datetime) -> bool:
-        """Say whether nothing but an alarm can decide at a look: in a watch, and before a window can be complete.
+    @property
+    def alarms_stand(self) -> bool:
+        """Whether no alarm is taken away again, as it is where a baseline in another stage ends to be one."""
+        return not any(isinstance(gate, BaselineGate) and gate.base_stage is not None for gate in self.stage.gates)
 
-        A baseline in another stage may end to be one, which takes an alarm away again.
-        """
-        window, stage = self.stage.window, self.stage
-        if any(isinstance(gate, BaselineGate) and gate.base_stage is not None for gate in stage.gates):
+    def waits_for_alarms(self, now: datetime) -> bool:
+        """Say whether nothing but an alarm can decide at a look: in a watch, and before a window can be complete."""
+        window = self.stage.window
+        if not self.alarms_stand:
             return False
         if self.asked.question is Question.WATCH or window is None:
             return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -75,7 +76,10 @@ _DELAYED = frozenset({State.FROZEN, State.COOLING_DOWN})
 
 
 STRIDE = 12
-"""How many looks are passed over at once where nothing but an alarm can happen: an alarm stands, so none is missed."""
+"""How many looks are passed over at once where nothing but an alarm can happen: an alarm stands, so none is missed.
+
+While nothing may move, those of the whole time are.
+"""
 
 
 def replay(case: Case, sample: Sample, lag: timedelta, *, stride: int = STRIDE) -> Outcome:
@@ -102,7 +106,11 @@ class _Looking:
     def decisions(self) -> Iterator[Decision]:
         """Yield a decision for each look that may matter, oldest first."""
         before: object = None
+        alarms = 0
         for some in self._strides():
+            if self.is_closed(some[-1]):
+                yield from self._alarms(some, alarms)
+                continue
             last = self._decide(some[-1])
             if len(some) > 1 and _signature(last) != before:
                 for now in some[:-1]:
@@ -112,21 +120,52 @@ class _Looking:
             else:
                 self.looks += len(some) - 1
             self.looks += 1
-            before = _signature(last)
+            before, alarms = _signature(last), len(_alarms_of(last))
             yield last
+
+    def is_closed(self, now: datetime) -> bool:
+        """Say whether nothing may move at a look, so that only an alarm decides."""
+        return self.closed_until is not None and now < self.closed_until
 
     def _strides(self) -> Iterator[list[datetime]]:
         some: list[datetime] = []
         for now in self.case.looks(self.lag):
-            if self.closed_until is not None and now < self.closed_until:
-                # Alarms stand: what would have spoken against it meanwhile is seen when it may move again.
-                continue
+            if some and self.is_closed(some[-1]) and not self.is_closed(now):
+                yield some
+                some = []
             some.append(now)
-            if len(some) >= self.stride or not self.case.waits_for_alarms(now) or self.looks == 0:
+            if self._is_whole(some):
                 yield some
                 some = []
         if some:
             yield some
+
+    def _is_whole(self, some: Sequence[datetime]) -> bool:
+        now = some[-1]
+        if self.is_closed(now):
+            return self.stride == 1 or not self.case.alarms_stand
+        return len(some) >= self.stride or not self.case.waits_for_alarms(now) or self.looks == 0
+
+    def _alarms(self, some: Sequence[datetime], before: int) -> Iterator[Decision]:
+        """Yield the first look of each alarm beyond those of `before`, and the last look.
+
+        A freeze may last for weeks, and to judge each tile of it would take very long. Alarms stand, so that there are
+        never fewer of them later, and the first look with more can be searched by halves.
+        """
+        while some:
+            last = self._decide(some[-1])
+            if len(_alarms_of(last)) <= before:
+                self.looks += len(some)
+                yield last
+                return
+            first = bisect_right(some, before, key=self._count_alarms)
+            decision = self._decide(some[first])
+            self.looks += first + 1
+            before, some = len(_alarms_of(decision)), some[first + 1 :]
+            yield decision
+
+    def _count_alarms(self, now: datetime) -> int:
+        return len(_alarms_of(self._decide(now)))
 
     def _decide(self, now: datetime) -> Decision:
         case = self.case
@@ -171,8 +210,11 @@ class _Course:
 
 def _signature(decision: Decision) -> object:
     """Return what must be the same for two looks to have said the same: the states, and which alarms stand."""
-    alarms = [one.gate for found in decision.judgements for one in found.verdicts if one.kind is VerdictKind.UNHEALTHY]
-    return [found.state for found in decision.judgements], alarms
+    return [found.state for found in decision.judgements], _alarms_of(decision)
+
+
+def _alarms_of(decision: Decision) -> list[str]:
+    return [one.gate for found in decision.judgements for one in found.verdicts if one.kind is VerdictKind.UNHEALTHY]
 
 
 # --- may it move on --------------------------------------------------------------------------------------------------
@@ -185,7 +227,11 @@ def _replay_move(case: Case, looking: _Looking) -> Outcome:
         course.take(running, decision.at)
         if candidate is None:
             return course.ends(End.CANNOT_TELL, None, f"{case.asked.target} had this release already")
-        ended = _end_of_move(course, running, candidate, decision.at)
+        ended = _stop(course, running, decision.at)
+        if ended is None and looking.is_closed(decision.at):
+            # What else comes and goes meanwhile is seen when it may move again.
+            continue
+        ended = ended or _end_of_move(course, running, candidate, decision.at)
         if ended is not None:
             return ended
         is_delayed = candidate.state in _DELAYED
@@ -198,15 +244,22 @@ def _replay_move(case: Case, looking: _Looking) -> Outcome:
     return _undecided(case, course, last)
 
 
+def _stop(course: _Course, running: Judgement, now: datetime) -> Outcome | None:
+    if running.state is not State.UNHEALTHY:
+        return None
+    return course.ends(End.STOPPED, now, running.reason, _rule(running))
+
+
+def _rule(running: Judgement) -> str:
+    return worst(running.verdicts).gate if running.verdicts else ""
+
+
 def _end_of_move(course: _Course, running: Judgement, candidate: Judgement, now: datetime) -> Outcome | None:
-    rule = worst(running.verdicts).gate if running.verdicts else ""
-    if running.state is State.UNHEALTHY:
-        return course.ends(End.STOPPED, now, running.reason, rule)
     if candidate.state is State.READY_TO_MERGE:
         return course.ends(End.PROMOTED, now, candidate.reason)
     if running.state is State.DEADLINE_PASSED:
         is_unclear = combine(running.verdicts) is VerdictKind.CANNOT_TELL
-        return course.ends(End.CANNOT_TELL if is_unclear else End.HELD, now, running.reason, rule)
+        return course.ends(End.CANNOT_TELL if is_unclear else End.HELD, now, running.reason, _rule(running))
     is_blind = candidate.state is State.CANNOT_TELL and running.state is not State.CANNOT_TELL
     if is_blind or candidate.state in _FORBIDDEN:
         return course.ends(End.CANNOT_TELL if is_blind else End.HELD, now, candidate.reason)

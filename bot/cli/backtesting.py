@@ -34,9 +34,12 @@ from bot.hindsight.running import Backtest
 from bot.hindsight.tiles import PastTiles
 from bot.policy import PolicyError, shipped_gate_templates
 from bot.policy.defaults import read_inherited
+from bot.policy.directory import BelowFloor
 from bot.policy.files import read_text
+from bot.policy.floor import FloorFile, ReadPolicy, faults_below, with_calendars
 from bot.policy.own_templates import read_own_templates
-from bot.policy.parsing import parse_policy
+from bot.policy.parsing import read_policy
+from bot.policy.resolving import resolve
 from bot.ports import OutsideError
 from bot.render.backtest_json import backtest_json
 from bot.render.backtest_page import backtest_page
@@ -85,7 +88,7 @@ def run(options: Options, config: Path) -> None:
         configure_logging(level="error", as_json=False)
         with compose(settings, dry_run=True, service=options.service) as bot:
             policy = _in_force(bot, options.service)
-            new = _new(options.policy, settings, policy)
+            new = read_new(options.policy, settings, policy)
             journal = _journal(options, settings, asked, [policy, *([new] if new is not None else [])])
             with _kept_when_it_ends(journal, options), _progress(options.service) as heard:
                 report = _backtest(bot, asked, journal, policy, new, options).run(heard)
@@ -178,17 +181,14 @@ def _in_force(bot: Bot, service: str) -> Policy:
     raise refusal(f"no policy describes the service {visible(service)!r}{unread}")
 
 
-def _new(path: Path | None, settings: Settings, old: Policy) -> Policy | None:
-    """Read the policy to compare with, with the templates of those in force; say all that is wrong with it."""
+def read_new(path: Path | None, settings: Settings, old: Policy) -> Policy | None:
+    """Read the policy to compare with, with the templates and the floor of those in force; say all that is wrong."""
     if path is None:
         return None
     # Where those in force are in a repository, what lies beside the new one is what it will lie beside there.
     home = settings.bot.policies or path.parent
-    own = read_own_templates(home)
     try:
-        text = read_text(path, file=str(path))
-        templates = {**shipped_gate_templates(), **own.templates}
-        new = parse_policy(text, file=str(path), templates=templates, broken=own.broken, inherited=read_inherited(home))
+        new = _read(path, home, settings.bot.floor)
     except PolicyError as error:
         for fault in error.faults:
             typer.echo(str(fault), err=True)
@@ -198,6 +198,22 @@ def _new(path: Path | None, settings: Settings, old: Policy) -> Policy | None:
     if (new.gitops.repository, new.gitops.branch) != (old.gitops.repository, old.gitops.branch):
         raise refusal(f"{visible(str(path))} is of another repository or branch than the policy in force")
     return new
+
+
+def _read(path: Path, home: Path, floor: Path | None) -> Policy:
+    """Read a policy as it would come into force in the directory `home`, under the floor."""
+    own, shipped = read_own_templates(home), shipped_gate_templates()
+    templates = {**shipped, **own.templates}
+    resolved = resolve(read_text(path, file=str(path)), file=str(path), inherited=read_inherited(home))
+    policy = read_policy(resolved, templates=templates, broken=own.broken)
+    if floor is None:
+        return policy
+    minimum = FloorFile(path=floor, templates=shipped).read().floor
+    read = ReadPolicy(policy=policy, tree=resolved.tree, templates=templates, own=own.texts.keys())
+    below = faults_below(read, minimum)
+    if below:
+        raise BelowFloor(below)
+    return with_calendars(policy, minimum)
 
 
 # --- what is kept ----------------------------------------------------------------------------------------------------

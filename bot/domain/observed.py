@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.argo import Application
+from bot.domain.calendar import HORIZON, Calendar, Closed, judge_calendar
 from bot.domain.liveness import Liveness, judge_liveness
 from bot.domain.model import NOT_SET, Offer, Release, Sha, TagChange, TagHistory, Trouble
 from bot.domain.observation import Observation, StageObservation
@@ -25,6 +26,8 @@ from bot.domain.way_back import WayBack, way_back
 _EVER = datetime.min.replace(tzinfo=UTC)
 ROLLOUT_GRACE = timedelta(minutes=5)
 """How long after its first sync a release is given to become live before its triggers count all the same."""
+OPENED_FOR = timedelta(minutes=30)
+"""For how long at most a calendar must have been open again before a watch ends that keeps rollbacks for then."""
 
 
 Measured = MeasuredRule | ArgoHealthyGate
@@ -210,12 +213,18 @@ def way_back_of(stage: Stage, tags: TagHistory, seen: Observation) -> WayBack:
     return way_back(stage.name, tags, watch, quarantined_tags(seen))
 
 
-def is_watched(rollback: Rollback, tags: TagHistory, liveness: Liveness, now: datetime) -> bool:
-    """Say whether the running release came by a promotion of Liftlock's whose watch has not ended."""
+def is_watched(
+    rollback: Rollback, tags: TagHistory, liveness: Liveness, now: datetime, calendars: Sequence[Calendar]
+) -> bool:
+    """Say whether the running release came by a promotion of Liftlock's whose watch has not ended.
+
+    `calendars` are those of the stage.
+    """
     trailers = tags.introduced.trailers
     if trailers is None or trailers.promotes is None:
         return False
-    return now < watch_end(rollback, tags, liveness)
+    end = watch_end(rollback, tags, liveness)
+    return now < end or now < past_freeze(rollback, end, calendars)
 
 
 def is_restored(rollback: Rollback, tags: TagHistory, liveness: Liveness, now: datetime) -> bool:
@@ -237,6 +246,23 @@ def watch_end(rollback: Rollback, tags: TagHistory, liveness: Liveness) -> datet
     for at in sorted(at for item in deployed if (at := item.came_at or item.deployed_at) is not None):
         end = max(end, at + rollback.watch) if at <= end else end
     return end
+
+
+def past_freeze(rollback: Rollback, end: datetime, calendars: Sequence[Calendar]) -> datetime:
+    """Return when a watch that would end at `end` does, where rollbacks wait for the calendar: after it has opened.
+
+    For as long as the watch, but no longer than `OPENED_FOR`, it must have been open by then: what a trigger calls for
+    while it is closed is done when it opens, and the bot must have had the time to do it.
+    """
+    if rollback.during_freeze:
+        return end
+    opened_for = min(rollback.watch, OPENED_FOR)
+    ends = [end]
+    for at in (end - opened_for, end):
+        found = judge_calendar(calendars, at)
+        if isinstance(found, Closed):
+            ends.append((found.until or at + HORIZON) + opened_for)
+    return max(ends)
 
 
 def gate_measurements(stage: Stage, tags: TagHistory, liveness: Liveness, seen: Observation) -> tuple[Measurement, ...]:
@@ -312,7 +338,10 @@ def measurements(policy: Policy, stage: Stage, liveness: Liveness, seen: Observa
     if is_under_observation(policy, stage, seen):
         wanted += gate_measurements(stage, tags, liveness, seen)
     rollback = stage.rollback
-    if rollback is not None and any(asks(rollback, tags, liveness, seen.at) for asks in (is_watched, is_restored)):
+    if rollback is not None and (
+        is_watched(rollback, tags, liveness, seen.at, policy.calendars_of(stage))
+        or is_restored(rollback, tags, liveness, seen.at)
+    ):
         wanted += trigger_measurements(stage, tags, liveness)
     return wanted
 

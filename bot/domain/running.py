@@ -21,6 +21,7 @@ from bot.domain.observed import (
     is_under_observation,
     is_watched,
     liveness_of,
+    past_freeze,
     running_release,
     taken_along,
     watch_end,
@@ -32,7 +33,7 @@ from bot.domain.policy import Policy, Road, Rollback, Stage
 from bot.domain.pulls import Proposal, PullState
 from bot.domain.running_case import RunningCase, because
 from bot.domain.stance import Stance
-from bot.domain.text import count_of, format_duration, format_instant
+from bot.domain.text import count_of, format_date_instant, format_duration, format_instant
 from bot.domain.verdicts import MeasuredEvidence, Verdict, VerdictKind, combine, deciding, worst
 
 _A_DAY = timedelta(days=1)
@@ -83,7 +84,8 @@ def judge_running(policy: Policy, stage: Stage, observation: Observation, now: d
     back = _ordered_back(case) or _back_with_later(case)
     if back is not None:
         return back
-    if stage.rollback is not None and is_watched(stage.rollback, seen.tags, liveness, now):
+    calendars = policy.calendars_of(stage)
+    if stage.rollback is not None and is_watched(stage.rollback, seen.tags, liveness, now, calendars):
         watched = _judge_watched(case, stage.rollback)
         decides = watched.judgement.state in {State.ROLLING_BACK, State.HALTED}
         under_way = None if decides else _under_way(case)
@@ -208,15 +210,23 @@ def _judge_watched(case: RunningCase, rollback: Rollback) -> Running:
         return _halt(case, f"{why}; {against}", verdicts) if against else _take_back(case, rollback.by, why, verdicts)
     if fired:
         return _halt(case, f"{because(fired[0])}, so it is not taken back", verdicts)
-    ends = format_instant(watch_end(rollback, case.tags, case.liveness))
+    watched = _watched_until(case, rollback)
     if case.liveness.stance is not Stance.LIVE:
-        reason = f"{case.liveness.reason}; watched until {ends}"
+        reason = f"{case.liveness.reason}; {watched}"
         return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
     kind = combine(verdicts) if deciding(verdicts) else VerdictKind.HEALTHY
     is_blind = kind in {VerdictKind.CANNOT_TELL, VerdictKind.NO_DATA}
     trouble = f"{because(worst(verdicts))}; " if is_blind else _gone_silent(verdicts)
-    reason = f"{trouble}no trigger has fired; watched until {ends}"
+    reason = f"{trouble}no trigger has fired; {watched}"
     return Running(judgement=case.judge(State.WATCHING, WaitsOn.RUNTIME, reason, verdicts))
+
+
+def _watched_until(case: RunningCase, rollback: Rollback) -> str:
+    own = watch_end(rollback, case.tags, case.liveness)
+    end = past_freeze(rollback, own, case.policy.calendars_of(case.stage))
+    if end == own:
+        return f"watched until {format_instant(own)}"
+    return f"watched until the calendar has opened again, to {format_date_instant(end)}"
 
 
 def _gone_silent(verdicts: tuple[Verdict, ...]) -> str:

@@ -18,7 +18,8 @@ def trigger_verdicts(policy: Policy, stage: Stage, seen: Observation) -> tuple[V
         return ()
     liveness = stage_liveness(policy, stage, seen.stage(stage.name), tags, seen.at)
     rollback = stage.rollback
-    if not is_watched(rollback, tags, liveness, seen.at) and not is_restored(rollback, tags, liveness, seen.at):
+    is_asked = is_watched(rollback, tags, liveness, seen.at, policy.calendars_of(stage))
+    if not is_asked and not is_restored(rollback, tags, liveness, seen.at):
         return ()
     return judge_triggers(stage, rollback, tags, liveness, seen, seen.at)
 

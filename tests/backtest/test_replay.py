@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from bot.backtest.cases import Case, Question
 from bot.backtest.replay import End, Outcome, replay
-from bot.domain.calendar import Calendar, Weekly
+from bot.domain.calendar import Calendar, Dates, Weekly
 from bot.domain.decide import decide
 from bot.domain.decision import State
 from bot.domain.model import TagHistory, Trouble
+from bot.domain.observation import Observation
 from bot.domain.policy import AtDeadline, Policy
 from bot.domain.rules import DegradedTrigger, Gate, Trigger
 from tests.backtest.pasts import (
@@ -140,6 +141,50 @@ def test_while_the_calendar_is_closed_a_release_that_has_proven_itself_waits_for
     assert (turned_bad.end, turned_bad.rule) == (End.STOPPED, "http-errors")
 
 
+def frozen(policy: Policy, begins: datetime, ends: datetime) -> Policy:
+    window = Dates(begins=begins.replace(tzinfo=None), ends=ends.replace(tzinfo=None), reason="the sale")
+    return replace(policy, calendar=Calendar(zone=ZoneInfo("UTC"), freeze=(window,)))
+
+
+def test_a_release_that_goes_bad_in_a_freeze_is_stopped_when_it_does() -> None:
+    policy = frozen(only(), NOON + 20 * MINUTE, NOON + 10 * HOUR)
+    bad = errors(0.3, since=NOON + 50 * MINUTE)
+    found = outcome(a_move(policy), bad)
+    assert (found.end, found.rule) == (End.STOPPED, "http-errors")
+    assert found.at is not None
+    assert NOON + 50 * MINUTE < found.at < NOON + HOUR
+    assert found.delays == ("frozen until 2026-03-02 22:00 UTC: the sale",)
+    replaced = history("s", OLD, ("1.1", NOON), ("1.2", NOON + 90 * MINUTE))
+    assert outcome(a_move(policy, staging=replaced), bad) == found
+
+
+def test_a_good_release_that_is_replaced_in_a_freeze_was_not_decided_about() -> None:
+    policy = frozen(only(), NOON + 20 * MINUTE, NOON + 10 * HOUR)
+    replaced = history("s", OLD, ("1.1", NOON), ("1.2", NOON + 90 * MINUTE))
+    found = outcome(a_move(policy, staging=replaced))
+    assert found.end is End.REPLACED
+    assert found.reason.endswith("before the policy had decided: frozen until 2026-03-02 22:00 UTC: the sale")
+
+
+def test_a_freeze_of_weeks_is_not_looked_at_tile_by_tile() -> None:
+    """The first alarm is searched by halves, and found all the same."""
+    policy = frozen(only(), NOON + 20 * MINUTE, NOON + 6 * DAY)
+    staging = history("s", OLD, ("1.1", NOON), ("1.2", NOON + 7 * DAY))
+    looked: list[datetime] = []
+
+    def sample(policy: Policy, seen: Observation) -> Observation:
+        looked.append(seen.at)
+        return take(policy, seen)
+
+    take = sampling(errors(0.3, since=NOON + 3 * DAY))
+    found = replay(a_move(policy, staging=staging), sample, LAG)
+    assert found.end is End.STOPPED
+    assert found.at is not None
+    assert NOON + 3 * DAY < found.at < NOON + 3 * DAY + 4 * HOUR
+    assert found.looks > 3 * 24 * 60
+    assert len(looked) < 60
+
+
 def test_after_a_rollback_a_stage_cools_down_first() -> None:
     production = tags(
         reverted("1.0.1", back_to="1.0", at=NOON - HOUR), *history("p", OLD, ("1.0.1", NOON - 2 * HOUR)).changes
@@ -223,6 +268,20 @@ def test_a_release_that_fails_in_its_watch_is_rolled_back_as_if_liftlock_had_bro
 def test_a_release_that_fails_after_its_watch_is_kept() -> None:
     found = outcome(a_watch(watching()), errors(0.3, since=NOON + 3 * HOUR))
     assert (found.end, found.reason) == (End.KEPT, "no trigger fired until 13:59:59 UTC, when its watch ended")
+
+
+def test_a_watch_that_keeps_rollbacks_for_the_opening_is_looked_at_past_the_freeze() -> None:
+    """Half past one until five, and the watch ends at two."""
+    closed = Weekly(days=tuple(range(7)), begins=time(13, 30), ends=time(17), reason="the sale")
+    policy = replace(watching(), calendar=Calendar(zone=ZoneInfo("UTC"), freeze=(closed,)))
+    first, second = policy.stages
+    assert second.rollback is not None
+    keeping = replace(second, rollback=replace(second.rollback, during_freeze=False))
+    bad_late = errors(0.3, since=NOON + 3 * HOUR)
+    assert outcome(a_watch(policy), bad_late).end is End.KEPT
+    found = outcome(a_watch(replace(policy, stages=(first, keeping))), bad_late)
+    assert (found.end, found.rule) == (End.HALTED, "http-errors")
+    assert "production is frozen until 2026-03-02 17:00 UTC: the sale" in found.reason
 
 
 def test_a_release_that_was_replaced_in_its_watch_is_kept_until_then() -> None:
@@ -313,18 +372,30 @@ def a_measure(pieces: list[float | None]) -> Measure:
 
 
 @settings(max_examples=15, deadline=None)
-@given(shares, rules, st.booleans())
+@given(shares, rules, st.booleans(), st.sampled_from([0, 45, 90]))
 def test_passing_over_looks_and_reading_ahead_change_nothing(
-    pieces: list[float | None], rule: Gate, is_watch: bool
+    pieces: list[float | None], rule: Gate, is_watch: bool, opens: int
 ) -> None:
     """The same as the bot at every look, which knows what was measured up to then and nothing of what comes."""
     assert not isinstance(rule, DegradedTrigger)
     case = a_watch(watching(rule)) if is_watch else a_move(only(rule))  # type: ignore[arg-type]
+    if opens:
+        case = frozen_case(case, opens)
     quick = replay(case, sampling(a_measure(pieces)), LAG)
     slow = replay(case, sampling(a_measure(pieces)), LAG, stride=1)
     assert quick == slow
     if quick.at is not None:
         assert _as_the_bot_would(case, a_measure(pieces)) == quick.at
+
+
+def frozen_case(case: Case, opens: int) -> Case:
+    """Freeze it, with a later deadline: one that passes in a freeze ends nothing, since it may prove itself again."""
+    window = case.stage.window
+    if window is None:
+        return replace(case, policy=frozen(case.policy, NOON, NOON + opens * MINUTE))
+    late = replace(case.stage, window=replace(window, deadline=3 * HOUR))
+    policy = replace(case.policy, stages=(late, *case.policy.stages[1:]))
+    return replace(case, policy=frozen(policy, NOON, NOON + opens * MINUTE))
 
 
 def _as_the_bot_would(case: Case, measure: Measure) -> datetime | None:

@@ -8,6 +8,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bot.cli.app import app
+from bot.cli.backtesting import read_new
+from bot.compose.policies import read_policies
+from bot.settings import load_settings
 from tests.hindsight.past import POLICY, SETTINGS
 
 NOWHERE = "http://127.0.0.1:9"
@@ -77,6 +80,43 @@ def test_all_that_is_wrong_with_the_new_policy_is_said(folder: Path) -> None:
     missing = backtest(folder, "--policy", str(folder / "nowhere.yaml"))
     assert missing.exit_code == 2
     assert "nowhere.yaml" in missing.stderr
+
+
+FLOOR = """apiVersion: liftlock.dev/v1
+floor:
+  - every: promoted
+    before: {{gates: [{{use: http-errors, limit: {limit}}}]}}
+    calendar: {{timezone: Europe/Berlin, freeze: [{{from: 2026-01-01, to: 2027-01-03, reason: the year}}]}}
+"""
+
+
+def with_floor(folder: Path, limit: str) -> None:
+    (folder / "floor.yaml").write_text(FLOOR.format(limit=limit))
+    settings = folder / "liftlock.toml"
+    settings.write_text(settings.read_text().replace("[bot]", '[bot]\nfloor = "floor.yaml"'))
+
+
+def test_what_is_below_the_floor_in_a_new_policy_is_said_before_anything_is_asked(folder: Path) -> None:
+    with_floor(folder, "2%")
+    new = folder / "new.yaml"
+    new.write_text(POLICY.replace("limit: 2%", "limit: 50%"))
+    result = backtest(folder, "--policy", str(new))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"{new}:12:35: stages[staging].gates[http-errors].limit: found 50 %, expected 2 % or stricter, "
+        f"by {folder / 'floor.yaml'}:4:22\n"
+    )
+
+
+def test_the_calendars_of_the_floor_are_those_of_the_new_policy_too(folder: Path) -> None:
+    with_floor(folder, "2%")
+    (folder / "new.yaml").write_text(POLICY.replace("limit: 2%", "limit: 1%"))
+    settings = load_settings(folder / "liftlock.toml")
+    old = read_policies(settings).by_service["checkout"]
+    new = read_new(folder / "new.yaml", settings, old)
+    assert new is not None
+    stages = old.stage("production"), new.stage("production")
+    assert stages[0].floor_calendars == stages[1].floor_calendars != ()
 
 
 @pytest.mark.parametrize(

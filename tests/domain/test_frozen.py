@@ -39,6 +39,7 @@ from bot.domain.decision import (
     WaitsOn,
 )
 from bot.domain.observation import Observation
+from bot.domain.observed import past_freeze
 from bot.domain.orders import Order
 from bot.domain.policy import Merge, Opens, Policy, Proposing, Road
 from bot.domain.pulls import Checks, Proposal, PullState, Reviews
@@ -63,6 +64,7 @@ from tests.builders import (
 
 NOW, OPENS = NOON + 40 * MINUTE, NOON + 60 * MINUTE
 REASON = "frozen until 2026-03-02 13:00 UTC: the shop is on television"
+GOOD = samples(*[(0.0, 100.0)] * 89, start=NOON)
 BAD = samples((20.0, 100.0), (20.0, 100.0), start=NOON)
 
 
@@ -284,6 +286,51 @@ def test_where_the_policy_says_so_a_due_rollback_calls_a_person_and_says_why() -
 def test_it_is_done_when_the_calendar_opens() -> None:
     early = frozen(keeping_back(), ends=NOON + 5 * MINUTE)
     assert RollBack in kinds(decided(failing(), early))
+
+
+def between(begins: float, ends: float) -> Calendar:
+    """A freeze between two minutes after noon."""
+    wall = [(NOON + minutes * MINUTE).replace(tzinfo=None) for minutes in (begins, ends)]
+    return Calendar(zone=ZoneInfo("UTC"), freeze=(Dates(begins=wall[0], ends=wall[1]),))
+
+
+@pytest.mark.parametrize(
+    ("calendars", "ends_at"),
+    [
+        ([], 60),
+        ([between(0, 30)], 60),
+        ([between(0, 45)], 75),
+        ([between(50, 300)], 330),
+        ([between(60, 300)], 330),
+        ([between(61, 300)], 60),
+        ([between(0, 40), between(55, 100)], 130),
+        ([between(50, 600 * 24 * 60)], 60 + 400 * 24 * 60 + 30),
+    ],
+)
+def test_a_watch_that_keeps_rollbacks_for_the_opening_ends_half_an_hour_after_it(
+    calendars: list[Calendar], ends_at: int
+) -> None:
+    """The watch of an hour would end at minute 60."""
+    keeping = replace(a_rollback(), during_freeze=False)
+    end = NOON + 60 * MINUTE
+    assert past_freeze(keeping, end, calendars) == NOON + ends_at * MINUTE
+    assert past_freeze(a_rollback(), end, calendars) == end
+
+
+def test_a_watch_shorter_than_that_goes_on_for_as_long_as_it_is_after_the_opening() -> None:
+    keeping = replace(a_rollback(), watch=10 * MINUTE, during_freeze=False)
+    assert past_freeze(keeping, NOON + 60 * MINUTE, [between(55, 300)]) == NOON + 310 * MINUTE
+    assert past_freeze(keeping, NOON + 60 * MINUTE, [between(0, 45)]) == NOON + 60 * MINUTE
+
+
+def test_a_watch_that_goes_on_past_a_freeze_says_until_when() -> None:
+    quiet = an_observation(production=new_production(sampled={"trigger:http-errors": GOOD}), at=NOON + 90 * MINUTE)
+    told = judged(decided(quiet, frozen(keeping_back(), ends=NOON + 120 * MINUTE)), "running")
+    assert told.state is State.WATCHING
+    assert (
+        told.reason == "no trigger has fired; watched until the calendar has opened again, to 2026-03-02 14:30:00 UTC"
+    )
+    assert judged(decided(quiet), "running").state is State.SETTLED
 
 
 def test_what_a_person_orders_back_is_taken_back_during_a_freeze() -> None:

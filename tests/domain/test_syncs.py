@@ -256,8 +256,8 @@ def test_the_watch_is_over_at_its_end() -> None:
     liveness = liveness_of(seen, history, NOON + 60 * MINUTE)
     end = watch_end(a_rollback(), history, liveness)
     assert end == NOON + 61 * MINUTE
-    assert is_watched(a_rollback(), history, liveness, end - timedelta(microseconds=1))
-    assert not is_watched(a_rollback(), history, liveness, end)
+    assert is_watched(a_rollback(), history, liveness, end - timedelta(microseconds=1), calendars=())
+    assert not is_watched(a_rollback(), history, liveness, end, calendars=())
 
 
 def test_a_short_history_and_a_lost_ledger_do_not_begin_the_watch_again() -> None:

@@ -310,3 +310,46 @@ def test_a_person_orders_a_rollback_in_a_freeze_that_keeps_it_back() -> None:
     world.forge.say(1, "/liftlock rollback it loses orders", by="bob")
     play(world, 2)
     assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+TWO_DAYS = 2 * 24 * 60
+
+
+def failing_for_long() -> FakeWorld:
+    """1.9.0 was promoted before a freeze of two days, with a watch of an hour, and has failed for 46 hours."""
+    world = a_world(freeze(50, TWO_DAYS), rollback=replace(a_rollback(), during_freeze=False))
+    play(world, 45)
+    assert is_promoted(world)
+    world.metrics.bad_share = {"http-errors": 0.3}
+    for _ in range(23):
+        world.pass_time(2 * 60 - 2)
+        play(world, 1)
+        assert state_of(world, "production", "running") is State.HALTED
+    assert "the policy takes nothing back then" in world.forge.comments[1, "liftlock:attention"]
+    assert is_promoted(world)
+    return world
+
+
+def test_what_is_kept_back_for_longer_than_the_watch_keeps_a_person_called_and_is_done_when_it_opens() -> None:
+    world = failing_for_long()
+    world.pass_time(100)
+    play(world, 4)
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+def test_a_person_may_order_it_on_the_pull_request_for_as_long_as_it_is_kept_back() -> None:
+    world = failing_for_long()
+    world.forge.say(1, "/liftlock rollback it loses orders", by="bob")
+    play(world, 2)
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)
+
+
+def test_a_release_that_first_fails_in_a_freeze_after_its_watch_is_taken_back_when_the_calendar_opens() -> None:
+    world = a_world(freeze(50, 400), rollback=replace(a_rollback(), during_freeze=False))
+    play(world, 200)
+    assert state_of(world, "production", "running") is State.WATCHING
+    world.metrics.bad_share = {"http-errors": 0.3}
+    play(world, 100)
+    assert state_of(world, "production", "running") is State.HALTED
+    play(world, 120)
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD)

@@ -289,7 +289,7 @@ _ROLLBACK: Fields = {
     "during_freeze": field(
         FLAG,
         "Whether a release is taken back while the calendar lets nothing move. With `false` a person is "
-        "called, and it is done when the calendar opens, if a trigger still fires.",
+        "called, and it is done when the calendar opens, if a trigger still fires; until then the watch does not end.",
         default=True,
     ),
     "triggers": field(
