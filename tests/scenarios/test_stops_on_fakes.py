@@ -8,8 +8,10 @@ import pytest
 
 from bot.domain.argo import Application
 from bot.domain.authority import Permission
+from bot.domain.commands import Verb
 from bot.domain.decision import State
 from bot.domain.edit import HelmEdit
+from bot.domain.orders import Order, as_json, parse_order
 from bot.domain.policy import AutoMerge, Opens, Proposing, Road, SyncBy
 from bot.domain.pulls import Checks, MergeRules, PullState, RequiredCheck
 from bot.domain.stops import Stop, switch_body
@@ -19,7 +21,7 @@ from tests.builders import NEW, OLD, a_policy, a_rollback
 from tests.fake_world import PRODUCTION_FILE, STAGING_FILE, FakeWorld, values
 from tests.scenarios import from_registry
 from tests.scenarios.test_after_a_rollback_on_fakes import play
-from tests.scenarios.test_loop_on_fakes import failing_world, state_of
+from tests.scenarios.test_loop_on_fakes import failing_world, promoted_world, state_of
 
 ALL = Stop(who="dana", reason="the network is being rebuilt")
 BUT = replace(ALL, lets_roll_back=True)
@@ -105,6 +107,47 @@ def test_commands_that_were_given_while_everything_was_held_are_heard_behind_it(
     world.stops = ()
     play(world, 1)
     assert remark in world.forge.reactions
+
+
+@pytest.mark.parametrize(("stop", "goes_back"), [(BUT, True), (ALL, False)], ids=["but rollbacks", "all"])
+def test_while_all_else_is_held_a_release_is_ordered_back_on_the_command_line_and_not_by_comment(
+    stop: Stop, goes_back: bool
+) -> None:
+    world = promoted_world()
+    world.sync()
+    world.forge.permissions["bob"] = Permission.WRITE
+    play(world, 2)
+    world.stops = (stop,)
+    remark = world.forge.say(max(world.forge.pulls), "/liftlock rollback it is bad", by="bob", at=world.clock.now())
+    play(world, 3)
+    assert remark not in world.forge.reactions
+    assert world.tag_in(PRODUCTION_FILE) == values(NEW)
+    world.ledger.record(ordered_back(world))
+    play(world, 2)
+    assert world.tag_in(PRODUCTION_FILE) == values(OLD if goes_back else NEW)
+
+
+def ordered_back(world: FakeWorld) -> Event:
+    """What `liftlock rollback` puts into the ledger."""
+    now = world.clock.now()
+    judgements = world.sweep().judgements
+    release = next(one.release for one in judgements if (one.stage, one.role) == ("production", "running"))
+    assert release is not None
+    order = Order(
+        kind=Verb.ROLLBACK,
+        service="checkout",
+        stage="production",
+        release=release.name,
+        by_id=0,
+        by_login="dana on a-machine",
+        at=now,
+        comment=1_000_000,
+        line=0,
+        number=0,
+        reason="invoices are wrong",
+    )
+    assert parse_order(as_json(order)) == order
+    return Event(at=now, service="checkout", stage="production", kind="command", body={"order": as_json(order)})
 
 
 # --- a rollback while everything else is held ------------------------------------------------------------------------
