@@ -30,7 +30,7 @@ UNCOMPARED: Mapping[str, Mapping[str, str]] = {
         "version": "it changes with every byte",
         "origin": "a policy means the same at any commit",
     },
-    "Origin": {"repository": "of where a policy was read", "commit": "of where a policy was read"},
+    "Origin": dict.fromkeys(("repository", "commit", "since"), "of where a policy was read"),
     "Stage": {
         "floor_calendars": "they are the floor's, which has a history of its own",
         "region_of": "a floor's rules are found by it, and nothing is asked for",
