@@ -16,10 +16,10 @@ from bot.domain.gates.artifact import judge_artifact, subject_of
 from bot.domain.joining import any_of
 from bot.domain.merging import RUNGS, frozen, merge_now
 from bot.domain.model import Artifact, Digest, Offer, Release, TagHistory, Trouble
-from bot.domain.observation import ForgeFacts, Observation
+from bot.domain.observation import ForgeFacts, Observation, StageObservation
 from bot.domain.observed import carriers, quarantined_tags, running_release
 from bot.domain.opening import commit, early, for_a_commit, may_show, opens_early, to_propose
-from bot.domain.orders import lifted_tags, standing
+from bot.domain.orders import Standing, lifted_tags, standing
 from bot.domain.policy import Policy, Road, Stage
 from bot.domain.pulls import Proposal, Pull, PullState
 from bot.domain.running import Running
@@ -51,11 +51,7 @@ def judge_candidate(
         return blind(target, release, seen.tags)
     if release.tag == seen.tags.tag:
         return None
-    if isinstance(seen.artifact, Artifact):
-        release = Release(
-            image=release.image, tag=release.tag, digest=seen.artifact.digest, revision=seen.artifact.revision
-        )
-    head = seen.promotion.branch_head if isinstance(seen.promotion, Proposal) else None
+    release = _named(release, seen)
     case = Case(
         policy=policy,
         target=target,
@@ -66,14 +62,7 @@ def judge_candidate(
         release=release,
         quarantine=quarantined_tags(observation),
         forge=observation.forge or ForgeFacts(),
-        standing=standing(
-            observation.orders,
-            service=policy.service,
-            stage=target.name,
-            release=release.name,
-            head=head,
-            policy_since=observation.policy_since,
-        ),
+        standing=_standing(policy, seen, observation, release),
         lifted=lifted_tags(observation.orders, policy.service).get(release.tag),
         trust=judge_artifact(target.artifact, subject_of(seen, release, now)),
         stop=hold_of(observation.stops, policy.service, target.name),
@@ -84,17 +73,41 @@ def judge_candidate(
         leaving=_left(release, running),
         now=now,
     )
-    case = _with_the_first_proof(case, any_of(target, running))
+    return _climb(_with_the_first_proof(case, any_of(target, running)))
+
+
+def _named(release: Release, seen: StageObservation) -> Release:
+    """Return a release as the registry names it now, with digest and source commit."""
+    if not isinstance(seen.artifact, Artifact):
+        return release
+    return Release(image=release.image, tag=release.tag, digest=seen.artifact.digest, revision=seen.artifact.revision)
+
+
+def _standing(policy: Policy, seen: StageObservation, observation: Observation, release: Release) -> Standing:
+    """Say what people have commanded of a release in a stage, at the head of its pull request, that still stands."""
+    return standing(
+        observation.orders,
+        service=policy.service,
+        stage=seen.stage,
+        release=release.name,
+        head=seen.promotion.branch_head if isinstance(seen.promotion, Proposal) else None,
+        policy_since=observation.policy_since,
+    )
+
+
+def _climb(case: Case) -> Candidate:
+    """Return the answer of the first rung that has one; the move itself where none is in the way."""
+    road = case.target.proposing.by
     rungs = (
         *(_forbidden, _leaving, _rejected, _held, _apart, _moved_bytes, _not_trusted),
         *(_set_by_a_person, _not_proven, _unknown, _not_verified, _paused),
-        *_ROADS[target.proposing.by],
+        *_ROADS[road],
     )
     for rung in rungs:
         answer = rung(case)
         if answer is not None:
             return answer
-    return commit(case) if target.proposing.by is Road.COMMIT else merge_now(case)
+    return commit(case) if road is Road.COMMIT else merge_now(case)
 
 
 def _left(release: Release, running: Mapping[str, Running]) -> str:

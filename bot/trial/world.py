@@ -7,10 +7,10 @@ is taken as proven. Everything else of the policy is as it stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.adapters.ledger import SqlLedger, open_ledger
 from bot.apply import Applier
@@ -117,15 +117,9 @@ def _make(file: TrialFile, case: Case, metrics: SwitchedMetrics, ledger: SqlLedg
     policy = _testable(file.policy)
     clock = SteppedClock(case.at - _AGE)
     repositories, registry, source = MemoryRepositories(clock=clock), MemoryRegistry(), MemorySource()
-    files: dict[str, str] = {}
-    for stage in policy.stages:
-        files |= _files(policy, stage, case.tags[stage.name])
-    repositories.commit(policy.gitops.branch, files, "Begin")
+    _set_out(policy, case.tags, repositories)
     if _needs_registry(policy):
-        # The tag of a later stage is the older one.
-        for stage in reversed(policy.stages):
-            tag = case.tags[stage.name]
-            registry.add(policy.image, tag, clock.now(), revision=source.commit(tag, AUTHOR))
+        _fill(registry, source, policy, case.tags, clock.now())
     cluster = Cluster(policy=policy, repositories=repositories, deployments=MemoryDeployments(clock=clock))
     cluster.begin()
     forge = MemoryForge(
@@ -175,6 +169,23 @@ def _make(file: TrialFile, case: Case, metrics: SwitchedMetrics, ledger: SqlLedg
         metrics=metrics,
         sweeper=sweeper,
     )
+
+
+def _set_out(policy: Policy, tags: Mapping[str, str], repositories: MemoryRepositories) -> None:
+    """Commit the files of all stages, as they are before anything happens."""
+    files: dict[str, str] = {}
+    for stage in policy.stages:
+        files |= _files(policy, stage, tags[stage.name])
+    repositories.commit(policy.gitops.branch, files, "Begin")
+
+
+def _fill(
+    registry: MemoryRegistry, source: MemorySource, policy: Policy, tags: Mapping[str, str], now: datetime
+) -> None:
+    """Push the images of the start; the tag of a later stage is the older one."""
+    for stage in reversed(policy.stages):
+        tag = tags[stage.name]
+        registry.add(policy.image, tag, now, revision=source.commit(tag, AUTHOR))
 
 
 def _without_telling(applier: Applier) -> Apply:
