@@ -34,9 +34,9 @@ from bot.hindsight.running import Backtest
 from bot.hindsight.tiles import PastTiles
 from bot.policy import PolicyError, shipped_gate_templates
 from bot.policy.defaults import read_inherited
-from bot.policy.directory import BelowFloor
+from bot.policy.directory import BelowFloor, under_floor
 from bot.policy.files import read_text
-from bot.policy.floor import FloorFile, ReadPolicy, faults_below, with_calendars
+from bot.policy.floor import FloorFile, ReadPolicy
 from bot.policy.own_templates import read_own_templates
 from bot.policy.parsing import read_policy
 from bot.policy.resolving import resolve
@@ -206,14 +206,12 @@ def _read(path: Path, home: Path, floor: Path | None) -> Policy:
     templates = {**shipped, **own.templates}
     resolved = resolve(read_text(path, file=str(path)), file=str(path), inherited=read_inherited(home))
     policy = read_policy(resolved, templates=templates, broken=own.broken)
-    if floor is None:
-        return policy
-    minimum = FloorFile(path=floor, templates=shipped).read().floor
+    minimum = None if floor is None else FloorFile(path=floor, templates=shipped).read().floor
     read = ReadPolicy(policy=policy, tree=resolved.tree, templates=templates, own=own.texts.keys())
-    below = faults_below(read, minimum)
-    if below:
-        raise BelowFloor(below)
-    return with_calendars(policy, minimum)
+    held = under_floor(read, minimum)
+    if isinstance(held, BelowFloor):
+        raise held
+    return held
 
 
 # --- what is kept ----------------------------------------------------------------------------------------------------

@@ -105,8 +105,7 @@ def _outline(shown: Shown, directory: Path) -> Iterator[str]:
 
 def _that_decides(policy: Policy, stage: Stage) -> Stage:
     """Return a stage without the window and the gates that decide nothing, since no other stage comes from it."""
-    is_left = any(stage.name in other.sources for other in policy.stages)
-    return stage if is_left else replace(stage, window=None, gates=())
+    return stage if policy.targets_of(stage) else replace(stage, window=None, gates=())
 
 
 def _said(stage: Stage) -> Iterator[str]:

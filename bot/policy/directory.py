@@ -150,10 +150,15 @@ class PolicyDirectory:
         except PolicyError as error:
             return error
         versioned = _with_version(policy, own.texts)
-        if floor is None:
-            return versioned
-        below = faults_below(ReadPolicy(policy=policy, tree=tree, templates=templates, own=own.texts.keys()), floor)
-        return BelowFloor(below) if below else with_calendars(versioned, floor)
+        return under_floor(ReadPolicy(policy=versioned, tree=tree, templates=templates, own=own.texts.keys()), floor)
+
+
+def under_floor(read: ReadPolicy, floor: Floor | None) -> Policy | BelowFloor:
+    """Return a policy as it comes into force, with the calendars of the floor; or all that is below it."""
+    if floor is None:
+        return read.policy
+    below = faults_below(read, floor)
+    return BelowFloor(below) if below else with_calendars(read.policy, floor)
 
 
 def said_service(text: str) -> str | None:
